@@ -1,0 +1,39 @@
+//! Files that are either the old or the new text, whatever happens in between.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Replaces `path` with `bytes`: a temporary file beside it, flushed, renamed, and the folder flushed.
+///
+/// The folder must exist. Readers see the old or the new text, never a part. The mode of an existing file is
+/// kept; a new one gets 0644 less the umask.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".gt-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    let mode = std::fs::metadata(path).map(|m| m.permissions()).ok();
+    let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    file.as_file().set_permissions(permissions)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    sync_folder(folder)
+}
+
+/// Flushes a folder, so that a rename or a new file in it survives a crash.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_text_is_replaced_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().expect("temp folder");
+        let path = dir.path().join("a.toml");
+        super::write(&path, b"one").expect("write");
+        super::write(&path, b"two").expect("write");
+        assert_eq!(std::fs::read(&path).expect("read"), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("list").count(), 1);
+    }
+}

@@ -1,0 +1,14 @@
+//! Ids, addresses, clock, atomic files, child processes, text and platform differences.
+//!
+//! The bottom of the crate: imports nothing of it, knows nothing of beads or towns.
+
+pub mod address;
+pub mod atomic;
+pub mod clock;
+pub mod id;
+pub mod span;
+pub mod text;
+
+pub use address::Address;
+pub use clock::{Clock, FixedClock, SystemClock, Time};
+pub use id::{BeadId, NameError, Prefix, RigName, RoleName, WorkerName};

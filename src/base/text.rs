@@ -1,0 +1,51 @@
+//! Small things about text: suggestions, safe output, one line out of many.
+
+/// The candidate most like `given`, if one is like enough to be meant.
+pub fn similar<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|c| (strsim::jaro_winkler(&given, &c.to_lowercase()), c))
+        .filter(|(score, _)| *score >= 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, c)| c)
+}
+
+/// `text` without control characters, so that it cannot move a cursor or close a paste.
+///
+/// Line feeds and tabs stay; C0, DEL and C1 go.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+}
+
+/// The first line of `text`, printable, at most `max` characters, with an ellipsis when cut.
+pub fn headline(text: &str, max: usize) -> String {
+    let line = printable(text.lines().next().unwrap_or_default()).replace('\t', " ");
+    if line.chars().count() <= max {
+        return line;
+    }
+    let cut: String = line.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", cut.trim_end())
+}
+
+/// `1 worker`, `2 workers`.
+pub fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_understood() {
+        assert_eq!(similar("witnes", ["witness", "refinery"]), Some("witness"));
+        assert_eq!(similar("zzz", ["witness", "refinery"]), None);
+    }
+
+    #[test]
+    fn escapes_do_not_reach_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\u{9b}c\nd"), "a[31mbc\nd");
+        assert_eq!(headline("one two three\nfour", 8), "one two…");
+    }
+}

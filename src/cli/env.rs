@@ -1,0 +1,48 @@
+//! What a command may know of its surroundings, read once: directory, actor, town and tracker overrides.
+
+use std::path::PathBuf;
+
+use crate::base::{Clock, SystemClock, Time};
+
+/// The surroundings of one command.
+#[derive(Debug, Clone)]
+pub struct Env {
+    /// The directory the command works in (`-C` applied).
+    pub cwd: PathBuf,
+    /// `GT_TOWN`: the town to use wherever we are.
+    pub town: Option<PathBuf>,
+    /// `BEADS_DIR`: the tracker folder to use wherever we are.
+    pub beads_dir: Option<PathBuf>,
+    /// `GT_ROLE`: the address of the agent that runs this command, as set by its session.
+    pub role: Option<String>,
+    /// `--actor`, `BD_ACTOR` or `BEADS_ACTOR`.
+    pub actor: Option<String>,
+    /// `USER`, for people without any of these.
+    pub user: Option<String>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `PATH`.
+    pub path: String,
+}
+
+impl Env {
+    /// Reads the process environment. An empty variable counts as unset.
+    pub fn read() -> std::io::Result<Self> {
+        let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        Ok(Self {
+            cwd: std::env::current_dir()?,
+            town: var("GT_TOWN").map(PathBuf::from),
+            beads_dir: var("BEADS_DIR").map(PathBuf::from),
+            role: var("GT_ROLE"),
+            actor: var("BD_ACTOR").or_else(|| var("BEADS_ACTOR")),
+            user: var("USER"),
+            home: var("HOME").map(PathBuf::from),
+            path: var("PATH").unwrap_or_default(),
+        })
+    }
+
+    /// The present, from the machine's clock.
+    pub fn now(&self) -> Time {
+        SystemClock.now()
+    }
+}

@@ -1,0 +1,13 @@
+//! The command lines of `gt` and `bd`: one verb, one file.
+//!
+//! The only place that prints, reads the environment or knows the working directory. Text and JSON are
+//! rendered from the same value. stdout is data; messages and progress go to stderr.
+
+pub mod bd;
+pub mod env;
+pub mod error;
+pub mod gt;
+pub mod output;
+
+pub use error::{CliError, Kind};
+pub use output::Output;

@@ -1,0 +1,52 @@
+//! Printing: data to stdout, everything else to stderr, a broken pipe ends quietly.
+
+use std::io::{self, Write};
+
+/// How the answer of a command is printed. Made once from the global flags.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// `--json`: stdout carries one JSON value.
+    pub json: bool,
+    /// `--quiet`: no messages, only data.
+    pub quiet: bool,
+}
+
+impl Output {
+    /// Prints the answer: `value` as JSON with `--json`, else what `text` makes of it.
+    ///
+    /// Empty text prints nothing.
+    pub fn print<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
+        if self.json {
+            line(&serde_json::to_string_pretty(value).expect("answers serialise"));
+        } else {
+            let text = text(value);
+            if !text.is_empty() {
+                line(text.trim_end_matches('\n'));
+            }
+        }
+    }
+
+    /// A message for the person, on stderr; silent with `--quiet` and `--json`.
+    pub fn note(self, text: &str) {
+        if !self.quiet && !self.json {
+            message(text);
+        }
+    }
+}
+
+/// Prints one line of data. A reader that has gone away ends the program with success.
+pub fn line(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        message(&format!("error: stdout cannot be written: {error}"));
+        std::process::exit(74);
+    }
+}
+
+/// Prints a message to stderr; if even that fails there is nobody to tell.
+pub fn message(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}

@@ -1,0 +1,6 @@
+//! Gas Town: runs many coding agents over many git repositories without losing work.
+//!
+//! `ARCHITECTURE.md` is the map. Modules depend downwards only; a test holds the order.
+
+pub mod base;
+pub mod cli;
