@@ -1,1 +1,4 @@
-//! The integration tests: one binary, one module per area.
+//! The integration tests: one binary, one module per area, on real git, SQLite, tmux and processes.
+
+mod architecture;
+mod support;

@@ -1,0 +1,172 @@
+//! A hermetic place to run `gt`, `bd` and `git` in: own HOME, own git config, nothing of the caller's environment.
+//!
+//! Whatever a test starts is gone when its [`Sandbox`] is dropped: every process whose working directory,
+//! command line or environment names the sandbox's folder is killed and waited for.
+
+mod processes;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A temporary folder with a HOME, and a way to run programs in it.
+pub(crate) struct Sandbox {
+    // Dropped after `Drop::drop` has ended every process in it.
+    dir: tempfile::TempDir,
+}
+
+/// What a program printed and how it ended.
+#[derive(Debug, Clone)]
+#[must_use]
+pub(crate) struct Ran {
+    pub(crate) command: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("gt-t-").tempdir().expect("temporary folder");
+        std::fs::create_dir(dir.path().join("home")).expect("home");
+        let sandbox = Self { dir };
+        std::fs::write(
+            sandbox.home().join(".gitconfig"),
+            "[user]\n\tname = Test Person\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n",
+        )
+        .expect("git config");
+        sandbox
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    /// `name` below the sandbox, made if missing.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(&path).expect("folder");
+        path
+    }
+
+    /// The folder of the programs under test.
+    pub(crate) fn bin() -> PathBuf {
+        Path::new(env!("CARGO_BIN_EXE_gt")).parent().expect("a folder").to_owned()
+    }
+
+    /// The PATH that programs get: ours first, then the machine's.
+    pub(crate) fn search_path() -> String {
+        format!("{}:{}", Self::bin().display(), std::env::var("PATH").unwrap_or_default())
+    }
+
+    /// A command with this sandbox's environment and nothing of the caller's.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, cwd: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(cwd)
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", Self::search_path())
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            .env("USER", "tester")
+            .env("TMPDIR", self.folder("tmp"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a program to its end.
+    pub(crate) fn run(&self, program: &str, cwd: &Path, args: &[&str]) -> Ran {
+        let path = match program {
+            "gt" => PathBuf::from(env!("CARGO_BIN_EXE_gt")),
+            "bd" => PathBuf::from(env!("CARGO_BIN_EXE_bd")),
+            other => PathBuf::from(other),
+        };
+        let mut command = self.command(path, cwd);
+        command.args(args);
+        finish(command, format!("{program} {}", args.join(" ")))
+    }
+
+    pub(crate) fn gt(&self, cwd: &Path, args: &[&str]) -> Ran {
+        self.run("gt", cwd, args)
+    }
+
+    pub(crate) fn bd(&self, cwd: &Path, args: &[&str]) -> Ran {
+        self.run("bd", cwd, args)
+    }
+
+    pub(crate) fn git(&self, cwd: &Path, args: &[&str]) -> Ran {
+        self.run("git", cwd, args)
+    }
+
+    /// A text with this sandbox's folder replaced by `$BOX`, for snapshots.
+    pub(crate) fn tidy(&self, text: &str) -> String {
+        text.replace(&self.path().display().to_string(), "$BOX")
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let left = processes::end_all_in(self.dir.path(), Duration::from_secs(10));
+        if !left.is_empty() && !std::thread::panicking() {
+            panic!("these processes of the test outlived it: {left:?}");
+        }
+    }
+}
+
+/// Runs a prepared command to its end.
+pub(crate) fn finish(mut command: Command, name: String) -> Ran {
+    let out = command.output().unwrap_or_else(|e| panic!("{name}: {e}"));
+    Ran {
+        command: name,
+        code: out.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    /// The standard output of a run that must succeed, without the last line feed.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{} failed\nstdout: {}\nstderr: {}", self.command, self.stdout, self.stderr);
+        self.stdout.trim_end_matches('\n').to_owned()
+    }
+
+    /// The messages of a run that must fail.
+    #[track_caller]
+    pub(crate) fn fails(self) -> String {
+        assert_ne!(self.code, 0, "{} should have failed\nstdout: {}", self.command, self.stdout);
+        self.stderr
+    }
+
+    /// The standard output of a run that must succeed, as JSON.
+    #[track_caller]
+    pub(crate) fn json(self) -> serde_json::Value {
+        let text = self.clone().ok();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: no JSON: {e}\n{text}", self.command))
+    }
+}
+
+/// Waits until `check` gives something, or fails the test naming what it waited for.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = check() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
