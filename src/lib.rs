@@ -4,3 +4,4 @@
 
 pub mod base;
 pub mod cli;
+pub mod config;
