@@ -1,0 +1,22 @@
+# `just --list` shows these. `just ci` is what CI runs.
+
+# everything CI checks
+ci:
+    bash .ci/run
+
+# format Rust and Lua
+fmt:
+    cargo fmt
+    stylua lua examples
+
+# the demo with kills, 20 times on each session host
+soak n="20":
+    bash scripts/soak {{n}}
+
+# whole-process figures beside `git --version`
+bench:
+    cargo run --release --example bench
+
+# licences, advisories, duplicate crates
+deny:
+    cargo deny check
