@@ -5,3 +5,4 @@
 pub mod base;
 pub mod cli;
 pub mod config;
+pub mod policy;

@@ -1,0 +1,108 @@
+//! The engines of a town, swapped whole. A revision that does not load leaves the last good one in charge.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::Diagnostic;
+use super::engine::{Engine, Limits};
+use super::layer::{LayerSource, revision};
+
+/// The loaded roles, by a key of the caller's choice (`rig/role`).
+#[derive(Debug, Default)]
+pub struct Registry {
+    roles: BTreeMap<String, Entry>,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct Entry {
+    engine: Option<Engine>,
+    kept: Option<Kept>,
+}
+
+/// A revision that did not load, while another one stays in charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The role.
+    pub role: String,
+    /// The revision in charge; `None` when nothing ever loaded.
+    pub revision: Option<String>,
+    /// The revision that does not load.
+    pub refused: String,
+    /// Why.
+    pub errors: Vec<Diagnostic>,
+}
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.revision {
+            Some(revision) => {
+                write!(f, "warning: {} kept at revision {revision}: this file does not load", self.role)?;
+            }
+            None => write!(f, "warning: {} has no revision that loads; it decides nothing", self.role)?,
+        }
+        self.errors.iter().try_for_each(|error| write!(f, "\n{error}"))
+    }
+}
+
+/// What became of a reload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// The same sources and settings.
+    Unchanged,
+    /// This revision is in charge now.
+    Swapped(String),
+    /// It does not load; the last good one stays in charge.
+    Kept(Kept),
+}
+
+impl Registry {
+    /// An empty registry; each engine that it loads gets these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { roles: BTreeMap::new(), limits }
+    }
+
+    /// Loads a role anew if its sources or settings differ from what is loaded or was last refused.
+    pub fn reload(&mut self, key: &str, role: &str, layers: &[LayerSource], settings: &toml::Table) -> Reload {
+        let new = revision(layers, settings);
+        if let Some(entry) = self.roles.get_mut(key) {
+            let running = entry.engine.as_ref().map(Engine::revision);
+            if running == Some(new.as_str()) {
+                // A broken file was put back as it was.
+                entry.kept = None;
+                return Reload::Unchanged;
+            }
+            if entry.kept.as_ref().is_some_and(|kept| kept.refused == new) {
+                return Reload::Unchanged;
+            }
+        }
+        let entry = self.roles.entry(key.into()).or_insert(Entry { engine: None, kept: None });
+        match Engine::load_with(role, layers, settings, self.limits) {
+            Ok(engine) => {
+                entry.engine = Some(engine);
+                entry.kept = None;
+                Reload::Swapped(new)
+            }
+            Err(errors) => {
+                let revision = entry.engine.as_ref().map(|e| e.revision().to_owned());
+                let kept = Kept { role: role.into(), revision, refused: new, errors };
+                entry.kept = Some(kept.clone());
+                Reload::Kept(kept)
+            }
+        }
+    }
+
+    /// The engine in charge.
+    pub fn engine(&mut self, key: &str) -> Option<&mut Engine> {
+        self.roles.get_mut(key)?.engine.as_mut()
+    }
+
+    /// The revisions that were refused and stand behind a last good one, for `gt status` and doctor.
+    pub fn kept(&self) -> impl Iterator<Item = (&str, &Kept)> {
+        self.roles.iter().filter_map(|(key, entry)| Some((key.as_str(), entry.kept.as_ref()?)))
+    }
+
+    /// Forgets a role, as when its rig is gone.
+    pub fn remove(&mut self, key: &str) {
+        self.roles.remove(key);
+    }
+}
