@@ -6,6 +6,8 @@ pub mod address;
 pub mod atomic;
 pub mod clock;
 pub mod id;
+pub mod platform;
+pub mod process;
 pub mod span;
 pub mod text;
 

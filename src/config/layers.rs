@@ -370,10 +370,7 @@ mod tests {
     #[test]
     fn a_wrong_key_is_shown_with_its_place_and_a_suggestion() {
         let error = town("name = \"x\"\nruntme = \"script\"\n").expect_err("unknown key");
-        assert_eq!(
-            error.to_string(),
-            "town.toml:2:1: unknown key `runtme`\n  2 | runtme = \"script\"\n    | ^^^^^^"
-        );
+        assert_eq!(error.to_string(), "town.toml:2:1: unknown key `runtme`\n  2 | runtme = \"script\"\n    | ^^^^^^");
         assert_eq!(error.hint.as_deref(), Some("did you mean `runtime`?"));
         let error = town("landing = \"hodl\"\n").expect_err("unknown value");
         assert_eq!((error.line, error.column), (1, 11));

@@ -22,14 +22,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error that no place in a file is to blame for.
     pub fn bare(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            file: String::new(),
-            line: 0,
-            column: None,
-            excerpt: String::new(),
-            help: None,
-        }
+        Self { message: message.into(), file: String::new(), line: 0, column: None, excerpt: String::new(), help: None }
     }
 
     /// `file:line:col`, as far as known.

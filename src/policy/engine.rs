@@ -146,13 +146,6 @@ impl Engine {
 impl<T> Answer<T> {
     /// The answer that the core gives by itself.
     pub(super) fn safe(value: T) -> Self {
-        Self {
-            value,
-            origin: None,
-            because: Vec::new(),
-            reasons: Vec::new(),
-            warnings: Vec::new(),
-            undecided: None,
-        }
+        Self { value, origin: None, because: Vec::new(), reasons: Vec::new(), warnings: Vec::new(), undecided: None }
     }
 }

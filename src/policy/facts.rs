@@ -157,16 +157,8 @@ pub enum PolecatState {
 
 impl PolecatState {
     /// All states, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
-        Self::Working,
-        Self::Silent,
-        Self::Idle,
-        Self::Waiting,
-        Self::Limited,
-        Self::Done,
-        Self::Dead,
-        Self::Unknown,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Working, Self::Silent, Self::Idle, Self::Waiting, Self::Limited, Self::Done, Self::Dead, Self::Unknown];
 
     /// The word that policies compare with.
     pub const fn as_str(self) -> &'static str {
