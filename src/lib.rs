@@ -5,4 +5,6 @@
 pub mod base;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod policy;
+pub mod queue;

@@ -16,6 +16,15 @@ pub struct Gate {
     /// A policy may leave out a gate that is not required; never one that is.
     #[serde(default = "yes")]
     pub required: bool,
+    /// It may fail by accident: it runs once more before anybody is blamed.
+    #[serde(default)]
+    pub flaky: bool,
+    /// A regular expression that its output matches when tests really ran; without a match it has not passed.
+    #[serde(default)]
+    pub proves: Option<String>,
+    /// Only changes that touch one of these globs need it; empty for all changes.
+    #[serde(default)]
+    pub paths: Vec<String>,
 }
 
 fn ten_minutes() -> Span {
