@@ -4,6 +4,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod store;
 pub mod config;
 pub mod daemon;
 pub mod policy;
