@@ -16,15 +16,22 @@ pub struct Gate {
     /// A policy may leave out a gate that is not required; never one that is.
     #[serde(default = "yes")]
     pub required: bool,
-    /// It may fail by accident: it runs once more before anybody is blamed.
+    /// Runs once more after a failure before anybody is blamed.
     #[serde(default)]
     pub flaky: bool,
-    /// A regular expression that its output matches when tests really ran; without a match it has not passed.
-    #[serde(default)]
+    /// A regular expression that its output matches when tests really ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proves: Option<String>,
-    /// Only changes that touch one of these globs need it; empty for all changes.
-    #[serde(default)]
+    /// Globs of the paths it is about; empty for every change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+}
+
+impl Gate {
+    /// A required gate for every change, with ten minutes.
+    pub fn new(command: Command) -> Self {
+        Self { command, timeout: ten_minutes(), required: true, flaky: false, proves: None, paths: Vec::new() }
+    }
 }
 
 fn ten_minutes() -> Span {

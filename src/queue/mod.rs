@@ -6,6 +6,8 @@
 
 pub mod gate;
 pub mod machine;
+pub mod mr;
 
 pub use gate::Verdict;
 pub use machine::State;
+pub use mr::{Approval, MR_KEY, MrMeta};

@@ -1,0 +1,182 @@
+//! Agents of the town: one row each, local to this machine, keyed by address.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TownError;
+use crate::base::process::ProcId;
+use crate::base::{Address, BeadId, RigName, Time};
+use crate::store::{Read, StoreError, Write};
+
+/// The local namespace of agent rows.
+pub const AGENTS: &str = "agent";
+
+/// Where an agent stands, as the town last wrote it. What it does right now is evidence, read when needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentState {
+    /// Its worktree and session are being made.
+    Spawning,
+    /// It has a session and work on its hook.
+    Working,
+    /// It has handed in its work and keeps its name and worktree until that lands.
+    Done,
+    /// It has nothing on its hook.
+    Idle,
+    /// It waits for a person or a gate.
+    Waiting,
+    /// Its session has ended and its work has not.
+    Dead,
+    /// It was stopped on purpose; its work is kept.
+    Stopped,
+    /// Its work has landed or was given back, and it is being taken down.
+    Retiring,
+}
+
+impl AgentState {
+    /// The word on screens and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Spawning => "spawning",
+            Self::Working => "working",
+            Self::Done => "done",
+            Self::Idle => "idle",
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Stopped => "stopped",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
+impl std::fmt::Display for AgentState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What runs an agent's session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKind {
+    /// The town's own tmux server.
+    Tmux,
+    /// A small process of ours for each session.
+    Headless,
+}
+
+impl HostKind {
+    /// The word on screens and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tmux => "tmux",
+            Self::Headless => "headless",
+        }
+    }
+}
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentRow {
+    /// Who it is.
+    pub address: Address,
+    /// Where it stands.
+    pub state: AgentState,
+    /// The runtime of its session.
+    pub runtime: String,
+    /// What runs its session.
+    pub host: HostKind,
+    /// The name of its session at that host.
+    pub session: String,
+    /// The process of its session, once started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proc: Option<ProcId>,
+    /// Its worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<std::path::PathBuf>,
+    /// Its branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit its branch began at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_commit: Option<String>,
+    /// The bead it was made for; its hook says whether it still holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bead: Option<BeadId>,
+    /// When its present session was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it last closed a step, committed or handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_progress_at: Option<Time>,
+    /// How often its session was started again for the present bead.
+    #[serde(default)]
+    pub restarts: u32,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+impl AgentRow {
+    /// The rig it belongs to.
+    pub fn rig(&self) -> Option<&RigName> {
+        self.address.rig()
+    }
+
+    /// Its name within the rig.
+    pub fn name(&self) -> &str {
+        self.address.short()
+    }
+
+    /// Whether its session should be running.
+    pub fn wants_session(&self) -> bool {
+        matches!(self.state, AgentState::Spawning | AgentState::Working | AgentState::Waiting)
+    }
+}
+
+/// The row of one agent.
+pub fn get(r: &Read<'_>, agent: &Address) -> Result<Option<AgentRow>, StoreError> {
+    r.local(AGENTS, &agent.to_string())?.map(|value| parse(&agent.to_string(), value)).transpose()
+}
+
+/// The row of one agent, or an error that says that there is none.
+pub fn need(r: &Read<'_>, agent: &Address) -> Result<AgentRow, TownError> {
+    get(r, agent)?.ok_or_else(|| {
+        TownError::not_found(format!("no agent {agent} in this town")).hint("see who is there: gt agents --all")
+    })
+}
+
+/// The rows of all agents, by address.
+pub fn all(r: &Read<'_>) -> Result<Vec<AgentRow>, StoreError> {
+    let mut rows: Vec<AgentRow> =
+        r.local_all(AGENTS)?.into_iter().map(|(key, value)| parse(&key, value)).collect::<Result<_, _>>()?;
+    rows.sort_by(|a, b| a.address.cmp(&b.address));
+    Ok(rows)
+}
+
+/// The rows of the agents of one rig, by address.
+pub fn of_rig(r: &Read<'_>, rig: &RigName) -> Result<Vec<AgentRow>, StoreError> {
+    Ok(all(r)?.into_iter().filter(|row| row.rig() == Some(rig)).collect())
+}
+
+/// Writes a row.
+pub fn put(w: &mut Write<'_>, row: &AgentRow) -> Result<(), StoreError> {
+    let value = serde_json::to_value(row).expect("plain data serialises");
+    w.put_local(AGENTS, &row.address.to_string(), &value)
+}
+
+/// Takes a row away; its name is free then.
+pub fn remove(w: &mut Write<'_>, agent: &Address) -> Result<(), StoreError> {
+    w.delete_local(AGENTS, &agent.to_string())
+}
+
+/// Says that the agent got on with its work.
+pub fn progressed(w: &mut Write<'_>, agent: &Address, now: Time) -> Result<(), StoreError> {
+    if let Some(mut row) = get(w, agent)? {
+        row.last_progress_at = Some(now);
+        put(w, &row)?;
+    }
+    Ok(())
+}
+
+fn parse(key: &str, value: serde_json::Value) -> Result<AgentRow, StoreError> {
+    serde_json::from_value(value).map_err(|e| StoreError::Invalid { field: "agent", reason: format!("{key}: {e}") })
+}
