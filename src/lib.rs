@@ -4,8 +4,9 @@
 
 pub mod base;
 pub mod cli;
-pub mod store;
 pub mod config;
 pub mod daemon;
+pub mod git;
 pub mod policy;
 pub mod queue;
+pub mod store;

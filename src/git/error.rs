@@ -1,0 +1,133 @@
+//! What can go wrong with git, and what to do about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Oid;
+
+/// An error of the git layer. [`GitError::hint`] names the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no `git` program.
+    #[error("the `git` program was not found")]
+    Missing,
+    /// The `git` program is older than we need.
+    #[error("git {found} is too old: {needed} or newer is needed")]
+    TooOld {
+        /// What `git --version` said.
+        found: String,
+        /// The oldest version that will do.
+        needed: String,
+    },
+    /// A path that is no git repository.
+    #[error("`{0}` is not a git repository")]
+    NotARepository(PathBuf),
+    /// `git` ended with an error.
+    #[error("git {what} failed: {message}")]
+    Failed {
+        /// The subcommand.
+        what: String,
+        /// What it printed on stderr, trimmed.
+        message: String,
+    },
+    /// `git` did not end in time and was stopped.
+    #[error("git {what} did not end within {} s", .limit.as_secs())]
+    Timeout {
+        /// The subcommand.
+        what: String,
+        /// The time it was given.
+        limit: Duration,
+    },
+    /// The remote could not be read: network, address, permission or credentials.
+    #[error("cannot reach `{remote}`: {message}")]
+    Unreachable {
+        /// The remote's name or address.
+        remote: String,
+        /// What git said.
+        message: String,
+    },
+    /// A ref is not where the caller saw it.
+    #[error("{refname} moved: expected {}, found {}", show(.expected.as_ref()), show(.found.as_ref()))]
+    Moved {
+        /// The full name of the ref.
+        refname: String,
+        /// Where it was to be; none for "absent".
+        expected: Option<Oid>,
+        /// Where it is.
+        found: Option<Oid>,
+    },
+    /// A ref, branch or commit that does not exist.
+    #[error("there is no {0}")]
+    NoSuch(String),
+    /// The path for a worktree is taken by something else.
+    #[error("`{path}` exists and is {is}")]
+    PathTaken {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        is: String,
+    },
+    /// The branch is checked out in another worktree.
+    #[error("branch `{branch}` is checked out at `{path}`")]
+    BranchInUse {
+        /// The short branch name.
+        branch: String,
+        /// The worktree that has it.
+        path: PathBuf,
+    },
+    /// Going on would make commits or contents unreachable. Nothing was changed.
+    #[error("refused: {what} would lose {} ({})", crate::base::text::count(.lost.len(), "commit"), short_list(.lost))]
+    WouldLose {
+        /// What was asked for.
+        what: String,
+        /// Commits that nothing else reaches.
+        lost: Vec<Oid>,
+    },
+    /// A file operation failed.
+    #[error("cannot {what} `{path}`")]
+    Io {
+        /// The verb.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The object database refused.
+    #[error("git objects: {}", .0.message())]
+    Object(#[from] git2::Error),
+}
+
+impl GitError {
+    /// What the user can do next, if there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing => "install git and see that it is on PATH".to_owned(),
+            Self::TooOld { needed, .. } => format!("install git {needed} or newer"),
+            Self::NotARepository(path) => format!("look at `git -C {} status`", path.display()),
+            Self::Unreachable { remote, .. } => {
+                format!("see whether `git ls-remote {remote}` works from this machine without asking a question")
+            }
+            Self::Timeout { .. } => "look at the network, or at a credential prompt that nobody sees".to_owned(),
+            Self::PathTaken { path, .. } => format!("move `{}` out of the way, or choose another name", path.display()),
+            Self::BranchInUse { path, .. } => format!("use the worktree at `{}`", path.display()),
+            Self::WouldLose { .. } => "save the commits with `git branch NAME COMMIT`, then run it again".to_owned(),
+            Self::Moved { .. } => "somebody else moved it; look at it and run the command again".to_owned(),
+            Self::NoSuch(_) | Self::Failed { .. } | Self::Io { .. } | Self::Object(_) => return None,
+        })
+    }
+
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+fn show(oid: Option<&Oid>) -> String {
+    oid.map_or_else(|| "nothing".to_owned(), ToString::to_string)
+}
+
+fn short_list(oids: &[Oid]) -> String {
+    let shown: Vec<String> = oids.iter().take(3).map(|o| o.to_string()[..10].to_owned()).collect();
+    if oids.len() > 3 { format!("{}, …", shown.join(", ")) } else { shown.join(", ") }
+}

@@ -1,0 +1,96 @@
+//! Pushing by compare-and-swap: the remote's branch moves only from the commit that was tested against.
+
+use super::fetch::complaint;
+use super::program::NETWORK;
+use super::{GitError, Oid, Repo};
+
+/// How a push ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Push {
+    /// The remote's ref is at the new commit (also when it already was: repeating is harmless).
+    Pushed,
+    /// The remote answered and did not take it.
+    Rejected {
+        /// The branch was not where it was expected: fetch, rebuild, try again. Otherwise the remote's own rules
+        /// (a protected branch, a hook) declined it and trying again is useless.
+        moved: bool,
+        /// What the remote said.
+        reason: String,
+    },
+    /// The remote could not be reached; nothing is known about it.
+    Unreachable(String),
+}
+
+impl Repo {
+    /// Moves `refname` (full name) on `remote` from `expected` to `new`; the zero id for `expected` means that the
+    /// ref must not exist there yet.
+    ///
+    /// Never overwrites: `new` must contain `expected`, else this is [`GitError::WouldLose`].
+    pub fn push_cas(&self, remote: &str, refname: &str, new: Oid, expected: Oid) -> Result<Push, GitError> {
+        if !expected.is_zero() && expected != new && !self.is_ancestor(expected, new)? {
+            let what = format!("pushing {new} over {refname} of {}", self.shown(remote));
+            return Err(GitError::WouldLose { what, lost: vec![expected] });
+        }
+        let lease = if expected.is_zero() { String::new() } else { expected.to_string() };
+        let done = self
+            .program()
+            .args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"])
+            .arg(format!("--force-with-lease={refname}:{lease}"))
+            .args(["--", remote, &format!("{new}:{refname}")])
+            .limit(NETWORK)
+            .run()?;
+        let report = String::from_utf8_lossy(&done.stdout);
+        Ok(judge(&report, refname, done.code, &done.stderr))
+    }
+}
+
+/// Reads the porcelain report: `<flag> TAB <from>:<to> TAB <summary>`.
+fn judge(report: &str, refname: &str, code: i32, stderr: &str) -> Push {
+    for line in report.lines() {
+        let mut parts = line.split('\t');
+        let (Some(flag), Some(refs), Some(summary)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        if refs.rsplit(':').next() != Some(refname) {
+            continue;
+        }
+        if flag != "!" {
+            return Push::Pushed;
+        }
+        // A race is lost either before sending (our view is stale) or at the remote's own lock.
+        let races = [
+            "stale info",
+            "fetch first",
+            "non-fast-forward",
+            "failed to lock",
+            "cannot lock ref",
+            "reference already exists",
+            "failed to update ref",
+        ];
+        let moved = races.iter().any(|r| summary.contains(r));
+        let remote_says = complaint(stderr);
+        let reason =
+            if moved || remote_says.is_empty() { summary.to_owned() } else { format!("{summary}: {remote_says}") };
+        return Push::Rejected { moved, reason };
+    }
+    if code == 0 { Push::Pushed } else { Push::Unreachable(complaint(stderr)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_decides_and_not_the_exit_code() {
+        let main = "refs/heads/main";
+        let ok = "To /r\n \tabc:refs/heads/main\t1..2\nDone\n";
+        assert_eq!(judge(ok, main, 0, ""), Push::Pushed);
+        let up_to_date = "To /r\n=\tabc:refs/heads/main\t[up to date]\nDone\n";
+        assert_eq!(judge(up_to_date, main, 0, ""), Push::Pushed);
+        let stale = "To /r\n!\tabc:refs/heads/main\t[rejected] (stale info)\nDone\n";
+        assert!(matches!(judge(stale, main, 1, ""), Push::Rejected { moved: true, .. }));
+        let hook = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\n";
+        let says = "remote: no pushes on Friday\nerror: failed to push some refs";
+        let Push::Rejected { moved: false, reason } = judge(hook, main, 1, says) else { panic!("declined") };
+        assert!(reason.contains("no pushes on Friday"), "{reason}");
+        assert!(matches!(judge("", main, 128, "fatal: unable to access"), Push::Unreachable(_)));
+    }
+}

@@ -1,0 +1,120 @@
+//! Refs: read, compare-and-swap, delete only what stays reachable.
+
+use super::{GitError, Oid, Repo};
+
+impl Repo {
+    /// Where a ref (full name, symbolic refs followed) points; none if it does not exist.
+    pub fn oid_of(&self, refname: &str) -> Result<Option<Oid>, GitError> {
+        match self.raw().refname_to_id(refname) {
+            Ok(oid) => Ok(Some(oid)),
+            Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// All refs whose full name starts with `prefix`, in order of name.
+    pub fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let mut found = Vec::new();
+        for reference in self.raw().references()? {
+            let reference = reference?;
+            let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+            if name.starts_with(prefix)
+                && let Some(oid) = reference.resolve().ok().and_then(|r| r.target())
+            {
+                found.push((name, oid));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Moves a ref from `expected` to `new`; `expected` none means that it must not exist yet.
+    ///
+    /// Already being at `new` is success, so the step can be repeated. Anything else is [`GitError::Moved`].
+    pub fn set_ref(&self, refname: &str, new: Oid, expected: Option<Oid>, message: &str) -> Result<(), GitError> {
+        let message = message.replace(['\n', '\0'], " ");
+        let result = match expected {
+            Some(old) => self.raw().reference_matching(refname, new, true, old, &message),
+            None => self.raw().reference(refname, new, false, &message),
+        };
+        let Err(error) = result else { return Ok(()) };
+        let found = self.oid_of(refname)?;
+        match error.code() {
+            _ if found == Some(new) => Ok(()),
+            git2::ErrorCode::Modified | git2::ErrorCode::Exists | git2::ErrorCode::NotFound if found != expected => {
+                Err(GitError::Moved { refname: refname.to_owned(), expected, found })
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Deletes a ref that is still at `old`, if every commit it reaches is reached by another ref that stays.
+    ///
+    /// An absent ref is success. A ref whose commits would be lost is [`GitError::WouldLose`]: keep them first
+    /// with [`Repo::keep`].
+    pub fn delete_ref_if(&self, refname: &str, old: Oid) -> Result<(), GitError> {
+        let Some(found) = self.oid_of(refname)? else { return Ok(()) };
+        if found != old {
+            return Err(GitError::Moved { refname: refname.to_owned(), expected: Some(old), found: Some(found) });
+        }
+        let lost = self.lost_without(&[refname], &self.with_reflog(refname, old)?)?;
+        if !lost.is_empty() {
+            return Err(GitError::WouldLose { what: format!("deleting {refname}"), lost });
+        }
+        self.drop_ref(refname, old)
+    }
+
+    /// Deletes a ref by compare-and-swap, unproven. Callers have proven it.
+    pub(super) fn drop_ref(&self, refname: &str, old: Oid) -> Result<(), GitError> {
+        // The program takes the ref's lock, compares, and removes loose and packed forms as one step.
+        let done = self.program().args(["update-ref", "-d", refname, &old.to_string()]).run()?;
+        match self.oid_of(refname)? {
+            None => Ok(()),
+            Some(found) if found != old => {
+                Err(GitError::Moved { refname: refname.to_owned(), expected: Some(old), found: Some(found) })
+            }
+            Some(_) => Err(GitError::Failed { what: format!("update-ref -d {refname}"), message: done.stderr }),
+        }
+    }
+
+    /// `tip` and all commits in the reflog of `refname`: what deleting the ref would let go.
+    pub(super) fn with_reflog(&self, refname: &str, tip: Oid) -> Result<Vec<Oid>, GitError> {
+        let mut all = vec![tip];
+        if self.raw().reference_has_log(refname)? {
+            let log = self.raw().reflog(refname)?;
+            all.extend(log.iter().flat_map(|entry| [entry.id_old(), entry.id_new()]));
+        }
+        Ok(self.commits_only(all))
+    }
+
+    /// Those of `oids` that are commits here, each once, in the given order.
+    pub(super) fn commits_only(&self, oids: impl IntoIterator<Item = Oid>) -> Vec<Oid> {
+        let mut seen = std::collections::HashSet::new();
+        oids.into_iter()
+            .filter(|oid| !oid.is_zero() && seen.insert(*oid) && self.raw().find_commit(*oid).is_ok())
+            .collect()
+    }
+
+    /// Of the commits reachable from `roots`, those that no ref but the `going` ones reaches.
+    ///
+    /// This is the proof behind every deletion. Heads of worktrees do not count as refs.
+    pub(super) fn lost_without(&self, going: &[&str], roots: &[Oid]) -> Result<Vec<Oid>, GitError> {
+        let mut walk = self.raw().revwalk()?;
+        for root in roots {
+            walk.push(*root)?;
+        }
+        for reference in self.raw().references()? {
+            let reference = reference?;
+            if going.iter().any(|name| name.as_bytes() == reference.name_bytes()) {
+                continue;
+            }
+            // A symbolic ref keeps nothing by itself.
+            if let Some(target) = reference.target()
+                && let Ok(commit) = self.raw().find_object(target, None).and_then(|o| o.peel_to_commit())
+            {
+                walk.hide(commit.id())?;
+            }
+        }
+        walk.map(|oid| oid.map_err(GitError::from)).collect()
+    }
+}
