@@ -88,9 +88,9 @@ impl fmt::Display for State {
 pub enum Event {
     /// The policy took it into a batch.
     Taken,
-    /// Its merge is `commit`, on top of the target and of those before it.
+    /// It is part of `commit`, a stack of merges on the target. Once more when another cut of the stack is tested.
     Built {
-        /// The merge commit whose tree the gates are to see.
+        /// The commit whose tree the gates are to see.
         commit: String,
     },
     /// It does not merge cleanly.
@@ -158,7 +158,7 @@ pub fn transition(now: &Progress, event: Event) -> Result<Progress, Illegal> {
     let to = |state| Ok(Progress::at(state));
     match (now.state, &event) {
         (S::Queued, E::Taken) => to(S::Building),
-        (S::Building, E::Built { commit }) => {
+        (S::Building | S::Gating, E::Built { commit }) => {
             Ok(Progress { state: S::Gating, commit: Some(commit.clone()), passed: false })
         }
         (S::Building, E::Conflicted) => to(S::Conflict),
@@ -212,7 +212,7 @@ mod tests {
                 prop_assert!(!at.state.is_final(), "{:?} moved by {event:?}", at.state);
                 match &event {
                     Event::Taken => (built, passed) = (None, None),
-                    Event::Built { commit } => built = Some(commit.clone()),
+                    Event::Built { commit } => (built, passed) = (Some(commit.clone()), None),
                     Event::Passed { commit } => passed = Some(commit.clone()),
                     _ => {}
                 }

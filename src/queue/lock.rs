@@ -1,0 +1,49 @@
+//! The merge lock of a rig: whoever holds it may build, test and push for that rig.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+
+use crate::base::RigName;
+
+/// Proof of holding a rig's merge lock. The kernel lets go of it when the process ends.
+#[derive(Debug)]
+pub struct MergeLock {
+    rig: RigName,
+    _file: File,
+}
+
+impl MergeLock {
+    /// Takes the lock kept in `folder` (the rig's `refinery/`); `None` when somebody else has it.
+    pub fn take(folder: &Path, rig: &RigName) -> io::Result<Option<Self>> {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join("merge.lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { rig: rig.clone(), _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The rig it is for.
+    pub fn rig(&self) -> &RigName {
+        &self.rig
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rig_has_one_merge_at_a_time() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let rig = RigName::new("app").expect("name");
+        let held = MergeLock::take(dir.path(), &rig).expect("io").expect("free");
+        assert_eq!(held.rig(), &rig);
+        assert!(MergeLock::take(dir.path(), &rig).expect("io").is_none());
+        drop(held);
+        assert!(MergeLock::take(dir.path(), &rig).expect("io").is_some());
+    }
+}

@@ -1,0 +1,40 @@
+//! The journal of a push: written before it, deleted in the transaction that records the landing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{BeadId, RigName, Time};
+use crate::store::{Read, StoreError, Write};
+
+const PUSHES: &str = "push";
+
+/// What is about to be pushed. Commits are full hexadecimal ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The branch of the remote, as in `main`.
+    pub target: String,
+    /// Where it must be.
+    pub old: String,
+    /// Where it is to be: the commit that was tested.
+    pub new: String,
+    /// The requests that land with it, in order, each with its own merge commit.
+    pub members: Vec<(BeadId, String)>,
+    /// Since when.
+    pub at: Time,
+}
+
+/// The push that a rig is in, or was in when its daemon died.
+pub fn get(r: &Read<'_>, rig: &RigName) -> Result<Option<Intent>, StoreError> {
+    let Some(value) = r.local(PUSHES, rig.as_str())? else { return Ok(None) };
+    let invalid = |e: serde_json::Error| StoreError::Invalid { field: "push", reason: format!("{rig}: {e}") };
+    serde_json::from_value(value).map(Some).map_err(invalid)
+}
+
+/// Writes it down.
+pub fn put(w: &mut Write<'_>, rig: &RigName, intent: &Intent) -> Result<(), StoreError> {
+    w.put_local(PUSHES, rig.as_str(), &serde_json::to_value(intent).expect("plain data serialises"))
+}
+
+/// It is over.
+pub fn delete(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
+    w.delete_local(PUSHES, rig.as_str()).map(|_| ())
+}
