@@ -38,6 +38,9 @@ pub enum Act {
     Retire {
         /// Why, for the events.
         why: String,
+        /// The bead that becomes ready again for another worker, who goes on from what was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        give_back: Option<BeadId>,
     },
     /// Stop the session and keep the worktree as it is.
     Stop {

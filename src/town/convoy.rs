@@ -1,0 +1,290 @@
+//! Convoys: beads that are to land together, and the first thing a person looks at.
+//!
+//! A convoy is a bead `hq-cv-…` of type `convoy` with `tracks` edges. It is *active* once any of its beads was
+//! slung: from then on the Witness slings the others as they become ready. It closes when all its beads are.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::error::TownError;
+use crate::base::{Address, BeadId, Prefix, Time};
+use crate::store::{Bead, Close, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Read, Status, StoreError, Write};
+
+const ACTIVE: &str = "active";
+const NOTIFY: &str = "notify";
+
+/// How to make a convoy.
+#[derive(Debug, Clone, Default)]
+pub struct ConvoyOpts {
+    /// Who gets mail when it lands.
+    pub notify: Vec<Address>,
+    /// Its beads are being slung right now.
+    pub active: bool,
+}
+
+/// A convoy that closed because all its beads are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Landed {
+    /// Its id.
+    pub id: BeadId,
+    /// Its title.
+    pub title: String,
+    /// How many beads it had.
+    pub total: usize,
+}
+
+/// A convoy with what it tracks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConvoyStatus {
+    /// Its id.
+    pub id: BeadId,
+    /// Its title.
+    pub title: String,
+    /// Its status.
+    pub status: Status,
+    /// Whether its ready beads are slung without being asked for.
+    pub active: bool,
+    /// Its beads, in the order in which they were added.
+    pub tracked: Vec<Tracked>,
+    /// How many of them are closed.
+    pub completed: usize,
+    /// How many there are.
+    pub total: usize,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it landed.
+    pub closed_at: Option<Time>,
+}
+
+/// A bead of a convoy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tracked {
+    /// Its id.
+    pub id: BeadId,
+    /// Its title; `(not in this store)` for one that is not here.
+    pub title: String,
+    /// Its status.
+    pub status: Status,
+    /// Always `tracks`.
+    pub dependency_type: &'static str,
+    /// What kind of thing it is.
+    pub issue_type: IssueType,
+    /// Who has it.
+    pub assignee: String,
+    /// The agent that has it on its hook.
+    pub worker: Option<Address>,
+    /// Since when, in seconds before now.
+    pub worker_age: Option<i64>,
+    /// The open beads that it waits for.
+    pub waits_for: Vec<BeadId>,
+    /// Its merge request, where there is one: id and state.
+    pub merge_request: Option<(BeadId, String)>,
+}
+
+/// Makes a convoy of `beads`, each of which must exist.
+pub fn create(w: &mut Write<'_>, title: &str, beads: &[BeadId], opts: &ConvoyOpts) -> Result<Bead, TownError> {
+    let mut deps = Vec::with_capacity(beads.len());
+    for id in beads {
+        let bead = w.need(id)?;
+        if bead.issue_type == IssueType::CONVOY {
+            return Err(TownError::user(format!("{id} is a convoy itself")).hint("name the beads it tracks"));
+        }
+        if !deps.iter().any(|d: &NewDep| d.depends_on_id == *id) {
+            deps.push(NewDep::new(DepKind::TRACKS, id.clone()));
+        }
+    }
+    let notify: Vec<String> = opts.notify.iter().map(ToString::to_string).collect();
+    let metadata = [(ACTIVE.to_owned(), json!(opts.active)), (NOTIFY.to_owned(), json!(notify))].into_iter().collect();
+    let convoy = w.create(NewBead {
+        prefix: Some(Prefix::new("hq-cv").expect("a good prefix")),
+        description: format!("Convoy tracking {}", crate::base::text::count(deps.len(), "bead")),
+        issue_type: Some(IssueType::CONVOY),
+        metadata,
+        deps,
+        ..NewBead::titled(title)
+    })?;
+    w.emit("convoy_created", convoy.id.as_str(), json!({ "beads": beads }))?;
+    Ok(convoy)
+}
+
+/// Adds beads to a convoy; a closed one is opened again. Gives those that were not in it before.
+pub fn add(w: &mut Write<'_>, convoy: &BeadId, beads: &[BeadId]) -> Result<Vec<BeadId>, TownError> {
+    let found = need(w, convoy)?;
+    let known = tracked_ids(w, convoy)?;
+    let mut added = Vec::new();
+    for id in beads {
+        w.need(id)?;
+        if !known.contains(id) && !added.contains(id) {
+            w.add_dep(convoy, NewDep::new(DepKind::TRACKS, id.clone()))?;
+            added.push(id.clone());
+        }
+    }
+    if found.is_over() && !added.is_empty() {
+        w.reopen(convoy, "beads were added")?;
+    }
+    Ok(added)
+}
+
+/// A bead that was discovered while working on `from` joins the open convoys that track `from`.
+///
+/// Called in the transaction that draws the `discovered-from` edge. Gives the convoys joined.
+pub fn adopt(w: &mut Write<'_>, bead: &BeadId, from: &BeadId) -> Result<Vec<BeadId>, StoreError> {
+    let mut joined = Vec::new();
+    for convoy in of(w, from)? {
+        if !tracked_ids(w, &convoy.id)?.contains(bead) {
+            w.add_dep(&convoy.id, NewDep::new(DepKind::TRACKS, bead.clone()))?;
+            w.emit("convoy_joined", convoy.id.as_str(), json!({ "bead": bead, "from": from }))?;
+            joined.push(convoy.id);
+        }
+    }
+    Ok(joined)
+}
+
+/// Says that work on the convoys of a bead has begun.
+pub fn activate(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+    for convoy in of(w, bead)? {
+        if !is_active(&convoy) {
+            w.update(&convoy.id, Patch::default().with_meta(ACTIVE, true))?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes the convoys of `bead` whose beads are all closed. Called in the transaction that closes `bead`.
+pub fn check(w: &mut Write<'_>, bead: &BeadId) -> Result<Vec<Landed>, StoreError> {
+    let mut landed = Vec::new();
+    for convoy in of(w, bead)? {
+        let ids = tracked_ids(w, &convoy.id)?;
+        let mut open = false;
+        for id in &ids {
+            open |= w.bead(id)?.is_some_and(|b| !b.is_over());
+        }
+        if open || ids.is_empty() {
+            continue;
+        }
+        w.close(&convoy.id, Close { force: true, ..Close::because("All tracked issues completed") })?;
+        w.emit("convoy_landed", convoy.id.as_str(), json!({ "title": convoy.title, "total": ids.len() }))?;
+        notify(w, &convoy, &ids)?;
+        landed.push(Landed { id: convoy.id, title: convoy.title, total: ids.len() });
+    }
+    Ok(landed)
+}
+
+fn notify(w: &mut Write<'_>, convoy: &Bead, ids: &[BeadId]) -> Result<(), StoreError> {
+    let to = convoy.metadata.get(NOTIFY).and_then(|v| v.as_array()).cloned().unwrap_or_default();
+    let list: Vec<&str> = ids.iter().map(BeadId::as_str).collect();
+    for address in to.iter().filter_map(|v| v.as_str()) {
+        w.create(NewBead {
+            description: format!("All beads of the convoy are closed: {}", list.join(", ")),
+            issue_type: Some(IssueType::MESSAGE),
+            assignee: address.to_owned(),
+            labels: vec![format!("from:{}", w.by().actor)],
+            deps: vec![NewDep::new(DepKind::RELATED, convoy.id.clone())],
+            ..NewBead::titled(format!("Convoy landed: {} ({})", convoy.title, convoy.id))
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether ready beads of this convoy are slung without being asked for.
+pub fn is_active(convoy: &Bead) -> bool {
+    convoy.metadata.get(ACTIVE).and_then(serde_json::Value::as_bool).unwrap_or(false)
+}
+
+/// The open convoys that track a bead.
+pub fn of(r: &Read<'_>, bead: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    let mut convoys = Vec::new();
+    for dep in r.dependents(bead)? {
+        if dep.kind == DepKind::TRACKS
+            && let Some(convoy) = r.bead(&dep.issue_id)?
+            && convoy.issue_type == IssueType::CONVOY
+            && !convoy.is_over()
+        {
+            convoys.push(convoy);
+        }
+    }
+    Ok(convoys)
+}
+
+/// The ids that a convoy tracks.
+pub fn tracked_ids(r: &Read<'_>, convoy: &BeadId) -> Result<Vec<BeadId>, StoreError> {
+    Ok(r.deps(convoy)?.into_iter().filter(|d| d.kind == DepKind::TRACKS).map(|d| d.depends_on_id).collect())
+}
+
+/// The bead of a convoy, or an error that says what it is instead.
+pub fn need(r: &Read<'_>, id: &BeadId) -> Result<Bead, TownError> {
+    let bead = r.need(id)?;
+    if bead.issue_type != IssueType::CONVOY {
+        return Err(TownError::user(format!("{id} is a {}, not a convoy", bead.issue_type))
+            .hint("see the convoys: gt convoy list"));
+    }
+    Ok(bead)
+}
+
+/// Open convoys, newest first; with `all` the closed ones too.
+pub fn list(r: &Read<'_>, all: bool, now: Time) -> Result<Vec<ConvoyStatus>, TownError> {
+    let filter = Filter {
+        types: vec![IssueType::CONVOY],
+        not_statuses: if all { Vec::new() } else { vec![Status::CLOSED] },
+        sort: crate::store::Sort::Created,
+        ..Filter::default()
+    };
+    r.find(&filter)?.into_iter().map(|convoy| describe(r, convoy, now)).collect()
+}
+
+/// A convoy and its beads as they are now.
+pub fn status(r: &Read<'_>, id: &BeadId, now: Time) -> Result<ConvoyStatus, TownError> {
+    describe(r, need(r, id)?, now)
+}
+
+fn describe(r: &Read<'_>, convoy: Bead, now: Time) -> Result<ConvoyStatus, TownError> {
+    let mut tracked = Vec::new();
+    for id in tracked_ids(r, &convoy.id)? {
+        tracked.push(describe_bead(r, id, now)?);
+    }
+    Ok(ConvoyStatus {
+        active: is_active(&convoy),
+        completed: tracked.iter().filter(|t| t.status.is_over()).count(),
+        total: tracked.len(),
+        id: convoy.id,
+        title: convoy.title,
+        status: convoy.status,
+        tracked,
+        created_at: convoy.created_at,
+        closed_at: convoy.closed_at,
+    })
+}
+
+fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownError> {
+    let Some(bead) = r.bead(&id)? else {
+        return Ok(Tracked {
+            id,
+            title: "(not in this store)".into(),
+            status: Status::new("unknown"),
+            dependency_type: "tracks",
+            issue_type: IssueType::TASK,
+            assignee: String::new(),
+            worker: None,
+            worker_age: None,
+            waits_for: Vec::new(),
+            merge_request: None,
+        });
+    };
+    let hook = r.hook_of(&id)?;
+    let merge_request = match bead.meta_str(crate::queue::MR_KEY).and_then(|mr| BeadId::new(mr).ok()) {
+        Some(mr) => r.bead(&mr)?.and_then(|b| crate::queue::MrMeta::of(&b).ok()).map(|m| (mr, m.state.to_string())),
+        None => None,
+    };
+    Ok(Tracked {
+        title: bead.title,
+        status: bead.status,
+        dependency_type: "tracks",
+        issue_type: bead.issue_type,
+        assignee: bead.assignee,
+        worker_age: hook.as_ref().map(|h| (now.millis() - h.since.millis()).max(0) / 1000),
+        worker: hook.map(|h| h.agent),
+        waits_for: r.blockers(&id)?,
+        merge_request,
+        id,
+    })
+}

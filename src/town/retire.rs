@@ -1,0 +1,185 @@
+//! Taking workers down: stop the session, keep all that is in the worktree, free the name.
+//!
+//! Nothing is deleted before git holds it: the worktree goes only after its dirty and untracked files were
+//! committed to `refs/gt/preserve/…`, and its branch only when another ref reaches its commits.
+
+use serde_json::json;
+
+use super::agent::{self, AgentRow, AgentState};
+use super::around::Acting;
+use super::error::TownError;
+use super::intent::{self, Act, Intent, Spawn};
+use super::{budget, hook, hosts, spawn};
+use crate::base::{Address, BeadId};
+use crate::config::Overrides;
+use crate::store::{Patch, Status, Store, Write};
+
+/// The metadata key of a bead whose work was given back: the commit that the next worker goes on from.
+pub const LEFT_OFF: &str = "left_off";
+
+/// Decides that a worker goes. Part of the caller's transaction; [`super::finish`] acts on the intent.
+///
+/// With `give_back` that bead becomes ready again for another worker once everything is kept.
+pub fn plan(w: &mut Write<'_>, agent: &Address, why: &str, give_back: Option<&BeadId>) -> Result<Intent, TownError> {
+    let mut row = agent::need(w, agent)?;
+    row.state = AgentState::Retiring;
+    agent::put(w, &row)?;
+    let act = Act::Retire { why: why.to_owned(), give_back: give_back.cloned() };
+    let intent = Intent::new(agent.clone(), w.by().actor.clone(), w.by().now, act);
+    intent::put(w, &intent)?;
+    Ok(intent)
+}
+
+/// Takes a worker down whose work has landed, or who has none.
+pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<(), TownError> {
+    let intent = store.write(&cx.stamp(), |w| {
+        if let Some(hook) = w.hook(agent)? {
+            return Err(TownError::refused(format!("{agent} has {} on its hook", hook.bead))
+                .hint(format!("let it finish, or give the work back: gt unsling {}", hook.bead)));
+        }
+        plan(w, agent, why, None)
+    })?;
+    super::finish(cx, store, &intent).map(|_| ())
+}
+
+/// Gives a bead back: its worker goes, what it made is kept, and the next worker goes on from there.
+pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str) -> Result<(), TownError> {
+    let intent = store.write(&cx.stamp(), |w| requeue_plan(w, bead, why))?;
+    match intent {
+        Some(intent) => super::finish(cx, store, &intent).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// [`requeue`] as part of the caller's transaction.
+pub fn requeue_plan(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Option<Intent>, TownError> {
+    let found = w.need(bead)?;
+    if let Some(held) = w.hook_of(bead)? {
+        w.emit("requeued", bead.as_str(), json!({ "agent": held.agent, "why": why }))?;
+        return Ok(Some(plan(w, &held.agent, why, Some(bead))?));
+    }
+    if found.is_over() || hook::open_request(w, &found)?.is_some() {
+        return Err(TownError::refused(format!("{bead} is {}", found.status)).hint(format!("see: bd show {bead}")));
+    }
+    w.update(bead, Patch::status(Status::OPEN).with_assignee(""))?;
+    w.emit("requeued", bead.as_str(), json!({ "why": why }))?;
+    Ok(None)
+}
+
+/// Stops a worker's session and keeps worktree, hook and row.
+pub fn stop(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<(), TownError> {
+    let intent = store.write(&cx.stamp(), |w| stop_plan(w, agent, why))?;
+    super::finish(cx, store, &intent).map(|_| ())
+}
+
+/// [`stop`] as part of the caller's transaction.
+pub fn stop_plan(w: &mut Write<'_>, agent: &Address, why: &str) -> Result<Intent, TownError> {
+    agent::need(w, agent)?;
+    let act = Act::Stop { why: why.to_owned() };
+    let intent = Intent::new(agent.clone(), w.by().actor.clone(), w.by().now, act);
+    intent::put(w, &intent)?;
+    Ok(intent)
+}
+
+/// Whether a restart was granted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Restart {
+    /// The intent that brings the session back.
+    Granted(Box<Intent>),
+    /// The budget of the bead is used up; it is in quarantine now.
+    Quarantined(BeadId),
+}
+
+/// Decides that a worker's session is started again, within the budget of its bead.
+pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool) -> Result<Restart, TownError> {
+    let mut row = agent::need(w, agent)?;
+    let hook = w.hook(agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
+    if !budget::take(w, "restart", &hook.bead, limit)? {
+        budget::quarantine(w, &hook.bead, &format!("its worker was started again {limit} times"))?;
+        plan(w, agent, "restart budget used up", Some(&hook.bead))?;
+        return Ok(Restart::Quarantined(hook.bead));
+    }
+    row.restarts += 1;
+    row.state = AgentState::Spawning;
+    row.last_progress_at = Some(w.by().now);
+    let how = Spawn { cause: "restart".into(), from: None, replaces: row.proc.clone(), resume };
+    let intent = Intent::new(agent.clone(), w.by().actor.clone(), w.by().now, Act::Spawn(how));
+    agent::put(w, &row)?;
+    intent::put(w, &intent)?;
+    w.emit("agent_restarted", &agent.to_string(), json!({ "bead": hook.bead, "times": row.restarts }))?;
+    Ok(Restart::Granted(Box::new(intent)))
+}
+
+/// Starts a worker's session again; refused while a person is attached to it.
+pub fn restart(cx: &Acting<'_>, store: &mut Store, agent: &Address, resume: bool) -> Result<Restart, TownError> {
+    let row = store.read(|r| agent::need(r, agent))?;
+    if hosts::open(cx, row.host)?.probe(&row.session)?.attached {
+        return Err(TownError::refused(format!("a person is attached to {agent}"))
+            .hint("detach first, or tell the worker yourself"));
+    }
+    let limit = match row.rig() {
+        Some(rig) => cx.town.rig(rig, &Overrides::default())?.config.restarts,
+        None => 3,
+    };
+    let restart = store.write(&cx.stamp(), |w| restart_plan(w, agent, limit, resume))?;
+    if let Restart::Granted(intent) = &restart {
+        super::finish(cx, store, intent)?;
+    } else if let Some(intent) = store.read(|r| intent::get(r, agent))? {
+        super::finish(cx, store, &intent)?;
+    }
+    Ok(restart)
+}
+
+pub(super) fn act_stop(cx: &Acting<'_>, store: &mut Store, intent: &Intent, why: &str) -> Result<(), TownError> {
+    let Some(mut row) = store.read(|r| agent::get(r, &intent.agent))? else {
+        return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
+    };
+    hosts::open(cx, row.host)?.stop(&row.session, spawn::GRACE)?;
+    row.state = AgentState::Stopped;
+    row.proc = None;
+    store.write(&cx.stamp(), |w| {
+        if intent::complete(w, intent)? {
+            agent::put(w, &row)?;
+            w.emit("agent_stopped", &row.address.to_string(), json!({ "why": why }))?;
+        }
+        Ok::<_, TownError>(())
+    })
+}
+
+pub(super) fn act(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    intent: &Intent,
+    why: &str,
+    give_back: Option<&BeadId>,
+) -> Result<(), TownError> {
+    let Some(row) = store.read(|r| agent::get(r, &intent.agent))? else {
+        return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
+    };
+    hosts::open(cx, row.host)?.stop(&row.session, spawn::GRACE)?;
+    let kept = keep(cx, &row)?;
+    store.write(&cx.stamp(), |w| {
+        if !intent::complete(w, intent)? {
+            return Ok(());
+        }
+        if let Some(bead) = give_back {
+            give(w, &row.address, bead, kept.as_deref())?;
+        }
+        agent::remove(w, &row.address)?;
+        let payload = json!({ "why": why, "kept": kept, "bead": row.bead });
+        w.emit("agent_retired", &row.address.to_string(), payload)?;
+        Ok::<_, TownError>(())
+    })
+}
+
+/// The bead is ready again, and says where the next worker goes on.
+fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: Option<&str>) -> Result<(), TownError> {
+    let Some(hook) = w.hook(agent)?.filter(|h| h.bead == *bead) else { return Ok(()) };
+    w.unhook(agent, hook.epoch)?;
+    let mut patch = Patch::status(Status::OPEN).with_assignee("");
+    if let Some(commit) = kept {
+        patch = patch.with_meta(LEFT_OFF, commit);
+    }
+    w.update(bead, patch)?;
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Rework: a change that did not land goes back to the worker that made it, with the evidence.
+
+use serde_json::json;
+
+use super::agent::{self, AgentRow, AgentState};
+use super::around::Acting;
+use super::error::TownError;
+use super::hook::REWORK;
+use super::intent::{self, Act, Intent, Spawn};
+use super::{budget, hosts};
+use crate::base::{BeadId, WorkerName};
+use crate::queue::{MR_KEY, MrMeta, State};
+use crate::store::{Close, NewBead, Patch, Read, Status, Store, Write};
+
+/// How often a bead may come back before it goes into quarantine.
+pub const LIMIT: u32 = 5;
+
+/// Why a change comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The final state of the request: `Conflict`, `Failed` or `Rejected`.
+    pub state: State,
+    /// One line: what is wrong.
+    pub why: String,
+    /// What the worker needs to see: hunks, the gate's output, a person's comment. Markdown.
+    pub text: String,
+}
+
+/// Closes the merge request and hangs the bead on its worker's hook again, with a step `rework`.
+///
+/// Gives the intent that starts the worker; none when the budget is used up and the bead went into quarantine.
+/// Part of the caller's transaction, so that a decision and its effect are one.
+pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Option<Intent>, TownError> {
+    let request = w.need(mr)?;
+    let mut meta = MrMeta::of(&request)?;
+    if request.is_over() && meta.state == State::Merged {
+        return Err(TownError::refused(format!("{mr} has landed")).hint("file a new bead: bd create TITLE"));
+    }
+    meta.state = evidence.state;
+    meta.why = Some(evidence.why.clone());
+    meta.save(w, mr)?;
+    if !request.is_over() {
+        w.close(mr, Close { force: true, ..Close::because(evidence.state.word()) })?;
+    }
+    w.emit("mr_returned", mr.as_str(), json!({ "bead": meta.bead, "state": evidence.state, "why": evidence.why }))?;
+    let bead = w.need(&meta.bead)?;
+    if bead.is_over() || w.hook_of(&bead.id)?.is_some() {
+        return Ok(None);
+    }
+    if !budget::take(w, REWORK, &bead.id, LIMIT)? {
+        w.update(&bead.id, Patch::status(Status::OPEN).with_assignee(""))?;
+        budget::quarantine(w, &bead.id, &format!("handed in {LIMIT} times and sent back each time: {}", evidence.why))?;
+        return Ok(None);
+    }
+    let row = worker_for(w, cx, &meta)?;
+    let root = bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok());
+    let step = add_step(w, root.as_ref(), &bead.id, &bead.title, evidence)?;
+    w.hook(&row.address, &bead.id, root.as_ref())?;
+    let mut patch = Patch::status(Status::HOOKED).with_assignee(row.address.to_string());
+    patch.meta.push((MR_KEY.into(), None));
+    w.update(&bead.id, patch)?;
+    let how = Spawn {
+        cause: REWORK.into(),
+        from: Some(meta.commit.clone()),
+        replaces: row.proc.clone(),
+        resume: true,
+    };
+    let intent = Intent::new(row.address.clone(), w.by().actor.clone(), w.by().now, Act::Spawn(how));
+    agent::put(w, &row)?;
+    intent::put(w, &intent)?;
+    w.emit("rework", bead.id.as_str(), json!({ "agent": row.address, "mr": mr, "step": step, "why": evidence.why }))?;
+    Ok(Some(intent))
+}
+
+/// [`plan`] in a transaction of its own, and then its acting half.
+pub fn rework(cx: &Acting<'_>, store: &mut Store, mr: &BeadId, evidence: &Evidence) -> Result<(), TownError> {
+    let intent = store.write(&cx.stamp(), |w| plan(w, cx, mr, evidence))?;
+    super::wake(cx.town);
+    match intent {
+        Some(intent) => super::finish(cx, store, &intent).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The worker that made the change; a new one of the same name if it has gone.
+fn worker_for(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownError> {
+    let now = cx.now();
+    let found = agent::get(r, &meta.worker)?;
+    let mut row = match found {
+        Some(row) if r.hook(&row.address)?.is_none() && row.state != AgentState::Retiring => row,
+        _ => return fresh(r, cx, meta),
+    };
+    row.state = AgentState::Spawning;
+    row.bead = Some(meta.bead.clone());
+    row.last_progress_at = Some(now);
+    Ok(row)
+}
+
+/// A new worker that goes on from the commit that was handed in.
+fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownError> {
+    let rig = cx.town.rig(&meta.rig, &crate::config::Overrides::default())?;
+    let name = super::sling::free_name(&rig, &agent::of_rig(r, &rig.name)?);
+    let address = crate::base::Address::Polecat(rig.name.clone(), name.clone());
+    Ok(AgentRow {
+        state: AgentState::Spawning,
+        runtime: rig.config.runtime.clone(),
+        host: hosts::choose(cx, rig.config.host)?,
+        session: hosts::session_name(&address),
+        proc: None,
+        worktree: Some(cx.town.worktree(&rig.name, &name)),
+        branch: Some(super::sling::branch(&WorkerName::new(address.short())?, &meta.bead)),
+        base_commit: None,
+        bead: Some(meta.bead.clone()),
+        started_at: None,
+        last_progress_at: Some(cx.now()),
+        restarts: 0,
+        created_at: cx.now(),
+        address,
+    })
+}
+
+/// The step that holds the evidence. Work without a molecule gets it as a comment.
+fn add_step(
+    w: &mut Write<'_>,
+    root: Option<&BeadId>,
+    bead: &BeadId,
+    title: &str,
+    evidence: &Evidence,
+) -> Result<Option<BeadId>, TownError> {
+    let text = format!("{}\n\n{}", evidence.why, evidence.text);
+    let Some(root) = root else {
+        w.add_comment(bead, &text)?;
+        return Ok(None);
+    };
+    if w.need(root)?.is_over() {
+        w.reopen(root, "the change came back")?;
+    }
+    let step = w.create(NewBead {
+        parent: Some(root.clone()),
+        description: text,
+        metadata: [("step".to_owned(), json!(REWORK)), ("for".to_owned(), json!(bead))].into_iter().collect(),
+        ..NewBead::titled(format!("Rework: {title}"))
+    })?;
+    Ok(Some(step.id))
+}

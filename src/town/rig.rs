@@ -1,0 +1,116 @@
+//! A rig: a project of the town, with its configuration and its bare clone.
+
+use std::path::PathBuf;
+
+use super::error::TownError;
+use super::layout::Town;
+use crate::base::{BeadId, Prefix, RigName, WorkerName, text};
+use crate::config::{Overrides, RigConfig};
+use crate::formula::{Layer, Library};
+use crate::git::{Oid, Repo};
+
+/// One rig, its configuration read.
+#[derive(Debug, Clone)]
+pub struct Rig {
+    /// Its name, which is that of its folder.
+    pub name: RigName,
+    /// What holds for it.
+    pub config: RigConfig,
+    town: Town,
+}
+
+impl Rig {
+    /// Its folder.
+    pub fn dir(&self) -> PathBuf {
+        self.town.rig_dir(&self.name)
+    }
+
+    /// `rig.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        self.dir().join("rig.toml")
+    }
+
+    /// What its bead ids start with.
+    pub fn prefix(&self) -> &Prefix {
+        &self.config.prefix
+    }
+
+    /// Opens its bare clone.
+    pub fn repo(&self) -> Result<Repo, TownError> {
+        Ok(Repo::open(&self.town.repo_dir(&self.name))?)
+    }
+
+    /// The worktree of a worker.
+    pub fn worktree(&self, worker: &WorkerName) -> PathBuf {
+        self.town.worktree(&self.name, worker)
+    }
+
+    /// The folder in which scratch worktrees of gates are made.
+    pub fn refinery_dir(&self) -> PathBuf {
+        self.dir().join("refinery")
+    }
+
+    /// Policies of this rig.
+    pub fn lua_dir(&self) -> PathBuf {
+        self.dir().join("lua")
+    }
+
+    /// Formulas of this rig.
+    pub fn formulas_dir(&self) -> PathBuf {
+        self.dir().join("formulas")
+    }
+
+    /// The remote's target branch as last fetched or pushed: `refs/remotes/origin/<target>`.
+    pub fn target_ref(&self) -> String {
+        format!("refs/remotes/origin/{}", self.config.target)
+    }
+
+    /// The commit that the target branch is at, as last fetched or pushed.
+    pub fn target_tip(&self, repo: &Repo) -> Result<Oid, TownError> {
+        repo.oid_of(&self.target_ref())?.ok_or_else(|| {
+            TownError::refused(format!("the remote of rig {} has no branch `{}`", self.name, self.config.target))
+                .hint(format!("push a first commit to it, or set `target` in {}", self.config_path().display()))
+        })
+    }
+
+    /// Where formulas for work in this rig are found: the rig, the town, the built-in ones.
+    pub fn library(&self) -> Library {
+        Library::new([(Layer::Rig, self.formulas_dir()), (Layer::Town, self.town.formulas_dir())])
+    }
+}
+
+impl Town {
+    /// Opens the rig called `name`.
+    pub fn rig(&self, name: &RigName, overrides: &Overrides) -> Result<Rig, TownError> {
+        let path = self.rig_dir(name).join("rig.toml");
+        if !path.is_file() {
+            let names = self.rig_names()?;
+            let error = TownError::not_found(format!("no rig `{name}` in this town"));
+            return Err(match text::similar(name.as_str(), names.iter().map(RigName::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None if names.is_empty() => error.hint(format!("add it: gt rig add {name} URL-OR-PATH")),
+                None => error.hint("see which there are: gt rig list"),
+            });
+        }
+        let config = RigConfig::load(&self.config()?, &path, overrides)?;
+        Ok(Rig { name: name.clone(), config, town: self.clone() })
+    }
+
+    /// Opens all rigs, by name.
+    pub fn rigs(&self) -> Result<Vec<Rig>, TownError> {
+        let town = self.config()?;
+        self.rig_names()?
+            .into_iter()
+            .map(|name| {
+                let path = self.rig_dir(&name).join("rig.toml");
+                let config = RigConfig::load(&town, &path, &Overrides::default())?;
+                Ok(Rig { name, config, town: self.clone() })
+            })
+            .collect()
+    }
+
+    /// The rig that a bead belongs to, by the prefix of its id; none for beads of the town.
+    pub fn rig_of(&self, bead: &BeadId) -> Result<Option<Rig>, TownError> {
+        Ok(self.rigs()?.into_iter().find(|rig| rig.prefix().as_str() == bead.prefix()))
+    }
+}

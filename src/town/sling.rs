@@ -1,0 +1,309 @@
+//! Sling: hang a bead on the hook of a new worker of a rig and start it.
+//!
+//! [`decide`] reads and judges; [`commit`] writes the hook, the bead's status, the agent's row, the molecule,
+//! the convoy and the intent in one transaction; [`super::finish`] makes worktree and session. A dry run
+//! prints the plan that `decide` gave.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::agent::{self, AgentRow, AgentState, HostKind};
+use super::around::Acting;
+use super::convoy::{self, ConvoyOpts};
+use super::error::TownError;
+use super::intent::{self, Act, Intent, Spawn};
+use super::rig::Rig;
+use super::{budget, hook, hosts, names};
+use crate::base::{Address, BeadId, Time, WorkerName, text};
+use crate::config::Overrides;
+use crate::formula::Proto;
+use crate::store::{Bead, Patch, Read, Status, Store, Write};
+
+/// How to sling.
+#[derive(Debug, Clone)]
+pub struct SlingOpts {
+    /// Runtime, host and formula from flags and environment.
+    pub overrides: Overrides,
+    /// Make a convoy for a bead that is in none.
+    pub convoy: bool,
+    /// Sling a bead that is blocked, deferred or in quarantine all the same.
+    pub force: bool,
+}
+
+impl Default for SlingOpts {
+    fn default() -> Self {
+        Self { overrides: Overrides::default(), convoy: true, force: false }
+    }
+}
+
+/// What slinging one bead will do, or did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// The bead.
+    pub bead: BeadId,
+    /// Its title.
+    pub title: String,
+    /// The rig.
+    pub rig: crate::base::RigName,
+    /// The worker; none when the bead has to wait.
+    pub worker: Option<Address>,
+    /// Why the bead waits; its active convoy gets it slung when that is over.
+    pub waits: Option<String>,
+    /// Its branch.
+    pub branch: Option<String>,
+    /// The runtime.
+    pub runtime: String,
+    /// What runs its session.
+    pub host: HostKind,
+    /// The formula that is poured; none for bare work.
+    pub formula: Option<String>,
+    /// The molecule that is gone on with instead.
+    pub molecule: Option<BeadId>,
+    /// The commit that an earlier worker left off at.
+    pub from: Option<String>,
+    /// The convoys that track the bead.
+    pub convoys: Vec<BeadId>,
+    /// Whether a convoy is made for it.
+    pub new_convoy: bool,
+}
+
+/// What is needed to sling into a rig, checked before anything is written.
+#[derive(Debug)]
+pub struct Ready {
+    rig: Rig,
+    host: HostKind,
+    proto: Option<Proto>,
+    force: bool,
+    convoy: bool,
+}
+
+/// Checks everything outside the store: the runtime is installed, the host is there, the formula cooks, the
+/// target branch exists. An error here means that nothing was changed.
+pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, TownError> {
+    hosts::require_runtime(cx, &rig.config.runtime)?;
+    let host = hosts::choose(cx, rig.config.host)?;
+    rig.target_tip(&rig.repo()?)?;
+    let proto = match &rig.config.formula {
+        Some(name) => Some(
+            crate::formula::cook(&rig.library(), name, &crate::formula::Vars::default()).map_err(TownError::Formula)?,
+        ),
+        None => None,
+    };
+    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy })
+}
+
+/// What slinging `bead` would do, given what the store holds now.
+pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
+    let bead = r.need(bead)?;
+    refuse(r, ready, &bead)?;
+    let rig = &ready.rig;
+    let convoys: Vec<BeadId> = convoy::of(r, &bead.id)?.into_iter().map(|c| c.id).collect();
+    let agents = agent::of_rig(r, &rig.name)?;
+    let waits = if ready.force { None } else { waits(r, rig, &bead, &agents)? };
+    let name = free_name(rig, &agents);
+    let worker = waits.is_none().then(|| Address::Polecat(rig.name.clone(), name.clone()));
+    let molecule = match bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok()) {
+        Some(id) => r.bead(&id)?.filter(|root| !root.is_over()).map(|root| root.id),
+        None => None,
+    };
+    Ok(Plan {
+        new_convoy: ready.convoy && convoys.is_empty(),
+        branch: worker.as_ref().map(|_| branch(&name, &bead.id)),
+        worker,
+        waits,
+        rig: rig.name.clone(),
+        runtime: rig.config.runtime.clone(),
+        host: ready.host,
+        formula: if molecule.is_some() { None } else { ready.proto.as_ref().map(|p| p.formula.clone()) },
+        molecule,
+        from: bead.meta_str(super::retire::LEFT_OFF).map(str::to_owned),
+        convoys,
+        title: bead.title,
+        bead: bead.id,
+    })
+}
+
+fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
+    let id = &bead.id;
+    if bead.is_over() {
+        return Err(TownError::refused(format!("{id} is {}", bead.status)).hint(format!("open it again: bd reopen {id}")));
+    }
+    if bead.issue_type.is_machinery() || bead.is_template || bead.pinned {
+        let what = if bead.pinned { "pinned".to_owned() } else { format!("a {}", bead.issue_type) };
+        return Err(TownError::refused(format!("{id} is {what}, not work"))
+            .hint("sling the beads of the work: bd ready"));
+    }
+    if let Some(held) = r.hook_of(id)? {
+        let error = TownError::refused(format!("{id} is already on the hook of {}", held.agent));
+        return Err(error.hint(format!("watch: gt peek {}", held.agent)));
+    }
+    if let Some((mr, meta)) = hook::open_request(r, bead)? {
+        return Err(TownError::refused(format!("{id} has been handed in: {mr} is {}", meta.state))
+            .hint(format!("look at it: gt review {id}")));
+    }
+    if bead.has_label(budget::QUARANTINE) && !ready.force {
+        let why = bead.meta_str("quarantined").unwrap_or("a person has to look at it");
+        return Err(TownError::refused(format!("{id} is in quarantine: {why}"))
+            .hint(format!("when it is mended: bd label remove {id} {}", budget::QUARANTINE)));
+    }
+    Ok(())
+}
+
+/// Why a bead has to wait, if it has to.
+fn waits(r: &Read<'_>, rig: &Rig, bead: &Bead, agents: &[AgentRow]) -> Result<Option<String>, TownError> {
+    let blockers = r.blockers(&bead.id)?;
+    if !blockers.is_empty() {
+        let list: Vec<&str> = blockers.iter().map(BeadId::as_str).collect();
+        return Ok(Some(format!("waits for {}", list.join(", "))));
+    }
+    if bead.status == Status::DEFERRED || bead.status == Status::BLOCKED {
+        return Ok(Some(format!("is {}", bead.status)));
+    }
+    let busy = agents.iter().filter(|a| a.wants_session()).count();
+    if busy >= rig.config.workers as usize {
+        return Ok(Some(format!("all {} of rig {} are busy", text::count(busy, "worker"), rig.name)));
+    }
+    Ok(None)
+}
+
+/// The first name of the pool that no agent and no folder of the rig has.
+fn free_name(rig: &Rig, agents: &[AgentRow]) -> WorkerName {
+    let folders = std::fs::read_dir(rig.dir().join("polecats")).into_iter().flatten().flatten();
+    let taken: BTreeSet<WorkerName> = agents
+        .iter()
+        .map(|a| a.name().to_owned())
+        .chain(folders.filter_map(|entry| entry.file_name().into_string().ok()))
+        .filter_map(|name| WorkerName::new(name).ok())
+        .collect();
+    names::first_free(&taken)
+}
+
+/// The branch of a worker for a bead.
+pub fn branch(worker: &WorkerName, bead: &BeadId) -> String {
+    format!("gt/{worker}/{bead}")
+}
+
+/// Writes down what was decided. Gives the intent that makes it real; none when the bead has to wait.
+pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan) -> Result<Option<Intent>, TownError> {
+    let now = w.by().now;
+    let id = plan.bead.clone();
+    if plan.new_convoy && plan.convoys.is_empty() {
+        let opts = ConvoyOpts { active: true, ..ConvoyOpts::default() };
+        let made = convoy::create(w, &format!("Work: {}", plan.title), std::slice::from_ref(&id), &opts)?;
+        plan.convoys.push(made.id);
+    }
+    convoy::activate(w, &id)?;
+    let (Some(worker), Some(branch)) = (plan.worker.clone(), plan.branch.clone()) else {
+        w.emit("sling_waits", id.as_str(), json!({ "rig": plan.rig, "why": plan.waits }))?;
+        return Ok(None);
+    };
+    if plan.molecule.is_none()
+        && let Some(proto) = &ready.proto
+    {
+        plan.molecule = Some(pour(w, proto, &id, plan)?);
+    }
+    w.hook(&worker, &id, plan.molecule.as_ref())?;
+    let mut patch = Patch::status(Status::HOOKED).with_assignee(worker.to_string());
+    if let Some(root) = &plan.molecule {
+        patch = patch.with_meta("molecule", root.as_str());
+    }
+    patch.meta.push(("workers".into(), Some(json!(times_held(w, &id)? + 1))));
+    w.update(&id, patch)?;
+    agent::put(w, &row(cx, ready, &worker, &branch, &id, now))?;
+    w.emit("slung", id.as_str(), json!({ "rig": plan.rig, "agent": worker, "branch": branch, "convoys": plan.convoys }))?;
+    let how = Spawn { cause: "sling".into(), from: plan.from.clone(), replaces: None, resume: false };
+    let intent = Intent::new(worker, w.by().actor.clone(), now, Act::Spawn(how));
+    intent::put(w, &intent)?;
+    Ok(Some(intent))
+}
+
+/// How many workers have held a bead so far.
+fn times_held(r: &Read<'_>, bead: &BeadId) -> Result<i64, TownError> {
+    Ok(r.need(bead)?.metadata.get("workers").and_then(serde_json::Value::as_i64).unwrap_or(0))
+}
+
+fn pour(w: &mut Write<'_>, proto: &Proto, bead: &BeadId, plan: &Plan) -> Result<BeadId, TownError> {
+    let opts = crate::molecule::PourOpts {
+        for_bead: Some(bead.clone()),
+        assignee: plan.worker.as_ref().map(ToString::to_string),
+        title: Some(format!("{}: {}", proto.formula, plan.title)),
+        ..crate::molecule::PourOpts::default()
+    };
+    Ok(crate::molecule::pour(w, proto, &crate::formula::Vars::default(), opts)?.root)
+}
+
+fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &BeadId, now: Time) -> AgentRow {
+    let worktree = WorkerName::new(worker.short()).ok().map(|name| cx.town.worktree(&ready.rig.name, &name));
+    AgentRow {
+        address: worker.clone(),
+        state: AgentState::Spawning,
+        runtime: ready.rig.config.runtime.clone(),
+        host: ready.host,
+        session: hosts::session_name(worker),
+        proc: None,
+        worktree,
+        branch: Some(branch.to_owned()),
+        base_commit: None,
+        bead: Some(bead.clone()),
+        started_at: None,
+        last_progress_at: Some(now),
+        restarts: 0,
+        created_at: now,
+    }
+}
+
+/// What became of one sling.
+#[derive(Debug)]
+pub struct Slung {
+    /// What was done.
+    pub plan: Plan,
+    /// Why the session is not running yet, when that failed; the intent stays and the daemon tries again.
+    pub trouble: Option<TownError>,
+}
+
+/// Slings beads into a rig: one transaction for all, then their sessions.
+pub fn sling(cx: &Acting<'_>, store: &mut Store, rig: Rig, beads: &[BeadId], opts: &SlingOpts) -> Result<Vec<Slung>, TownError> {
+    let ready = prepare(cx, rig, opts)?;
+    let mut shared = None;
+    let decided = store.write(&cx.stamp(), |w| {
+        if ready.convoy && beads.len() > 1 {
+            shared = one_convoy(w, &ready, beads)?;
+        }
+        let mut all = Vec::with_capacity(beads.len());
+        for id in beads {
+            let mut plan = decide(w, &ready, id)?;
+            plan.new_convoy |= shared.is_some() && plan.convoys.iter().any(|c| Some(c) == shared.as_ref());
+            let intent = commit(w, cx, &ready, &mut plan)?;
+            all.push((plan, intent));
+        }
+        Ok::<_, TownError>(all)
+    })?;
+    super::wake(cx.town);
+    Ok(decided
+        .into_iter()
+        .map(|(plan, intent)| {
+            let trouble = intent.and_then(|intent| super::finish(cx, store, &intent).err());
+            Slung { plan, trouble }
+        })
+        .collect())
+}
+
+/// One convoy for those beads of a batch that are in none.
+fn one_convoy(w: &mut Write<'_>, ready: &Ready, beads: &[BeadId]) -> Result<Option<BeadId>, TownError> {
+    let mut alone = Vec::new();
+    for id in beads {
+        refuse(w, ready, &w.need(id)?)?;
+        if convoy::of(w, id)?.is_empty() {
+            alone.push(id.clone());
+        }
+    }
+    let Some(first) = alone.first() else { return Ok(None) };
+    let title = match alone.len() {
+        1 => format!("Work: {}", w.need(first)?.title),
+        n => format!("Work: {} and {}", w.need(first)?.title, text::count(n - 1, "other")),
+    };
+    let made = convoy::create(w, &title, &alone, &ConvoyOpts { active: true, ..ConvoyOpts::default() })?;
+    Ok(Some(made.id))
+}

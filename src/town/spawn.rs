@@ -1,0 +1,78 @@
+//! The acting half of a spawn: worktree, session, row. Each step may be repeated.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::agent::{self, AgentRow, AgentState};
+use super::around::Acting;
+use super::error::TownError;
+use super::hosts;
+use super::intent::{self, Intent, Spawn};
+use crate::base::WorkerName;
+use crate::config::Overrides;
+use crate::git::{Oid, Repo};
+use crate::store::{Patch, Status, Store};
+
+/// How long a session that is replaced may take to end by itself.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spawn) -> Result<(), TownError> {
+    let (row, hook) = store.read(|r| Ok::<_, TownError>((agent::get(r, &intent.agent)?, r.hook(&intent.agent)?)))?;
+    let (Some(mut row), Some(hook)) = (row, hook) else {
+        // Retired or unhooked meanwhile: nothing is to be started.
+        return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
+    };
+    let host = hosts::open(cx, row.host)?;
+    if how.replaces.as_ref().is_some_and(crate::base::process::ProcId::alive) {
+        host.stop(&row.session, GRACE)?;
+    }
+    row.base_commit = worktree(cx, &row, how.from.as_deref())?.or(row.base_commit);
+    let started = host.start(&hosts::spec(cx, &row, how.resume)?)?;
+    let now = cx.now();
+    row.state = AgentState::Working;
+    row.proc = Some(started.proc);
+    row.started_at = Some(now);
+    store.write(&cx.stamp(), |w| {
+        if !intent::complete(w, intent)? {
+            return Ok(());
+        }
+        agent::put(w, &row)?;
+        if w.hook(&row.address)?.is_some_and(|h| h.epoch == hook.epoch) {
+            w.update(&hook.bead, Patch::status(Status::IN_PROGRESS))?;
+        }
+        w.emit(
+            "agent_started",
+            &row.address.to_string(),
+            json!({ "bead": hook.bead, "cause": how.cause, "session": row.session, "host": row.host }),
+        )?;
+        Ok::<_, TownError>(())
+    })
+}
+
+/// Makes the worktree if it is not there. Gives the commit that its branch began at.
+fn worktree(cx: &Acting<'_>, row: &AgentRow, from: Option<&str>) -> Result<Option<String>, TownError> {
+    let (Some(path), Some(branch), Some(rig)) = (&row.worktree, &row.branch, row.rig()) else { return Ok(None) };
+    let rig = cx.town.rig(rig, &Overrides::default())?;
+    let repo = rig.repo()?;
+    let start = match from {
+        Some(commit) => repo.resolve(commit)?,
+        None => start_of(&rig, &repo)?,
+    };
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(|e| TownError::io("make", parent, e))?;
+    repo.worktree_add(path, branch, start)?;
+    let base = repo.merge_base(start, rig.target_tip(&repo)?)?.unwrap_or(start);
+    Ok(Some(base.to_string()))
+}
+
+/// The target as the remote has it now; as last seen when the remote cannot be reached.
+fn start_of(rig: &super::rig::Rig, repo: &Repo) -> Result<Oid, TownError> {
+    let _ = repo.fetch();
+    rig.target_tip(repo)
+}
+
+/// The name of a worker, from its address.
+pub(super) fn worker_name(row: &AgentRow) -> Option<WorkerName> {
+    WorkerName::new(row.name()).ok()
+}

@@ -1,0 +1,47 @@
+//! Closing steps: a worker says that the current step of its molecule is done.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::agent;
+use super::around::Acting;
+use super::error::TownError;
+use super::mol::{self, StepView};
+use crate::base::Address;
+use crate::store::Store;
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepDone {
+    /// The step that was closed.
+    pub closed: StepView,
+    /// The step to work on next; none when all are closed.
+    pub next: Option<StepView>,
+}
+
+/// Closes the current step of the molecule on an agent's hook.
+pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, note: Option<&str>) -> Result<StepDone, TownError> {
+    let result = store.write(&cx.stamp(), |w| {
+        let hook = w.hook(agent)?.ok_or_else(|| nothing_hooked(agent))?;
+        let root = hook.molecule.ok_or_else(|| {
+            TownError::refused(format!("{} has no steps", hook.bead)).hint("when the work is done: gt done")
+        })?;
+        let step = mol::current(w, &root)?.ok_or_else(|| {
+            TownError::refused(format!("no step of {root} can be closed now")).hint("see the steps: gt hook")
+        })?;
+        if let Some(note) = note {
+            w.add_comment(&step.id, note)?;
+        }
+        mol::close_step(w, &root, &step, note)?;
+        agent::progressed(w, agent, cx.now())?;
+        w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
+        Ok::<_, TownError>(StepDone { next: mol::current(w, &root)?, closed: step })
+    })?;
+    super::wake(cx.town);
+    Ok(result)
+}
+
+/// The error for an agent without work.
+pub(super) fn nothing_hooked(agent: &Address) -> TownError {
+    TownError::refused(format!("nothing is on the hook of {agent}")).hint("get work: gt sling BEAD RIG")
+}
