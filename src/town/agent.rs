@@ -165,7 +165,7 @@ pub fn put(w: &mut Write<'_>, row: &AgentRow) -> Result<(), StoreError> {
 
 /// Takes a row away; its name is free then.
 pub fn remove(w: &mut Write<'_>, agent: &Address) -> Result<(), StoreError> {
-    w.delete_local(AGENTS, &agent.to_string())
+    w.delete_local(AGENTS, &agent.to_string()).map(|_| ())
 }
 
 /// Says that the agent got on with its work.

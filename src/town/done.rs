@@ -60,7 +60,8 @@ pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, no_change: Opti
     let repo = rig.repo()?;
     let path = row.worktree.clone().ok_or_else(|| no_worktree(agent))?;
     let state = git::worktree_state(&path)?;
-    let ahead = repo.ahead(state.head, rig.target_tip(&repo)?)?;
+    let head = state.head.ok_or_else(|| TownError::refused(format!("{} has no commit yet", path.display())))?;
+    let ahead = repo.ahead(head, rig.target_tip(&repo)?)?;
     store.read(|r| check(r, &hook, &state, ahead, &rig, no_change.is_some()))?;
     if let Some(reason) = no_change {
         let finished = close_unchanged(cx, store, &row, &hook, reason)?;
@@ -68,10 +69,10 @@ pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, no_change: Opti
         return Ok(finished);
     }
     let handing = Handing {
-        mr: mr_id(&rig, &hook, state.head),
+        mr: mr_id(&rig, &hook, head),
         bead: hook.bead.clone(),
         epoch: hook.epoch,
-        commit: state.head.to_string(),
+        commit: head.to_string(),
     };
     let intent = Intent::new(agent.clone(), cx.by, cx.now(), Act::Done(handing.clone()));
     store.write(&cx.stamp(), |w| intent::put(w, &intent))?;
@@ -109,11 +110,12 @@ fn check(
 ) -> Result<(), TownError> {
     let mut wrong: Vec<(String, String)> = Vec::new();
     if let Some(unfinished) = &state.in_progress {
-        wrong.push((format!("a {unfinished} is unfinished"), "finish it, or abort it: git status says how".into()));
+        let command = unfinished.command();
+        wrong.push((format!("a git {command} is unfinished"), "finish or abort it: git status says how".into()));
     }
     let changed = state.dirty.len() + state.untracked.len();
     if changed > 0 {
-        let first = state.dirty.iter().chain(&state.untracked).next().map(ToString::to_string).unwrap_or_default();
+        let first = state.dirty.iter().chain(&state.untracked).next().cloned().unwrap_or_default();
         let what = format!("{} not committed ({first}{})", text::count(changed, "file"), if changed > 1 { ", …" } else { "" });
         wrong.push((what, "commit: git add -A && git commit -m MESSAGE".into()));
     }
@@ -163,7 +165,7 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, what: &Ha
     }
     let path = row.worktree.clone().ok_or_else(|| no_worktree(agent))?;
     let state = git::worktree_state(&path)?;
-    if state.head != commit || !state.dirty.is_empty() || !state.untracked.is_empty() {
+    if state.head != Some(commit) || !state.clean() {
         store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from))?;
         return Err(TownError::refused(format!("the worktree of {agent} changed while it was handed in"))
             .hint("run it again: gt done"));
@@ -213,7 +215,7 @@ fn enqueue(
         let mr = w.need(&what.mr)?;
         return Ok(finished(&MrMeta::of(&mr)?));
     }
-    let hook = w.hook(&intent.agent)?;
+    let hook = super::hook::held(w, &intent.agent)?;
     w.unhook(&intent.agent, what.epoch)?;
     if let Some(root) = hook.and_then(|h| h.molecule) {
         close_all(w, &root)?;

@@ -35,6 +35,9 @@ pub enum TownError {
         /// The command that mends it.
         hints: Vec<String>,
     },
+    /// A name is not a good one.
+    #[error(transparent)]
+    Name(#[from] crate::base::NameError),
     /// A file of configuration is wrong.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -99,7 +102,7 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
-            Self::Store(_) | Self::Session(_) | Self::Formula(_) | Self::Io { .. } => Vec::new(),
+            Self::Name(_) | Self::Store(_) | Self::Session(_) | Self::Formula(_) | Self::Io { .. } => Vec::new(),
         }
     }
 }

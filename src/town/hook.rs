@@ -6,7 +6,7 @@ use super::error::TownError;
 use super::mol::{self, StepView};
 use crate::base::{Address, BeadId, Time};
 use crate::queue::{MR_KEY, MrMeta};
-use crate::store::{Bead, Read, Status};
+use crate::store::{Bead, Hook, Read, Status, StoreError};
 
 /// What is on an agent's hook.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -103,6 +103,11 @@ pub fn view(r: &Read<'_>, agent: &Address) -> Result<HookView, TownError> {
         epoch: Some(hook.epoch),
         since: Some(hook.since),
     })
+}
+
+/// The hold of an agent. Also for a [`crate::store::Write`], whose own `hook` makes one.
+pub fn held(r: &Read<'_>, agent: &Address) -> Result<Option<Hook>, StoreError> {
+    r.hook(agent)
 }
 
 /// The names that [`HookView::field`] answers to.

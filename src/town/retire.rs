@@ -12,10 +12,13 @@ use super::intent::{self, Act, Intent, Spawn};
 use super::{budget, hook, hosts, spawn};
 use crate::base::{Address, BeadId};
 use crate::config::Overrides;
+use crate::git;
 use crate::store::{Patch, Status, Store, Write};
 
 /// The metadata key of a bead whose work was given back: the commit that the next worker goes on from.
 pub const LEFT_OFF: &str = "left_off";
+/// The metadata key of such a bead for the ref that keeps the files that were not committed.
+pub const LEFT_OFF_FILES: &str = "left_off_files";
 
 /// Decides that a worker goes. Part of the caller's transaction; [`super::finish`] acts on the intent.
 ///
@@ -33,7 +36,7 @@ pub fn plan(w: &mut Write<'_>, agent: &Address, why: &str, give_back: Option<&Be
 /// Takes a worker down whose work has landed, or who has none.
 pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<(), TownError> {
     let intent = store.write(&cx.stamp(), |w| {
-        if let Some(hook) = w.hook(agent)? {
+        if let Some(hook) = super::hook::held(w, agent)? {
             return Err(TownError::refused(format!("{agent} has {} on its hook", hook.bead))
                 .hint(format!("let it finish, or give the work back: gt unsling {}", hook.bead)));
         }
@@ -93,7 +96,7 @@ pub enum Restart {
 /// Decides that a worker's session is started again, within the budget of its bead.
 pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool) -> Result<Restart, TownError> {
     let mut row = agent::need(w, agent)?;
-    let hook = w.hook(agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
+    let hook = super::hook::held(w, agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
     if !budget::take(w, "restart", &hook.bead, limit)? {
         budget::quarantine(w, &hook.bead, &format!("its worker was started again {limit} times"))?;
         plan(w, agent, "restart budget used up", Some(&hook.bead))?;
@@ -157,7 +160,10 @@ pub(super) fn act(
         return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
     };
     hosts::open(cx, row.host)?.stop(&row.session, spawn::GRACE)?;
-    let kept = keep(cx, &row)?;
+    if let Some(bead) = give_back {
+        note_left_off(cx, store, &row, bead)?;
+    }
+    let kept = take_down(cx, &row)?;
     store.write(&cx.stamp(), |w| {
         if !intent::complete(w, intent)? {
             return Ok(());
@@ -172,13 +178,36 @@ pub(super) fn act(
     })
 }
 
-/// The bead is ready again, and says where the next worker goes on.
+/// Writes down which commit the next worker goes on from, before the worktree goes.
+fn note_left_off(cx: &Acting<'_>, store: &mut Store, row: &AgentRow, bead: &BeadId) -> Result<(), TownError> {
+    let Some(path) = row.worktree.as_ref().filter(|path| path.is_dir()) else { return Ok(()) };
+    let Some(head) = git::worktree_state(path)?.head else { return Ok(()) };
+    store.write(&cx.stamp(), |w| {
+        let begun = row.base_commit.as_deref() != Some(head.to_string().as_str());
+        if begun && super::hook::held(w, &row.address)?.is_some_and(|h| h.bead == *bead) {
+            w.update(bead, Patch::default().with_meta(LEFT_OFF, head.to_string()))?;
+        }
+        Ok::<_, TownError>(())
+    })
+}
+
+/// Removes worktree and branch once git holds what is in them. Gives the ref that keeps uncommitted files.
+fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownError> {
+    let (Some(path), Some(rig)) = (&row.worktree, row.rig()) else { return Ok(None) };
+    let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
+    let agent = row.address.to_string();
+    let what =
+        git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
+    Ok(repo.retire(&what)?.preserved.saved.map(|saved| saved.refname))
+}
+
+/// The bead is ready again.
 fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: Option<&str>) -> Result<(), TownError> {
-    let Some(hook) = w.hook(agent)?.filter(|h| h.bead == *bead) else { return Ok(()) };
+    let Some(hook) = super::hook::held(w, agent)?.filter(|h| h.bead == *bead) else { return Ok(()) };
     w.unhook(agent, hook.epoch)?;
     let mut patch = Patch::status(Status::OPEN).with_assignee("");
-    if let Some(commit) = kept {
-        patch = patch.with_meta(LEFT_OFF, commit);
+    if let Some(refname) = kept {
+        patch = patch.with_meta(LEFT_OFF_FILES, refname);
     }
     w.update(bead, patch)?;
     Ok(())

@@ -169,7 +169,7 @@ fn waits(r: &Read<'_>, rig: &Rig, bead: &Bead, agents: &[AgentRow]) -> Result<Op
 }
 
 /// The first name of the pool that no agent and no folder of the rig has.
-fn free_name(rig: &Rig, agents: &[AgentRow]) -> WorkerName {
+pub(super) fn free_name(rig: &Rig, agents: &[AgentRow]) -> WorkerName {
     let folders = std::fs::read_dir(rig.dir().join("polecats")).into_iter().flatten().flatten();
     let taken: BTreeSet<WorkerName> = agents
         .iter()

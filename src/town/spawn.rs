@@ -38,7 +38,7 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
             return Ok(());
         }
         agent::put(w, &row)?;
-        if w.hook(&row.address)?.is_some_and(|h| h.epoch == hook.epoch) {
+        if super::hook::held(w, &row.address)?.is_some_and(|h| h.epoch == hook.epoch) {
             w.update(&hook.bead, Patch::status(Status::IN_PROGRESS))?;
         }
         w.emit(

@@ -22,7 +22,7 @@ pub struct StepDone {
 /// Closes the current step of the molecule on an agent's hook.
 pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, note: Option<&str>) -> Result<StepDone, TownError> {
     let result = store.write(&cx.stamp(), |w| {
-        let hook = w.hook(agent)?.ok_or_else(|| nothing_hooked(agent))?;
+        let hook = super::hook::held(w, agent)?.ok_or_else(|| nothing_hooked(agent))?;
         let root = hook.molecule.ok_or_else(|| {
             TownError::refused(format!("{} has no steps", hook.bead)).hint("when the work is done: gt done")
         })?;

@@ -1,0 +1,40 @@
+//! The domain: towns, rigs, agents, hooks, convoys, and the verbs that move work.
+//!
+//! A verb decides on one snapshot of the store, writes what it decided together with an [`intent`] in one
+//! transaction, and only then acts on refs, folders and processes, in steps that may be repeated. [`finish`]
+//! is the acting half; a crash leaves the intent, and the next command or the daemon finishes it.
+//!
+//! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
+//! - work: [`sling`], [`hook`], [`step`], [`done`], [`rework`], [`convoy`]
+//! - ends: [`retire`] (also stop, restart, requeue), [`budget`]
+
+pub mod agent;
+mod around;
+pub mod budget;
+pub mod convoy;
+pub mod done;
+mod error;
+mod finish;
+pub mod hook;
+pub mod hosts;
+pub mod identity;
+pub mod intent;
+mod layout;
+pub mod mol;
+pub mod names;
+pub mod retire;
+pub mod rework;
+mod rig;
+pub mod sling;
+mod spawn;
+pub mod step;
+mod wake;
+
+pub use agent::{AgentRow, AgentState, HostKind};
+pub use around::{Acting, Surroundings};
+pub use error::TownError;
+pub use finish::{finish, finish_all};
+pub use intent::Intent;
+pub use layout::{MARKER, Town};
+pub use rig::Rig;
+pub use wake::wake;
