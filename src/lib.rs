@@ -6,6 +6,7 @@ pub mod base;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod formula;
 pub mod git;
 pub mod policy;
 pub mod queue;

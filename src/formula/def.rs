@@ -1,0 +1,272 @@
+//! A formula between parsing and freezing: what was written, with places.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{At, Source, Text, Var};
+
+/// Templates' and rules' variables.
+pub(crate) type TextVars = BTreeMap<String, Text>;
+
+/// A whole formula.
+#[derive(Debug, Clone)]
+pub(crate) struct Formula {
+    pub(crate) name: Text,
+    pub(crate) description: Option<Text>,
+    pub(crate) version: i64,
+    pub(crate) kind: Kind,
+    /// The file says its `type`; if not, a parent's counts.
+    pub(crate) kind_given: bool,
+    pub(crate) extends: Vec<Text>,
+    pub(crate) vars: BTreeMap<String, VarDef>,
+    pub(crate) steps: Vec<StepDef>,
+    pub(crate) template: Vec<StepDef>,
+    pub(crate) compose: Compose,
+    pub(crate) advice: Vec<Rule>,
+    pub(crate) pointcuts: Vec<Pointcut>,
+    pub(crate) phase: Option<Text>,
+    pub(crate) pour: Option<bool>,
+    pub(crate) squash: Option<Value>,
+    pub(crate) convoy: Map<String, Value>,
+    pub(crate) source: Arc<Source>,
+}
+
+/// What a formula is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Workflow,
+    Expansion,
+    Aspect,
+    Convoy,
+    Patrol,
+}
+
+impl Kind {
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
+        ("workflow", Self::Workflow),
+        ("expansion", Self::Expansion),
+        ("aspect", Self::Aspect),
+        ("convoy", Self::Convoy),
+        ("patrol", Self::Patrol),
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("workflow", |(word, _)| word)
+    }
+}
+
+/// A variable and where it was declared.
+#[derive(Debug, Clone)]
+pub(crate) struct VarDef {
+    pub(crate) var: Var,
+    pub(crate) at: At,
+    pub(crate) default_at: At,
+}
+
+/// A step as written, or as a stage made it.
+#[derive(Debug, Clone)]
+pub(crate) struct StepDef {
+    pub(crate) id: Text,
+    pub(crate) title: Option<Text>,
+    pub(crate) description: Option<Text>,
+    pub(crate) notes: Option<Text>,
+    pub(crate) kind: Option<Text>,
+    pub(crate) priority: Option<u8>,
+    pub(crate) labels: Vec<Text>,
+    pub(crate) assignee: Option<Text>,
+    pub(crate) depends_on: Vec<Text>,
+    pub(crate) needs: Vec<Text>,
+    pub(crate) waits_for: Option<Text>,
+    pub(crate) condition: Vec<Text>,
+    pub(crate) gate: Option<Arc<GateDef>>,
+    pub(crate) expand: Option<Text>,
+    pub(crate) expand_vars: Option<Arc<TextVars>>,
+    pub(crate) repeat: Option<Arc<LoopDef>>,
+    pub(crate) until: Option<Arc<UntilDef>>,
+    pub(crate) on_complete: Option<Arc<OnCompleteDef>>,
+    pub(crate) run: Option<Text>,
+    pub(crate) acceptance: Option<Text>,
+    pub(crate) metadata: Option<Arc<Map<String, Value>>>,
+    pub(crate) touches: Option<Arc<[Text]>>,
+    pub(crate) children: Vec<StepDef>,
+    /// The formula that holds the text.
+    pub(crate) formula: Arc<str>,
+    /// As in `steps[1].loop.body[0].iter3`.
+    pub(crate) location: Arc<str>,
+}
+
+impl StepDef {
+    /// A step of nothing but an id.
+    pub(crate) fn new(id: Text, formula: Arc<str>, location: Arc<str>) -> Self {
+        Self {
+            id,
+            title: None,
+            description: None,
+            notes: None,
+            kind: None,
+            priority: None,
+            labels: Vec::new(),
+            assignee: None,
+            depends_on: Vec::new(),
+            needs: Vec::new(),
+            waits_for: None,
+            condition: Vec::new(),
+            gate: None,
+            expand: None,
+            expand_vars: None,
+            repeat: None,
+            until: None,
+            on_complete: None,
+            run: None,
+            acceptance: None,
+            metadata: None,
+            touches: None,
+            children: Vec::new(),
+            formula,
+            location,
+        }
+    }
+
+    /// The title, or the id.
+    pub(crate) fn title(&self) -> &str {
+        self.title.as_ref().map_or(self.id.as_str(), Text::as_str)
+    }
+
+    /// Whether nothing inside must come before it.
+    pub(crate) fn is_root(&self) -> bool {
+        self.needs.is_empty() && self.depends_on.is_empty()
+    }
+
+    /// Adds an edge, once.
+    pub(crate) fn need(&mut self, id: &Text) {
+        if !self.needs.contains(id) && !self.depends_on.contains(id) {
+            self.needs.push(id.clone());
+        }
+    }
+}
+
+/// Calls `f` on each step, parents before children.
+pub(crate) fn walk<'a>(steps: &'a [StepDef], f: &mut impl FnMut(&'a StepDef)) {
+    for step in steps {
+        f(step);
+        walk(&step.children, f);
+    }
+}
+
+/// Calls `f` on each step, parents before children.
+pub(crate) fn walk_mut(steps: &mut [StepDef], f: &mut impl FnMut(&mut StepDef)) {
+    for step in steps {
+        f(step);
+        walk_mut(&mut step.children, f);
+    }
+}
+
+/// How many steps there are with their children.
+pub(crate) fn count(steps: &[StepDef]) -> u64 {
+    steps.iter().map(|s| 1 + count(&s.children)).sum()
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct GateDef {
+    pub(crate) kind: Text,
+    pub(crate) id: Option<Text>,
+    pub(crate) timeout: Option<Text>,
+}
+
+/// `[steps.loop]`.
+#[derive(Debug, Clone)]
+pub(crate) struct LoopDef {
+    pub(crate) times: Times,
+    pub(crate) var: Option<Text>,
+    pub(crate) body: Vec<StepDef>,
+    pub(crate) at: At,
+}
+
+/// How often a loop runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Times {
+    Count(u64),
+    Range(Text),
+    Until(UntilDef),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct UntilDef {
+    pub(crate) condition: Text,
+    pub(crate) max: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct OnCompleteDef {
+    pub(crate) for_each: Text,
+    pub(crate) bond: Text,
+    pub(crate) vars: TextVars,
+    pub(crate) sequential: bool,
+}
+
+/// `[compose]`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Compose {
+    pub(crate) bond_points: Vec<BondPoint>,
+    pub(crate) hooks: Vec<Value>,
+    pub(crate) expand: Vec<ExpandRule>,
+    pub(crate) map: Vec<ExpandRule>,
+    pub(crate) branch: Vec<Branch>,
+    pub(crate) gate: Vec<GateRule>,
+    pub(crate) aspects: Vec<Text>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BondPoint {
+    pub(crate) id: Text,
+    pub(crate) description: Option<Text>,
+    pub(crate) after: Option<Text>,
+    pub(crate) before: Option<Text>,
+    pub(crate) parallel: bool,
+}
+
+/// `compose.expand` (one target) or `compose.map` (a glob).
+#[derive(Debug, Clone)]
+pub(crate) struct ExpandRule {
+    pub(crate) target: Text,
+    pub(crate) with: Text,
+    pub(crate) vars: TextVars,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Branch {
+    pub(crate) from: Text,
+    pub(crate) steps: Vec<Text>,
+    pub(crate) join: Option<Text>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct GateRule {
+    pub(crate) before: Text,
+    pub(crate) condition: Text,
+}
+
+/// One `[[advice]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) target: Option<Text>,
+    pub(crate) kind: Option<Text>,
+    pub(crate) label: Option<Text>,
+    pub(crate) before: Vec<StepDef>,
+    pub(crate) after: Vec<StepDef>,
+    /// `after` steps hold the dependents of the target.
+    pub(crate) gates: bool,
+    /// As in `before` and `after`, the parts under `around`, which come after them.
+    pub(crate) around_before: Vec<StepDef>,
+    pub(crate) around_after: Vec<StepDef>,
+}
+
+/// One `[[pointcuts]]`: all that is given must hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Pointcut {
+    pub(crate) glob: Option<Text>,
+    pub(crate) kind: Option<Text>,
+    pub(crate) label: Option<Text>,
+}

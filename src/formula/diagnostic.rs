@@ -1,0 +1,232 @@
+//! What the compiler has to say: findings with place, excerpt, reason and suggestion, all of them at once.
+
+use std::fmt;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+
+use super::At;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Cooking goes on.
+    Warning,
+    /// There will be no protomolecule.
+    Error,
+}
+
+/// One finding.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable name, as in `unknown-need`.
+    pub code: &'static str,
+    /// A lower-case sentence without a full stop: what is wrong.
+    pub message: String,
+    /// Where, and what to say under the caret.
+    pub at: Option<(At, String)>,
+    /// Other places that explain it, with their words.
+    pub also: Vec<(At, String)>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), at: None, also: Vec::new(), help: None }
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Points at `at`, saying `label` under the caret.
+    #[must_use]
+    pub fn at(mut self, at: &At, label: impl Into<String>) -> Self {
+        self.at = Some((at.clone(), label.into()));
+        self
+    }
+
+    /// Points at another place too.
+    #[must_use]
+    pub fn also(mut self, at: &At, label: impl Into<String>) -> Self {
+        self.also.push((at.clone(), label.into()));
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says what to do, if there is something to say.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// `did you mean `x`?` if one of `candidates` is near `given`.
+    #[must_use]
+    pub fn suggest<'a>(self, given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
+        let near = crate::base::text::similar(given, candidates).map(|name| format!("did you mean `{name}`?"));
+        self.maybe_help(near)
+    }
+
+    /// `path:line:col`, if the finding has a place.
+    pub fn place(&self) -> Option<String> {
+        let (at, _) = self.at.as_ref()?;
+        let (line, col) = at.line_col();
+        Some(format!("{}:{line}:{col}", at.source.path))
+    }
+
+    fn render(&self, color: bool) -> String {
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_links(false)
+            .with_width(100)
+            .with_context_lines(1)
+            .with_wrap_lines(true);
+        let mut out = String::new();
+        if handler.render_report(&mut out, self).is_err() {
+            out = format!("{}: {}", self.place().unwrap_or_default(), self.message);
+        }
+        out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
+    }
+
+    /// Another finding about another file goes below, since one excerpt shows one file.
+    fn elsewhere(&self) -> impl Iterator<Item = &(At, String)> {
+        let here = self.at.as_ref().map(|(at, _)| at.source.path.as_str());
+        self.also.iter().filter(move |(at, _)| Some(at.source.path.as_str()) != here)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+impl miette::Diagnostic for Diagnostic {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(format!("formula::{}", self.code)))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Error => miette::Severity::Error,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let mut lines: Vec<String> = self
+            .elsewhere()
+            .map(|(at, label)| {
+                let (line, col) = at.line_col();
+                format!("{label}: {}:{line}:{col}", at.source.path)
+            })
+            .collect();
+        lines.extend(self.help.clone());
+        (!lines.is_empty()).then(|| Box::new(lines.join("\n")) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.at.as_ref().map(|(at, _)| &*at.source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (first, label) = self.at.as_ref()?;
+        let span = |at: &At, label: &str, primary: bool| {
+            // A caret under one line says more than a bar beside twenty.
+            let text = at.source.text.get(at.start()..at.start() + at.len()).unwrap_or_default();
+            let len = text.find('\n').unwrap_or(text.len());
+            let label = (!label.is_empty()).then(|| label.to_owned());
+            if primary {
+                LabeledSpan::new_primary_with_span(label, (at.start(), len))
+            } else {
+                LabeledSpan::new_with_span(label, (at.start(), len))
+            }
+        };
+        let here = first.source.path.clone();
+        let others = self.also.iter().filter(move |(at, _)| at.source.path == here);
+        Some(Box::new(
+            std::iter::once(span(first, label, true)).chain(others.map(move |(at, label)| span(at, label, false))),
+        ))
+    }
+}
+
+impl serde::Serialize for Diagnostic {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = s.serialize_map(None)?;
+        map.serialize_entry("severity", &self.severity)?;
+        map.serialize_entry("code", self.code)?;
+        map.serialize_entry("message", &self.message)?;
+        if let Some((at, label)) = &self.at {
+            let (line, column) = at.line_col();
+            map.serialize_entry("file", &at.source.path)?;
+            map.serialize_entry("line", &line)?;
+            map.serialize_entry("column", &column)?;
+            map.serialize_entry("label", label)?;
+        }
+        if let Some(help) = &self.help {
+            map.serialize_entry("help", help)?;
+        }
+        map.end()
+    }
+}
+
+/// Everything found in one go. As an error it prints each finding with its excerpt.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[serde(transparent)]
+pub struct Report {
+    /// The findings, in the order in which the stages made them.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Adds a finding. After 100 the rest is not worth anybody's time.
+    pub fn push(&mut self, finding: Diagnostic) {
+        if self.findings.len() < 100 {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Whether there is an error among them.
+    pub fn failed(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    /// How many errors.
+    pub fn errors(&self) -> usize {
+        self.findings.iter().filter(|f| f.severity == Severity::Error).count()
+    }
+
+    /// The findings as people read them, with excerpts and carets.
+    pub fn render(&self, color: bool) -> String {
+        self.findings.iter().map(|f| f.render(color)).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl From<Diagnostic> for Report {
+    fn from(finding: Diagnostic) -> Self {
+        Self { findings: vec![finding] }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Report {}

@@ -1,0 +1,322 @@
+//! Where formulas are found: layers of folders, nearest first, and the ones built in.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{At, Diagnostic, Limits, Report, Source};
+
+/// Whose formulas a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// A path that was given on the command line.
+    Given,
+    /// `.beads/formulas` that a repository keeps.
+    Repository,
+    /// `<town>/<rig>/formulas`.
+    Rig,
+    /// `<town>/.beads/formulas`.
+    Town,
+    /// `~/.beads/formulas`.
+    Home,
+    /// Shipped with the program.
+    Builtin,
+}
+
+impl Layer {
+    /// Whether an unknown key is an error: in formulas written for this program it is a slip, in others it may be
+    /// somebody else's extension.
+    pub const fn strict(self) -> bool {
+        matches!(self, Self::Builtin | Self::Town | Self::Rig)
+    }
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Repository => "repository",
+            Self::Rig => "rig",
+            Self::Town => "town",
+            Self::Home => "home",
+            Self::Builtin => "builtin",
+        }
+    }
+}
+
+/// A file that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its text.
+    pub source: Arc<Source>,
+    /// JSON rather than TOML.
+    pub json: bool,
+    /// The same name in layers further away, which this one hides: their paths.
+    pub shadows: Vec<String>,
+}
+
+/// A Lua aspect that was found.
+#[derive(Debug, Clone)]
+pub struct AspectFile {
+    /// The name by which it was asked for.
+    pub name: String,
+    /// Its text.
+    pub source: Arc<Source>,
+}
+
+/// A line of `bd formula list`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Listed {
+    /// The value of the `formula` key.
+    pub name: String,
+    /// `workflow`, `expansion`, `aspect`, `convoy` or `patrol`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The first line of its description, at most 60 characters.
+    pub description: String,
+    /// The file.
+    pub source: String,
+    /// Top-level steps.
+    pub steps: usize,
+    /// Declared variables.
+    pub vars: usize,
+    /// Whose it is.
+    pub layer: Layer,
+    /// Files of the same name that this one hides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<String>,
+    /// Why it cannot be read, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Shelf {
+    Dir(Layer, PathBuf),
+    Text(Layer, String, String),
+}
+
+/// The search path for formulas and aspects.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    shelves: Vec<Shelf>,
+    limits: Limits,
+}
+
+const ENDINGS: [&str; 2] = [".formula.toml", ".formula.json"];
+
+/// The formulas in the binary: file name and text.
+const BUILTIN: &[(&str, &str)] = &[
+    ("beads-release.formula.toml", include_str!("../../formulas/beads-release.formula.toml")),
+    ("polecat-work.formula.toml", include_str!("../../formulas/polecat-work.formula.toml")),
+    ("release.formula.toml", include_str!("../../formulas/release.formula.toml")),
+    ("rule-of-five.formula.toml", include_str!("../../formulas/rule-of-five.formula.toml")),
+    ("security-audit.formula.toml", include_str!("../../formulas/security-audit.formula.toml")),
+    ("shiny.formula.toml", include_str!("../../formulas/shiny.formula.toml")),
+    ("shiny-enterprise.formula.toml", include_str!("../../formulas/shiny-enterprise.formula.toml")),
+];
+
+impl Library {
+    /// An empty library: not even the built-in formulas.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The folders, nearest first, then the built-in formulas. A folder that does not exist is an empty one; one
+    /// that comes twice counts once.
+    pub fn new(dirs: impl IntoIterator<Item = (Layer, PathBuf)>) -> Self {
+        let mut this = Self::empty();
+        let mut seen = Vec::new();
+        for (layer, dir) in dirs {
+            let known = fs::canonicalize(&dir).unwrap_or_else(|_| dir.clone());
+            if !seen.contains(&known) {
+                seen.push(known);
+                this.shelves.push(Shelf::Dir(layer, dir));
+            }
+        }
+        for (name, text) in BUILTIN {
+            this.add(Layer::Builtin, name, text);
+        }
+        this
+    }
+
+    /// Adds a text as if it were a file of that name, behind what is there already.
+    pub fn add(&mut self, layer: Layer, file_name: &str, text: &str) {
+        self.shelves.push(Shelf::Text(layer, file_name.to_owned(), text.to_owned()));
+    }
+
+    /// Other bounds than the default ones.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The bounds.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The formula called `name`: by file name, else by its `formula` key. A name with a `/` or an ending is a path.
+    pub fn find(&self, name: &str) -> Result<Found, Report> {
+        let path = Path::new(name);
+        if name.contains('/') || ENDINGS.iter().any(|e| name.ends_with(e)) {
+            return match self.read(Layer::Given, path) {
+                Some(Ok(source)) => Ok(Found { json: name.ends_with(".json"), source, shadows: Vec::new() }),
+                Some(Err(e)) => Err(e.into()),
+                None => Err(Diagnostic::error("no-file", format!("there is no file `{name}`")).into()),
+            };
+        }
+        let mut found: Option<Found> = None;
+        for shelf in &self.shelves {
+            for ending in ENDINGS {
+                if let Some(source) = self.take(shelf, &format!("{name}{ending}")).transpose()? {
+                    match &mut found {
+                        Some(first) => first.shadows.push(source.path.clone()),
+                        None => {
+                            found = Some(Found { json: ending.ends_with("json"), source, shadows: Vec::new() });
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        for (source, json) in self.files() {
+            if super::parse::name_of(&source, json).as_deref() == Some(name) {
+                return Ok(Found { source, json, shadows: Vec::new() });
+            }
+        }
+        Err(self.missing(name, None).into())
+    }
+
+    /// The error for a name that is nowhere; `by` is the place that asked for it.
+    pub(crate) fn missing(&self, name: &str, by: Option<&At>) -> Diagnostic {
+        let names = self.names();
+        let places: Vec<String> = self
+            .shelves
+            .iter()
+            .filter_map(|s| match s {
+                Shelf::Dir(layer, dir) => Some(format!("{} ({})", dir.display(), layer.word())),
+                Shelf::Text(..) => None,
+            })
+            .chain([String::from("the built-in formulas")])
+            .collect();
+        let error = Diagnostic::error("unknown-formula", format!("there is no formula `{name}`"))
+            .help(format!("searched: {}; `bd formula list` shows what there is", places.join(", ")))
+            .suggest(name, names.iter().map(String::as_str));
+        match by {
+            Some(at) => error.at(at, "not found"),
+            None => error,
+        }
+    }
+
+    /// The Lua aspect called `name`, unless a TOML or JSON file of that name is nearer.
+    pub fn find_lua(&self, name: &str) -> Result<Option<AspectFile>, Report> {
+        for shelf in &self.shelves {
+            for ending in ENDINGS {
+                if self.take(shelf, &format!("{name}{ending}")).transpose()?.is_some() {
+                    return Ok(None);
+                }
+            }
+            if let Some(source) = self.take(shelf, &format!("{name}.lua")).transpose()? {
+                return Ok(Some(AspectFile { name: name.to_owned(), source }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// File names without their ending, nearest first, each once.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for shelf in &self.shelves {
+            for file in Self::file_names(shelf) {
+                if let Some(stem) = ENDINGS.iter().find_map(|e| file.strip_suffix(e))
+                    && !names.iter().any(|n| n == stem)
+                {
+                    names.push(stem.to_owned());
+                }
+            }
+        }
+        names
+    }
+
+    /// What there is, sorted by name, with what hides what. Files that do not parse are listed with the reason.
+    pub fn list(&self) -> Vec<Listed> {
+        let mut all: Vec<Listed> = Vec::new();
+        for (source, json) in self.files() {
+            let entry = super::parse::summary(&source, json);
+            match all.iter_mut().find(|l| l.name == entry.name) {
+                Some(nearer) => nearer.shadows.push(entry.source),
+                None => all.push(entry),
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    fn files(&self) -> Vec<(Arc<Source>, bool)> {
+        let mut files = Vec::new();
+        for shelf in &self.shelves {
+            for file in Self::file_names(shelf) {
+                if ENDINGS.iter().any(|e| file.ends_with(e))
+                    && let Some(Ok(source)) = self.take(shelf, &file)
+                {
+                    files.push((source, file.ends_with(".json")));
+                }
+            }
+        }
+        files
+    }
+
+    fn file_names(shelf: &Shelf) -> Vec<String> {
+        match shelf {
+            Shelf::Text(_, name, _) => vec![name.clone()],
+            Shelf::Dir(_, dir) => {
+                let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+                let mut names: Vec<String> =
+                    entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+                // `x.formula.toml` comes before `x.formula.json`.
+                names.sort_by(|a, b| {
+                    a.rsplit_once('.').map(|p| p.0).cmp(&b.rsplit_once('.').map(|p| p.0)).then(b.cmp(a))
+                });
+                names
+            }
+        }
+    }
+
+    fn take(&self, shelf: &Shelf, file: &str) -> Option<Result<Arc<Source>, Report>> {
+        match shelf {
+            Shelf::Dir(layer, dir) => self.read(*layer, &dir.join(file)).map(|r| r.map_err(Report::from)),
+            Shelf::Text(layer, name, text) if name == file => {
+                Some(Ok(Arc::new(Source::new(format!("{}:{name}", layer.word()), text.as_str(), *layer))))
+            }
+            Shelf::Text(..) => None,
+        }
+    }
+
+    fn read(&self, layer: Layer, path: &Path) -> Option<Result<Arc<Source>, Diagnostic>> {
+        let shown = path.display().to_string();
+        let fail = |why: String| Some(Err(Diagnostic::error("unreadable", format!("{shown} cannot be read: {why}"))));
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(e) => return fail(e.to_string()),
+        };
+        let limit = self.limits.file_bytes;
+        let mut bytes = Vec::new();
+        if let Err(e) = file.take(limit + 1).read_to_end(&mut bytes) {
+            return fail(e.to_string());
+        }
+        if bytes.len() as u64 > limit {
+            return Some(Err(Diagnostic::error("too-large", format!("{shown} is larger than {limit} bytes"))
+                .help("a formula of that size is generated: use a loop (limit `formula.max_file_bytes`)")));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Some(Ok(Arc::new(Source::new(shown, text, layer)))),
+            Err(e) => fail(format!("byte {} is not UTF-8", e.utf8_error().valid_up_to())),
+        }
+    }
+}

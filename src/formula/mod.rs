@@ -1,0 +1,44 @@
+//! The formula compiler: text in, a frozen [`Proto`] out. No store, no clock, no environment.
+//!
+//! A formula is a TOML or JSON file that describes a workflow. Compiling it goes through stages, one file each:
+//!
+//! ```text
+//! parse   text with spans          -> Formula     parse/
+//! extend  parents, left to right   -> Formula     stage/extends.rs
+//! control loops, branches, gates   -> steps       stage/control.rs, stage/branch.rs
+//! expand  templates over steps     -> steps       stage/expand.rs
+//! weave   advice and aspects       -> steps       stage/weave.rs
+//! check   ids, needs, cycles       -> findings    stage/check.rs
+//! freeze  flat, content-addressed  -> Proto       stage/freeze.rs
+//! ```
+//!
+//! Every stage adds what it finds to one [`Report`], so that a user sees all mistakes of a formula at once, each
+//! with its place, an excerpt, the reason and what to do. [`Library`] finds formulas by name in layers.
+
+pub mod condition;
+mod cook;
+pub mod def;
+mod diagnostic;
+pub mod explain;
+mod glob;
+mod library;
+mod limits;
+mod parse;
+mod proto;
+mod range;
+mod resolved;
+mod source;
+mod stage;
+mod syntax;
+mod vars;
+
+pub use cook::{Cooked, Mode, Options, compile, cook};
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use glob::Glob;
+pub use library::{AspectFile, Found, Layer, Library, Listed};
+pub use limits::Limits;
+pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits};
+pub use resolved::resolved_json;
+pub use source::{At, Source, Text};
+pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};
+pub use vars::{Vars, fill, names_in, truthy};

@@ -1,0 +1,206 @@
+//! The frozen template that cooking makes: flat, self-contained, named by its content.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A protomolecule. Needs no file and no library any more; pouring fills its variables.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proto {
+    /// `proto-` and twelve hex digits of the SHA-256 of everything below but `sources` and origins.
+    pub id: String,
+    /// The name of the formula.
+    pub formula: String,
+    /// What the formula says of itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The formula's own version number.
+    pub version: i64,
+    /// `workflow`, `expansion`, `aspect`, `convoy` or `patrol`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `liquid` or `vapor`: what the formula would rather be poured as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// A wisp of it makes its steps too, not only the root.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pour: bool,
+    /// Variables by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, Var>,
+    /// The steps; parents before their children, otherwise in the order of the formula.
+    pub steps: Vec<Step>,
+    /// Places where other molecules can be bonded: `(id, description, step, before)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bond_points: Vec<Value>,
+    /// The formula's `[squash]` table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub squash: Option<Value>,
+    /// The keys of a convoy formula: `inputs`, `prompts`, `legs`, `synthesis`, `output`, `presets`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub convoy: Map<String, Value>,
+    /// The files that took part: formula name, path, layer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<(String, String, String)>,
+}
+
+impl Proto {
+    /// The step of that id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|s| s.id == id)
+    }
+}
+
+/// A variable that a formula declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Var {
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The value when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Must be given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// The values it may have; any when empty.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// A regular expression that the whole value must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// `string`, `int` or `bool`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+/// One step of a protomolecule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique within the protomolecule.
+    pub id: String,
+    /// The id, if the formula gave none.
+    pub title: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Remarks.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+    /// `task`, `bug`, `feature`, `epic` or `chore`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// 0 to 4; 2 when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Labels of the step's bead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Who is to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// The step that this one is a child of; the root when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Ids of the steps that must be closed before: `needs` and `depends_on` together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Waits for the children of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Waits>,
+    /// Waits for something outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// Conditions on variables; the step is left out at pour unless all hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condition: Vec<String>,
+    /// Decided when the step comes up; closed as skipped unless it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_if: Option<OnlyIf>,
+    /// Repeats its group until a condition holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+    /// What to bond when the step is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_complete: Option<OnComplete>,
+    /// The function of the owning role's policy that does the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// When the step counts as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<String>,
+    /// Free keys, copied to the bead.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// Where the step came from.
+    pub origin: Origin,
+}
+
+/// `waits_for`: which children, all or any of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// `all-children` or `any-children`.
+    pub mode: String,
+    /// The step whose children are meant; none means nobody's, which holds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+/// An event outside the molecule that a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// `human`, `timer`, `bead`, `mail`, `gh:run`, `gh:pr` or any other word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What to wait for, in the terms of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How long, as written: `1h30m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+}
+
+/// A condition on the work itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlyIf {
+    /// Globs of paths; holds if the molecule's changes touch one of them.
+    pub touches: Vec<String>,
+}
+
+/// The end condition of a loop that is not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Until {
+    /// The condition, as in `step.status == 'complete'`.
+    pub until: String,
+    /// At most that many times.
+    pub max: u32,
+}
+
+/// Fan-out at the end of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnComplete {
+    /// The list in the step's output, as in `output.items`.
+    pub for_each: String,
+    /// The formula that is bonded for each item.
+    pub bond: String,
+    /// Its variables; `{item}`, `{item.field}` and `{index}` are filled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, String>,
+    /// One after the other instead of side by side.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sequential: bool,
+}
+
+/// Where a step came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The formula, expansion or aspect that holds the text.
+    pub formula: Arc<str>,
+    /// As in `steps[1].loop.body[0].iter3`, `template[2]` or `advice[0].after`.
+    pub location: String,
+    /// The line in its file.
+    #[serde(default)]
+    pub line: u32,
+}

@@ -1,0 +1,59 @@
+//! `compose.branch` (fork and join) and `compose.gate` (a condition before a step).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::def::{Compose, StepDef, walk, walk_mut};
+use super::super::{Diagnostic, Text};
+use super::Cx;
+use super::control::html_escaped;
+
+/// Adds the edges and labels of `compose`.
+pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: &mut [StepDef], compose: &Compose) {
+    if compose.branch.is_empty() && compose.gate.is_empty() {
+        return;
+    }
+    let mut needs: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
+    let mut labels: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
+    for branch in &compose.branch {
+        let named = std::iter::once(&branch.from).chain(&branch.steps).chain(&branch.join);
+        // All of them are looked at, so that all that are unknown are reported.
+        if named.filter(|id| !known(cx, steps, id)).count() > 0 {
+            continue;
+        }
+        for step in &branch.steps {
+            needs.entry(Arc::clone(&step.value)).or_default().push(branch.from.clone());
+            if let Some(join) = &branch.join {
+                needs.entry(Arc::clone(&join.value)).or_default().push(step.clone());
+            }
+        }
+    }
+    for gate in &compose.gate {
+        if known(cx, steps, &gate.before) {
+            let json = serde_json::json!({ "condition": gate.condition.as_str() }).to_string();
+            let label = gate.condition.with(format!("gate:{}", html_escaped(&json)));
+            labels.entry(Arc::clone(&gate.before.value)).or_default().push(label);
+        }
+    }
+    walk_mut(steps, &mut |step| {
+        for need in needs.get(&step.id.value).into_iter().flatten() {
+            step.need(need);
+        }
+        step.labels.extend(labels.get(&step.id.value).into_iter().flatten().cloned());
+    });
+}
+
+/// Whether a step has that id; says so if not.
+pub(super) fn known(cx: &mut Cx<'_>, steps: &[StepDef], id: &Text) -> bool {
+    let mut ids: Vec<&str> = Vec::new();
+    walk(steps, &mut |s| ids.push(s.id.as_str()));
+    let found = ids.contains(&id.as_str());
+    if !found {
+        cx.report.push(
+            Diagnostic::error("unknown-step", format!("there is no step `{id}`"))
+                .at(&id.at, "not a step")
+                .suggest(id.as_str(), ids),
+        );
+    }
+    found
+}

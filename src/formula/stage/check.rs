@@ -1,0 +1,218 @@
+//! What must hold of the finished graph: unique ids, known edges, no circle; and of the values of variables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::def::{Formula, StepDef, VarDef, walk};
+use super::super::{At, Diagnostic, Text, truthy, vars};
+use super::Cx;
+
+/// Checks the graph.
+pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Formula) {
+    let mut flat: Vec<&StepDef> = Vec::new();
+    walk(steps, &mut |s| flat.push(s));
+    let index = ids(cx, &flat);
+    let edges = needs(cx, &flat, &index);
+    circle(cx, &flat, &edges);
+    waits(cx, &flat, &index);
+    for point in &formula.compose.bond_points {
+        for id in point.after.iter().chain(&point.before) {
+            known(cx, &index, id, "bond point", point.id.as_str());
+        }
+    }
+}
+
+type Index<'a> = HashMap<&'a str, usize>;
+
+fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
+    let mut index = Index::with_capacity(flat.len());
+    for (i, step) in flat.iter().enumerate() {
+        if let Some(first) = index.insert(step.id.as_str(), i) {
+            let other = flat[first];
+            cx.report.push(
+                Diagnostic::error("duplicate-id", format!("two steps are called `{}`", step.id))
+                    .at(&step.id.at, format!("the second: {}@{}", step.formula, step.location))
+                    .also(&other.id.at, format!("the first: {}@{}", other.formula, other.location))
+                    .maybe_help(step.id.as_str().is_empty().then(|| "give each step an id".to_owned())),
+            );
+            index.insert(step.id.as_str(), first);
+        }
+        let id = step.id.as_str();
+        if id.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 200 {
+            cx.report.push(
+                Diagnostic::error("step-id", "an id has no spaces and at most 200 characters")
+                    .at(&step.id.at, "this id")
+                    .help("a text for people belongs into the title"),
+            );
+        }
+    }
+    index
+}
+
+fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) -> Option<usize> {
+    let found = index.get(id.as_str()).copied();
+    if found.is_none() {
+        cx.report.push(
+            Diagnostic::error("unknown-need", format!("{what} `{name}` names `{id}`, which is no step"))
+                .at(&id.at, "no step of that id")
+                .suggest(id.as_str(), index.keys().copied()),
+        );
+    }
+    found
+}
+
+/// The known edges as indices, with their texts.
+fn needs<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef], index: &Index<'_>) -> Vec<Vec<(usize, &'a Text)>> {
+    flat.iter()
+        .map(|step| {
+            let mut edges = Vec::with_capacity(step.needs.len() + step.depends_on.len());
+            for id in step.needs.iter().chain(&step.depends_on) {
+                if let Some(to) = known(cx, index, id, "step", step.id.as_str()) {
+                    edges.push((to, id));
+                }
+            }
+            edges
+        })
+        .collect()
+}
+
+/// Reports each circle once. Depth first, without recursion: a chain may be a million steps long.
+fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; flat.len()];
+    for start in 0..flat.len() {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        marks[start] = Mark::Open;
+        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((at, next)) = path.last_mut() {
+            let Some((to, need)) = edges[*at].get(*next).copied() else {
+                marks[*at] = Mark::Done;
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match marks[to] {
+                Mark::Done => {}
+                Mark::New => {
+                    marks[to] = Mark::Open;
+                    path.push((to, 0));
+                }
+                Mark::Open => {
+                    let from = path.iter().position(|(i, _)| *i == to).unwrap_or(0);
+                    let names: Vec<&str> =
+                        path[from..].iter().map(|(i, _)| flat[*i].id.as_str()).chain([flat[to].id.as_str()]).collect();
+                    report_circle(cx, &names, need);
+                }
+            }
+        }
+    }
+}
+
+fn report_circle(cx: &mut Cx<'_>, names: &[&str], need: &Text) {
+    let shown = if names.len() > 12 {
+        format!("{} -> … -> {}", names[..6].join(" -> "), names[names.len() - 5..].join(" -> "))
+    } else {
+        names.join(" -> ")
+    };
+    let message = if names.len() == 2 {
+        format!("step `{}` needs itself", names[0])
+    } else {
+        format!("steps wait for each other: {shown}")
+    };
+    cx.report.push(
+        Diagnostic::error("cycle", message)
+            .at(&need.at, "this edge closes the circle")
+            .help("an arrow reads `needs`; drop one of them, or no step of the circle can ever start"),
+    );
+}
+
+fn waits(cx: &mut Cx<'_>, flat: &[&StepDef], index: &Index<'_>) {
+    for step in flat {
+        let Some(text) = &step.waits_for else { continue };
+        if let Some(id) = text.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
+            known(cx, index, &text.with(id.trim()), "waits_for of step", step.id.as_str());
+        }
+    }
+}
+
+/// Checks the values that were given against the declarations, and that none is missing.
+pub(in super::super) fn values(cx: &mut Cx<'_>, formula: &Formula) {
+    for (name, def) in &formula.vars {
+        match (cx.vars.get(name), &def.var.default) {
+            (Some(given), _) => {
+                let given = given.clone();
+                value(cx, name, def, &given, None);
+            }
+            (None, Some(default)) if !default.is_empty() => {
+                value(cx, name, def, &default.clone(), Some(&def.default_at));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether `value` is one that the variable may have; says so if not. `at` is where it is written, if in a file.
+pub(super) fn value(cx: &mut Cx<'_>, name: &str, def: &VarDef, value: &str, at: Option<&At>) -> bool {
+    // A value that holds a placeholder is known only later.
+    if value.contains("{{") {
+        return true;
+    }
+    let Some(reason) = wrong(&def.var, value) else { return true };
+    let finding = Diagnostic::error("var-value", format!("`{value}` is no value of variable `{name}`: {reason}"));
+    cx.report.push(match at {
+        Some(at) => finding.at(at, "here"),
+        None => finding.at(&def.at, "declared here").help(format!("give another: --var {name}=…")),
+    });
+    false
+}
+
+/// Why a variable cannot have that value.
+pub(in super::super) fn wrong(var: &super::super::Var, value: &str) -> Option<String> {
+    if !var.choices.is_empty() && !var.choices.iter().any(|c| c == value) {
+        return Some(format!("it must be one of {}", var.choices.join(", ")));
+    }
+    match var.kind.as_deref() {
+        Some("int") if value.trim().parse::<i64>().is_err() => return Some("it must be an integer".to_owned()),
+        Some("number") if value.trim().parse::<f64>().is_err() => return Some("it must be a number".to_owned()),
+        Some("bool")
+            if !["true", "false", "1", "0", "yes", "no", "on", "off"]
+                .contains(&value.trim().to_ascii_lowercase().as_str()) =>
+        {
+            let near = if truthy(value) { "true" } else { "false" };
+            return Some(format!("it must be true or false, as in {near}"));
+        }
+        _ => {}
+    }
+    let pattern = var.pattern.as_deref()?;
+    let matches = vars::pattern(pattern).is_ok_and(|p| p.is_match(value));
+    (!matches).then(|| format!("it must match /{pattern}/"))
+}
+
+/// The variables of the final texts that have no value, in order of first appearance.
+pub(in super::super) fn unfilled(steps: &[StepDef], formula: &Formula, values: &super::super::Vars) -> Vec<Arc<str>> {
+    let mut missing: Vec<Arc<str>> = Vec::new();
+    let mut look = |text: &Text| {
+        for name in vars::names_in(text.as_str()) {
+            if !values.contains_key(name) && !missing.iter().any(|m| **m == *name) {
+                missing.push(name.into());
+            }
+        }
+    };
+    formula.description.iter().for_each(&mut look);
+    walk(steps, &mut |s| {
+        let gate = s.gate.as_ref().and_then(|g| g.id.as_ref());
+        [s.title.as_ref(), s.description.as_ref(), s.notes.as_ref(), s.assignee.as_ref(), gate]
+            .into_iter()
+            .flatten()
+            .chain(&s.condition)
+            .for_each(&mut look);
+    });
+    missing
+}

@@ -1,0 +1,246 @@
+//! Loops: the body once per round, rounds one after the other.
+//!
+//! A body step becomes `LOOP.iterN.STEP`. The first round has what the loop's step has (its needs, gate and
+//! condition), and whoever needs the loop needs the last step of the last round.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, walk};
+use super::super::vars::fill_single;
+use super::super::{Diagnostic, Text, fill, range};
+use super::{Cx, Renamed};
+
+/// Unrolls all loops, also those in children.
+pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: Vec<StepDef>) -> Vec<StepDef> {
+    let mut renamed = Renamed::default();
+    let mut steps = unroll(cx, steps, &mut renamed, 0);
+    renamed.apply(&mut steps);
+    steps
+}
+
+fn unroll(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: usize) -> Vec<StepDef> {
+    let mut out = Vec::with_capacity(steps.len());
+    for mut step in steps {
+        if !cx.deep(depth, &step.id.at) {
+            continue;
+        }
+        match step.repeat.take() {
+            None => {
+                step.children = unroll(cx, std::mem::take(&mut step.children), renamed, depth + 1);
+                out.push(step);
+            }
+            Some(body) => {
+                let made = rounds(cx, &step, &body, renamed, depth);
+                if let Some(last) = made.last() {
+                    renamed.insert(&step.id, &last.id);
+                }
+                out.extend(made);
+            }
+        }
+    }
+    out
+}
+
+/// The steps of all rounds.
+fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed, depth: usize) -> Vec<StepDef> {
+    if let Some(child) = step.children.first() {
+        cx.report.push(
+            Diagnostic::error("loop", format!("the loop `{}` has children; its steps belong into its body", step.id))
+                .at(&child.id.at, "this child"),
+        );
+    }
+    let Some((from, to)) = bounds(cx, body) else { return Vec::new() };
+    let times = u64::try_from(to - from).unwrap_or(0) + 1;
+    if body.body.is_empty() || !cx.allow(times.saturating_mul(count(&body.body)), &body.at) {
+        return Vec::new();
+    }
+    let mut inside = HashSet::new();
+    walk(&body.body, &mut |s| {
+        inside.insert(Arc::clone(&s.id.value));
+    });
+    let mut out: Vec<StepDef> = Vec::with_capacity((times as usize).saturating_mul(body.body.len()));
+    for (i, value) in (from..=to).enumerate() {
+        let round = Round {
+            prefix: format!("{}.iter{}", step.id, i + 1),
+            suffix: format!(".iter{}", i + 1),
+            inside: &inside,
+            var: body.var.as_ref(),
+            value,
+        };
+        let made: Vec<StepDef> = body.body.iter().map(|s| round.copy(s)).collect();
+        let mut made = unroll(cx, made, renamed, depth + 1);
+        if i == 0 {
+            first_round(&mut made, step);
+        } else if let (Some(last), Some(first)) = (out.last(), made.first_mut()) {
+            first.need(&last.id.clone());
+        }
+        for one in &mut made {
+            inherit(one, step);
+        }
+        out.extend(made);
+    }
+    if let (Times::Until(until), Some(first)) = (&body.times, out.first_mut()) {
+        first.labels.push(until.condition.with(until_label(until)));
+        first.until = Some(Arc::new(until.clone()));
+    }
+    out
+}
+
+fn bounds(cx: &mut Cx<'_>, body: &LoopDef) -> Option<(i64, i64)> {
+    match &body.times {
+        Times::Until(_) => Some((1, 1)),
+        Times::Count(n) => Some((1, i64::try_from(*n).unwrap_or(i64::MAX - 1))),
+        Times::Range(text) => {
+            // Both `{disks}` and `{{disks}}` name a variable here.
+            let filled = fill(text.as_str(), cx.vars);
+            let filled = fill_single(&filled, |name| cx.vars.get(name).cloned()).unwrap_or(filled);
+            match range::range(&filled) {
+                Ok(bounds) => Some(bounds),
+                Err(reason) => {
+                    let shown = if filled == text.as_str() { String::new() } else { format!(" (`{filled}`)") };
+                    let known: Vec<&str> = cx.vars.keys().map(String::as_str).collect();
+                    let error =
+                        Diagnostic::error("range", format!("the range `{text}`{shown} is not understood: {reason}"));
+                    let error = error.at(&text.at, "here");
+                    cx.report.push(match missing(&filled) {
+                        Some(name) => error
+                            .help(format!("`{name}` has no value: declare it with a default, or give --var {name}=…"))
+                            .suggest(name, known),
+                        None => error.help("a range is as in 1..10 or 1..2^{disks}-1"),
+                    });
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// The name in the first placeholder that is left.
+fn missing(text: &str) -> Option<&str> {
+    let rest = text.split_once('{')?.1.trim_start_matches('{');
+    rest.split_once('}').map(|(name, _)| name.trim())
+}
+
+/// The label that an unbounded loop leaves on its first step, as the original wrote it.
+fn until_label(until: &UntilDef) -> String {
+    let json = serde_json::json!({ "max": until.max, "until": until.condition.as_str() });
+    format!("loop:{}", html_escaped(&json.to_string()))
+}
+
+/// JSON with `<`, `>` and `&` as escapes.
+pub(super) fn html_escaped(json: &str) -> String {
+    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+}
+
+/// What the loop's step asks for comes before its first round.
+fn first_round(made: &mut [StepDef], step: &StepDef) {
+    for root in made.iter_mut().filter(|s| s.is_root()) {
+        root.needs.clone_from(&step.needs);
+        root.depends_on.clone_from(&step.depends_on);
+        root.waits_for = root.waits_for.take().or_else(|| step.waits_for.clone());
+        root.gate = root.gate.take().or_else(|| step.gate.clone());
+    }
+}
+
+/// What holds for the loop's step holds for each of its steps.
+fn inherit(one: &mut StepDef, step: &StepDef) {
+    one.condition.extend(step.condition.iter().cloned());
+    for label in &step.labels {
+        if !one.labels.contains(label) {
+            one.labels.push(label.clone());
+        }
+    }
+    one.assignee = one.assignee.take().or_else(|| step.assignee.clone());
+    one.priority = one.priority.or(step.priority);
+}
+
+/// One round of a loop: how the texts of its body change.
+struct Round<'a> {
+    prefix: String,
+    suffix: String,
+    inside: &'a HashSet<Arc<str>>,
+    var: Option<&'a Text>,
+    value: i64,
+}
+
+impl Round<'_> {
+    fn copy(&self, step: &StepDef) -> StepDef {
+        let mut step = step.clone();
+        step.id = step.id.with(format!("{}.{}", self.prefix, step.id));
+        step.location = format!("{}{}", step.location, self.suffix).into();
+        self.rewrite(&mut step, &HashSet::new());
+        step.children = step.children.iter().map(|c| self.copy(c)).collect();
+        step
+    }
+
+    /// Fills the loop's variable and redirects edges; ids in `hidden` belong to an inner loop.
+    fn rewrite(&self, step: &mut StepDef, hidden: &HashSet<Arc<str>>) {
+        for edge in step.needs.iter_mut().chain(&mut step.depends_on) {
+            if self.inside.contains(&edge.value) && !hidden.contains(&edge.value) {
+                *edge = edge.with(format!("{}.{edge}", self.prefix));
+            }
+        }
+        if let Some(of) = step.waits_for.as_ref().and_then(|w| w.as_str().strip_prefix("children-of("))
+            && let id = of.trim_end_matches(')').trim()
+            && self.inside.iter().any(|i| **i == *id)
+        {
+            let text = format!("children-of({}.{id})", self.prefix);
+            step.waits_for = step.waits_for.as_ref().map(|w| w.with(text));
+        }
+        if let Some(var) = self.var {
+            let value = self.value.to_string();
+            fill_texts(step, &|name| (name == var.as_str()).then(|| value.clone()));
+        }
+        if let Some(inner) = &mut step.repeat {
+            let inner = Arc::make_mut(inner);
+            let mut hidden = hidden.clone();
+            walk(&inner.body, &mut |s| {
+                hidden.insert(Arc::clone(&s.id.value));
+            });
+            if let (Times::Range(range), Some(var)) = (&mut inner.times, self.var) {
+                let value = self.value.to_string();
+                if let Some(text) = fill_single(range.as_str(), |name| (name == var.as_str()).then(|| value.clone())) {
+                    *range = range.with(text);
+                }
+            }
+            for body in &mut inner.body {
+                self.rewrite_all(body, &hidden);
+            }
+        }
+    }
+
+    fn rewrite_all(&self, step: &mut StepDef, hidden: &HashSet<Arc<str>>) {
+        self.rewrite(step, hidden);
+        for child in &mut step.children {
+            self.rewrite_all(child, hidden);
+        }
+    }
+}
+
+/// Fills single-brace placeholders in the texts that people read; ids and edges are left alone.
+pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<String>) {
+    let fill = |text: &mut Text| {
+        if let Some(new) = fill_single(text.as_str(), value) {
+            *text = text.with(new);
+        }
+    };
+    [&mut step.title, &mut step.description, &mut step.notes, &mut step.assignee, &mut step.acceptance]
+        .into_iter()
+        .flatten()
+        .for_each(fill);
+    step.labels.iter_mut().for_each(fill);
+    step.condition.iter_mut().for_each(fill);
+    if let Some(gate) = &mut step.gate
+        && let Some(id) = &gate.id
+        && let Some(new) = fill_single(id.as_str(), value)
+    {
+        let id = id.with(new);
+        Arc::make_mut(gate).id = Some(id);
+    }
+    if let Some(vars) = &mut step.expand_vars
+        && vars.values().any(|v| v.as_str().contains('{'))
+    {
+        Arc::make_mut(vars).values_mut().for_each(fill);
+    }
+}

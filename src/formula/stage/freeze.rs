@@ -1,0 +1,131 @@
+//! The finished graph as a [`Proto`]: flat, without places, named by its content.
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::def::{Formula, StepDef};
+use super::super::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Text, Until, Waits};
+
+/// Freezes a formula with its final steps.
+pub(in super::super) fn freeze(formula: &Formula, steps: &[StepDef], sources: Vec<(String, String, String)>) -> Proto {
+    let mut flat = Vec::with_capacity(super::super::def::count(steps) as usize);
+    flatten(steps, None, &mut flat);
+    let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
+    let mut proto = Proto {
+        id: String::new(),
+        formula: formula.name.as_str().to_owned(),
+        description: string(&formula.description).unwrap_or_default(),
+        version: formula.version,
+        kind: formula.kind.word().to_owned(),
+        phase: string(&formula.phase),
+        pour: formula.pour.unwrap_or(false),
+        vars: formula.vars.iter().map(|(name, def)| (name.clone(), def.var.clone())).collect(),
+        steps: flat,
+        bond_points: formula.compose.bond_points.iter().map(super::super::resolved::bond_point).collect(),
+        squash: formula.squash.clone(),
+        convoy: formula.convoy.clone(),
+        sources,
+    };
+    proto.id = id(&proto);
+    proto
+}
+
+/// The name of the content: where it was read and from which line does not count.
+fn id(proto: &Proto) -> String {
+    let mut hash = Hashing(Sha256::new());
+    let head = serde_json::json!({
+        "formula": proto.formula, "description": proto.description, "version": proto.version, "type": proto.kind,
+        "phase": proto.phase, "pour": proto.pour, "vars": proto.vars, "bond_points": proto.bond_points,
+        "squash": proto.squash, "convoy": proto.convoy,
+    });
+    let whole = serde_json::to_writer(&mut hash, &head).and_then(|()| {
+        proto.steps.iter().try_for_each(|step| {
+            let bare = Step { origin: Origin::default(), ..step.clone() };
+            serde_json::to_writer(&mut hash, &bare)
+        })
+    });
+    debug_assert!(whole.is_ok(), "protos serialise");
+    let digest = hash.0.finalize();
+    format!("proto-{}", data_encoding::HEXLOWER.encode(&digest[..6]))
+}
+
+struct Hashing(Sha256);
+
+impl std::io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn flatten(steps: &[StepDef], parent: Option<&str>, out: &mut Vec<Step>) {
+    for step in steps {
+        out.push(flat(step, parent));
+        flatten(&step.children, Some(step.id.as_str()), out);
+    }
+}
+
+/// The type of a bead for what the formula says.
+fn kind(step: &StepDef) -> &'static str {
+    const KINDS: [&str; 5] = ["task", "bug", "feature", "epic", "chore"];
+    if !step.children.is_empty() {
+        return "epic";
+    }
+    let written = step.kind.as_ref().map_or("task", Text::as_str);
+    KINDS.into_iter().find(|k| *k == written).unwrap_or("task")
+}
+
+fn flat(step: &StepDef, parent: Option<&str>) -> Step {
+    let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
+    let strings = |list: &[Text]| -> Vec<String> { list.iter().map(|t| t.as_str().to_owned()).collect() };
+    let mut needs = strings(&step.depends_on);
+    for need in &step.needs {
+        if !needs.iter().any(|n| n == need.as_str()) {
+            needs.push(need.as_str().to_owned());
+        }
+    }
+    let waits_for = step.waits_for.as_ref().map(|w| {
+        match w.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
+            Some(id) => Waits { mode: "all-children".to_owned(), of: Some(id.trim().to_owned()) },
+            None => Waits { mode: w.as_str().to_owned(), of: step.needs.first().map(|n| n.as_str().to_owned()) },
+        }
+    });
+    Step {
+        id: step.id.as_str().to_owned(),
+        title: step.title().to_owned(),
+        description: string(&step.description).unwrap_or_default(),
+        notes: string(&step.notes).unwrap_or_default(),
+        kind: kind(step).to_owned(),
+        priority: step.priority,
+        labels: strings(&step.labels),
+        assignee: string(&step.assignee),
+        parent: parent.map(str::to_owned),
+        needs,
+        waits_for,
+        gate: step.gate.as_ref().map(|g| Gate {
+            kind: g.kind.as_str().to_owned(),
+            id: string(&g.id),
+            timeout: string(&g.timeout),
+        }),
+        condition: strings(&step.condition),
+        only_if: step.touches.as_ref().map(|t| OnlyIf { touches: strings(t) }),
+        until: step.until.as_ref().map(|u| Until { until: u.condition.as_str().to_owned(), max: u.max }),
+        on_complete: step.on_complete.as_ref().map(|o| OnComplete {
+            for_each: o.for_each.as_str().to_owned(),
+            bond: o.bond.as_str().to_owned(),
+            vars: o.vars.iter().map(|(k, v)| (k.clone(), v.as_str().to_owned())).collect(),
+            sequential: o.sequential,
+        }),
+        run: string(&step.run),
+        acceptance: string(&step.acceptance),
+        metadata: step.metadata.as_deref().cloned().unwrap_or_default(),
+        origin: Origin {
+            formula: step.formula.clone(),
+            location: step.location.as_ref().to_owned(),
+            line: step.id.at.line_col().0 as u32,
+        },
+    }
+}

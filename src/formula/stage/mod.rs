@@ -1,0 +1,150 @@
+//! The stages between parsing and freezing, and what they share.
+
+pub(super) mod branch;
+pub(super) mod check;
+pub(super) mod control;
+pub(super) mod expand;
+pub(super) mod extends;
+pub(super) mod freeze;
+pub(crate) mod weave;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::def::{Formula, StepDef, walk_mut};
+use super::parse;
+use super::{Aspects, At, Diagnostic, Library, Limits, Report, Text, Vars};
+
+/// What the stages of one compilation share.
+pub(super) struct Cx<'a> {
+    pub(super) library: &'a Library,
+    pub(super) aspects: &'a dyn Aspects,
+    pub(super) vars: &'a Vars,
+    pub(super) limits: Limits,
+    pub(super) report: Report,
+    /// Formulas that took part, by the name they were asked for.
+    loaded: BTreeMap<String, Option<Arc<Formula>>>,
+    /// Formula, path and layer of each file that took part.
+    pub(super) sources: Vec<(String, String, String)>,
+    /// Steps made so far, against `limits.steps`.
+    made: u64,
+    over: bool,
+}
+
+impl<'a> Cx<'a> {
+    pub(super) fn new(library: &'a Library, aspects: &'a dyn Aspects, vars: &'a Vars) -> Self {
+        Self {
+            library,
+            aspects,
+            vars,
+            limits: library.limits(),
+            report: Report::default(),
+            loaded: BTreeMap::new(),
+            sources: Vec::new(),
+            made: 0,
+            over: false,
+        }
+    }
+
+    /// The formula called `name`, asked for at `by`.
+    pub(super) fn load(&mut self, name: &str, by: Option<&At>) -> Option<Arc<Formula>> {
+        if let Some(known) = self.loaded.get(name) {
+            return known.clone();
+        }
+        let formula = self.read(name, by).map(Arc::new);
+        self.loaded.insert(name.to_owned(), formula.clone());
+        formula
+    }
+
+    fn read(&mut self, name: &str, by: Option<&At>) -> Option<Formula> {
+        match self.library.find(name) {
+            Ok(found) => {
+                let formula = parse::formula(&found.source, found.json, &mut self.report)?;
+                self.sources.push((
+                    formula.name.as_str().to_owned(),
+                    found.source.path.clone(),
+                    found.source.layer.word().to_owned(),
+                ));
+                Some(formula)
+            }
+            Err(report) => {
+                for finding in report.findings {
+                    let finding = match by {
+                        Some(at) if finding.at.is_none() => finding.at(at, "asked for here"),
+                        _ => finding,
+                    };
+                    self.report.push(finding);
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether `more` steps may be made for what stands at `at`; says so once if not.
+    pub(super) fn allow(&mut self, more: u64, at: &At) -> bool {
+        self.made = self.made.saturating_add(more);
+        if self.made <= self.limits.steps {
+            return true;
+        }
+        if !self.over {
+            self.over = true;
+            self.report.push(
+                Diagnostic::error("too-many-steps", format!("this makes more than {} steps", self.limits.steps))
+                    .at(at, format!("would bring it to {} steps", self.made))
+                    .help("the limit is `formula.max_steps`"),
+            );
+        }
+        false
+    }
+
+    /// Whether nesting `depth` levels is still allowed; says so if not.
+    pub(super) fn deep(&mut self, depth: usize, at: &At) -> bool {
+        if depth <= self.limits.depth {
+            return true;
+        }
+        self.report.push(
+            Diagnostic::error("too-deep", format!("this is nested deeper than {} levels", self.limits.depth))
+                .at(at, "here")
+                .help("the limit is `formula.max_depth`"),
+        );
+        false
+    }
+}
+
+/// Ids that were replaced, and by which id their dependents are held from then on.
+#[derive(Default)]
+pub(super) struct Renamed(HashMap<Arc<str>, Arc<str>>);
+
+impl Renamed {
+    pub(super) fn insert(&mut self, from: &Text, to: &Text) {
+        if from != to {
+            self.0.insert(Arc::clone(&from.value), Arc::clone(&to.value));
+        }
+    }
+
+    fn follow<'m>(&'m self, id: &'m Arc<str>) -> &'m Arc<str> {
+        let mut id = id;
+        for _ in 0..self.0.len() {
+            match self.0.get(id) {
+                Some(next) => id = next,
+                None => break,
+            }
+        }
+        id
+    }
+
+    /// Redirects the edges of all steps.
+    pub(super) fn apply(&self, steps: &mut [StepDef]) {
+        if self.0.is_empty() {
+            return;
+        }
+        walk_mut(steps, &mut |step| {
+            for edge in step.needs.iter_mut().chain(&mut step.depends_on) {
+                let to = self.follow(&edge.value);
+                if !Arc::ptr_eq(to, &edge.value) {
+                    edge.value = Arc::clone(to);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,308 @@
+//! Aspects: steps woven before and after other steps, by advice written in TOML or given by a Lua function.
+//!
+//! What comes before a step takes over what the step needed; what comes after holds the step's dependents,
+//! unless it says `gates = false`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::super::def::{Formula, Kind, Pointcut, Rule, StepDef, walk, walk_mut};
+use super::super::vars::fill_single;
+use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Text};
+use super::Cx;
+
+/// What a Lua aspect may know of a step: the frozen text, variables still unfilled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepView {
+    /// Unique in the formula.
+    pub id: String,
+    /// The title, or the id.
+    pub title: String,
+    /// What to do.
+    pub description: String,
+    /// `task` unless the formula says otherwise.
+    pub kind: String,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Ids of the steps that it needs.
+    pub needs: Vec<String>,
+    /// Free keys.
+    pub metadata: Map<String, Value>,
+    /// The formula that is being cooked.
+    pub formula: String,
+}
+
+/// One piece of advice of a Lua aspect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advice {
+    /// Index of the step in the list that was given.
+    pub step: usize,
+    /// Comes after the step, else before.
+    pub after: bool,
+    /// What comes there. `{id}` and `{title}` are filled from the step.
+    pub new: NewStep,
+}
+
+/// A step that an aspect adds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NewStep {
+    /// An id without a placeholder becomes `<id>-<step>`, for it must be unique.
+    pub id: String,
+    /// The id, when empty.
+    pub title: String,
+    /// What to do.
+    pub description: String,
+    /// `task` when none.
+    pub kind: Option<String>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Holds the dependents of the step that it comes after.
+    pub gates: bool,
+    /// Decided when the step comes up.
+    pub only_if: Option<OnlyIf>,
+}
+
+/// Evaluates Lua aspects. The policy engine supplies it; without one a Lua aspect is an error.
+pub trait Aspects {
+    /// The advice of one aspect for the steps of one formula: a pure function of its arguments.
+    fn advise(&self, aspect: &AspectFile, steps: &[StepView]) -> Result<Vec<Advice>, Diagnostic>;
+}
+
+/// No Lua at all.
+#[derive(Debug, Clone, Copy)]
+pub struct NoAspects;
+
+impl Aspects for NoAspects {
+    fn advise(&self, aspect: &AspectFile, _: &[StepView]) -> Result<Vec<Advice>, Diagnostic> {
+        Err(Diagnostic::error("lua-aspect", format!("`{}` is a Lua aspect, and no Lua engine is here", aspect.name))
+            .at(&At::new(&aspect.source, 0..0), "this file"))
+    }
+}
+
+/// Weaves the formula's own advice.
+pub(in super::super) fn own(cx: &mut Cx<'_>, steps: Vec<StepDef>, formula: &Formula) -> Vec<StepDef> {
+    rules(cx, steps, &formula.advice, &formula.pointcuts)
+}
+
+/// Weaves the aspects of `compose.aspects`, in order: a later one sees the steps of an earlier one.
+pub(in super::super) fn aspects(cx: &mut Cx<'_>, mut steps: Vec<StepDef>, formula: &Formula) -> Vec<StepDef> {
+    for name in &formula.compose.aspects {
+        match cx.library.find_lua(name.as_str()) {
+            Err(report) => report.findings.into_iter().for_each(|f| cx.report.push(f)),
+            Ok(Some(file)) => steps = lua(cx, steps, &file, formula),
+            Ok(None) => {
+                let Some(loaded) = cx.load(name.as_str(), Some(&name.at)) else { continue };
+                let Some(aspect) = super::extends::resolve(cx, &loaded) else { continue };
+                if aspect.kind == Kind::Aspect {
+                    steps = rules(cx, steps, &aspect.advice, &aspect.pointcuts);
+                } else {
+                    cx.report.push(
+                        Diagnostic::error("not-an-aspect", format!("`{name}` is not an aspect"))
+                            .at(&name.at, format!("a formula of type {}", aspect.kind.word()))
+                            .help("an aspect has type = \"aspect\" and [[advice]]"),
+                    );
+                }
+            }
+        }
+    }
+    steps
+}
+
+/// What is to be put around one step.
+#[derive(Default)]
+struct Around {
+    before: Vec<StepDef>,
+    after: Vec<(StepDef, bool)>,
+}
+
+/// For each of the steps that are there now, by id.
+type Plan = HashMap<Arc<str>, Around>;
+
+fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Pointcut]) -> Vec<StepDef> {
+    if rules.is_empty() {
+        return steps;
+    }
+    let cuts: Vec<(Option<Glob>, &Pointcut)> =
+        pointcuts.iter().map(|p| (p.glob.as_ref().and_then(|g| Glob::new(g.as_str()).ok()), p)).collect();
+    let targets: Vec<Option<Glob>> =
+        rules.iter().map(|r| r.target.as_ref().and_then(|t| Glob::new(t.as_str()).ok())).collect();
+    let mut plan = Plan::new();
+    let mut added = 0;
+    walk(&steps, &mut |step| {
+        if !cuts.is_empty() && !cuts.iter().any(|(glob, cut)| selected(step, glob.as_ref(), &cut.kind, &cut.label)) {
+            return;
+        }
+        for (rule, glob) in rules.iter().zip(&targets) {
+            if rule.target.is_some() && glob.is_none() || !selected(step, glob.as_ref(), &rule.kind, &rule.label) {
+                continue;
+            }
+            let around = plan.entry(Arc::clone(&step.id.value)).or_default();
+            let before = rule.before.iter().chain(&rule.around_before);
+            around.before.extend(before.map(|new| about(new, step)));
+            let after = rule.after.iter().chain(&rule.around_after);
+            around.after.extend(after.map(|new| (about(new, step), rule.gates)));
+            added += rule.before.len() + rule.after.len() + rule.around_before.len() + rule.around_after.len();
+        }
+    });
+    match rules.first().and_then(|r| r.target.as_ref()).or_else(|| steps.first().map(|s| &s.id)) {
+        Some(place) if !cx.allow(added as u64, &place.at) => steps,
+        _ => carry_out(steps, plan),
+    }
+}
+
+/// All that is given must hold.
+fn selected(step: &StepDef, glob: Option<&Glob>, kind: &Option<Text>, label: &Option<Text>) -> bool {
+    glob.is_none_or(|g| g.matches(step.id.as_str()))
+        && kind.as_ref().is_none_or(|k| step.kind.as_ref().map_or("task", Text::as_str) == k.as_str())
+        && label.as_ref().is_none_or(|l| step.labels.contains(l))
+}
+
+/// The new step with `{step.id}` and its like filled from the step that it is for.
+fn about(new: &StepDef, step: &StepDef) -> StepDef {
+    let value = |name: &str| match name {
+        "step.id" | "id" => Some(step.id.as_str().to_owned()),
+        "step.title" | "title" => Some(step.title().to_owned()),
+        "step.description" => Some(step.description.as_ref().map_or("", Text::as_str).to_owned()),
+        _ => None,
+    };
+    let mut new = new.clone();
+    if let Some(id) = fill_single(new.id.as_str(), value) {
+        new.id = new.id.with(id);
+    }
+    super::control::fill_texts(&mut new, &value);
+    new
+}
+
+fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formula) -> Vec<StepDef> {
+    let mut views = Vec::new();
+    let mut flat: Vec<&StepDef> = Vec::new();
+    walk(&steps, &mut |s| {
+        flat.push(s);
+        views.push(view(s, formula));
+    });
+    let advice = match cx.aspects.advise(file, &views) {
+        Ok(advice) => advice,
+        Err(finding) => {
+            cx.report.push(finding);
+            return steps;
+        }
+    };
+    let here = At::new(&file.source, 0..0);
+    if !cx.allow(advice.len() as u64, &here) {
+        return steps;
+    }
+    cx.sources.push((file.name.clone(), file.source.path.clone(), file.source.layer.word().to_owned()));
+    let mut plan = Plan::new();
+    for one in advice {
+        let Some(step) = flat.get(one.step) else { continue };
+        let text = |t: &str| Text::new(t, here.clone());
+        let id = if one.new.id.contains('{') { one.new.id.clone() } else { format!("{}-{{id}}", one.new.id) };
+        let side = if one.after { "after" } else { "before" };
+        let mut new = StepDef::new(text(&id), file.name.as_str().into(), format!("advise.{side}").into());
+        new.title = (!one.new.title.is_empty()).then(|| text(&one.new.title));
+        new.description = (!one.new.description.is_empty()).then(|| text(&one.new.description));
+        new.kind = one.new.kind.as_deref().map(text);
+        new.labels = one.new.labels.iter().map(|l| text(l)).collect();
+        new.touches = one.new.only_if.as_ref().map(|o| o.touches.iter().map(|g| text(g)).collect());
+        let new = about(&new, step);
+        let around = plan.entry(Arc::clone(&step.id.value)).or_default();
+        if one.after {
+            around.after.push((new, one.new.gates));
+        } else {
+            around.before.push(new);
+        }
+    }
+    carry_out(steps, plan)
+}
+
+fn view(step: &StepDef, formula: &Formula) -> StepView {
+    let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
+    let mut needs: Vec<String> = step.depends_on.iter().map(|t| t.as_str().to_owned()).collect();
+    needs.extend(step.needs.iter().map(|t| t.as_str().to_owned()));
+    StepView {
+        id: step.id.as_str().to_owned(),
+        title: step.title().to_owned(),
+        description: string(&step.description).unwrap_or_default(),
+        kind: string(&step.kind).unwrap_or_else(|| "task".to_owned()),
+        labels: step.labels.iter().map(|t| t.as_str().to_owned()).collect(),
+        needs,
+        metadata: step.metadata.as_deref().cloned().unwrap_or_default(),
+        formula: formula.name.as_str().to_owned(),
+    }
+}
+
+fn carry_out(steps: Vec<StepDef>, mut plan: Plan) -> Vec<StepDef> {
+    // Dependents first: they wait for the last step after the one they need that gates.
+    let held: HashMap<Arc<str>, Text> = plan
+        .iter()
+        .filter_map(|(id, around)| {
+            let (last, _) = around.after.iter().rev().find(|(_, gates)| *gates)?;
+            Some((Arc::clone(id), last.id.clone()))
+        })
+        .collect();
+    let mut steps = steps;
+    if !held.is_empty() {
+        walk_mut(&mut steps, &mut |step| {
+            let more: Vec<Text> =
+                step.needs.iter().chain(&step.depends_on).filter_map(|n| held.get(&n.value)).cloned().collect();
+            for id in more {
+                step.need(&id);
+            }
+        });
+    }
+    insert(steps, &mut plan)
+}
+
+fn insert(steps: Vec<StepDef>, plan: &mut Plan) -> Vec<StepDef> {
+    let mut out = Vec::with_capacity(steps.len());
+    for mut step in steps {
+        step.children = insert(std::mem::take(&mut step.children), plan);
+        let Some(around) = plan.remove(&step.id.value) else {
+            out.push(step);
+            continue;
+        };
+        let target = step.id.clone();
+        let mut previous: Option<Text> = None;
+        for mut new in around.before {
+            match &previous {
+                None => {
+                    new.needs.clone_from(&step.needs);
+                    new.depends_on.clone_from(&step.depends_on);
+                }
+                Some(id) => new.need(id),
+            }
+            previous = Some(new.id.clone());
+            adopt(&mut new, &step);
+            out.push(new);
+        }
+        if let Some(id) = &previous {
+            step.need(id);
+        }
+        let context = step.clone_context();
+        out.push(step);
+        let mut previous = target;
+        for (mut new, _) in around.after {
+            new.need(&previous);
+            previous = new.id.clone();
+            adopt(&mut new, &context);
+            out.push(new);
+        }
+    }
+    out
+}
+
+/// What is woven around a step that may be left out is left out with it.
+fn adopt(new: &mut StepDef, step: &StepDef) {
+    new.condition.extend(step.condition.iter().cloned());
+}
+
+impl StepDef {
+    /// The step without its texts and children.
+    fn clone_context(&self) -> Self {
+        let mut copy = Self::new(self.id.clone(), Arc::clone(&self.formula), Arc::clone(&self.location));
+        copy.condition.clone_from(&self.condition);
+        copy
+    }
+}
