@@ -10,4 +10,5 @@ pub mod formula;
 pub mod git;
 pub mod policy;
 pub mod queue;
+pub mod session;
 pub mod store;

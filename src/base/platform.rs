@@ -56,9 +56,9 @@ mod imp {
     }
 
     // The name stands in parentheses and may itself hold parentheses and spaces: count from the last one.
-    fn parse(pid: u32, stat: &[u8]) -> Option<Row> {
-        let end = stat.iter().rposition(|b| *b == b')')?;
-        let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    fn parse(pid: u32, line: &[u8]) -> Option<Row> {
+        let end = line.iter().rposition(|b| *b == b')')?;
+        let rest = std::str::from_utf8(line.get(end + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
         let zombie = matches!(fields.next()?, "Z" | "X" | "x");
         let parent = fields.next()?.parse().ok()?;

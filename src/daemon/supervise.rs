@@ -117,11 +117,10 @@ mod tests {
         std::fs::write(town.path().join("town.toml"), "").expect("write");
         let script = "echo x >> runs; [ $(wc -l < runs) -ge 3 ] && exit 0; kill -9 $$";
         let mut lines = Vec::new();
-        let ended =
-            supervise(Path::new("/bin/sh"), &["-c".into(), script.into()], town.path(), &SystemClock, |l| {
-                lines.push(l.to_owned());
-            })
-            .expect("runs");
+        let ended = supervise(Path::new("/bin/sh"), &["-c".into(), script.into()], town.path(), &SystemClock, |l| {
+            lines.push(l.to_owned());
+        })
+        .expect("runs");
         assert_eq!(ended, Ended::Stopped);
         assert_eq!(lines.len(), 2, "{lines:?}");
     }

@@ -294,13 +294,7 @@ impl<'a> Driver<'a> {
     }
 
     /// A gate failed on the tip. Finds out whose fault it is: the target's own, or one member's.
-    fn diagnose(
-        &mut self,
-        base: Oid,
-        layers: &[Layer],
-        members: &[Request],
-        failed: &Run,
-    ) -> Result<bool, QueueError> {
+    fn diagnose(&mut self, base: Oid, layers: &[Layer], members: &[Request], failed: &Run) -> Result<bool, QueueError> {
         match self.test_only(base, &failed.gate)? {
             Outcome::CouldNotRun(run) => return self.stuck(layers, &run),
             Outcome::Fail(_) => return self.red_target(base, layers, members, failed),
@@ -461,8 +455,10 @@ impl<'a> Driver<'a> {
                     continue;
                 }
                 let short = &own[..own.len().min(10)];
-                let words =
-                    Words { landed: Some(own.clone()), ..Words::why(format!("merged into {} as {short}", intent.target)) };
+                let words = Words {
+                    landed: Some(own.clone()),
+                    ..Words::why(format!("merged into {} as {short}", intent.target))
+                };
                 step(w, id, Event::Landed { commit: intent.new.clone() }, &words)?;
                 on_landed(w, &request, own)?;
                 landed.push(id.clone());

@@ -128,9 +128,8 @@ mod tests {
 
     #[test]
     fn a_gate_with_paths_is_for_changes_that_touch_them() {
-        let gate = |paths: &str| {
-            toml::from_str::<Gate>(&format!("command = \"make docs\"\npaths = {paths}")).expect("a gate")
-        };
+        let gate =
+            |paths: &str| toml::from_str::<Gate>(&format!("command = \"make docs\"\npaths = {paths}")).expect("a gate");
         assert!(applies(&gate("[]"), &["a.rs".into()]));
         assert!(applies(&gate("[\"docs/**\"]"), &["a.rs".into(), "docs/x.md".into()]));
         assert!(!applies(&gate("[\"docs/**\"]"), &["a.rs".into()]));

@@ -160,7 +160,7 @@ mod tests {
     /// Starts `sh -c script` and waits for the line `up`.
     fn up(script: &str, mark: Option<&str>) -> (Child, ProcId) {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).stdout(Stdio::piped());
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some((name, value)) = mark.and_then(|m| m.split_once('=')) {
             command.env(name, value);
         }
@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn an_orphan_is_found_by_its_mark() {
         let mark = format!("GT_TEST_MARK={}-orphan", std::process::id());
-        let (mut child, id) = up("(setsid sh -c 'echo up; exec sleep 1000' &) ; exit 0", Some(&mark));
+        let (mut child, id) = up("(setsid sh -c 'echo up; exec sleep 1000' &) ; exec cat", Some(&mark));
+        drop(child.stdin.take());
         child.wait().expect("collected");
         assert!(!id.alive());
         let orphans = marked(&mark, false);

@@ -376,7 +376,7 @@ impl<'a> Pump<'a> {
 
 /// Reads what is there; true at the end of the stream.
 fn read_all(fd: &OwnedFd, kept: &mut Capped) -> io::Result<bool> {
-    let mut buffer = [0_u8; 65536];
+    let mut buffer = [0_u8; 16384];
     loop {
         match rustix::io::read(fd, &mut buffer) {
             Ok(0) => return Ok(true),

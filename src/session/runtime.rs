@@ -1,0 +1,407 @@
+//! Runtimes: how an agent's program is started, fed and understood. All of it is data.
+//!
+//! The built-in presets are `runtimes/*.toml`; `[runtimes.NAME]` in `town.toml` changes one key by key, or adds
+//! one (`like = "claude"` starts from another).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DialogSign, Signs};
+use crate::base::{process::find_program, text};
+
+/// How the first prompt reaches the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptChannel {
+    /// As an argument.
+    Argument,
+    /// Typed, once the screen is ready.
+    Typed,
+    /// It needs none.
+    None,
+}
+
+/// Why an agent's program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitReason {
+    /// It ended by itself, in order.
+    Done,
+    /// The provider refused more work.
+    Limit,
+    /// The provider does not know the account.
+    Auth,
+    /// It cannot start as it is set up.
+    Setup,
+    /// A signal ended it.
+    Killed,
+    /// Any other failure.
+    Crash,
+    /// Its host died with it: nothing is known.
+    Unknown,
+}
+
+/// One `[runtimes.NAME]` table: every key is optional and replaces the preset's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimeSettings {
+    /// Start from this preset instead of the one of the same name.
+    pub like: Option<String>,
+    /// The name for people.
+    pub title: Option<String>,
+    /// The program: a name in `PATH` or a path.
+    pub program: Option<String>,
+    /// Arguments of every start.
+    pub args: Option<Vec<String>>,
+    /// Added when the conversation gets an id of our choice (`{session}`).
+    pub with_session: Option<Vec<String>>,
+    /// Added when there is a settings file (`{settings}`).
+    pub with_settings: Option<Vec<String>>,
+    /// Added when there is a first prompt and it is an argument (`{prompt}`).
+    pub with_prompt: Option<Vec<String>>,
+    /// In place of `with_session`, to take up the conversation `{session}`. Empty: it cannot.
+    pub resume_args: Option<Vec<String>>,
+    /// How the first prompt gets in.
+    pub prompt: Option<PromptChannel>,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Variables to hand through from the person's environment; `*` at the end stands for anything.
+    pub inherit: Option<Vec<String>>,
+    /// Seconds of a silent screen and no heartbeat after which it is worth a look.
+    pub patience_seconds: Option<u32>,
+    /// What its screen means.
+    pub signs: SignSettings,
+    /// What its end means, first match first.
+    pub exit: Option<Vec<ExitRule>>,
+}
+
+/// The patterns of [`Signs`], as text. Regular expressions in the syntax of the `regex` crate.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the fields are those of `Signs`")]
+pub struct SignSettings {
+    pub ready: Option<Vec<String>>,
+    pub busy: Option<Vec<String>>,
+    pub dialog: Option<Vec<DialogSettings>>,
+    pub limit: Option<Vec<String>>,
+    pub input: Option<String>,
+    pub input_end: Option<String>,
+    pub folded: Option<String>,
+    pub placeholder: Option<String>,
+    pub queued: Option<String>,
+}
+
+/// One known dialog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialogSettings {
+    /// What it is called.
+    pub name: String,
+    /// How it is recognised.
+    pub pattern: String,
+}
+
+/// What one kind of end means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExitRule {
+    /// Only with this exit code.
+    pub code: Option<i32>,
+    /// Only when the last screen matches.
+    pub screen: Option<String>,
+    /// Then this was it.
+    pub reason: ExitReason,
+}
+
+/// Why a `[runtimes.NAME]` table cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[runtimes.{runtime}] {message}")]
+pub struct RuntimeError {
+    /// The runtime.
+    pub runtime: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// How to start and read one kind of agent.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    /// Its name in settings, as `claude`.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// The program.
+    pub program: String,
+    /// Whether the first prompt is an argument, typed, or not needed.
+    pub prompt: PromptChannel,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Variables to hand through.
+    pub inherit: Vec<String>,
+    /// Seconds of silence that are normal for it.
+    pub patience_seconds: u32,
+    /// What its screen means.
+    pub signs: Signs,
+    args: Vec<String>,
+    with_session: Vec<String>,
+    with_settings: Vec<String>,
+    with_prompt: Vec<String>,
+    resume_args: Vec<String>,
+    exit: Vec<(Option<i32>, Option<regex::Regex>, ExitReason)>,
+}
+
+/// What one start of a runtime depends on.
+#[derive(Debug, Clone, Default)]
+pub struct Launch<'a> {
+    /// The town's `.runtime` folder, where the scripted worker lies (`{runtime_dir}`).
+    pub runtime_dir: &'a str,
+    /// The first prompt.
+    pub prompt: Option<&'a str>,
+    /// The id of the conversation.
+    pub session: Option<&'a str>,
+    /// A settings file of ours.
+    pub settings: Option<&'a str>,
+    /// Take up the conversation `session` instead of beginning it.
+    pub resume: bool,
+}
+
+impl Runtime {
+    /// The executable, if `path` (as in `PATH`) has it. A relative folder never counts.
+    pub fn installed(&self, path: &str) -> Option<PathBuf> {
+        find_program(&self.program, path)
+    }
+
+    /// Whether it can take up a conversation.
+    pub fn can_resume(&self) -> bool {
+        !self.resume_args.is_empty()
+    }
+
+    /// Program and arguments for one start. Without a session id, or where it cannot resume, it begins anew.
+    pub fn argv(&self, launch: &Launch<'_>) -> Vec<String> {
+        let mut parts: Vec<&[String]> = vec![&self.args];
+        match launch.session {
+            Some(_) if launch.resume && self.can_resume() => parts.push(&self.resume_args),
+            Some(_) => parts.push(&self.with_session),
+            None => {}
+        }
+        if launch.settings.is_some() {
+            parts.push(&self.with_settings);
+        }
+        if launch.prompt.is_some() && self.prompt == PromptChannel::Argument {
+            parts.push(&self.with_prompt);
+        }
+        let fill = |template: &String| match template.as_str() {
+            // Whole arguments only: a prompt is never searched for placeholders.
+            "{prompt}" => launch.prompt.unwrap_or_default().to_owned(),
+            t => t
+                .replace("{session}", launch.session.unwrap_or_default())
+                .replace("{settings}", launch.settings.unwrap_or_default())
+                .replace("{runtime_dir}", launch.runtime_dir),
+        };
+        std::iter::once(self.program.clone()).chain(parts.into_iter().flatten().map(fill)).collect()
+    }
+
+    /// The environment of a session: what the runtime inherits of `outer`, then what it sets.
+    pub fn environment(&self, outer: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+        let wanted = |name: &str| {
+            self.inherit.iter().any(|p| p.strip_suffix('*').map_or(p == name, |start| name.starts_with(start)))
+        };
+        let mut vars: BTreeMap<String, String> = outer.into_iter().filter(|(n, _)| wanted(n)).collect();
+        vars.extend(self.env.clone());
+        vars.into_iter().collect()
+    }
+
+    /// Why it ended, from its exit code (128 + signal for a signal) and its last screen.
+    pub fn exit_reason(&self, code: Option<i32>, last_screen: &str) -> ExitReason {
+        let fits = |(wanted, screen, _): &&(Option<i32>, Option<regex::Regex>, ExitReason)| {
+            wanted.is_none_or(|w| code == Some(w)) && screen.as_ref().is_none_or(|p| p.is_match(last_screen))
+        };
+        if let Some((_, _, reason)) = self.exit.iter().find(fits) {
+            return *reason;
+        }
+        match code {
+            Some(0) => ExitReason::Done,
+            _ if self.signs.limit.iter().any(|p| p.is_match(last_screen)) => ExitReason::Limit,
+            Some(129..=192) => ExitReason::Killed,
+            Some(_) => ExitReason::Crash,
+            None => ExitReason::Unknown,
+        }
+    }
+}
+
+/// All runtimes of a town.
+#[derive(Debug, Clone)]
+pub struct Runtimes(BTreeMap<String, Runtime>);
+
+const BUILT_IN: &[(&str, &str)] = &[
+    ("amp", include_str!("runtimes/amp.toml")),
+    ("claude", include_str!("runtimes/claude.toml")),
+    ("codex", include_str!("runtimes/codex.toml")),
+    ("copilot", include_str!("runtimes/copilot.toml")),
+    ("cursor", include_str!("runtimes/cursor.toml")),
+    ("gemini", include_str!("runtimes/gemini.toml")),
+    ("opencode", include_str!("runtimes/opencode.toml")),
+    ("script", include_str!("runtimes/script.toml")),
+];
+
+impl Runtimes {
+    /// The presets, changed and extended by the `[runtimes.NAME]` tables.
+    pub fn load(tables: &BTreeMap<String, toml::Table>) -> Result<Self, RuntimeError> {
+        let mut presets = BTreeMap::new();
+        for (name, text) in BUILT_IN {
+            let settings = toml::from_str(text).map_err(|e| bad(name, e.message()))?;
+            presets.insert((*name).to_owned(), settings);
+        }
+        let mut all: BTreeMap<String, RuntimeSettings> = presets.clone();
+        for (name, table) in tables {
+            let change: RuntimeSettings =
+                table.clone().try_into().map_err(|e: toml::de::Error| bad(name, e.message()))?;
+            let base = match &change.like {
+                Some(like) => presets.get(like).cloned().ok_or_else(|| unknown(name, like, &presets))?,
+                None => presets.get(name).cloned().unwrap_or_default(),
+            };
+            all.insert(name.clone(), base.changed_by(change));
+        }
+        all.into_iter()
+            .map(|(name, settings)| Ok((name.clone(), settings.finish(&name)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The presets alone.
+    pub fn built_in() -> Self {
+        Self::load(&BTreeMap::new()).unwrap_or_else(|e| unreachable!("the built-in runtimes are tested: {e}"))
+    }
+
+    /// The runtime called `name`.
+    pub fn get(&self, name: &str) -> Option<&Runtime> {
+        self.0.get(name)
+    }
+
+    /// A name like `name` that exists, to suggest.
+    pub fn similar(&self, name: &str) -> Option<&str> {
+        text::similar(name, self.0.keys().map(String::as_str))
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Runtime> {
+        self.0.values()
+    }
+
+    /// The names of those whose program is in `path`.
+    pub fn installed(&self, path: &str) -> Vec<&str> {
+        self.iter().filter(|r| r.installed(path).is_some()).map(|r| r.name.as_str()).collect()
+    }
+}
+
+fn bad(runtime: &str, message: impl Into<String>) -> RuntimeError {
+    RuntimeError { runtime: runtime.to_owned(), message: message.into() }
+}
+
+fn unknown(name: &str, like: &str, presets: &BTreeMap<String, RuntimeSettings>) -> RuntimeError {
+    let known: Vec<&str> = presets.keys().map(String::as_str).collect();
+    bad(name, format!("like = \"{like}\": there is no such preset, only {}", known.join(", ")))
+}
+
+impl RuntimeSettings {
+    fn changed_by(self, new: Self) -> Self {
+        let mut env = self.env;
+        env.extend(new.env);
+        Self {
+            like: None,
+            title: new.title.or(self.title),
+            program: new.program.or(self.program),
+            args: new.args.or(self.args),
+            with_session: new.with_session.or(self.with_session),
+            with_settings: new.with_settings.or(self.with_settings),
+            with_prompt: new.with_prompt.or(self.with_prompt),
+            resume_args: new.resume_args.or(self.resume_args),
+            prompt: new.prompt.or(self.prompt),
+            env,
+            inherit: new.inherit.or(self.inherit),
+            patience_seconds: new.patience_seconds.or(self.patience_seconds),
+            signs: SignSettings {
+                ready: new.signs.ready.or(self.signs.ready),
+                busy: new.signs.busy.or(self.signs.busy),
+                dialog: new.signs.dialog.or(self.signs.dialog),
+                limit: new.signs.limit.or(self.signs.limit),
+                input: new.signs.input.or(self.signs.input),
+                input_end: new.signs.input_end.or(self.signs.input_end),
+                folded: new.signs.folded.or(self.signs.folded),
+                placeholder: new.signs.placeholder.or(self.signs.placeholder),
+                queued: new.signs.queued.or(self.signs.queued),
+            },
+            exit: new.exit.or(self.exit),
+        }
+    }
+
+    fn finish(self, name: &str) -> Result<Runtime, RuntimeError> {
+        let program = self
+            .program
+            .filter(|p| !p.is_empty())
+            .ok_or_else(|| bad(name, "is not a preset, so it needs `program = \"...\"` or `like = \"claude\"`"))?;
+        let with_prompt = self.with_prompt.unwrap_or_default();
+        let prompt = self.prompt.unwrap_or(PromptChannel::Typed);
+        if prompt == PromptChannel::Argument && !with_prompt.iter().any(|a| a == "{prompt}") {
+            return Err(bad(name, "prompt = \"argument\" needs `with_prompt` with an argument \"{prompt}\""));
+        }
+        let compile = |pattern: &String| compile(name, pattern);
+        let rules = self.exit.unwrap_or_default();
+        let exit =
+            rules.iter().map(|rule| Ok((rule.code, rule.screen.as_ref().map(compile).transpose()?, rule.reason)));
+        Ok(Runtime {
+            title: self.title.unwrap_or_else(|| name.to_owned()),
+            program,
+            prompt,
+            env: self.env,
+            inherit: self.inherit.unwrap_or_default(),
+            patience_seconds: self.patience_seconds.unwrap_or(600),
+            signs: self.signs.finish(name)?,
+            args: self.args.unwrap_or_default(),
+            with_session: self.with_session.unwrap_or_default(),
+            with_settings: self.with_settings.unwrap_or_default(),
+            with_prompt,
+            resume_args: self.resume_args.unwrap_or_default(),
+            exit: exit.collect::<Result<_, _>>()?,
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl SignSettings {
+    fn finish(self, name: &str) -> Result<Signs, RuntimeError> {
+        let one = |p: Option<String>| p.map(|p| compile(name, &p)).transpose();
+        let many = |p: Option<Vec<String>>| {
+            p.unwrap_or_default().iter().map(|p| compile(name, p)).collect::<Result<Vec<_>, _>>()
+        };
+        let dialog = self.dialog.unwrap_or_default().into_iter();
+        Ok(Signs {
+            ready: many(self.ready)?,
+            busy: many(self.busy)?,
+            dialog: dialog
+                .map(|d| Ok(DialogSign { pattern: compile(name, &d.pattern)?, name: d.name }))
+                .collect::<Result<_, RuntimeError>>()?,
+            limit: many(self.limit)?,
+            input: one(self.input)?,
+            input_end: one(self.input_end)?,
+            folded: one(self.folded)?,
+            placeholder: one(self.placeholder)?,
+            queued: one(self.queued)?,
+        })
+    }
+}
+
+fn compile(runtime: &str, pattern: &str) -> Result<regex::Regex, RuntimeError> {
+    regex::RegexBuilder::new(pattern)
+        .multi_line(true)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|e| bad(runtime, format!("`{}` is not a pattern: {}", text::headline(pattern, 60), last_line(&e))))
+}
+
+fn last_line(e: &regex::Error) -> String {
+    let text = e.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}

@@ -1,0 +1,100 @@
+#!/bin/sh
+# The scripted worker: an agent without a model. It learns everything from `gt` and does what the bead on its
+# hook says: for each step, the block of the bead's description that is named after the step, as in
+#
+#     ```sh implement
+#     echo hello > greeting.txt
+#     ```
+#
+# It runs the block in its worktree, commits what changed, closes the step, and hands in at the end. It can be
+# killed anywhere and started again: a closed step is not repeated, a committed one is only closed, and one that
+# was cut short is begun again on the last commit (what it had written is kept under refs/gt/preserve).
+#
+# Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
+set -u
+
+say() { printf 'script-worker: %s\n' "$*"; }
+fail() { say "$2" >&2; exit "$1"; }
+field() { gt hook --field "$1" || fail 1 "gt hook --field $1 failed"; }
+
+me=$(basename -- "$PWD")
+git() { command git -c user.name="$me" -c user.email="$me@gastown.invalid" -c commit.gpgSign=false "$@"; }
+
+# block NAME: the text of the first fenced block "```sh NAME" on standard input; status 1 when there is none.
+block() {
+    inside=no found=1
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $inside in
+        yes)
+            case $line in
+            '```'*) return 0 ;;
+            *) printf '%s\n' "$line" ;;
+            esac ;;
+        no)
+            # Word splitting compares the words and forgives blanks at the end.
+            set -f
+            set -- "$1" $line
+            set +f
+            if [ "$#" -eq 3 ] && [ "$2" = '```sh' ] && [ "$3" = "$1" ]; then inside=yes found=0; fi ;;
+        esac
+    done
+    return "$found"
+}
+
+# What a worker before us left behind in the middle of a step.
+tidy() {
+    rm -f -- "$(git rev-parse --git-path index.lock)"
+    [ -n "$(git status --porcelain)" ] || return 0
+    say "keeping what a step that was cut short had written, and beginning it again"
+    git add -A &&
+        tree=$(git write-tree) &&
+        kept=$(git commit-tree -p HEAD -m "cut short: step $1 of $me" "$tree") &&
+        git update-ref "refs/gt/preserve/script/$me/$kept" "$kept" &&
+        git reset -q --hard HEAD || fail 1 "the worktree cannot be tidied"
+}
+
+# Whether the work of step bead $1 is in a commit already.
+committed() {
+    [ -n "$(git log -1 --format=%H --fixed-strings --grep="Gt-Step: $1")" ]
+}
+
+commit() {
+    [ -n "$(git status --porcelain)" ] || return 0
+    git add -A && git commit -q --no-verify -m "$1" -m "Gt-Step: $2" || fail 1 "the changes cannot be committed"
+}
+
+command -v gt >/dev/null || fail 3 "gt is not in PATH"
+[ "$(git rev-parse --is-inside-work-tree 2>/dev/null)" = true ] || fail 3 "$PWD is not in a git worktree"
+
+bead=$(field bead.id)
+[ -n "$bead" ] || { say "nothing on my hook"; exit 0; }
+title=$(field bead.title)
+say "$me works on $bead: $title"
+
+last=
+while :; do
+    step=$(field step.name)
+    id=$(field step.id)
+    [ -n "$step" ] || break
+    [ "$id" != "$last" ] || fail 1 "step $step ($id) is still open after it was closed"
+    last=$id
+    tidy "$id"
+    if committed "$id"; then
+        say "$step: was committed before"
+    elif script=$(field bead.description | block "$step"); then
+        say "$step: running its block"
+        GT_STEP=$step GT_STEP_ID=$id GT_BEAD=$bead sh -eu -c "$script"
+        status=$?
+        [ "$status" -eq 0 ] || fail 1 "the block of step $step ended with status $status"
+        commit "$title ($step)" "$id"
+    else
+        say "$step: nothing to run"
+    fi
+    gt step done >/dev/null || fail 1 "step $step cannot be closed"
+done
+
+say "all steps are closed, handing in"
+if ! gt done; then
+    [ -z "$(field bead.description | block implement)" ] || exit 1
+    gt done --no-change "the bead has no block that changes anything" || exit 1
+fi
