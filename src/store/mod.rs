@@ -18,14 +18,18 @@ mod bead;
 mod close;
 mod decision;
 mod dep;
+mod doc;
 mod error;
 mod event;
 mod hook;
+mod id;
 mod new;
 mod outbox;
 mod patch;
 mod query;
 mod read;
+mod row;
+mod schema;
 mod stage;
 mod stamp;
 mod status;
@@ -52,3 +56,6 @@ pub use write::Write;
 
 /// A JSON object, keys in the order they were read.
 pub type Map = serde_json::Map<String, serde_json::Value>;
+
+#[cfg(test)]
+mod tests;

@@ -1,31 +1,91 @@
 //! Opening, reading and writing a store.
 
+use std::cell::OnceCell;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Read, Stamp, StoreError, Write};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{Read, Stamp, StoreError, Write, schema};
 use crate::base::{Prefix, Time};
+
+const FILE: &str = "beads.db";
+const LOCK: &str = "write.lock";
 
 /// An open store.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    conn: rusqlite::Connection,
+    conn: Connection,
+    lock: OnceCell<File>,
 }
 
 impl Store {
     /// Makes the folder and an empty store in it, whose own prefix is `prefix`.
     pub fn create(beads_dir: &Path, prefix: &Prefix, now: Time) -> Result<Self, StoreError> {
-        todo!("{beads_dir:?} {prefix} {now}")
+        let io = |error| StoreError::Io { path: beads_dir.to_owned(), error };
+        std::fs::create_dir_all(beads_dir).map_err(io)?;
+        let path = beads_dir.join(FILE);
+        let lock = open_lock(beads_dir)?;
+        lock.lock().map_err(|error| StoreError::Io { path: beads_dir.join(LOCK), error })?;
+        if path.exists() {
+            return Err(StoreError::StoreExists(path));
+        }
+        // Built under another name: whoever looks sees no store or a whole one.
+        let building = beads_dir.join("beads.db.new");
+        let _ = std::fs::remove_file(&building);
+        {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+            let conn = Connection::open_with_flags(&building, flags)?;
+            conn.execute_batch("BEGIN IMMEDIATE")?;
+            schema::migrate(&conn, 0)?;
+            let replica = replica_name(beads_dir, now);
+            conn.execute("INSERT INTO meta VALUES ('replica', ?1), ('clock', 0), ('epoch', 0)", [replica])?;
+            conn.execute("INSERT INTO meta VALUES ('created_at', ?1)", [now.to_string()])?;
+            conn.execute("INSERT INTO settings VALUES ('issue_prefix', ?1)", [prefix.as_str()])?;
+            conn.execute_batch("COMMIT")?;
+            let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            if mode != "wal" {
+                let detail = format!("this file system cannot hold a WAL database (journal mode {mode})");
+                return Err(StoreError::Damaged { path, detail });
+            }
+        }
+        File::open(&building).and_then(|f| f.sync_all()).map_err(io)?;
+        std::fs::rename(&building, &path).map_err(io)?;
+        crate::base::atomic::sync_folder(beads_dir).map_err(io)?;
+        drop(lock);
+        Self::open(beads_dir)
     }
 
     /// Opens the store in `beads_dir` for reading and writing; changes nothing.
     pub fn open(beads_dir: &Path) -> Result<Self, StoreError> {
-        todo!("{beads_dir:?}")
+        let path = beads_dir.join(FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = match Connection::open_with_flags(&path, flags) {
+            Ok(conn) => conn,
+            Err(_) if !path.exists() => return Err(StoreError::NoStore(path)),
+            Err(error) => return Err(unreadable(&path, &error)),
+        };
+        conn.set_prepared_statement_cache_capacity(128);
+        conn.busy_timeout(Duration::from_secs(30))?;
+        let found = schema::version(&conn).map_err(|e| unreadable(&path, &e))?.ok_or_else(|| StoreError::Damaged {
+            path: path.clone(),
+            detail: "this file is no store of beads".to_owned(),
+        })?;
+        if found != schema::NEWEST {
+            return Err(StoreError::Version { path, found, known: schema::NEWEST });
+        }
+        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192")?;
+        Ok(Self { dir: beads_dir.to_owned(), conn, lock: OnceCell::new() })
     }
 
     /// Answers from one snapshot.
     pub fn read<T, E: From<StoreError>>(&self, f: impl FnOnce(&Read<'_>) -> Result<T, E>) -> Result<T, E> {
-        f(&Read { conn: &self.conn })
+        let open = Transaction::begin(&self.conn, "BEGIN DEFERRED")?;
+        let answer = f(&Read::new(&self.conn))?;
+        open.end("COMMIT")?;
+        Ok(answer)
     }
 
     /// One transaction: waits for the write lock, runs `f`, commits. `Err` from `f` undoes everything.
@@ -34,12 +94,19 @@ impl Store {
         by: &Stamp,
         f: impl FnOnce(&mut Write<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        f(&mut Write { read: Read { conn: &self.conn }, by })
+        let lock = Locked::take(self.lock()?, &self.dir)?;
+        let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
+        let mut write = Write::begin(&self.conn, by)?;
+        let answer = f(&mut write)?;
+        write.finish()?;
+        open.end("COMMIT")?;
+        drop(lock);
+        Ok(answer)
     }
 
     /// A number that changes when another connection has written.
     pub fn data_version(&self) -> Result<u64, StoreError> {
-        todo!()
+        Ok(self.conn.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0))? as u64)
     }
 
     /// The folder of the store.
@@ -49,11 +116,107 @@ impl Store {
 
     /// The name of this copy of the store among all copies.
     pub fn replica(&self) -> Result<String, StoreError> {
-        todo!()
+        Ok(self.conn.query_row("SELECT value FROM meta WHERE key = 'replica'", [], |row| row.get(0))?)
     }
 
     /// The store's own prefix.
     pub fn prefix(&self) -> Result<Prefix, StoreError> {
-        todo!()
+        Read::new(&self.conn).prefix()
     }
+
+    /// Checks the whole file; the findings, none when all is well. Slow on a large store.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.conn.prepare("PRAGMA integrity_check")?;
+        let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    fn lock(&self) -> Result<&File, StoreError> {
+        if let Some(file) = self.lock.get() {
+            return Ok(file);
+        }
+        let file = open_lock(&self.dir)?;
+        Ok(self.lock.get_or_init(|| file))
+    }
+}
+
+/// The write lock, while held: writers queue here, in the order the system wakes them, before `BEGIN IMMEDIATE`.
+struct Locked<'a>(&'a File);
+
+impl<'a> Locked<'a> {
+    fn take(file: &'a File, dir: &Path) -> Result<Self, StoreError> {
+        file.lock().map_err(|error| StoreError::Io { path: dir.join(LOCK), error })?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// An open transaction; rolled back unless it was ended.
+struct Transaction<'a> {
+    conn: &'a Connection,
+    open: bool,
+}
+
+impl<'a> Transaction<'a> {
+    fn begin(conn: &'a Connection, how: &str) -> Result<Self, StoreError> {
+        conn.execute_batch(how)?;
+        Ok(Self { conn, open: true })
+    }
+
+    fn end(mut self, how: &str) -> Result<(), StoreError> {
+        self.conn.execute_batch(how)?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open && !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn open_lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    file.map_err(|error| StoreError::Io { path, error })
+}
+
+/// Eight letters and digits that no other copy has: from the folder, the time and the system's random source.
+fn replica_name(dir: &Path, now: Time) -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write(dir.as_os_str().as_encoded_bytes());
+    hasher.write_i128(now.nanos());
+    hasher.write_u32(std::process::id());
+    let mut n = hasher.finish();
+    (0..8)
+        .map(|_| {
+            let digit = b"0123456789abcdefghijklmnopqrstuv"[(n % 32) as usize];
+            n /= 32;
+            char::from(digit)
+        })
+        .collect()
+}
+
+fn unreadable(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let detail = match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            format!("it cannot be opened ({error}); check the permissions of the file and its folder")
+        }
+        _ => error.to_string(),
+    };
+    StoreError::Damaged { path: path.to_owned(), detail }
 }

@@ -1,0 +1,137 @@
+//! Edges, children and the graph they make.
+
+use rusqlite::Row;
+
+use super::{Read, SEEN};
+use crate::base::BeadId;
+use crate::store::row::{self, COLUMNS, Stored};
+use crate::store::{Bead, Dep, DepKind, EpicCount, StoreError};
+
+const EDGE: &str = "d.issue_id, d.depends_on_id, d.kind, d.created_at, d.created_by, d.metadata, d.thread_id";
+const EDGE_SEEN: &str = "(d.batch = 0 OR d.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+
+fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
+    Ok(Dep {
+        issue_id: row::id(&row.get::<_, String>(0)?)?,
+        depends_on_id: row::id(&row.get::<_, String>(1)?)?,
+        kind: DepKind::new(&row.get::<_, String>(2)?),
+        created_at: row::time(row, 3)?.unwrap_or(crate::base::Time::from_millis(0)),
+        created_by: row.get(4)?,
+        metadata: row.get(5)?,
+        thread_id: row.get(6)?,
+    })
+}
+
+impl Read<'_> {
+    /// What it depends on.
+    pub fn deps(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
+        self.edges(
+            &format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_SEEN} ORDER BY d.num"),
+            id,
+        )
+    }
+
+    /// What depends on it.
+    pub fn dependents(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
+        self.edges(
+            &format!(
+                "SELECT {EDGE} FROM deps d WHERE d.depends_on_id = ?1 AND d.live = 1 AND {EDGE_SEEN} ORDER BY d.num"
+            ),
+            id,
+        )
+    }
+
+    fn edges(&self, sql: &str, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([id.as_str()])?;
+        let mut edges = Vec::new();
+        while let Some(row) = rows.next()? {
+            edges.push(edge(row)?);
+        }
+        Ok(edges)
+    }
+
+    /// Every live edge, by dependent. For whole-graph questions.
+    pub fn all_deps(&self) -> Result<Vec<Dep>, StoreError> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {EDGE} FROM deps d WHERE d.live = 1 AND {EDGE_SEEN} ORDER BY d.issue_id, d.num"
+        ))?;
+        let mut rows = statement.query([])?;
+        let mut edges = Vec::new();
+        while let Some(row) = rows.next()? {
+            edges.push(edge(row)?);
+        }
+        Ok(edges)
+    }
+
+    /// How many beads it depends on, and how many depend on it.
+    pub fn edge_counts(&self, id: &BeadId) -> Result<(usize, usize), StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT (SELECT count(*) FROM deps WHERE issue_id = ?1 AND live = 1),
+                    (SELECT count(*) FROM deps WHERE depends_on_id = ?1 AND live = 1)",
+        )?;
+        Ok(statement
+            .query_row([id.as_str()], |row| Ok((row.get::<_, i64>(0)? as usize, row.get::<_, i64>(1)? as usize)))?)
+    }
+
+    /// Its parents: usually one or none.
+    pub fn parents(&self, id: &BeadId) -> Result<Vec<BeadId>, StoreError> {
+        let edges = self.deps(id)?;
+        Ok(edges.into_iter().filter(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id).collect())
+    }
+
+    /// Its children, by child number, then age.
+    pub fn children(&self, id: &BeadId) -> Result<Vec<Bead>, StoreError> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM deps d JOIN beads b ON b.id = d.issue_id
+             WHERE d.depends_on_id = ?1 AND d.kind = 'parent-child' AND d.live = 1
+               AND b.status <> 'tombstone' AND {SEEN}"
+        ))?;
+        let mut rows = statement.query([id.as_str()])?;
+        let mut children = Vec::new();
+        while let Some(row) = rows.next()? {
+            let stored = Stored::read(row)?;
+            let number =
+                stored.bead.id.as_str().strip_prefix(id.as_str()).and_then(|rest| rest.strip_prefix('.')?.parse().ok());
+            children.push((number.unwrap_or(u64::MAX), stored.num, stored.bead));
+        }
+        children.sort_by_key(|(number, num, _)| (*number, *num));
+        Ok(children.into_iter().map(|(_, _, bead)| bead).collect())
+    }
+
+    /// Its children, counted.
+    pub fn epic_count(&self, id: &BeadId) -> Result<EpicCount, StoreError> {
+        let stored = self.need_stored(id)?;
+        let (total, open) = (stored.children.max(0) as usize, stored.open_children.max(0) as usize);
+        Ok(EpicCount { total, closed: total.saturating_sub(open) })
+    }
+
+    /// A way from `from` to `to` along live edges (all kinds but `relates-to`), both ends included.
+    pub(in crate::store) fn path(&self, from: &BeadId, to: &BeadId) -> Result<Option<Vec<BeadId>>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT depends_on_id FROM deps WHERE issue_id = ?1 AND live = 1 AND kind <> 'relates-to' ORDER BY num",
+        )?;
+        let mut came: std::collections::HashMap<String, Option<String>> = [(from.to_string(), None)].into();
+        let mut queue = std::collections::VecDeque::from([from.to_string()]);
+        while let Some(at) = queue.pop_front() {
+            if at == to.as_str() {
+                let mut path = vec![row::id(&at)?];
+                let mut at = at;
+                while let Some(Some(before)) = came.get(&at) {
+                    path.push(row::id(before)?);
+                    at.clone_from(before);
+                }
+                path.reverse();
+                return Ok(Some(path));
+            }
+            for next in statement.query_map([&at], |row| row.get::<_, String>(0))? {
+                let next = next?;
+                if !came.contains_key(&next) {
+                    came.insert(next.clone(), Some(at.clone()));
+                    queue.push_back(next);
+                }
+            }
+        }
+        Ok(None)
+    }
+}

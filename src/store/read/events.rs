@@ -1,0 +1,138 @@
+//! Events, decisions and the outbox.
+
+use rusqlite::{Row, params};
+use serde_json::Value;
+
+use super::Read;
+use crate::base::{BeadId, Time};
+use crate::store::{DecisionRow, Event, OutboxRow, StoreError, row};
+
+const EVENT: &str = "seq, kind, subject, actor, at, payload";
+const DECISION: &str =
+    "seq, at, subject, role, rig, rule, layer, revision, file, line, rung, outcome, actions, because";
+
+fn json(row: &Row<'_>, i: usize) -> Result<Value, StoreError> {
+    let text: String = row.get(i)?;
+    serde_json::from_str(&text)
+        .map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: format!("a payload is no JSON: {e}") })
+}
+
+fn at(row: &Row<'_>, i: usize) -> Result<Time, StoreError> {
+    row::parse_time(&row.get::<_, String>(i)?)
+}
+
+fn event(row: &Row<'_>) -> Result<Event, StoreError> {
+    Ok(Event {
+        seq: row.get(0)?,
+        kind: row.get(1)?,
+        subject: row.get(2)?,
+        actor: row.get(3)?,
+        at: at(row, 4)?,
+        payload: json(row, 5)?,
+    })
+}
+
+fn decision(row: &Row<'_>) -> Result<DecisionRow, StoreError> {
+    Ok(DecisionRow {
+        seq: row.get(0)?,
+        at: at(row, 1)?,
+        subject: row.get(2)?,
+        role: row.get(3)?,
+        rig: row.get(4)?,
+        rule: row.get(5)?,
+        layer: row.get(6)?,
+        revision: row.get(7)?,
+        file: row.get(8)?,
+        line: row.get(9)?,
+        rung: row.get(10)?,
+        outcome: row.get(11)?,
+        actions: json(row, 12)?,
+        because: json(row, 13)?,
+    })
+}
+
+impl Read<'_> {
+    /// Runs `sql` and reads each row with `read`.
+    pub(in crate::store) fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(read(row)?);
+        }
+        Ok(all)
+    }
+
+    /// Events after `seq`, oldest first.
+    pub fn events_after(&self, seq: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let sql = format!("SELECT {EVENT} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        self.rows(&sql, params![seq, limit as i64], event)
+    }
+
+    /// The newest event's place; 0 when there is none.
+    pub fn last_event(&self) -> Result<i64, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// The events of a bead, oldest first.
+    pub fn history(&self, id: &BeadId) -> Result<Vec<Event>, StoreError> {
+        self.events_of(id.as_str())
+    }
+
+    /// The events of any subject (a bead, an address, a rig), oldest first.
+    pub fn events_of(&self, subject: &str) -> Result<Vec<Event>, StoreError> {
+        self.rows(&format!("SELECT {EVENT} FROM events WHERE subject = ?1 ORDER BY seq"), [subject], event)
+    }
+
+    /// Decisions about a subject, oldest first.
+    pub fn decisions(&self, subject: &str) -> Result<Vec<DecisionRow>, StoreError> {
+        self.rows(&format!("SELECT {DECISION} FROM decisions WHERE subject = ?1 ORDER BY seq"), [subject], decision)
+    }
+
+    /// Decisions after a place in the order, oldest first.
+    pub fn decisions_after(&self, seq: i64, limit: usize) -> Result<Vec<DecisionRow>, StoreError> {
+        let sql = format!("SELECT {DECISION} FROM decisions WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        self.rows(&sql, params![seq, limit as i64], decision)
+    }
+
+    /// How many decisions are recorded.
+    pub fn decision_count(&self) -> Result<usize, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT count(*) FROM decisions")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as usize)
+    }
+
+    /// Transitions that the ledger has still to record, oldest first.
+    pub fn outbox(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+        self.rows(
+            "SELECT seq, bead, actor, at, summary, doc FROM outbox
+             WHERE seq > ?1 AND (batch = 0 OR batch IN (SELECT id FROM batches WHERE state = 'published'))
+             ORDER BY seq LIMIT ?2",
+            params![after_seq, limit as i64],
+            |r| {
+                Ok(OutboxRow {
+                    seq: r.get(0)?,
+                    bead: row::id(&r.get::<_, String>(1)?)?,
+                    actor: r.get(2)?,
+                    at: at(r, 3)?,
+                    summary: r.get(4)?,
+                    doc: r.get(5)?,
+                })
+            },
+        )
+    }
+
+    /// How many transitions the ledger has still to record, and since when.
+    pub fn outbox_backlog(&self) -> Result<(usize, Option<Time>), StoreError> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT count(*), (SELECT at FROM outbox ORDER BY seq LIMIT 1) FROM outbox")?;
+        let (n, oldest) =
+            statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)))?;
+        Ok((n as usize, oldest.map(|t| row::parse_time(&t)).transpose()?))
+    }
+}

@@ -1,0 +1,222 @@
+//! Lists: any combination of conditions, in any order.
+
+use std::fmt::Write as _;
+
+use rusqlite::types::Value as Sql;
+
+use super::{Read, SEEN};
+use crate::store::row::{COLUMNS, Stored, nanos};
+use crate::store::{Bead, Filter, Sort, StoreError};
+
+/// A WHERE clause as it grows, with the values of its parameters.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Where {
+    pub(in crate::store) sql: String,
+    pub(in crate::store) values: Vec<Sql>,
+}
+
+impl Where {
+    /// Adds `AND condition`; each `?` in it takes the next of `values`.
+    pub(in crate::store) fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Sql>) {
+        let joint = if self.sql.is_empty() { "" } else { " AND " };
+        let _ = write!(self.sql, "{joint}{condition}");
+        self.values.extend(values);
+    }
+
+    fn one_of<'t>(&mut self, column: &str, words: impl ExactSizeIterator<Item = &'t str>, not: bool) {
+        if words.len() == 0 {
+            return;
+        }
+        let marks = vec!["?"; words.len()].join(", ");
+        let not = if not { "NOT " } else { "" };
+        self.and(&format!("{column} {not}IN ({marks})"), words.map(|w| Sql::Text(w.to_owned())));
+    }
+
+    pub(in crate::store) fn labels(&mut self, all: &[String], any: &[String]) {
+        for label in all {
+            self.and(
+                "EXISTS (SELECT 1 FROM labels l WHERE l.bead = b.num AND l.label = ? AND l.live = 1)",
+                [Sql::Text(label.clone())],
+            );
+        }
+        if !any.is_empty() {
+            let marks = vec!["?"; any.len()].join(", ");
+            self.and(
+                &format!(
+                    "EXISTS (SELECT 1 FROM labels l WHERE l.bead = b.num AND l.label IN ({marks}) AND l.live = 1)"
+                ),
+                any.iter().map(|l| Sql::Text(l.clone())),
+            );
+        }
+    }
+
+    pub(in crate::store) fn prefix(&mut self, prefix: Option<&String>) {
+        if let Some(prefix) = prefix {
+            // '.' follows '-' in ASCII, so this is the range of all ids that begin with the prefix and a '-'.
+            self.and("b.id >= ? AND b.id < ?", [Sql::Text(format!("{prefix}-")), Sql::Text(format!("{prefix}."))]);
+        }
+    }
+
+    pub(in crate::store) fn under(&mut self, top: Option<&crate::base::BeadId>) {
+        if let Some(top) = top {
+            self.and(
+                "b.id IN (WITH RECURSIVE below (id) AS (
+                     SELECT issue_id FROM deps WHERE depends_on_id = ? AND kind = 'parent-child' AND live = 1
+                     UNION SELECT d.issue_id FROM below JOIN deps d ON d.depends_on_id = below.id
+                           WHERE d.kind = 'parent-child' AND d.live = 1)
+                 SELECT id FROM below)",
+                [Sql::Text(top.to_string())],
+            );
+        }
+    }
+
+    pub(in crate::store) fn filter(&mut self, filter: &Filter) {
+        let text = |t: &str| Sql::Text(t.to_owned());
+        let number = |n: u8| Sql::Integer(i64::from(n));
+        self.one_of("b.id", filter.ids.iter().map(crate::base::BeadId::as_str), false);
+        self.one_of("b.status", filter.statuses.iter().map(crate::store::Status::as_str), false);
+        self.one_of("b.status", filter.not_statuses.iter().map(crate::store::Status::as_str), true);
+        self.one_of("b.issue_type", filter.types.iter().map(crate::store::IssueType::as_str), false);
+        self.one_of("b.issue_type", filter.not_types.iter().map(crate::store::IssueType::as_str), true);
+        if !filter.statuses.iter().any(|s| *s == "tombstone") {
+            self.and("b.status <> 'tombstone'", []);
+        }
+        if is_open_only(filter) {
+            self.and("b.over = 0", []);
+        }
+        for (condition, value) in [
+            ("b.priority = ?", filter.priority),
+            ("b.priority >= ?", filter.priority_min),
+            ("b.priority <= ?", filter.priority_max),
+        ] {
+            if let Some(n) = value {
+                self.and(condition, [number(n)]);
+            }
+        }
+        if let Some(assignee) = &filter.assignee {
+            self.and("b.assignee = ?", [text(assignee)]);
+        }
+        if filter.unassigned {
+            self.and("b.assignee = ''", []);
+        }
+        self.labels(&filter.labels, &filter.labels_any);
+        if filter.no_labels {
+            self.and("b.labels = ''", []);
+        }
+        self.under(filter.under.as_ref());
+        self.prefix(filter.prefix.as_ref());
+        for (column, words) in [
+            ("title", &filter.title_contains),
+            ("description", &filter.desc_contains),
+            ("notes", &filter.notes_contains),
+        ] {
+            if let Some(words) = words {
+                self.and(&format!("instr(lower(b.{column}), lower(?)) > 0"), [text(words)]);
+            }
+        }
+        if filter.empty_description {
+            self.and("b.description = ''", []);
+        }
+        for (condition, time) in [
+            ("b.created_ns >= ?", filter.created_after),
+            ("b.created_ns < ?", filter.created_before),
+            ("b.updated_ns >= ?", filter.updated_after),
+            ("b.updated_ns < ?", filter.updated_before),
+            ("b.closed_ns >= ?", filter.closed_after),
+            ("b.closed_ns < ?", filter.closed_before),
+        ] {
+            if let Some(time) = time {
+                self.and(condition, [Sql::Integer(nanos(time))]);
+            }
+        }
+        for (column, flag) in
+            [("ephemeral", filter.ephemeral), ("pinned", filter.pinned), ("is_template", filter.template)]
+        {
+            if let Some(flag) = flag {
+                self.and(&format!("b.{column} = {}", i64::from(flag)), []);
+            }
+        }
+        if filter.ready {
+            self.and("b.ready = 1", []);
+        }
+        for (key, value) in &filter.meta {
+            self.and("json_extract(b.metadata, '$.\"' || ? || '\"') = ?", [text(&key.replace('"', "")), text(value)]);
+        }
+    }
+}
+
+/// Whether the filter lets no closed or deleted bead through.
+fn is_open_only(filter: &Filter) -> bool {
+    if filter.statuses.is_empty() {
+        filter.not_statuses.iter().any(|s| *s == "closed")
+    } else {
+        filter.statuses.iter().all(|s| !s.is_over())
+    }
+}
+
+/// The index that serves the filter and its order best, where the planner cannot be left to guess.
+fn index(filter: &Filter) -> &'static str {
+    let forward = filter.sort == Sort::Priority;
+    if !filter.ids.is_empty() || filter.under.is_some() {
+        ""
+    } else if is_open_only(filter) && filter.types.len() == 1 {
+        "INDEXED BY open_type"
+    } else if is_open_only(filter) && filter.assignee.as_deref().is_some_and(|a| !a.is_empty()) {
+        ""
+    } else if is_open_only(filter) && filter.statuses.len() != 1 && forward {
+        "INDEXED BY open_priority"
+    } else if filter.statuses.len() == 1 {
+        "INDEXED BY by_status"
+    } else {
+        ""
+    }
+}
+
+fn order(filter: &Filter) -> String {
+    let (up, down) = if filter.reverse { ("DESC", "ASC") } else { ("ASC", "DESC") };
+    match filter.sort {
+        Sort::Priority => format!("b.priority {up}, b.created_ns {up}, b.id {up}"),
+        Sort::Created => format!("b.created_ns {down}, b.id {up}"),
+        Sort::Updated => format!("b.updated_ns {down}, b.id {up}"),
+        Sort::Closed => format!("b.closed_ns {down}, b.id {up}"),
+        Sort::Id => format!("b.id {up}"),
+        Sort::Title => format!("lower(b.title) {up}, b.id {up}"),
+        Sort::Status => format!("b.status {up}, b.priority {up}, b.created_ns {up}"),
+        Sort::Type => format!("b.issue_type {up}, b.priority {up}, b.created_ns {up}"),
+        Sort::Assignee => format!("b.assignee {up}, b.priority {up}, b.created_ns {up}"),
+    }
+}
+
+impl Read<'_> {
+    /// The beads that pass `filter`.
+    pub fn find(&self, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
+        let (sql, values) = statement(filter, self.seen_batches()?.len() == 1);
+        self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))
+    }
+
+    /// How many beads pass `filter`; its order and limit do not matter.
+    pub fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
+        let mut conditions = Where::default();
+        conditions.filter(filter);
+        conditions.and(SEEN, []);
+        let sql = format!("SELECT count(*) FROM beads b WHERE {}", conditions.sql);
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let n: i64 = statement.query_row(rusqlite::params_from_iter(conditions.values), |row| row.get(0))?;
+        Ok(n as usize)
+    }
+}
+
+/// The statement of a list. `settled`: no batch but 0 is seen, so that an index that begins with it gives the order.
+pub(in crate::store) fn statement(filter: &Filter, settled: bool) -> (String, Vec<Sql>) {
+    let mut conditions = Where::default();
+    conditions.filter(filter);
+    conditions.and(if settled { "b.batch = 0" } else { SEEN }, []);
+    let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM beads b {} WHERE {} ORDER BY {}{limit}",
+        if settled { index(filter) } else { "" },
+        conditions.sql,
+        order(filter)
+    );
+    (sql, conditions.values)
+}

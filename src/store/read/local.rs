@@ -1,0 +1,74 @@
+//! What belongs to this store alone: local tables, settings, hooks.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde_json::Value;
+
+use super::Read;
+use crate::base::{Address, BeadId};
+use crate::store::{Hook, StoreError, row};
+
+fn value(text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: format!("a local value is no JSON: {e}") })
+}
+
+fn hook(row: &Row<'_>) -> Result<Hook, StoreError> {
+    let agent: String = row.get(0)?;
+    let agent = agent
+        .parse::<Address>()
+        .map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: format!("a hook's agent: {e}") })?;
+    Ok(Hook {
+        agent,
+        bead: row::id(&row.get::<_, String>(1)?)?,
+        molecule: row.get::<_, Option<String>>(2)?.map(|t| row::id(&t)).transpose()?,
+        epoch: row.get(3)?,
+        since: row::parse_time(&row.get::<_, String>(4)?)?,
+    })
+}
+
+impl Read<'_> {
+    /// A value of a local table.
+    pub fn local(&self, ns: &str, key: &str) -> Result<Option<Value>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
+        let text: Option<String> = statement.query_row(params![ns, key], |row| row.get(0)).optional()?;
+        text.map(|t| value(&t)).transpose()
+    }
+
+    /// All of a local table, by key.
+    pub fn local_all(&self, ns: &str) -> Result<Vec<(String, Value)>, StoreError> {
+        self.rows("SELECT key, value FROM local WHERE ns = ?1 ORDER BY key", [ns], |row| {
+            Ok((row.get(0)?, value(&row.get::<_, String>(1)?)?))
+        })
+    }
+
+    /// A setting of the store.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// All settings, by key.
+    pub fn settings(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.rows("SELECT key, value FROM settings ORDER BY key", [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// What an agent holds.
+    pub fn hook(&self, agent: &Address) -> Result<Option<Hook>, StoreError> {
+        self.one_hook("agent", &agent.to_string())
+    }
+
+    /// Who holds a bead.
+    pub fn hook_of(&self, bead: &BeadId) -> Result<Option<Hook>, StoreError> {
+        self.one_hook("bead", bead.as_str())
+    }
+
+    /// All hooks, by agent.
+    pub fn hooks(&self) -> Result<Vec<Hook>, StoreError> {
+        self.rows("SELECT agent, bead, molecule, epoch, since FROM hooks ORDER BY agent", [], hook)
+    }
+
+    fn one_hook(&self, column: &str, value: &str) -> Result<Option<Hook>, StoreError> {
+        let sql = format!("SELECT agent, bead, molecule, epoch, since FROM hooks WHERE {column} = ?1");
+        Ok(self.rows(&sql, [value], hook)?.pop())
+    }
+}

@@ -1,0 +1,125 @@
+//! Questions to one snapshot of the store; one topic, one file.
+
+mod blocked;
+mod edges;
+mod events;
+mod find;
+mod local;
+mod ready;
+mod resolve;
+mod search;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::row::{COLUMNS, Stored};
+use super::{Bead, Comment, StoreError};
+use crate::base::{BeadId, Prefix};
+
+/// One snapshot of the store: all answers are from the same moment.
+#[derive(Debug)]
+pub struct Read<'a> {
+    pub(super) conn: &'a Connection,
+    /// The batch that is being staged by this transaction, whose beads it may see; 0 for none.
+    pub(super) staging: i64,
+}
+
+/// The condition that a row of `b` is not part of a batch still hidden.
+pub(super) const SEEN: &str = "(b.batch = 0 OR b.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+
+impl<'a> Read<'a> {
+    pub(super) fn new(conn: &'a Connection) -> Self {
+        Self { conn, staging: 0 }
+    }
+
+    /// The bead of this id; deleted ones too.
+    pub fn bead(&self, id: &BeadId) -> Result<Option<Bead>, StoreError> {
+        Ok(self.stored(id)?.map(|stored| stored.bead))
+    }
+
+    /// The bead of this id, or an error that names the like.
+    pub fn need(&self, id: &BeadId) -> Result<Bead, StoreError> {
+        Ok(self.need_stored(id)?.bead)
+    }
+
+    /// The bead with its dependencies and comments filled in.
+    pub fn whole(&self, id: &BeadId) -> Result<Bead, StoreError> {
+        let mut bead = self.need(id)?;
+        bead.dependencies = self.deps(id)?;
+        bead.comments = self.comments(id)?;
+        Ok(bead)
+    }
+
+    /// The store's own prefix.
+    pub fn prefix(&self) -> Result<Prefix, StoreError> {
+        let text = self.setting("issue_prefix")?.unwrap_or_else(|| "bd".to_owned());
+        Prefix::new(text).map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() })
+    }
+
+    /// Its labels, sorted.
+    pub fn labels(&self, id: &BeadId) -> Result<Vec<String>, StoreError> {
+        Ok(self.need(id)?.labels)
+    }
+
+    /// All labels in use, with how many beads carry each, by name.
+    pub fn label_counts(&self) -> Result<Vec<(String, usize)>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT l.label, count(*) FROM labels l JOIN beads b ON b.num = l.bead
+             WHERE l.live = 1 AND b.batch = 0 AND b.status <> 'tombstone' GROUP BY l.label ORDER BY l.label",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Its comments, oldest first.
+    pub fn comments(&self, id: &BeadId) -> Result<Vec<Comment>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT c.id, c.author, c.text, c.created_at FROM comments c JOIN beads b ON b.num = c.bead
+             WHERE b.id = ?1 AND c.live = 1 ORDER BY c.num",
+        )?;
+        let mut rows = statement.query([id.as_str()])?;
+        let mut comments = Vec::new();
+        while let Some(row) = rows.next()? {
+            comments.push(Comment {
+                id: row.get(0)?,
+                issue_id: id.clone(),
+                author: row.get(1)?,
+                text: row.get(2)?,
+                created_at: super::row::time(row, 3)?.unwrap_or(crate::base::Time::from_millis(0)),
+            });
+        }
+        Ok(comments)
+    }
+
+    pub(super) fn stored(&self, id: &BeadId) -> Result<Option<Stored>, StoreError> {
+        let mut statement = self.conn.prepare_cached(&format!("SELECT {COLUMNS} FROM beads b WHERE b.id = ?1"))?;
+        let mut rows = statement.query([id.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let stored = Stored::read(row)?;
+        if stored.batch != 0 && stored.batch != self.staging && !self.is_published(stored.batch)? {
+            return Ok(None);
+        }
+        Ok(Some(stored))
+    }
+
+    pub(super) fn need_stored(&self, id: &BeadId) -> Result<Stored, StoreError> {
+        match self.stored(id)? {
+            Some(stored) => Ok(stored),
+            None => Err(self.not_found(id.as_str())?),
+        }
+    }
+
+    pub(super) fn is_published(&self, batch: i64) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT 1 FROM batches WHERE id = ?1 AND state = 'published'")?;
+        Ok(statement.query_row([batch], |_| Ok(())).optional()?.is_some())
+    }
+
+    /// The batches whose beads are seen: 0, and those published but not yet merged into it.
+    pub(super) fn seen_batches(&self) -> Result<Vec<i64>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published'")?;
+        let mut seen = vec![0];
+        for id in statement.query_map([], |row| row.get(0))? {
+            seen.push(id?);
+        }
+        Ok(seen)
+    }
+}

@@ -1,0 +1,48 @@
+//! Comments.
+
+use sha2::{Digest, Sha256};
+
+use super::Write;
+use crate::base::BeadId;
+use crate::store::{Comment, StoreError};
+
+impl Write<'_> {
+    /// Adds a comment by the actor of this write.
+    pub fn add_comment(&mut self, id: &BeadId, text: &str) -> Result<Comment, StoreError> {
+        if text.trim().is_empty() {
+            return Err(StoreError::invalid("comment", "it is empty"));
+        }
+        let stored = self.need_stored(id)?;
+        let mut comment = Comment {
+            id: 0,
+            issue_id: id.clone(),
+            author: self.by.actor.clone(),
+            text: text.to_owned(),
+            created_at: self.by.now,
+        };
+        comment.id = self.insert_comment(stored.num, &comment)?;
+        self.bump(&stored.bead)?;
+        self.emit("commented", id.as_str(), serde_json::json!({ "comment": comment.id, "text": text }))?;
+        self.touch(id, format!("comment: {}", crate::base::text::headline(text, 60)));
+        Ok(comment)
+    }
+
+    /// Writes a comment; its number is `comment.id`, or a new one when that is 0.
+    pub(super) fn insert_comment(&mut self, num: i64, comment: &Comment) -> Result<i64, StoreError> {
+        let number = match comment.id {
+            0 => self
+                .conn
+                .prepare_cached("SELECT coalesce(max(num), 0) + 1 FROM comments")?
+                .query_row([], |r| r.get(0))?,
+            id => id,
+        };
+        let content = format!("{}|{}|{}|{}", self.stamp, comment.author, comment.created_at, comment.text);
+        let uid = data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..10]);
+        self.run(
+            "INSERT INTO comments (bead, uid, id, author, text, created_at, added) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (bead, uid) DO NOTHING",
+            (num, uid, number, &comment.author, &comment.text, comment.created_at.to_string(), &self.stamp),
+        )?;
+        Ok(number)
+    }
+}

@@ -1,0 +1,269 @@
+//! Filing a bead.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{OptionalExtension, params_from_iter};
+
+use super::Write;
+use crate::base::{BeadId, Prefix};
+use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Status, StoreError, id, row};
+
+/// The longest title, in bytes.
+const TITLE_MAX: usize = 500;
+/// How deep child ids may nest, unless the setting `hierarchy.max-depth` says otherwise.
+const DEPTH_MAX: usize = 3;
+
+impl Write<'_> {
+    /// Files a bead: makes its id, draws its edges, counts it with its parent.
+    pub fn create(&mut self, new: NewBead) -> Result<Bead, StoreError> {
+        let mut bead = self.fresh(&new)?;
+        let parent = match &new.parent {
+            Some(parent) => Some(self.need_stored(parent)?.bead),
+            None => None,
+        };
+        bead.id = self.choose_id(&new, &bead)?;
+        self.insert(&bead)?;
+        let mut deps = new.deps;
+        if let Some(parent) = parent {
+            if !deps.iter().any(|d| d.kind == DepKind::PARENT_CHILD && d.depends_on_id == parent.id) {
+                deps.insert(0, NewDep::new(DepKind::PARENT_CHILD, parent.id));
+            }
+        }
+        self.announce(&bead, &deps)?;
+        for dep in deps {
+            self.link(&bead, &dep, false)?;
+        }
+        self.need(&bead.id)
+    }
+
+    /// The bead without its id, checked.
+    fn fresh(&self, new: &NewBead) -> Result<Bead, StoreError> {
+        check_title(&new.title)?;
+        let now = self.by.now;
+        let nobody = BeadId::new("x").map_err(|e| StoreError::invalid("id", e.to_string()))?;
+        let mut bead = Bead::bare(nobody, new.title.clone(), now);
+        if !new.other.is_empty() {
+            bead = row::set_other(&bead, new.other.clone()).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
+        }
+        bead.description.clone_from(&new.description);
+        bead.design.clone_from(&new.design);
+        bead.acceptance_criteria.clone_from(&new.acceptance_criteria);
+        bead.notes.clone_from(&new.notes);
+        bead.status = new.status.clone().unwrap_or_default();
+        bead.priority = new.priority.unwrap_or(2);
+        bead.issue_type = new.issue_type.clone().unwrap_or_default();
+        bead.assignee.clone_from(&new.assignee);
+        bead.owner.clone_from(&new.owner);
+        bead.created_by = if new.created_by.is_empty() { self.by.actor.clone() } else { new.created_by.clone() };
+        bead.estimated_minutes = new.estimated_minutes;
+        bead.due_at = new.due_at;
+        bead.defer_until = new.defer_until;
+        bead.external_ref.clone_from(&new.external_ref);
+        bead.metadata.clone_from(&new.metadata);
+        bead.labels.clone_from(&new.labels);
+        bead.labels.sort();
+        bead.labels.dedup();
+        bead.labels.iter().try_for_each(|l| super::label::check_label(l))?;
+        bead.ephemeral = new.ephemeral;
+        bead.pinned = new.pinned;
+        bead.is_template = new.is_template;
+        if bead.status == "closed" {
+            bead.closed_at.get_or_insert(now);
+        } else if bead.status == "in_progress" {
+            bead.started_at.get_or_insert(now);
+        }
+        check(&bead)?;
+        Ok(bead)
+    }
+
+    fn choose_id(&mut self, new: &NewBead, bead: &Bead) -> Result<BeadId, StoreError> {
+        if let Some(id) = &new.id {
+            if self.is_taken(id)? {
+                return Err(StoreError::Exists(id.clone()));
+            }
+            if let Some(parent) = id.parent() {
+                let number = id.as_str().rsplit('.').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
+                self.run("UPDATE beads SET next_child = max(next_child, ?2) WHERE id = ?1", (parent.as_str(), number))?;
+            }
+            return Ok(id.clone());
+        }
+        match (&new.parent, &new.prefix) {
+            (Some(parent), None) => self.child_id(parent),
+            (_, prefix) => {
+                let prefix = match prefix {
+                    Some(prefix) => prefix.clone(),
+                    None => self.prefix()?,
+                };
+                self.hash_id(&prefix, bead)
+            }
+        }
+    }
+
+    fn child_id(&mut self, parent: &BeadId) -> Result<BeadId, StoreError> {
+        let max = self.setting("hierarchy.max-depth")?.and_then(|v| v.parse().ok()).unwrap_or(DEPTH_MAX);
+        let mut depth = 1;
+        let mut above = parent.parent();
+        while let Some(id) = above {
+            depth += 1;
+            above = id.parent();
+        }
+        if depth > max {
+            let reason = format!("`{parent}` is {max} levels deep already (setting hierarchy.max-depth)");
+            return Err(StoreError::invalid("parent", reason));
+        }
+        let mut statement = self
+            .conn
+            .prepare_cached("UPDATE beads SET next_child = next_child + 1 WHERE id = ?1 RETURNING next_child")?;
+        loop {
+            let number: i64 = statement.query_row([parent.as_str()], |r| r.get(0))?;
+            let id = BeadId::new(format!("{parent}.{number}"))
+                .map_err(|_| StoreError::invalid("parent", format!("`{parent}` is too long for a child id")))?;
+            if !self.is_taken(&id)? {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn hash_id(&mut self, prefix: &Prefix, bead: &Bead) -> Result<BeadId, StoreError> {
+        let prefix = match bead.ephemeral && !prefix.as_str().ends_with("-wisp") {
+            true => format!("{prefix}-wisp"),
+            false => prefix.to_string(),
+        };
+        let mut count = self.conn.prepare_cached("SELECT n FROM id_counts WHERE prefix = ?1")?;
+        let n: i64 = count.query_row([&prefix], |r| r.get(0)).optional()?.unwrap_or(0);
+        let number = |key: &str| -> Result<Option<f64>, StoreError> {
+            Ok(self.setting(key)?.and_then(|v| v.parse::<f64>().ok()))
+        };
+        let (low, high) = (*id::LENGTHS.start(), *id::LENGTHS.end());
+        let shortest = number("min_hash_length")?.map_or(low, |v| (v as usize).clamp(low, high));
+        let longest = number("max_hash_length")?.map_or(high, |v| (v as usize).clamp(shortest, high));
+        let chance = number("max_collision_prob")?.unwrap_or(0.25);
+        for len in id::length_for(n, chance, shortest, longest)..=high {
+            for nonce in 0..10 {
+                let hash =
+                    id::hash(&bead.title, &bead.description, &bead.created_by, bead.created_at.nanos(), nonce, len);
+                let id = BeadId::new(format!("{prefix}-{hash}"))
+                    .map_err(|e| StoreError::invalid("prefix", e.to_string()))?;
+                if !self.is_taken(&id)? {
+                    return Ok(id);
+                }
+            }
+        }
+        Err(StoreError::invalid("id", format!("no free id with the prefix `{prefix}` could be made")))
+    }
+
+    /// Whether any row has this id, hidden ones too.
+    pub(super) fn is_taken(&self, id: &BeadId) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT 1 FROM beads WHERE id = ?1")?;
+        Ok(statement.exists([id.as_str()])?)
+    }
+
+    /// Adds the row, its labels and its text, and judges edges that already lead to it.
+    pub(super) fn insert(&mut self, bead: &Bead) -> Result<i64, StoreError> {
+        let mut columns = vec!["id", "batch", "stamps", "defer_over"];
+        let stamps = serde_json::json!({ "*": self.stamp }).to_string();
+        let over = bead.defer_until.is_some_and(|t| t <= self.by.now);
+        let mut values = vec![
+            Sql::Text(bead.id.to_string()),
+            Sql::Integer(self.staging),
+            Sql::Text(stamps),
+            Sql::Integer(i64::from(over)),
+        ];
+        for (column, value) in row::values(bead) {
+            columns.push(column);
+            values.push(value);
+        }
+        let marks = vec!["?"; columns.len()].join(", ");
+        let sql = format!("INSERT INTO beads ({}) VALUES ({marks})", columns.join(", "));
+        self.run(&sql, params_from_iter(values))?;
+        let num = self.conn.last_insert_rowid();
+        for label in &bead.labels {
+            self.run("INSERT INTO labels (bead, label, added) VALUES (?1, ?2, ?3)", (num, label, &self.stamp))?;
+        }
+        self.index_text(num, bead)?;
+        if bead.id.parent().is_none() {
+            self.run(
+                "INSERT INTO id_counts VALUES (?1, 1) ON CONFLICT (prefix) DO UPDATE SET n = n + 1",
+                [bead.id.prefix()],
+            )?;
+        }
+        if self
+            .conn
+            .prepare_cached("SELECT 1 FROM deps WHERE depends_on_id = ?1 AND live = 1")?
+            .exists([bead.id.as_str()])?
+        {
+            self.adopt_dangling(&bead.id)?;
+        }
+        Ok(num)
+    }
+
+    /// Writes the text that full-text search looks at.
+    pub(super) fn index_text(&self, num: i64, bead: &Bead) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR REPLACE INTO bead_text
+                 (rowid, id, title, description, design, acceptance_criteria, notes, close_reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                num,
+                bead.id.as_str(),
+                &bead.title,
+                &bead.description,
+                &bead.design,
+                &bead.acceptance_criteria,
+                &bead.notes,
+                &bead.close_reason,
+            ),
+        )?;
+        Ok(())
+    }
+
+    fn announce(&mut self, bead: &Bead, deps: &[NewDep]) -> Result<(), StoreError> {
+        if self.staging == 0 {
+            let payload = serde_json::json!({
+                "title": bead.title, "type": bead.issue_type, "priority": bead.priority, "status": bead.status,
+                "assignee": bead.assignee, "labels": bead.labels, "ephemeral": bead.ephemeral,
+                "deps": deps.iter().map(|d| serde_json::json!({ "type": d.kind, "depends_on": d.depends_on_id }))
+                    .collect::<Vec<_>>(),
+            });
+            self.emit("created", bead.id.as_str(), payload)?;
+        }
+        self.touch(&bead.id, format!("created: {}", bead.title));
+        Ok(())
+    }
+}
+
+/// Refuses an empty or too long title.
+pub(super) fn check_title(title: &str) -> Result<(), StoreError> {
+    if title.trim().is_empty() {
+        return Err(StoreError::invalid("title", "it is empty"));
+    }
+    if title.len() > TITLE_MAX {
+        let reason =
+            format!("it has {} bytes, and {TITLE_MAX} are allowed; put the rest into the description", title.len());
+        return Err(StoreError::invalid("title", reason));
+    }
+    if title.contains(['\n', '\r', '\0']) {
+        return Err(StoreError::invalid("title", "it must be one line"));
+    }
+    Ok(())
+}
+
+/// Refuses values that the format does not allow.
+pub(super) fn check(bead: &Bead) -> Result<(), StoreError> {
+    if bead.priority > 4 {
+        return Err(StoreError::invalid(
+            "priority",
+            format!("{} is not one of 0 (critical) to 4 (backlog)", bead.priority),
+        ));
+    }
+    let word = |text: &str| !text.is_empty() && text.len() <= 50 && !text.contains(|c: char| c.is_control());
+    if !word(bead.status.as_str()) {
+        return Err(StoreError::invalid("status", format!("use one of {}", Status::KNOWN.join(", "))));
+    }
+    if !word(bead.issue_type.as_str()) {
+        return Err(StoreError::invalid("type", format!("use one of {}", IssueType::KNOWN.join(", "))));
+    }
+    if bead.estimated_minutes.is_some_and(|n| n < 0) {
+        return Err(StoreError::invalid("estimate", "it is less than nothing"));
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Labels: a set whose members carry stamps of their coming and going.
+
+use super::Write;
+use crate::base::BeadId;
+use crate::store::StoreError;
+use crate::store::row::Stored;
+
+impl Write<'_> {
+    /// Adds a label; false when it is there.
+    pub fn add_label(&mut self, id: &BeadId, label: &str) -> Result<bool, StoreError> {
+        check_label(label)?;
+        let stored = self.need_stored(id)?;
+        if stored.bead.has_label(label) {
+            return Ok(false);
+        }
+        self.advance();
+        self.run(
+            "INSERT INTO labels (bead, label, added) VALUES (?1, ?2, ?3)
+             ON CONFLICT (bead, label) DO UPDATE SET live = 1, added = excluded.added",
+            (stored.num, label, &self.stamp),
+        )?;
+        self.relabel(&stored, |labels| labels.push(label.to_owned()))?;
+        self.emit("label_added", id.as_str(), serde_json::json!({ "label": label }))?;
+        self.touch(id, format!("label +{label}"));
+        Ok(true)
+    }
+
+    /// Removes a label; false when it is not there.
+    pub fn remove_label(&mut self, id: &BeadId, label: &str) -> Result<bool, StoreError> {
+        let stored = self.need_stored(id)?;
+        if !stored.bead.has_label(label) {
+            return Ok(false);
+        }
+        self.advance();
+        self.run(
+            "UPDATE labels SET live = 0, removed = ?3 WHERE bead = ?1 AND label = ?2",
+            (stored.num, label, &self.stamp),
+        )?;
+        self.relabel(&stored, |labels| labels.retain(|l| l != label))?;
+        self.emit("label_removed", id.as_str(), serde_json::json!({ "label": label }))?;
+        self.touch(id, format!("label -{label}"));
+        Ok(true)
+    }
+
+    fn relabel(&mut self, stored: &Stored, change: impl FnOnce(&mut Vec<String>)) -> Result<(), StoreError> {
+        let mut labels = stored.bead.labels.clone();
+        change(&mut labels);
+        labels.sort();
+        self.run("UPDATE beads SET labels = ?2 WHERE num = ?1", (stored.num, labels.join("\n")))?;
+        self.bump(&stored.bead)
+    }
+}
+
+/// Refuses what cannot be a label.
+pub(super) fn check_label(label: &str) -> Result<(), StoreError> {
+    if label.trim().is_empty() || label.len() > 200 || label.contains(|c: char| c.is_control()) {
+        let given: String = label.chars().take(60).flat_map(char::escape_debug).collect();
+        return Err(StoreError::invalid("label", format!("`{given}`: 1-200 bytes without control characters")));
+    }
+    Ok(())
+}

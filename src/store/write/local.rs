@@ -1,0 +1,34 @@
+//! Local tables and settings.
+
+use serde_json::Value;
+
+use super::Write;
+use crate::store::StoreError;
+
+impl Write<'_> {
+    /// Sets a value of a local table.
+    pub fn put_local(&mut self, ns: &str, key: &str, value: &Value) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO local VALUES (?1, ?2, ?3) ON CONFLICT (ns, key) DO UPDATE SET value = excluded.value",
+            (ns, key, value.to_string()),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a value of a local table; false when there is none.
+    pub fn delete_local(&mut self, ns: &str, key: &str) -> Result<bool, StoreError> {
+        Ok(self.run("DELETE FROM local WHERE ns = ?1 AND key = ?2", (ns, key))? > 0)
+    }
+
+    /// Sets a setting; `None` removes it.
+    pub fn set_setting(&mut self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => self.run(
+                "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (key, value),
+            )?,
+            None => self.run("DELETE FROM settings WHERE key = ?1", [key])?,
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Changes, inside one transaction; one topic, one file.
+
+mod blocking;
+mod close;
+mod comment;
+mod create;
+mod delete;
+mod edge;
+mod event;
+mod hook;
+mod label;
+mod local;
+mod outbox;
+mod stage;
+mod update;
+
+use std::ops::Deref;
+
+use rusqlite::Connection;
+
+use super::stamp::Tick;
+use super::{Read, Stamp, StoreError};
+use crate::base::BeadId;
+
+/// A transaction that changes the store. It reads what it has written.
+#[derive(Debug)]
+pub struct Write<'a> {
+    read: Read<'a>,
+    by: &'a Stamp,
+    tick: Tick,
+    replica: String,
+    /// The clock value of this transaction, with the replica: what changes are stamped with.
+    stamp: String,
+    /// Beads to be written to the outbox at the end, with what happened to them.
+    dirty: Vec<(BeadId, Vec<String>)>,
+    /// Beads that were held back when this transaction began and are not now.
+    unblocked: Vec<BeadId>,
+}
+
+impl<'a> Deref for Write<'a> {
+    type Target = Read<'a>;
+    fn deref(&self) -> &Read<'a> {
+        &self.read
+    }
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn begin(conn: &'a Connection, by: &'a Stamp) -> Result<Self, StoreError> {
+        let mut statement = conn.prepare_cached(
+            "SELECT (SELECT value FROM meta WHERE key = 'clock'), (SELECT value FROM meta WHERE key = 'replica')",
+        )?;
+        let (clock, replica): (i64, String) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let tick = Tick::from_int(clock).next(by.now);
+        let mut write = Self {
+            read: Read::new(conn),
+            by,
+            tick,
+            stamp: tick.text(&replica),
+            replica,
+            dirty: Vec::new(),
+            unblocked: Vec::new(),
+        };
+        write.end_deferrals()?;
+        Ok(write)
+    }
+
+    /// Who writes, and when it is.
+    pub fn by(&self) -> &Stamp {
+        self.by
+    }
+
+    /// Writes the outbox and the clock; the last thing before the commit.
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        if self.dirty.is_empty() {
+            return Ok(());
+        }
+        self.flush_outbox()?;
+        self.run("UPDATE meta SET value = ?1 WHERE key = 'clock'", [self.tick.to_int()])?;
+        Ok(())
+    }
+
+    /// A later clock value within this transaction, so that adding and removing the same thing stay in order.
+    fn advance(&mut self) {
+        self.tick = self.tick.next(self.by.now);
+        self.stamp = self.tick.text(&self.replica);
+    }
+
+    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// Notes that `id` changed; its ledger file is written at the end of the transaction.
+    fn touch(&mut self, id: &BeadId, what: impl Into<String>) {
+        let what = what.into();
+        match self.dirty.iter_mut().find(|(dirty, _)| dirty == id) {
+            Some((_, all)) => all.push(what),
+            None => self.dirty.push((id.clone(), vec![what])),
+        }
+    }
+
+    /// Deferrals that have passed no longer keep a bead from being ready; a few hundred a transaction at most.
+    fn end_deferrals(&mut self) -> Result<(), StoreError> {
+        self.run(
+            "UPDATE beads SET defer_over = 1 WHERE num IN (
+                 SELECT num FROM beads INDEXED BY ready_later WHERE ready = 2 AND defer_ns <= ?1
+                 ORDER BY defer_ns LIMIT 500)",
+            [super::row::nanos(self.by.now)],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Bulk work: staged in several short transactions, published in one.
+
+use super::Write;
+use super::blocking::Edge;
+use crate::base::BeadId;
+use crate::store::stage::Batch;
+use crate::store::{DepKind, NewBead, StoreError, row};
+
+/// A batch of at most so many beads is merged into the visible ones when it is published.
+const SMALL: i64 = 1_000;
+
+impl Write<'_> {
+    /// Begins a batch of beads that nobody sees yet.
+    pub fn new_batch(&mut self, note: &str) -> Result<Batch, StoreError> {
+        let now = self.by.now.to_string();
+        self.run("INSERT INTO batches (state, note, created_at) VALUES ('staged', ?1, ?2)", (note, now))?;
+        Ok(Batch(self.conn.last_insert_rowid()))
+    }
+
+    /// Adds beads to a batch; their edges may lead to beads of the batch and to visible ones.
+    ///
+    /// Call it in several short transactions, and change nothing else in them.
+    pub fn stage(&mut self, batch: Batch, beads: Vec<NewBead>) -> Result<Vec<BeadId>, StoreError> {
+        if !self.conn.prepare_cached("SELECT 1 FROM batches WHERE id = ?1 AND state = 'staged'")?.exists([batch.0])? {
+            return Err(StoreError::invalid("batch", "it is not being staged"));
+        }
+        self.read.staging = batch.0;
+        beads.into_iter().map(|bead| Ok(self.create(bead)?.id)).collect()
+    }
+
+    /// Makes a batch visible, all at once.
+    pub fn publish(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.read.staging = 0;
+        if self.run("UPDATE batches SET state = 'published' WHERE id = ?1 AND state = 'staged'", [batch.0])? == 0 {
+            return Err(StoreError::invalid("batch", "it is not being staged"));
+        }
+        let crossing = self.edges("num IN (SELECT dep FROM batch_edges WHERE batch = ?1)", [batch.0])?;
+        for edge in &crossing {
+            self.cross(edge)?;
+        }
+        self.run("DELETE FROM batch_edges WHERE batch = ?1", [batch.0])?;
+        let n: i64 = self.conn.query_row(
+            "SELECT count(*) FROM (SELECT 1 FROM beads WHERE batch = ?1 LIMIT ?2)",
+            (batch.0, SMALL + 1),
+            |r| r.get(0),
+        )?;
+        self.emit("published", &format!("batch:{}", batch.0), serde_json::json!({ "small": n <= SMALL }))?;
+        if n <= SMALL {
+            self.settle(usize::MAX)?;
+        }
+        Ok(())
+    }
+
+    /// Judges an edge that leads out of a batch, now that its end is seen.
+    fn cross(&mut self, edge: &Edge) -> Result<(), StoreError> {
+        if edge.kind == DepKind::PARENT_CHILD {
+            let open = self.stored(&row::id(&edge.issue)?)?.is_some_and(|child| !child.bead.is_over());
+            self.count_child(&edge.target, 1, i64::from(open))?;
+        }
+        let active = self.judge(edge)?;
+        if active != edge.active {
+            self.set_active(edge, active)?;
+        }
+        Ok(())
+    }
+
+    /// Merges up to `limit` beads of published batches into the visible ones; true when more are left.
+    ///
+    /// Nothing changes for readers, except that their queries have fewer batches to look at.
+    pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
+        let mut moved = 0;
+        for (table, key) in [("deps", "num"), ("outbox", "seq"), ("beads", "num")] {
+            let sql = format!(
+                "UPDATE {table} SET batch = 0 WHERE {key} IN (SELECT {key} FROM {table} WHERE batch = ?1 LIMIT ?2)"
+            );
+            moved += self.run(&sql, (batch, limit.saturating_sub(moved as i64)))?;
+        }
+        if (moved as i64) < limit {
+            self.run("DELETE FROM batches WHERE id = ?1", [batch])?;
+        }
+        Ok(self.seen_batches()?.len() > 1)
+    }
+
+    /// Drops a batch that was not published.
+    pub fn discard(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.read.staging = 0;
+        if self.run("DELETE FROM batches WHERE id = ?1 AND state = 'staged'", [batch.0])? == 0 {
+            return Err(StoreError::invalid("batch", "it is not being staged"));
+        }
+        for table in ["bead_text", "labels", "comments"] {
+            let key = if table == "bead_text" { "rowid" } else { "bead" };
+            self.run(
+                &format!("DELETE FROM {table} WHERE {key} IN (SELECT num FROM beads WHERE batch = ?1)"),
+                [batch.0],
+            )?;
+        }
+        for table in ["deps", "outbox", "beads", "batch_edges"] {
+            self.run(&format!("DELETE FROM {table} WHERE batch = ?1"), [batch.0])?;
+        }
+        Ok(())
+    }
+
+    /// Whether `id` is a bead of the batch that is being staged.
+    pub(super) fn is_staged(&self, id: &BeadId) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT 1 FROM beads WHERE id = ?1 AND batch = ?2")?;
+        Ok(statement.exists((id.as_str(), self.staging))?)
+    }
+}
