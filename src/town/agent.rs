@@ -87,6 +87,9 @@ pub struct AgentRow {
     pub host: HostKind,
     /// The name of its session at that host.
     pub session: String,
+    /// The id of its conversation, for runtimes that can take one up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// The process of its session, once started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proc: Option<ProcId>,

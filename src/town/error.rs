@@ -50,9 +50,15 @@ pub enum TownError {
     /// Git said no.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The merge queue said no.
+    #[error(transparent)]
+    Queue(#[from] crate::queue::QueueError),
     /// A session could not be started, read or stopped.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A `[runtimes.NAME]` table is wrong.
+    #[error(transparent)]
+    Runtime(#[from] crate::session::RuntimeError),
     /// A file or folder of the town cannot be read or written.
     #[error("cannot {verb} {path}")]
     Io {
@@ -102,7 +108,7 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
-            Self::Name(_) | Self::Store(_) | Self::Session(_) | Self::Formula(_) | Self::Io { .. } => Vec::new(),
+            Self::Name(_) | Self::Runtime(_) | Self::Queue(_) | Self::Store(_) | Self::Session(_) | Self::Formula(_) | Self::Io { .. } => Vec::new(),
         }
     }
 }

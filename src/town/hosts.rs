@@ -3,21 +3,114 @@
 use super::agent::{AgentRow, HostKind};
 use super::around::Acting;
 use super::error::TownError;
-use crate::base::Address;
+use crate::base::{Address, Time, process};
 use crate::config::HostChoice;
-use crate::session::{Host, SessionSpec};
+use crate::session::{HeadlessHost, Host, Launch, Runtime, Runtimes, SessionName, SessionSpec, TmuxHost};
 
-/// The name of an agent's session at its host: `app-toast`, `mayor`.
+/// The first words to a model: everything else it reads itself.
+const PROMPT: &str = "Run `gt prime` and do what it says. Work is on your hook: begin now, do not wait for a word.";
+
+/// The name of an agent's session at its host: `app-polecats-toast`.
 pub fn session_name(agent: &Address) -> String {
-    match agent {
-        Address::Crew(rig, name) => format!("{rig}-crew-{name}"),
-        other => match other.rig() {
-            Some(rig) => format!("{rig}-{}", other.short()),
-            None => other.short().to_owned(),
-        },
+    SessionName::of_address(&agent.to_string()).map_or_else(|_| "agent".into(), |name| name.to_string())
+}
+
+/// A new id for a conversation, in the form of a UUID: made of the agent and the moment.
+pub fn conversation(agent: &Address, now: Time) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(format!("{agent}\n{}", now.nanos()));
+    let mut bytes: [u8; 16] = std::array::from_fn(|i| digest[i]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// The runtimes of the town: built in, and its own.
+pub fn runtimes(cx: &Acting<'_>) -> Result<Runtimes, TownError> {
+    Ok(Runtimes::load(cx.town.config()?.runtimes())?)
+}
+
+/// The runtime called `name`, if its program is installed; else an error that says which are.
+pub fn require_runtime(cx: &Acting<'_>, name: &str) -> Result<Runtime, TownError> {
+    let all = runtimes(cx)?;
+    let installed = all.installed(&cx.around.path);
+    let list = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
+    let Some(runtime) = all.get(name) else {
+        let error = TownError::not_found(format!("there is no runtime `{name}`"));
+        let error = match all.similar(name) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        };
+        return Err(error.hint(format!("installed on this machine: {list}")));
+    };
+    if runtime.installed(&cx.around.path).is_none() {
+        return Err(TownError::refused(format!("{} is not installed: no `{}` on PATH", runtime.title, runtime.program))
+            .hint(format!("installed on this machine: {list}"))
+            .hint("choose one with --runtime NAME, or with `runtime` in town.toml or rig.toml"));
+    }
+    Ok(runtime.clone())
+}
+
+/// The host for new sessions: tmux where it is there and wanted, else headless.
+pub fn choose(cx: &Acting<'_>, wanted: HostChoice) -> Result<HostKind, TownError> {
+    let tmux = process::find_program("tmux", &cx.around.path).is_some();
+    match wanted {
+        HostChoice::Auto if tmux => Ok(HostKind::Tmux),
+        HostChoice::Tmux if tmux => Ok(HostKind::Tmux),
+        HostChoice::Tmux => Err(TownError::refused("tmux is not installed")
+            .hint("install it, or run without it: --host headless, or `host = \"headless\"` in town.toml")),
+        HostChoice::Auto | HostChoice::Headless => Ok(HostKind::Headless),
     }
 }
-pub fn require_runtime(_cx: &Acting<'_>, _name: &str) -> Result<(), TownError> { todo!() }
-pub fn choose(_cx: &Acting<'_>, _c: HostChoice) -> Result<HostKind, TownError> { todo!() }
-pub fn open(_cx: &Acting<'_>, _k: HostKind) -> Result<Box<dyn Host>, TownError> { todo!() }
-pub fn spec(_cx: &Acting<'_>, _row: &AgentRow, _resume: bool) -> Result<SessionSpec, TownError> { todo!() }
+
+/// Opens a session host of the town. Starts nothing.
+pub fn open(cx: &Acting<'_>, kind: HostKind) -> Result<Box<dyn Host>, TownError> {
+    let dir = cx.town.runtime_dir();
+    Ok(match kind {
+        HostKind::Tmux => Box::new(TmuxHost::new(&dir, &cx.around.gt, &cx.around.path)?),
+        HostKind::Headless => Box::new(HeadlessHost::new(&dir, &cx.around.gt)?),
+    })
+}
+
+/// Opens a session host to end it; none when it cannot have sessions because it is not installed.
+pub fn existing(cx: &Acting<'_>, kind: HostKind) -> Option<Box<dyn Host>> {
+    if kind == HostKind::Tmux && process::find_program("tmux", &cx.around.path).is_none() {
+        return None;
+    }
+    open(cx, kind).ok()
+}
+
+/// What an agent's session is started with.
+///
+/// The environment is made, not inherited: PATH with the running `gt` first, what the runtime names, and who
+/// the agent is. A scripted worker gets PATH alone and knows itself by its folder.
+pub fn spec(cx: &Acting<'_>, row: &AgentRow, resume: bool) -> Result<SessionSpec, TownError> {
+    let runtime = require_runtime(cx, &row.runtime)?;
+    let runtime_dir = cx.town.runtime_dir();
+    if runtime.name == "script" {
+        crate::session::write_script_worker(&runtime_dir)?;
+    }
+    let scripted = runtime.inherit.is_empty() && runtime.env.is_empty();
+    let conversation = row.conversation.clone().unwrap_or_default();
+    let dir = runtime_dir.display().to_string();
+    let launch = Launch {
+        runtime_dir: &dir,
+        prompt: Some(PROMPT),
+        session: (!conversation.is_empty()).then_some(conversation.as_str()),
+        settings: None,
+        resume: resume && row.started_at.is_some(),
+    };
+    let cwd = row.worktree.clone().unwrap_or_else(|| cx.town.root().to_owned());
+    let log = cx.town.session_log_path(&row.session);
+    let mut spec = SessionSpec::new(row.session.clone(), runtime.argv(&launch), cwd, log);
+    spec.env = vec![("PATH".into(), cx.around.session_path())];
+    if !scripted {
+        spec.env.extend(runtime.environment(cx.around.env.clone()));
+        spec.env.push(("GT_TOWN".into(), cx.town.root().display().to_string()));
+        spec.env.push(("GT_ROLE".into(), row.address.to_string()));
+        spec.env.push(("BD_ACTOR".into(), row.address.to_string()));
+    }
+    spec.wake = Some(cx.town.wake_path());
+    Ok(spec)
+}

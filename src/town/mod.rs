@@ -4,27 +4,36 @@
 //! transaction, and only then acts on refs, folders and processes, in steps that may be repeated. [`finish`]
 //! is the acting half; a crash leaves the intent, and the next command or the daemon finishes it.
 //!
+//! - making: [`install`], [`rig_add`], [`detect`]
 //! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
-//! - work: [`sling`], [`hook`], [`step`], [`done`], [`rework`], [`convoy`]
-//! - ends: [`retire`] (also stop, restart, requeue), [`budget`]
+//! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
+//! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`]
+//! - the town itself: [`lifecycle`], [`hosts`]
 
 pub mod agent;
 mod around;
 pub mod budget;
 pub mod convoy;
+pub mod detect;
 pub mod done;
 mod error;
 mod finish;
 pub mod hook;
 pub mod hosts;
 pub mod identity;
+pub mod install;
 pub mod intent;
+pub mod land;
 mod layout;
+pub mod lifecycle;
 pub mod mol;
 pub mod names;
+pub mod prime;
 pub mod retire;
+pub mod review;
 pub mod rework;
 mod rig;
+
 pub mod sling;
 mod spawn;
 pub mod step;

@@ -9,8 +9,8 @@ use super::hook::REWORK;
 use super::intent::{self, Act, Intent, Spawn};
 use super::{budget, hosts};
 use crate::base::{BeadId, WorkerName};
-use crate::queue::{MR_KEY, MrMeta, State};
-use crate::store::{Close, NewBead, Patch, Read, Status, Store, Write};
+use crate::queue::{MR_KEY, MrMeta, State, request};
+use crate::store::{NewBead, Patch, Read, Status, Store, Write};
 
 /// How often a bead may come back before it goes into quarantine.
 pub const LIMIT: u32 = 5;
@@ -18,31 +18,26 @@ pub const LIMIT: u32 = 5;
 /// Why a change comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The final state of the request: `Conflict`, `Failed` or `Rejected`.
-    pub state: State,
     /// One line: what is wrong.
     pub why: String,
     /// What the worker needs to see: hunks, the gate's output, a person's comment. Markdown.
     pub text: String,
 }
 
-/// Closes the merge request and hangs the bead on its worker's hook again, with a step `rework`.
+/// Hangs the bead of a merge request on its worker's hook again, with a step `rework`. A request that is not final
+/// yet is rejected first.
 ///
 /// Gives the intent that starts the worker; none when the budget is used up and the bead went into quarantine.
 /// Part of the caller's transaction, so that a decision and its effect are one.
 pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Option<Intent>, TownError> {
-    let request = w.need(mr)?;
-    let mut meta = MrMeta::of(&request)?;
-    if request.is_over() && meta.state == State::Merged {
+    let mut meta = MrMeta::of(&w.need(mr)?)?;
+    if meta.state == State::Merged {
         return Err(TownError::refused(format!("{mr} has landed")).hint("file a new bead: bd create TITLE"));
     }
-    meta.state = evidence.state;
-    meta.why = Some(evidence.why.clone());
-    meta.save(w, mr)?;
-    if !request.is_over() {
-        w.close(mr, Close { force: true, ..Close::because(evidence.state.word()) })?;
+    if !meta.state.is_final() {
+        request::reject(w, mr, &evidence.why)?;
+        meta = MrMeta::of(&w.need(mr)?)?;
     }
-    w.emit("mr_returned", mr.as_str(), json!({ "bead": meta.bead, "state": evidence.state, "why": evidence.why }))?;
     let bead = w.need(&meta.bead)?;
     if bead.is_over() || w.hook_of(&bead.id)?.is_some() {
         return Ok(None);
@@ -106,6 +101,7 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
         runtime: rig.config.runtime.clone(),
         host: hosts::choose(cx, rig.config.host)?,
         session: hosts::session_name(&address),
+        conversation: Some(hosts::conversation(&address, cx.now())),
         proc: None,
         worktree: Some(cx.town.worktree(&rig.name, &name)),
         branch: Some(super::sling::branch(&WorkerName::new(address.short())?, &meta.bead)),

@@ -242,6 +242,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &Be
         runtime: ready.rig.config.runtime.clone(),
         host: ready.host,
         session: hosts::session_name(worker),
+        conversation: Some(hosts::conversation(worker, now)),
         proc: None,
         worktree,
         branch: Some(branch.to_owned()),

@@ -9,7 +9,6 @@ use super::around::Acting;
 use super::error::TownError;
 use super::hosts;
 use super::intent::{self, Intent, Spawn};
-use crate::base::WorkerName;
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
 use crate::store::{Patch, Status, Store};
@@ -72,7 +71,3 @@ fn start_of(rig: &super::rig::Rig, repo: &Repo) -> Result<Oid, TownError> {
     rig.target_tip(repo)
 }
 
-/// The name of a worker, from its address.
-pub(super) fn worker_name(row: &AgentRow) -> Option<WorkerName> {
-    WorkerName::new(row.name()).ok()
-}

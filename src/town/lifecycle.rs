@@ -1,0 +1,154 @@
+//! A town comes up, and a town goes down and proves it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::agent::{self, AgentState, HostKind};
+use super::around::Acting;
+use super::error::TownError;
+use super::hosts;
+use super::intent::{self, Act, Intent, Spawn};
+use crate::base::process::{self, ProcId};
+use crate::base::{Address, Time};
+use crate::store::{Read, Store, StoreError, Write};
+
+const TOWN: &str = "town";
+const UP: &str = "up";
+
+/// Whether the town is up: then its daemon is to run, and any command brings it back.
+pub fn is_up(r: &Read<'_>) -> Result<bool, StoreError> {
+    Ok(up_since(r)?.is_some())
+}
+
+/// Since when the town is up.
+pub fn up_since(r: &Read<'_>) -> Result<Option<Time>, StoreError> {
+    let Some(value) = r.local(TOWN, UP)? else { return Ok(None) };
+    Ok(value.get("since").and_then(|v| serde_json::from_value(v.clone()).ok()))
+}
+
+/// Writes that the town is up. False when it was before.
+pub fn set_up(w: &mut Write<'_>) -> Result<bool, StoreError> {
+    if is_up(w)? {
+        return Ok(false);
+    }
+    let (by, since) = (w.by().actor.clone(), w.by().now);
+    w.put_local(TOWN, UP, &json!({ "since": since, "by": by }))?;
+    w.emit("town_up", "town", json!({}))?;
+    Ok(true)
+}
+
+/// What `start` did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Started {
+    /// It was up before.
+    pub already: bool,
+    /// Workers whose sessions are being started again, because work hangs on their hooks.
+    pub resumed: Vec<Address>,
+}
+
+/// Brings the town up: workers with work on their hooks get their sessions back.
+pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
+    let rows = store.read(agent::all)?;
+    let mut asleep = Vec::new();
+    for row in rows {
+        if matches!(row.state, AgentState::Stopped | AgentState::Working | AgentState::Dead)
+            && !hosts::open(cx, row.host)?.probe(&row.session)?.alive
+        {
+            asleep.push(row.address);
+        }
+    }
+    let started = store.write(&cx.stamp(), |w| {
+        let already = !set_up(w)?;
+        let mut resumed = Vec::new();
+        for agent in asleep {
+            let (Some(mut row), Some(_)) = (agent::get(w, &agent)?, super::hook::held(w, &agent)?) else { continue };
+            if intent::get(w, &agent)?.is_some() {
+                continue;
+            }
+            let how = Spawn { cause: "start".into(), from: None, replaces: row.proc.take(), resume: true };
+            row.state = AgentState::Spawning;
+            agent::put(w, &row)?;
+            intent::put(w, &Intent::new(agent.clone(), w.by().actor.clone(), w.by().now, Act::Spawn(how)))?;
+            resumed.push(agent);
+        }
+        Ok::<_, TownError>(Started { already, resumed })
+    })?;
+    super::finish_all(cx, store)?;
+    super::wake(cx.town);
+    Ok(started)
+}
+
+/// Writes that the town is down, so that nothing starts anything any more.
+pub fn set_down(cx: &Acting<'_>, store: &mut Store) -> Result<bool, TownError> {
+    let was = store.write(&cx.stamp(), |w| {
+        let was = w.delete_local(TOWN, UP)?;
+        if was {
+            w.emit("town_down", "town", json!({}))?;
+        }
+        Ok::<_, TownError>(was)
+    })?;
+    super::wake(cx.town);
+    Ok(was)
+}
+
+/// What is left of a town after it was shut down.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proof {
+    /// Sessions that were running.
+    pub stopped: Vec<Address>,
+    /// Processes of the town that still live: pid and start time.
+    pub left: Vec<ProcId>,
+    /// Hosts that could not be shut down, and why.
+    pub trouble: Vec<String>,
+    /// Files in worktrees that are not committed; they stay where they are.
+    pub uncommitted: usize,
+}
+
+/// Ends all sessions of the town and proves that none of its processes lives.
+///
+/// The caller has stopped the daemon; `others` are processes that it knows of besides.
+pub fn stop_sessions(cx: &Acting<'_>, store: &mut Store, others: &[ProcId], grace: Duration) -> Result<Proof, TownError> {
+    let rows = store.read(agent::all)?;
+    let mut known: Vec<ProcId> = others.iter().flat_map(ProcId::tree).collect();
+    known.extend(rows.iter().filter_map(|row| row.proc.as_ref()).flat_map(ProcId::tree));
+    let mut stopped = Vec::new();
+    for row in &rows {
+        if row.proc.as_ref().is_some_and(ProcId::alive) {
+            stopped.push(row.address.clone());
+        }
+    }
+    let mut trouble = Vec::new();
+    for kind in [HostKind::Tmux, HostKind::Headless] {
+        if let Err(error) = hosts::existing(cx, kind).map_or(Ok(()), |host| host.shutdown_all(grace)) {
+            trouble.push(format!("{}: {error}", kind.word()));
+        }
+    }
+    store.write(&cx.stamp(), |w| {
+        for row in &rows {
+            let Some(mut row) = agent::get(w, &row.address)? else { continue };
+            if row.wants_session() {
+                row.state = AgentState::Stopped;
+            }
+            row.proc = None;
+            agent::put(w, &row)?;
+        }
+        Ok::<_, TownError>(())
+    })?;
+    let mut left: Vec<ProcId> = known.into_iter().filter(ProcId::alive).collect();
+    for found in process::marked(&crate::session::mark_prefix(&cx.town.runtime_dir()), true) {
+        if !left.contains(&found) {
+            left.push(found);
+        }
+    }
+    Ok(Proof { stopped, left, trouble, uncommitted: uncommitted(&rows) })
+}
+
+fn uncommitted(rows: &[super::AgentRow]) -> usize {
+    let worktrees = rows.iter().filter_map(|row| row.worktree.as_ref()).filter(|path| path.is_dir());
+    worktrees
+        .filter_map(|path| crate::git::worktree_state(path).ok())
+        .map(|state| state.dirty.len() + state.untracked.len())
+        .sum()
+}

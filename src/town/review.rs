@@ -1,0 +1,129 @@
+//! Reviews: changes that wait for a person's word.
+
+use serde::Serialize;
+
+use super::around::Acting;
+use super::error::TownError;
+use super::rework::{self, Evidence};
+use crate::base::{Address, BeadId, RigName, Time};
+use crate::config::Overrides;
+use crate::queue::request::{self, Request};
+use crate::queue::{MR_KEY, State};
+use crate::store::{IssueType, Read, Store};
+
+/// A change in the queue, as a reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Review {
+    /// The merge request.
+    pub mr: BeadId,
+    /// The bead.
+    pub bead: BeadId,
+    /// The bead's title.
+    pub title: String,
+    /// The rig.
+    pub rig: RigName,
+    /// Who made it.
+    pub worker: Address,
+    /// Where it stands.
+    pub state: State,
+    /// It waits for a word, and nobody has given one.
+    pub waits_for_you: bool,
+    /// Which time it was handed in.
+    pub attempt: u32,
+    /// When it was handed in.
+    pub queued_at: Time,
+    /// Lines added or removed.
+    pub lines: u64,
+    /// Paths it touches.
+    pub paths: Vec<String>,
+    /// What the queue found: gate results and the like.
+    pub evidence: crate::store::Map,
+}
+
+impl Review {
+    fn of(r: &Read<'_>, request: Request) -> Result<Self, TownError> {
+        let state = request.state();
+        let mr = request.mr;
+        Ok(Self {
+            title: r.bead(&mr.bead)?.map(|b| b.title).unwrap_or(request.title),
+            waits_for_you: state == State::Held && mr.approved.is_none(),
+            mr: request.id,
+            bead: mr.bead,
+            rig: mr.rig,
+            worker: mr.worker,
+            state,
+            attempt: mr.attempt,
+            queued_at: mr.queued_at,
+            lines: mr.lines,
+            paths: mr.paths,
+            evidence: mr.evidence,
+        })
+    }
+}
+
+/// All open merge requests of the town; those that wait for a person come first.
+pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
+    let mut all = Vec::new();
+    for rig in cx.town.rig_names()? {
+        for request in request::open(r, &rig)?.0 {
+            all.push(Review::of(r, request)?);
+        }
+    }
+    all.sort_by_key(|review| (!review.waits_for_you, review.queued_at));
+    Ok(all)
+}
+
+/// The merge request that an id means: its own, or that of the bead it is for.
+pub fn find(r: &Read<'_>, id: &BeadId) -> Result<Review, TownError> {
+    let bead = r.need(id)?;
+    let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
+        bead.id
+    } else {
+        let found = bead.meta_str(MR_KEY).and_then(|mr| BeadId::new(mr).ok());
+        found.ok_or_else(|| {
+            TownError::not_found(format!("{id} has not been handed in")).hint("see what waits: gt review")
+        })?
+    };
+    Review::of(r, Request::load(r, &mr)?)
+}
+
+/// The change as a patch, against the target as it is now.
+pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownError> {
+    let review = find(r, id)?;
+    let request = Request::load(r, &review.mr)?;
+    let rig = cx.town.rig(&review.rig, &Overrides::default())?;
+    let repo = rig.repo()?;
+    Ok(repo.diff_text(rig.target_tip(&repo)?, repo.resolve(&request.mr.commit)?)?)
+}
+
+/// Lets a change land.
+pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review, TownError> {
+    let review = store.write(&cx.stamp(), |w| {
+        let review = find(w, id)?;
+        if review.state != State::Held {
+            let hint = match review.state {
+                State::Queued | State::Building | State::Gating | State::Pushing => {
+                    "its gates run first; then accept it: gt review"
+                }
+                _ => "see what waits: gt review",
+            };
+            return Err(TownError::refused(format!("{} is {}", review.mr, review.state)).hint(hint));
+        }
+        request::accept(w, &review.mr)?;
+        find(w, id)
+    })?;
+    super::wake(cx.town);
+    Ok(review)
+}
+
+/// Sends a change back to its worker with a comment.
+pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> Result<Review, TownError> {
+    let review = store.read(|r| find(r, id))?;
+    if review.state.is_final() {
+        return Err(TownError::refused(format!("{} is {}", review.mr, review.state)).hint("see what waits: gt review"));
+    }
+    let evidence =
+        Evidence { why: crate::base::text::headline(comment, 120), text: format!("{} says:\n\n{comment}", cx.by) };
+    rework::rework(cx, store, &review.mr, &evidence)?;
+    store.read(|r| find(r, &review.mr))
+}
