@@ -12,3 +12,4 @@ pub mod policy;
 pub mod queue;
 pub mod session;
 pub mod store;
+pub mod town;

@@ -253,7 +253,7 @@ fn attempts(bead: &Bead) -> u32 {
 /// Closes what is left of a molecule, and its root.
 fn close_all(w: &mut Write<'_>, root: &BeadId) -> Result<(), TownError> {
     for step in mol::steps(w, root)?.into_iter().filter(|s| !s.status.is_over()) {
-        mol::close_step(w, root, &step, None)?;
+        mol::close_step(w, &step, None)?;
     }
     if w.bead(root)?.is_some_and(|b| !b.is_over()) {
         w.close(root, Close { force: true, ..Close::because("all steps are done") })?;

@@ -15,7 +15,7 @@ use super::convoy::{self, ConvoyOpts};
 use super::error::TownError;
 use super::intent::{self, Act, Intent, Spawn};
 use super::rig::Rig;
-use super::{budget, hook, hosts, names};
+use super::{budget, hook, hosts, mol, names};
 use crate::base::{Address, BeadId, Time, WorkerName, text};
 use crate::config::Overrides;
 use crate::formula::Proto;
@@ -202,7 +202,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     if plan.molecule.is_none()
         && let Some(proto) = &ready.proto
     {
-        plan.molecule = Some(pour(w, proto, &id, plan)?);
+        plan.molecule = Some(mol::pour(w, proto, &id, &format!("{}: {}", proto.formula, plan.title))?);
     }
     w.hook(&worker, &id, plan.molecule.as_ref())?;
     let mut patch = Patch::status(Status::HOOKED).with_assignee(worker.to_string());
@@ -222,16 +222,6 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
 /// How many workers have held a bead so far.
 fn times_held(r: &Read<'_>, bead: &BeadId) -> Result<i64, TownError> {
     Ok(r.need(bead)?.metadata.get("workers").and_then(serde_json::Value::as_i64).unwrap_or(0))
-}
-
-fn pour(w: &mut Write<'_>, proto: &Proto, bead: &BeadId, plan: &Plan) -> Result<BeadId, TownError> {
-    let opts = crate::molecule::PourOpts {
-        for_bead: Some(bead.clone()),
-        assignee: plan.worker.as_ref().map(ToString::to_string),
-        title: Some(format!("{}: {}", proto.formula, plan.title)),
-        ..crate::molecule::PourOpts::default()
-    };
-    Ok(crate::molecule::pour(w, proto, &crate::formula::Vars::default(), opts)?.root)
 }
 
 fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &BeadId, now: Time) -> AgentRow {
