@@ -1,36 +1,57 @@
 //! One role of one rig: its layers, loaded and checked, ready to be asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decision::{Answer, Decision, Pass};
+use super::check;
+use super::decision::Origin;
 use super::diagnostic::Diagnostic;
-use super::facts::{EventFact, EventKind, MrFact, Snapshot};
-use super::ladder::Ladders;
+use super::facts::{EventKind, Snapshot};
 use super::layer::{LayerSource, revision};
-use super::reads::Reads;
+use super::questions::{Asked, compose as compose_questions};
+use super::rules::{Rule, compose};
+use super::vm::{self, Failure, Says, State, Vm};
 
-/// What one call into Lua may use.
+/// What one call into Lua, and one pass, may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Wall time of one call; over it, the VM is dropped.
     pub time: Duration,
     /// Bytes of one VM.
     pub memory: usize,
+    /// Wall time of one pass; what is not judged by then is undecided.
+    pub pass: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_millis(200), memory: 32 << 20 }
+        Self { time: Duration::from_millis(200), memory: 32 << 20, pass: Duration::from_secs(2) }
     }
 }
 
 /// A loaded role. Send, and used from one thread at a time.
 #[derive(Debug)]
 pub struct Engine {
-    role: String,
+    pub(super) role: String,
     revision: String,
+    layers: Vec<LayerSource>,
+    settings: toml::Table,
+    pub(super) limits: Limits,
+    loaded: Option<Arc<Loaded>>,
+    events: BTreeSet<EventKind>,
+    /// Rules or questions of a layer that overran; they rest until the next revision.
+    resting: HashSet<(String, usize)>,
+    /// Warnings that were said already.
+    said: HashSet<String>,
+}
+
+/// What is dropped with a VM.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub vm: Vm,
+    pub rules: Vec<Rule>,
+    pub questions: Vec<Asked>,
 }
 
 impl Engine {
@@ -44,9 +65,32 @@ impl Engine {
         role: &str,
         layers: &[LayerSource],
         settings: &toml::Table,
-        _limits: Limits,
+        limits: Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
-        Ok(Self { role: role.into(), revision: revision(layers, settings) })
+        let mut errors: Vec<Diagnostic> = layers.iter().flat_map(check::source).collect();
+        let loaded = match open(role, layers, settings, limits) {
+            Ok(loaded) => Some(loaded),
+            Err(more) => {
+                // A mistake in plain sight is often also what fails at run time; it is said once.
+                let new = |d: &Diagnostic| !errors.iter().any(|e| e.file == d.file && e.line == d.line);
+                let more: Vec<_> = more.into_iter().filter(new).collect();
+                errors.extend(more);
+                None
+            }
+        };
+        let Some(loaded) = loaded.filter(|_| errors.is_empty()) else { return Err(errors) };
+        let events = loaded.rules.iter().filter_map(|r| if let Says::On(kind) = r.on { Some(kind) } else { None });
+        Ok(Self {
+            role: role.into(),
+            revision: revision(layers, settings),
+            layers: layers.to_vec(),
+            settings: settings.clone(),
+            limits,
+            events: events.collect(),
+            loaded: Some(Arc::new(loaded)),
+            resting: HashSet::new(),
+            said: HashSet::new(),
+        })
     }
 
     /// The role's name.
@@ -61,91 +105,94 @@ impl Engine {
 
     /// The kinds of events that it listens to.
     pub fn events(&self) -> BTreeSet<EventKind> {
-        BTreeSet::new()
+        self.events.clone()
     }
 
-    /// Judges every rule on every subject of the snapshot.
-    pub fn pass(&mut self, _snapshot: &Arc<Snapshot>, _reads: &dyn Reads, _ladders: &mut dyn Ladders) -> Pass {
-        Pass::default()
+    /// The rules in charge, by name, with the file and line of their highest layer.
+    pub fn rules(&self) -> Vec<Origin> {
+        let Some(loaded) = &self.loaded else { return Vec::new() };
+        let top = |r: &Rule| Some(self.origin(&r.name, r.heights.last()?.at()));
+        loaded.rules.iter().filter_map(top).collect()
     }
 
-    /// Judges the rules that listen to this event. Each event is to be given once.
-    pub fn on_event(&mut self, _event: &Arc<EventFact>, _snapshot: &Arc<Snapshot>, _reads: &dyn Reads) -> Pass {
-        Pass::default()
+    /// The VM, made anew when the last one was dropped; its data is that of this pass.
+    pub(super) fn loaded(&mut self, snapshot: &Arc<Snapshot>) -> Result<Arc<Loaded>, Diagnostic> {
+        if let Some(loaded) = &self.loaded {
+            return Ok(Arc::clone(loaded));
+        }
+        let fresh = open(&self.role, &self.layers, &self.settings, self.limits).map_err(|errors| {
+            errors.into_iter().next().unwrap_or_else(|| Diagnostic::bare("it does not load again"))
+        })?;
+        let fresh = Arc::new(fresh);
+        fresh.vm.begin_pass(snapshot).map_err(|e| fresh.vm.diagnose(&e))?;
+        self.loaded = Some(Arc::clone(&fresh));
+        Ok(fresh)
     }
 
-    /// May this merge request enter the queue? Safe answer: no. The word why is in `reasons`.
-    pub fn admit(&mut self, _mr: &Arc<MrFact>, _snapshot: &Arc<Snapshot>, _reads: &dyn Reads) -> Answer<bool> {
-        Answer::safe(false)
-    }
-
-    /// The queue in policy order, highest first, ties by arrival. Safe answer: order of arrival.
-    pub fn order(
+    /// Notes a failure: says it once, and drops the VM when it overran. `None` when it was no failure of the script.
+    pub(super) fn note(
         &mut self,
-        queue: &[Arc<MrFact>],
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Vec<Arc<MrFact>>> {
-        Answer::safe(queue.to_vec())
+        failure: Failure,
+        rule: &str,
+        layer: usize,
+        out: &mut Vec<Diagnostic>,
+    ) -> Option<String> {
+        match failure {
+            Failure::Unreadable(what) => Some(what),
+            Failure::Error(diagnostic) => {
+                self.say(diagnostic, out);
+                None
+            }
+            Failure::Tripped(mut diagnostic) => {
+                self.loaded = None;
+                self.resting.insert((rule.to_owned(), layer));
+                diagnostic.message = format!("`{rule}`: {}; it rests until its file changes", diagnostic.message);
+                self.say(diagnostic, out);
+                None
+            }
+        }
     }
 
-    /// Which of the (ordered, not empty) queue to build together. Safe answer: the first alone.
-    pub fn batch(
-        &mut self,
-        queue: &[Arc<MrFact>],
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Vec<Arc<MrFact>>> {
-        Answer::safe(queue.iter().take(1).cloned().collect())
+    /// Says a warning, once per revision.
+    pub(super) fn say(&mut self, diagnostic: Diagnostic, out: &mut Vec<Diagnostic>) {
+        if self.said.insert(diagnostic.to_string()) {
+            out.push(diagnostic);
+        }
     }
 
-    /// The gates for this batch, out of those that the rig has. Safe answer: all of them. Required ones cannot be
-    /// dropped.
-    pub fn gates(
-        &mut self,
-        _batch: &[Arc<MrFact>],
-        all: &[String],
-        _required: &[String],
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Vec<String>> {
-        Answer::safe(all.to_vec())
+    pub(super) fn rests(&self, rule: &str, layer: usize) -> bool {
+        self.resting.contains(&(rule.to_owned(), layer))
     }
 
-    /// What to do about a conflict. Safe answer: hold it and escalate.
-    pub fn on_conflict(
-        &mut self,
-        _mr: &Arc<MrFact>,
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Option<Decision>> {
-        Answer::safe(None)
-    }
-
-    /// What to do about a failed gate. Safe answer: hold it and escalate.
-    pub fn on_failure(
-        &mut self,
-        _mr: &Arc<MrFact>,
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Option<Decision>> {
-        Answer::safe(None)
-    }
-
-    /// What else to do after it landed. Safe answer: nothing.
-    pub fn after_merge(
-        &mut self,
-        _mr: &Arc<MrFact>,
-        _snapshot: &Arc<Snapshot>,
-        _reads: &dyn Reads,
-    ) -> Answer<Option<Decision>> {
-        Answer::safe(None)
+    /// The origin of what a rule or question of a layer says.
+    pub(super) fn origin(&self, rule: &str, (layer, file, line): (usize, &str, u32)) -> Origin {
+        Origin {
+            role: self.role.clone(),
+            rule: rule.to_owned(),
+            layer: self.layers[layer].layer,
+            revision: self.revision.clone(),
+            file: file.to_owned(),
+            line,
+        }
     }
 }
 
-impl<T> Answer<T> {
-    /// The answer that the core gives by itself.
-    pub(super) fn safe(value: T) -> Self {
-        Self { value, origin: None, because: Vec::new(), reasons: Vec::new(), warnings: Vec::new(), undecided: None }
+fn open(role: &str, layers: &[LayerSource], settings: &toml::Table, limits: Limits) -> Result<Loaded, Vec<Diagnostic>> {
+    let vm = vm::load(role, layers, settings, limits)?;
+    let bare = |e: mlua::Error| vec![Diagnostic::bare(e.to_string())];
+    let (parts, questions, known) = {
+        let state = State::of(vm.lua()).map_err(bare)?;
+        let known: Vec<String> = state.declared.settings.iter().map(|(name, _)| name.clone()).collect();
+        (state.declared.parts.clone(), state.declared.questions.clone(), known)
+    };
+    for key in settings.keys() {
+        if !known.iter().any(|k| k == key) {
+            let mut error = Diagnostic::bare(format!("there is no setting `{key}` in [roles.{role}]"));
+            error.help = crate::base::text::similar(key, known.iter().map(String::as_str)).map(|k| format!("`{k}`"));
+            return Err(vec![error]);
+        }
     }
+    let rules = compose(vm.lua(), &parts).map_err(bare)?;
+    let questions = compose_questions(vm.lua(), &questions).map_err(bare)?;
+    Ok(Loaded { vm, rules, questions })
 }

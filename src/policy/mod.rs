@@ -9,14 +9,20 @@
 //! its VM; what errs falls back to the layer below.
 
 mod action;
+mod check;
 mod decision;
 mod diagnostic;
 mod engine;
 mod facts;
+mod judge;
 mod ladder;
 mod layer;
+mod questions;
 mod reads;
 mod registry;
+mod rules;
+mod schema;
+mod vm;
 
 pub use action::{Action, BeadRef, NewBead, Severity, Subject};
 pub use decision::{Answer, Because, Decision, Judgement, Origin, Outcome, Pass, Rung};

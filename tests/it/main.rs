@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module per area, on real git, SQLite, tmux and processes.
 
 mod architecture;
+mod policy;
 mod support;

@@ -1,0 +1,165 @@
+//! The sandbox: which libraries there are, how long a call may take, how much memory a VM may hold.
+//!
+//! Once a limit is passed the guard stays tripped: each further interrupt fails too, so no `pcall` gets past it,
+//! and the VM is dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value, VmState};
+
+use super::error::PolicyError;
+use crate::policy::engine::Limits;
+
+/// What the clock is asked at: each 64th interrupt. The trip is sticky, so sampling leaves no gap.
+const SAMPLE: u32 = 64;
+
+/// Globals that would reach out of the sandbox, print, or make an answer depend on anything but facts.
+const REMOVED: [&str; 9] =
+    ["loadstring", "getfenv", "setfenv", "newproxy", "collectgarbage", "gcinfo", "require", "print", "_VERSION"];
+
+/// The limits of one VM.
+#[derive(Debug)]
+pub(super) struct Guard {
+    start: Instant,
+    /// Microseconds after `start`; 0 for none.
+    deadline: AtomicU64,
+    ticks: AtomicU32,
+    tripped: AtomicBool,
+    out_of_memory: AtomicBool,
+    limits: Limits,
+}
+
+impl Guard {
+    pub fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            start: Instant::now(),
+            deadline: AtomicU64::new(0),
+            ticks: AtomicU32::new(0),
+            tripped: AtomicBool::new(false),
+            out_of_memory: AtomicBool::new(false),
+            limits,
+        })
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Starts the time of one call.
+    pub fn arm(&self) {
+        let time = u64::try_from(self.limits.time.as_micros()).unwrap_or(u64::MAX);
+        self.deadline.store(self.micros().saturating_add(time).max(1), Relaxed);
+    }
+
+    pub fn disarm(&self) {
+        self.deadline.store(0, Relaxed);
+    }
+
+    /// Why this VM must go, if it must.
+    pub fn tripped(&self) -> Option<PolicyError> {
+        if self.out_of_memory.load(Relaxed) {
+            let mb = self.limits.memory >> 20;
+            return Some(PolicyError::new(format!("it took more than {mb} MB of memory")));
+        }
+        let ms = self.limits.time.as_millis();
+        self.tripped.load(Relaxed).then(|| PolicyError::new(format!("it took longer than {ms} ms")))
+    }
+
+    pub fn trip_memory(&self) {
+        self.out_of_memory.store(true, Relaxed);
+    }
+
+    fn over(&self) -> bool {
+        if self.tripped.load(Relaxed) || self.out_of_memory.load(Relaxed) {
+            return true;
+        }
+        if self.ticks.fetch_add(1, Relaxed) % SAMPLE != 0 {
+            return false;
+        }
+        let deadline = self.deadline.load(Relaxed);
+        let over = deadline != 0 && self.micros() > deadline;
+        if over {
+            self.tripped.store(true, Relaxed);
+        }
+        over
+    }
+}
+
+/// A VM with the safe libraries, before it is sealed.
+pub(super) fn open(guard: &Arc<Guard>) -> mlua::Result<Lua> {
+    let libs = StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::UTF8 | StdLib::BIT;
+    let lua = Lua::new_with(libs, LuaOptions::new())?;
+    lua.set_memory_limit(guard.limits.memory)?;
+    let watch = Arc::clone(guard);
+    lua.set_interrupt(move |_| match watch.over() {
+        true => Err(watch.tripped().unwrap_or_else(|| PolicyError::new("it overran")).into()),
+        false => Ok(VmState::Continue),
+    });
+    let globals = lua.globals();
+    for name in REMOVED {
+        globals.raw_set(name, Value::Nil)?;
+    }
+    let math: Table = globals.get("math")?;
+    math.raw_set("random", Value::Nil)?;
+    math.raw_set("randomseed", Value::Nil)?;
+    watch_memory(&lua, guard)?;
+    Ok(lua)
+}
+
+/// A script may catch "not enough memory" and go on in a VM that is no longer sound: whoever catches it trips.
+fn watch_memory(lua: &Lua, guard: &Arc<Guard>) -> mlua::Result<()> {
+    let watch = Arc::clone(guard);
+    let trip = lua.create_function(move |_, ()| -> mlua::Result<()> {
+        watch.trip_memory();
+        Err(PolicyError::new("not enough memory").into())
+    })?;
+    let wrap: Function = lua
+        .load(
+            r#"
+            local trip = ...
+            local pcall_, xpcall_, resume_ = pcall, xpcall, coroutine.resume
+            local function pass(ok, first, ...)
+              if not ok and type(first) == "string" and first:find("not enough memory", 1, true) then trip() end
+              return ok, first, ...
+            end
+            pcall = function(...) return pass(pcall_(...)) end
+            xpcall = function(f, handler, ...)
+              return xpcall_(f, function(e, ...) pass(false, e); return handler(e, ...) end, ...)
+            end
+            coroutine.resume = function(...) return pass(resume_(...)) end
+            "#,
+        )
+        .set_name("=sandbox")
+        .into_function()?;
+    wrap.call(trip)
+}
+
+/// Makes everything read-only. What a file defines from here on, it must return or declare.
+pub(super) fn seal(lua: &Lua) -> mlua::Result<()> {
+    let unknown = lua.create_function(|_, (_, name): (Value, Value)| -> mlua::Result<()> {
+        let name = name.to_string()?;
+        let error = PolicyError::new(format!("there is no global `{name}`")).about(&name);
+        Err(error.help(global_help(&name)).into())
+    })?;
+    let meta = lua.create_table()?;
+    meta.raw_set("__index", unknown)?;
+    meta.raw_set("__metatable", "the globals")?;
+    lua.globals().set_metatable(Some(meta))?;
+    lua.sandbox(true)?;
+    lua.globals().set_readonly(true);
+    Ok(())
+}
+
+/// What to do without a global that other Lua programs have.
+pub(in crate::policy) fn global_help(name: &str) -> &'static str {
+    match name {
+        "os" | "io" | "debug" | "package" | "dofile" | "loadfile" | "load" | "loadstring" => {
+            "a policy has no clock, files or processes: facts come in as arguments, town.now is the time"
+        }
+        "print" => "a policy prints nothing: reads and comparisons show in `gt why`",
+        "gt" => "local gt = require \"gt\"",
+        _ => "local x = … makes a name of your own",
+    }
+}

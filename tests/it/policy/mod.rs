@@ -1,0 +1,7 @@
+//! Policies on the public interface: shipped rules, layers, ladders, questions, sandbox, messages.
+
+mod facts;
+mod layers;
+mod questions;
+mod rules;
+mod sandbox;
