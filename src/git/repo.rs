@@ -91,6 +91,11 @@ impl Repo {
         Ok(commit.summary_bytes().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default())
     }
 
+    /// When a commit was made, as its committer said.
+    pub fn commit_time(&self, commit: Oid) -> Result<Time, GitError> {
+        Ok(Time::from_millis(self.git.find_commit(commit)?.time().seconds().saturating_mul(1000)))
+    }
+
     /// The tree of a commit: what a gate's verdict is about.
     pub fn tree_of(&self, commit: Oid) -> Result<Oid, GitError> {
         Ok(self.git.find_commit(commit)?.tree_id())

@@ -325,7 +325,11 @@ impl<'a> Driver<'a> {
         let after: Vec<BeadId> = layers[bad..].iter().map(|l| l.id.clone()).collect();
         self.put_back(&after, &format!("{} of its batch failed a gate", culprit.id))?;
         match proof {
-            Some(tested) => self.deliver(base, &layers[..good], members, &tested),
+            Some(tested) => {
+                // The last cut that was tested may have been a larger one.
+                self.built(&layers[..good], tested.commit())?;
+                self.deliver(base, &layers[..good], members, &tested)
+            }
             None => Ok(true),
         }
     }

@@ -33,6 +33,7 @@ pub mod retire;
 pub mod review;
 pub mod rework;
 mod rig;
+pub mod roles;
 
 pub mod sling;
 mod spawn;

@@ -2,4 +2,5 @@
 
 mod architecture;
 mod policy;
+mod queue;
 mod support;

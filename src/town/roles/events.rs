@@ -1,0 +1,119 @@
+//! Events of the store as policies see them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::evidence::Seen;
+use super::snapshot::{Beads, mr, polecat};
+use crate::base::{Address, BeadId, RigName};
+use crate::policy::{EventFact, EventKind, MailFact, StepFact};
+use crate::queue::{QueueError, Request};
+use crate::store::{Event, IssueType, Read, StoreError};
+use crate::town::{Rig, agent};
+
+/// Where each role of a rig has got to in the events.
+const CURSORS: &str = "cursor";
+
+/// The last event that `role` of `rig` has acted upon; `None` before its first.
+pub fn cursor(r: &Read<'_>, rig: &RigName, role: &str) -> Result<Option<i64>, StoreError> {
+    Ok(r.local(CURSORS, &format!("{rig}/{role}"))?.and_then(|v| v.as_i64()))
+}
+
+/// Remembers that everything up to `seq` was acted upon.
+pub fn set_cursor(w: &mut crate::store::Write<'_>, rig: &RigName, role: &str, seq: i64) -> Result<(), StoreError> {
+    w.put_local(CURSORS, &format!("{rig}/{role}"), &Value::from(seq))
+}
+
+/// What policies call an event of the store; `None` for those that they do not hear of.
+pub fn kind(event: &Event) -> Option<EventKind> {
+    Some(match event.kind.as_str() {
+        "created" => EventKind::BeadCreated,
+        "closed" => EventKind::BeadClosed,
+        "step_closed" => EventKind::StepClosed,
+        "mr_merged" => EventKind::MrMerged,
+        "mr_failed" => EventKind::MrFailed,
+        "agent_exited" => EventKind::AgentExited,
+        "convoy_landed" => EventKind::ConvoyLanded,
+        _ => return None,
+    })
+}
+
+/// The event with its facts; `None` when it is not about this rig, or what it was about is gone.
+pub fn fact(
+    r: &Read<'_>,
+    beads: &mut Beads<'_, '_>,
+    rig: &Rig,
+    seen: &BTreeMap<Address, Seen>,
+    event: &Event,
+    now_ms: i64,
+) -> Result<Option<EventFact>, StoreError> {
+    let Some(kind) = kind(event) else { return Ok(None) };
+    let text = |key: &str| event.payload.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mut fact = EventFact::new(event.seq, kind, event.actor.clone(), event.at.millis());
+    fact.reason = text("reason").or_else(|| text("why"));
+    let ours = |id: &BeadId| id.prefix() == rig.prefix().as_str() || id.prefix().starts_with(&format!("{}-", rig.prefix()));
+    let subject = BeadId::new(&event.subject).ok();
+    match kind {
+        EventKind::MrMerged | EventKind::MrFailed => {
+            if text("rig").as_deref() != Some(rig.name.as_str()) {
+                return Ok(None);
+            }
+            let Some(id) = subject else { return Ok(None) };
+            let request = match Request::load(r, &id) {
+                Ok(request) => request,
+                Err(QueueError::Store(error)) if error.is_fault() => return Err(error),
+                Err(_) => return Ok(None),
+            };
+            let made = mr(r, beads, &request, now_ms)?;
+            fact.bead = Some(Arc::clone(&made.bead));
+            fact.mr = Some(Arc::new(made));
+            fact.commit = text("commit");
+        }
+        EventKind::AgentExited => {
+            let Ok(address) = event.subject.parse::<Address>() else { return Ok(None) };
+            let Some(row) = agent::get(r, &address)?.filter(|row| row.rig() == Some(&rig.name)) else {
+                return Ok(None);
+            };
+            let nothing = Seen::default();
+            let made = polecat(r, beads, &row, seen.get(&address).unwrap_or(&nothing), now_ms)?;
+            fact.bead.clone_from(&made.bead);
+            fact.polecat = Some(Arc::new(made));
+        }
+        EventKind::StepClosed => {
+            let Some(work) = text("bead").and_then(|id| BeadId::new(id).ok()).filter(ours) else { return Ok(None) };
+            fact.bead = beads.get(&work)?;
+            fact.step = Some(Arc::new(StepFact {
+                id: text("step").unwrap_or_default(),
+                title: text("title").unwrap_or_default(),
+                kind: "task".into(),
+                labels: Vec::new(),
+            }));
+        }
+        EventKind::BeadCreated | EventKind::BeadClosed | EventKind::ConvoyLanded | EventKind::MailReceived => {
+            let Some(id) = subject else { return Ok(None) };
+            let Some(bead) = r.bead(&id)? else { return Ok(None) };
+            let convoy = kind == EventKind::ConvoyLanded;
+            if bead.metadata.contains_key("step") || (!convoy && !ours(&id)) {
+                return Ok(None);
+            }
+            if bead.issue_type == IssueType::MESSAGE {
+                if kind != EventKind::BeadCreated {
+                    return Ok(None);
+                }
+                fact.kind = EventKind::MailReceived;
+                let (from, to_read) = (bead.created_by.clone(), bead.clone());
+                fact.mail = Some(Arc::new(MailFact {
+                    id: id.to_string(),
+                    from,
+                    subject: to_read.title,
+                    body: to_read.description,
+                }));
+                return Ok(Some(fact));
+            }
+            fact.bead = Some(beads.of(&bead)?);
+        }
+    }
+    Ok(Some(fact))
+}

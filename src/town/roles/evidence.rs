@@ -1,0 +1,84 @@
+//! What is seen of an agent: its process, its terminal, its branch. Read when needed, never stored.
+//!
+//! Cheap facts (process table, the time of the terminal's log, the tip of the branch) are read in each pass;
+//! the screen and whether a person is attached only once an agent has been quiet for a while, because they
+//! may take a child process.
+
+use std::collections::BTreeMap;
+
+use crate::base::{Address, Time};
+use crate::git::Repo;
+use crate::session::{Runtimes, Screen};
+use crate::store::Map;
+use crate::town::{Acting, AgentRow, AgentState, hosts};
+
+/// So long must an agent be quiet before it is called silent and its screen is read, in milliseconds.
+pub const QUIET_MS: i64 = 30_000;
+
+/// What is seen of one agent.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Its process lives; `None` when it never had one or it cannot be known.
+    pub alive: Option<bool>,
+    /// When something was last heard of it: output, a commit, a closed step.
+    pub heard: Option<Time>,
+    /// Its last sign of getting on: a commit or a closed step.
+    pub progress: Option<Time>,
+    /// What its screen says; `None` when it was not looked at.
+    pub screen: Option<Screen>,
+    /// A person is attached to it.
+    pub attached: bool,
+}
+
+/// Looks at all agents that have work.
+pub fn look(cx: &Acting<'_>, repo: Option<&Repo>, rows: &[AgentRow]) -> BTreeMap<Address, Seen> {
+    let runtimes = cx.town.config().ok().and_then(|config| Runtimes::load(config.runtimes()).ok());
+    rows.iter().map(|row| (row.address.clone(), see(cx, repo, runtimes.as_ref(), row))).collect()
+}
+
+fn see(cx: &Acting<'_>, repo: Option<&Repo>, runtimes: Option<&Runtimes>, row: &AgentRow) -> Seen {
+    let mut seen = Seen { alive: row.proc.as_ref().map(crate::base::process::ProcId::alive), ..Seen::default() };
+    seen.progress = row.last_progress_at.max(commit_time(repo, row)).max(row.started_at);
+    seen.heard = seen.progress.max(output_time(cx, row));
+    let quiet = seen.heard.is_none_or(|t| cx.now().millis() - t.millis() >= QUIET_MS);
+    if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
+        look_closely(cx, runtimes, row, &mut seen);
+    }
+    seen
+}
+
+/// When its branch last moved, if that was after it left its base.
+fn commit_time(repo: Option<&Repo>, row: &AgentRow) -> Option<Time> {
+    let (repo, branch) = (repo?, row.branch.as_ref()?);
+    let tip = repo.oid_of(&format!("refs/heads/{branch}")).ok()??;
+    if row.base_commit.as_deref() == Some(tip.to_string().as_str()) {
+        return None;
+    }
+    repo.commit_time(tip).ok()
+}
+
+/// When its terminal last printed something: the time of the log that its host keeps.
+fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
+    let changed = std::fs::metadata(cx.town.session_log_path(&row.session)).ok()?.modified().ok()?;
+    let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
+}
+
+fn look_closely(cx: &Acting<'_>, runtimes: Option<&Runtimes>, row: &AgentRow, seen: &mut Seen) {
+    let Ok(host) = hosts::open(cx, row.host) else { return };
+    if let Ok(probe) = host.probe(&row.session) {
+        seen.attached = probe.attached;
+    }
+    let Some(runtime) = runtimes.and_then(|all| all.get(&row.runtime)) else { return };
+    if let Ok(screen) = host.screen(&row.session, 50) {
+        seen.screen = Some(runtime.signs.read(&screen));
+    }
+}
+
+/// Details of an exit for its event.
+pub fn exit_facts(row: &AgentRow) -> Map {
+    let mut facts = Map::new();
+    facts.insert("session".into(), row.session.clone().into());
+    facts.insert("bead".into(), serde_json::json!(row.bead));
+    facts
+}

@@ -1,0 +1,523 @@
+//! Carries out what a policy decided: checks it again, does it in one transaction, journals it.
+//!
+//! A decision is carried out whole or refused whole. A refusal uses no rung of a ladder and is written down
+//! once per reason. What has to be done to sessions afterwards comes back as intents, which are on disk by
+//! then, and as [`After`].
+
+use serde_json::{Value, json};
+
+use super::keep::{self, Hold};
+use super::reads::subject_key;
+use super::{events, ladders};
+use crate::base::{Address, BeadId, RigName};
+use crate::config::Overrides;
+use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
+use crate::queue::{self, MrMeta, Request};
+use crate::store::{
+    Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Store, StoreError, Write,
+};
+use crate::town::{Acting, Intent, Rig, TownError, agent, budget, convoy, hosts, retire, rework, sling};
+
+/// The outcome of a decision that was carried out.
+pub const DONE: &str = "done";
+/// The local namespace in which the last refusal of a decision stands, and the rates of actions.
+const REFUSED: &str = "refused";
+const RATES: &str = "rate";
+const HOUR_MS: i64 = 3_600_000;
+
+/// What is still to be done once the transaction is on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum After {
+    /// Say something to an agent.
+    Nudge {
+        /// Whom.
+        to: Address,
+        /// What.
+        text: String,
+    },
+}
+
+/// What a decision brought about.
+#[derive(Debug, Default)]
+pub struct Effect {
+    /// Intents that were written down and wait to be finished.
+    pub intents: Vec<Intent>,
+    /// What else follows.
+    pub after: Vec<After>,
+}
+
+/// What became of a decision.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is done; this follows.
+    Done(Effect),
+    /// It was refused, for this reason; nothing changed.
+    Refused(String),
+}
+
+/// Why a decision is not carried out: a reason to journal, or a fault to report.
+enum No {
+    Refused(String),
+    Fault(TownError),
+}
+
+impl From<StoreError> for No {
+    fn from(error: StoreError) -> Self {
+        Self::from(TownError::from(error))
+    }
+}
+
+impl From<TownError> for No {
+    fn from(error: TownError) -> Self {
+        match error {
+            TownError::Store(e) if e.is_fault() => Self::Fault(TownError::Store(e)),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<queue::QueueError> for No {
+    fn from(error: queue::QueueError) -> Self {
+        match error {
+            queue::QueueError::Store(e) => Self::from(e),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+type Step<T = ()> = Result<T, No>;
+
+/// What was looked at outside the store before the transaction.
+#[derive(Default)]
+struct Prepared {
+    sling: Option<sling::Ready>,
+}
+
+/// Carries out one decision of `rig`.
+pub fn execute(cx: &Acting<'_>, store: &mut Store, rig: &Rig, decision: &Decision) -> Result<Outcome, TownError> {
+    let by = crate::store::Stamp::new(format!("{}/{}", rig.name, decision.origin.role), cx.now());
+    let result = prepare(cx, store, rig, decision).and_then(|prepared| {
+        store.write(&by, |w| {
+            let mut effect = Effect::default();
+            let mut made: Vec<Option<BeadId>> = vec![None; decision.actions.len()];
+            for (index, action) in decision.actions.iter().enumerate() {
+                rate(w, action)?;
+                let mut act = Act { cx, w, rig, prepared: &prepared, made: &mut made, effect: &mut effect, decision };
+                act.carry_out(index, action)?;
+            }
+            if let Some(climb) = &decision.climb {
+                ladders::climb(w, climb)?;
+            }
+            if let Some(seq) = decision.event {
+                events::set_cursor(w, &rig.name, &decision.origin.role, seq)?;
+            }
+            w.delete_local(REFUSED, &refusal_key(rig, decision))?;
+            w.record(&row(decision, &rig.name, w.by().now, DONE))?;
+            Ok::<_, No>(effect)
+        })
+    });
+    match result {
+        Ok(effect) => Ok(Outcome::Done(effect)),
+        Err(No::Fault(error)) => Err(error),
+        Err(No::Refused(why)) => {
+            store.write(&by, |w| {
+                let key = refusal_key(rig, decision);
+                let told = Value::String(why.clone());
+                if w.local(REFUSED, &key)?.as_ref() != Some(&told) {
+                    w.put_local(REFUSED, &key, &told)?;
+                    w.record(&row(decision, &rig.name, w.by().now, &format!("refused: {why}")))?;
+                }
+                if let Some(seq) = decision.event {
+                    events::set_cursor(w, &rig.name, &decision.origin.role, seq)?;
+                }
+                Ok::<_, StoreError>(())
+            })?;
+            Ok(Outcome::Refused(why))
+        }
+    }
+}
+
+fn refusal_key(rig: &Rig, decision: &Decision) -> String {
+    format!("{}/{}/{}/{}", rig.name, decision.origin.role, decision.origin.rule, subject_key(&decision.subject))
+}
+
+/// The journal's row of a decision.
+pub fn row(decision: &Decision, rig: &RigName, at: crate::base::Time, outcome: &str) -> DecisionRow {
+    let origin = &decision.origin;
+    DecisionRow {
+        seq: 0,
+        at,
+        role: origin.role.clone(),
+        rig: rig.to_string(),
+        rule: origin.rule.clone(),
+        layer: origin.layer.to_string(),
+        revision: origin.revision.clone(),
+        file: origin.file.clone(),
+        line: origin.line,
+        subject: subject_key(&decision.subject),
+        actions: json!(decision.actions),
+        because: json!(decision.because),
+        rung: decision.rung.map(|r| r.rung),
+        outcome: outcome.to_owned(),
+    }
+}
+
+/// What has to be looked at before the transaction: runtimes, formulas, terminals.
+fn prepare(cx: &Acting<'_>, store: &Store, rig: &Rig, decision: &Decision) -> Step<Prepared> {
+    let mut prepared = Prepared::default();
+    for action in &decision.actions {
+        match action {
+            Action::Sling { to, .. } => {
+                let target = match to.as_deref() {
+                    None => rig.clone(),
+                    Some(name) if name == rig.name.as_str() => rig.clone(),
+                    Some(name) => {
+                        let name = RigName::new(name).map_err(|e| No::Refused(e.to_string()))?;
+                        cx.town.rig(&name, &Overrides::default())?
+                    }
+                };
+                prepared.sling = Some(sling::prepare(cx, target, &sling::SlingOpts::default())?);
+            }
+            Action::Restart { who, .. } => {
+                let row = store.read(|r| agent::need(r, who))?;
+                if hosts::open(cx, row.host)?.probe(&row.session).is_ok_and(|p| p.attached) {
+                    return Err(No::Refused(format!("a person is attached to {who}")));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(prepared)
+}
+
+/// No rule, however wrong, does one thing to one subject more often than this in an hour.
+fn rate(w: &mut Write<'_>, action: &Action) -> Step {
+    let (subject, most) = match action {
+        Action::Nudge { to, .. } => (to.to_string(), 12),
+        Action::Restart { who, .. } | Action::Stop { who, .. } => (who.to_string(), 12),
+        Action::Sling { bead: BeadRef::Id(id), .. } => (id.to_string(), 12),
+        Action::Requeue { what, .. } | Action::Hold { what, .. } | Action::Quarantine { what } => (subject_key(what), 12),
+        Action::Escalate { about, .. } | Action::Ask { about, .. } => (subject_key(about), 12),
+        Action::Comment { bead: BeadRef::Id(id), .. } | Action::Update { bead: BeadRef::Id(id), .. } => {
+            (id.to_string(), 30)
+        }
+        Action::Create(_) => ("new".to_owned(), 60),
+        Action::Mail { to, .. } => (to.clone(), 30),
+        _ => return Ok(()),
+    };
+    let key = format!("{}:{}:{subject}", w.by().actor, action.verb());
+    let now = w.by().now.millis();
+    let mut times: Vec<i64> = match w.local(RATES, &key)? {
+        Some(value) => serde_json::from_value(value).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    times.retain(|t| now - t < HOUR_MS && *t <= now);
+    if times.len() >= most {
+        return Err(No::Refused(format!("{} {subject}: {most} times within an hour is enough", action.verb())));
+    }
+    times.push(now);
+    w.put_local(RATES, &key, &json!(times))?;
+    Ok(())
+}
+
+/// One decision on its way, inside its transaction.
+struct Act<'a, 'w, 's> {
+    cx: &'a Acting<'a>,
+    w: &'w mut Write<'s>,
+    rig: &'a Rig,
+    prepared: &'a Prepared,
+    made: &'w mut Vec<Option<BeadId>>,
+    effect: &'w mut Effect,
+    decision: &'a Decision,
+}
+
+impl Act<'_, '_, '_> {
+    fn carry_out(&mut self, index: usize, action: &Action) -> Step {
+        match action {
+            Action::Nudge { to, text } => {
+                agent::need(self.w, to)?;
+                self.effect.after.push(After::Nudge { to: to.clone(), text: text.clone() });
+                Ok(())
+            }
+            Action::Restart { who, resume } => self.restart(who, *resume),
+            Action::Stop { who, why } => {
+                let intent = retire::stop_plan(self.w, who, why)?;
+                self.effect.intents.push(intent);
+                Ok(())
+            }
+            Action::Requeue { what, why } => self.requeue(what, why),
+            Action::Rework { mr, why } => self.rework(mr, why),
+            Action::Quarantine { what } => self.quarantine(what),
+            Action::Hold { what, why, until_ms } => {
+                let id = self.id(what)?;
+                keep::set_hold(self.w, id.as_str(), &Hold { why: why.clone(), until_ms: *until_ms })?;
+                self.w.emit("held", id.as_str(), json!({ "why": why, "until_ms": until_ms }))?;
+                Ok(())
+            }
+            Action::Escalate { about, severity, text } => {
+                let subject = subject_key(&self.real(about)?);
+                let priority = match severity.as_str() {
+                    "critical" => 0,
+                    "high" => 1,
+                    "medium" => 2,
+                    _ => 3,
+                };
+                let title = crate::base::text::headline(text, 120);
+                let labels = vec![format!("severity:{}", severity.as_str())];
+                self.letter("overseer", &title, text, Some(priority), labels)?;
+                self.w.emit("escalated", &subject, json!({ "severity": severity.as_str(), "text": text }))?;
+                Ok(())
+            }
+            Action::Mail { to, subject, body } => {
+                let to: Address = to.parse().map_err(|e: crate::base::NameError| No::Refused(e.to_string()))?;
+                self.letter(&to.to_string(), subject, body, None, Vec::new())
+            }
+            Action::Sling { bead, .. } => self.sling(bead),
+            Action::Create(new) => {
+                let id = self.create(new)?;
+                self.made[index] = Some(id);
+                Ok(())
+            }
+            Action::Update { bead, fields } => self.update(bead, fields),
+            Action::Close { bead, why } => {
+                let id = self.bead(bead)?;
+                if let Some(hook) = self.w.hook_of(&id)? {
+                    return Err(No::Refused(format!("{id} is on the hook of {}", hook.agent)));
+                }
+                self.w.close(&id, Close::because(why.clone()))?;
+                convoy::check(self.w, &id)?;
+                Ok(())
+            }
+            Action::Comment { bead, text } => {
+                let id = self.bead(bead)?;
+                self.w.add_comment(&id, text)?;
+                Ok(())
+            }
+            Action::Ask { about, name, to, text, choices, tokens } => {
+                if to != "overseer" {
+                    return Err(No::Refused("no model is set up to answer questions of policies".into()));
+                }
+                let subject = self.real(about)?;
+                let key = keep::key(&subject, self.rig.name.as_str()).unwrap_or_default();
+                let question = json!({ "text": text, "choices": choices, "tokens": tokens, "to": to });
+                if keep::ask(self.w, &key, name, &question)? {
+                    let body = format!("{text}\n\nChoices: {}", choices.join(", "));
+                    self.letter("overseer", &format!("Question about {key}: {name}"), &body, Some(1), Vec::new())?;
+                }
+                Ok(())
+            }
+            Action::Remember { on, values, until_ms } => {
+                let subject = self.real(on)?;
+                let key = keep::key(&subject, self.rig.name.as_str()).unwrap_or_default();
+                keep::remember(self.w, &key, values, *until_ms)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The bead that a reference means now.
+    fn bead(&self, bead: &BeadRef) -> Step<BeadId> {
+        match bead {
+            BeadRef::Id(id) => Ok(id.clone()),
+            BeadRef::Made(index) => {
+                let made = self.made.get(*index).cloned().flatten();
+                made.ok_or_else(|| No::Refused("it needs a bead that was not made".into()))
+            }
+        }
+    }
+
+    /// The subject with beads that were just made put in.
+    fn real(&self, subject: &Subject) -> Step<Subject> {
+        match subject {
+            Subject::Made(index) => Ok(Subject::Bead(self.bead(&BeadRef::Made(*index))?)),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn id(&self, subject: &Subject) -> Step<BeadId> {
+        match self.real(subject)? {
+            Subject::Bead(id) | Subject::Mr(id) => Ok(id),
+            Subject::Agent(address) => match crate::town::hook::held(self.w, &address)? {
+                Some(hook) => Ok(hook.bead),
+                None => Err(No::Refused(format!("{address} has nothing on its hook"))),
+            },
+            Subject::Town | Subject::Made(_) => Err(No::Refused("the town is no bead".into())),
+        }
+    }
+
+    fn restart(&mut self, who: &Address, resume: bool) -> Step {
+        let row = agent::need(self.w, who)?;
+        if crate::town::intent::get(self.w, who)?.is_some() {
+            return Err(No::Refused(format!("{who} is being started or stopped")));
+        }
+        if row.state == agent::AgentState::Done {
+            return Err(No::Refused(format!("{who} has handed in its work")));
+        }
+        match retire::restart_plan(self.w, who, self.rig.config.restarts, resume)? {
+            retire::Restart::Granted(intent) => self.effect.intents.push(*intent),
+            retire::Restart::Quarantined(_) => {
+                self.effect.intents.extend(crate::town::intent::get(self.w, who)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn requeue(&mut self, what: &Subject, why: &str) -> Step {
+        let bead = match self.real(what)? {
+            Subject::Mr(mr) => {
+                let request = Request::load(self.w, &mr)?;
+                if request.state().in_hand() {
+                    return Err(No::Refused(format!("{mr} is {} right now", request.state())));
+                }
+                if !request.state().is_final() {
+                    queue::reject(self.w, &mr, why)?;
+                }
+                let row = agent::get(self.w, &request.mr.worker)?;
+                if row.is_some_and(|row| row.state == agent::AgentState::Done) {
+                    let intent = retire::plan(self.w, &request.mr.worker, why, None)?;
+                    self.effect.intents.push(intent);
+                }
+                request.mr.bead
+            }
+            other => self.id(&other)?,
+        };
+        let intent = retire::requeue_plan(self.w, &bead, why)?;
+        self.effect.intents.extend(intent);
+        Ok(())
+    }
+
+    fn rework(&mut self, mr: &BeadId, why: &str) -> Step {
+        let request = Request::load(self.w, mr)?;
+        if request.state().in_hand() {
+            return Err(No::Refused(format!("{mr} is {} right now", request.state())));
+        }
+        let line = if why.is_empty() { request.mr.why.clone().unwrap_or_default() } else { why.to_owned() };
+        let evidence = rework::Evidence { why: line, text: evidence_text(&request.mr) };
+        let intent = rework::plan(self.w, self.cx, mr, &evidence)?;
+        self.effect.intents.extend(intent);
+        Ok(())
+    }
+
+    fn quarantine(&mut self, what: &Subject) -> Step {
+        let id = self.id(what)?;
+        let origin = &self.decision.origin;
+        let why = format!("{} decided so ({}:{})", origin.rule, origin.file, origin.line);
+        budget::quarantine(self.w, &id, &why)?;
+        if let Some(hook) = self.w.hook_of(&id)? {
+            let intent = retire::plan(self.w, &hook.agent, "its bead is in quarantine", Some(&id))?;
+            self.effect.intents.push(intent);
+        }
+        Ok(())
+    }
+
+    fn sling(&mut self, bead: &BeadRef) -> Step {
+        let id = self.bead(bead)?;
+        let ready = self.prepared.sling.as_ref().ok_or_else(|| No::Refused("nothing was prepared".into()))?;
+        let now = self.w.by().now.millis();
+        if let Some(hold) = keep::hold(self.w, id.as_str(), now)? {
+            return Err(No::Refused(format!("{id} is held: {}", hold.why)));
+        }
+        let mut plan = sling::decide(self.w, ready, &id)?;
+        if let Some(waits) = &plan.waits {
+            return Err(No::Refused(format!("{id} {waits}")));
+        }
+        let intent = sling::commit(self.w, self.cx, ready, &mut plan)?;
+        self.effect.intents.extend(intent);
+        Ok(())
+    }
+
+    fn create(&mut self, new: &Wanted) -> Step<BeadId> {
+        let mut deps = Vec::new();
+        if let Some(from) = &new.found_in {
+            deps.push(NewDep::new(DepKind::DISCOVERED_FROM, from.clone()));
+        }
+        if let Some(epic) = &new.epic {
+            deps.push(NewDep::new(DepKind::PARENT_CHILD, epic.clone()));
+        }
+        let bead = self.w.create(NewBead {
+            prefix: Some(self.rig.prefix().clone()),
+            description: new.description.clone().unwrap_or_default(),
+            issue_type: new.kind.as_deref().map(IssueType::from_alias),
+            priority: new.priority.map(|p| p.clamp(0, 4) as u8),
+            labels: new.labels.clone(),
+            deps,
+            ..NewBead::titled(new.title.clone())
+        })?;
+        if let Some(from) = &new.found_in {
+            convoy::adopt(self.w, &bead.id, from)?;
+        }
+        Ok(bead.id)
+    }
+
+    fn update(&mut self, bead: &BeadRef, fields: &serde_json::Map<String, Value>) -> Step {
+        let id = self.bead(bead)?;
+        let mut patch = Patch::default();
+        let text = |v: &Value| v.as_str().map(str::to_owned);
+        for (name, value) in fields {
+            match name.as_str() {
+                "title" => patch.title = text(value),
+                "description" => patch.description = text(value),
+                "notes" => patch.notes = text(value),
+                "priority" => patch.priority = value.as_i64().map(|p| p.clamp(0, 4) as u8),
+                "assignee" => patch.assignee = text(value),
+                "labels" => {
+                    let wanted: Vec<String> = value.as_array().into_iter().flatten().filter_map(text).collect();
+                    for old in self.w.labels(&id)?.iter().filter(|l| !wanted.contains(l)) {
+                        self.w.remove_label(&id, old)?;
+                    }
+                    for label in &wanted {
+                        self.w.add_label(&id, label)?;
+                    }
+                }
+                "status" => {
+                    let status = value.as_str().unwrap_or_default();
+                    // Closing and hooking have their own verbs, which mind what hangs on them.
+                    if !matches!(status, "open" | "blocked" | "deferred" | "in_progress") {
+                        return Err(No::Refused(format!("a policy cannot set the status `{status}`")));
+                    }
+                    patch.status = Some(crate::store::Status::new(status));
+                }
+                other => return Err(No::Refused(format!("a policy cannot change `{other}` of a bead"))),
+            }
+        }
+        self.w.update(&id, patch)?;
+        Ok(())
+    }
+
+    fn letter(&mut self, to: &str, title: &str, body: &str, priority: Option<u8>, mut labels: Vec<String>) -> Step {
+        labels.push(format!("from:{}", self.w.by().actor));
+        self.w.create(NewBead {
+            description: body.to_owned(),
+            issue_type: Some(IssueType::MESSAGE),
+            assignee: to.to_owned(),
+            priority,
+            labels,
+            ..NewBead::titled(title)
+        })?;
+        Ok(())
+    }
+}
+
+/// What a worker needs to see of a request that came back.
+pub fn evidence_text(mr: &MrMeta) -> String {
+    let mut text = String::new();
+    let onto = mr.evidence.get("target").and_then(Value::as_str);
+    if let Some(hunks) = mr.evidence.get("hunks").and_then(Value::as_array) {
+        text.push_str(&format!("Bring {} into your branch, resolve, commit, then hand it in again:\n\n", mr.target));
+        text.push_str(&format!("    git merge origin/{}\n", mr.target));
+        for hunk in hunks.iter().filter_map(Value::as_str) {
+            text.push_str(&format!("\n```\n{}\n```\n", hunk.trim_end()));
+        }
+    }
+    if let Some(output) = mr.evidence.get("output").and_then(Value::as_str) {
+        let gate = mr.evidence.get("gate").and_then(Value::as_str).unwrap_or_default();
+        let onto = onto.unwrap_or_default();
+        text.push_str(&format!(
+            "The gate `{gate}` ran on your change merged with {} ({}), where it passes without it.\n\n```\n{}\n```\n",
+            mr.target,
+            &onto[..onto.len().min(10)],
+            output.trim_end()
+        ));
+    }
+    text
+}

@@ -1,0 +1,62 @@
+//! The places on ladders, kept in the store.
+//!
+//! A pass reads them from its own snapshot. What it forgets is deleted after it; a new place is stored by the
+//! executor in the transaction of the decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::policy::{Climb, LadderKey, Ladders, Place, Unreadable};
+use crate::store::{Read, StoreError, Write};
+
+const LADDERS: &str = "ladder";
+
+/// All places, read once, and what a pass forgot.
+#[derive(Debug, Clone, Default)]
+pub struct StoredLadders {
+    places: BTreeMap<String, Option<Place>>,
+    forgotten: BTreeSet<String>,
+}
+
+impl StoredLadders {
+    /// Reads all places.
+    pub fn read(r: &Read<'_>) -> Result<Self, StoreError> {
+        let places = r.local_all(LADDERS)?.into_iter().map(|(key, v)| (key, serde_json::from_value(v).ok())).collect();
+        Ok(Self { places, forgotten: BTreeSet::new() })
+    }
+
+    /// Whether the pass forgot a place that is stored.
+    pub fn has_forgotten(&self) -> bool {
+        !self.forgotten.is_empty()
+    }
+
+    /// Deletes what the pass forgot.
+    pub fn save(&self, w: &mut Write<'_>) -> Result<(), StoreError> {
+        for key in &self.forgotten {
+            w.delete_local(LADDERS, key)?;
+        }
+        Ok(())
+    }
+}
+
+impl Ladders for StoredLadders {
+    fn place(&self, key: &LadderKey) -> Result<Option<Place>, Unreadable> {
+        match self.places.get(&key.0) {
+            None => Ok(None),
+            Some(Some(place)) => Ok(Some(*place)),
+            Some(None) => Err(Unreadable(format!("the place on the ladder {} cannot be read", key.0))),
+        }
+    }
+
+    fn forget(&mut self, key: &LadderKey) {
+        if self.places.remove(&key.0).is_some() {
+            self.forgotten.insert(key.0.clone());
+        }
+    }
+}
+
+/// Stores where a decision that was carried out leaves its ladder.
+pub fn climb(w: &mut Write<'_>, climb: &Climb) -> Result<(), StoreError> {
+    w.put_local(LADDERS, &climb.key.0, &json!(climb.place))
+}

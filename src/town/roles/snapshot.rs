@@ -1,0 +1,306 @@
+//! The facts of one pass: one transaction of the store and one look at the agents.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::evidence::{QUIET_MS, Seen};
+use super::keep;
+use crate::base::{Address, BeadId, RigName};
+use crate::policy::{BeadFact, ConvoyFact, MrFact, PolecatFact, PolecatState, Snapshot, StepFact, Subject};
+use crate::queue::{self, Request, State};
+use crate::session::Screen;
+use crate::store::{Bead, DepKind, Filter, IssueType, Read, Status, StoreError};
+use crate::town::{AgentRow, AgentState, Rig, agent, budget, convoy, intent, mol};
+
+/// At most so many beads of a rig are facts of one pass, the most urgent first.
+const MOST_BEADS: usize = 5000;
+
+/// Facts, and when they change by mere passing of time.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The facts.
+    pub snapshot: Arc<Snapshot>,
+    /// The next moment at which a worker would be called silent, or a hold is over.
+    pub next_ms: Option<i64>,
+    /// The requests behind `snapshot.mrs`, in the same order.
+    pub requests: Vec<Request>,
+}
+
+/// Makes facts of beads, each once.
+pub struct Beads<'a, 'r> {
+    r: &'a Read<'r>,
+    rigs: &'a [(String, RigName)],
+    now_ms: i64,
+    convoys: HashMap<BeadId, ConvoyFact>,
+    known: HashMap<BeadId, Arc<BeadFact>>,
+    epics: HashMap<BeadId, bool>,
+    progress: HashMap<BeadId, i64>,
+    next_ms: Option<i64>,
+}
+
+impl std::fmt::Debug for Beads<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Beads").field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'a, 'r> Beads<'a, 'r> {
+    /// `rigs` says which prefix belongs to which rig.
+    pub fn new(r: &'a Read<'r>, rigs: &'a [(String, RigName)], now_ms: i64) -> Result<Self, StoreError> {
+        let filter = Filter {
+            types: vec![IssueType::CONVOY],
+            not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
+            ..Filter::default()
+        };
+        let mut convoys = HashMap::new();
+        for found in r.find(&filter)? {
+            let fact = ConvoyFact { id: found.id.clone(), active: convoy::is_active(&found) };
+            for tracked in convoy::tracked_ids(r, &found.id)? {
+                // An active convoy is the one that matters for who is slung next.
+                let known = convoys.entry(tracked).or_insert_with(|| fact.clone());
+                if fact.active && !known.active {
+                    *known = fact.clone();
+                }
+            }
+        }
+        let (known, epics, progress) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Ok(Self { r, rigs, now_ms, convoys, known, epics, progress, next_ms: None })
+    }
+
+    /// The fact of this bead; `None` when there is none or it was deleted.
+    pub fn get(&mut self, id: &BeadId) -> Result<Option<Arc<BeadFact>>, StoreError> {
+        if let Some(fact) = self.known.get(id) {
+            return Ok(Some(Arc::clone(fact)));
+        }
+        match self.r.bead(id)? {
+            Some(bead) if bead.status != Status::TOMBSTONE => self.of(&bead).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The fact of a bead that was read already.
+    pub fn of(&mut self, bead: &Bead) -> Result<Arc<BeadFact>, StoreError> {
+        if let Some(fact) = self.known.get(&bead.id) {
+            return Ok(Arc::clone(fact));
+        }
+        let key = bead.id.as_str();
+        let hooked = self.r.hook_of(&bead.id)?.is_some();
+        let held = keep::hold(self.r, key, self.now_ms)?;
+        self.wake_at(held.as_ref().and_then(|h| h.until_ms));
+        let open = bead.status == Status::OPEN && bead.assignee.is_empty();
+        let deferred = bead.defer_until.map(crate::base::Time::millis).filter(|t| *t > self.now_ms);
+        self.wake_at(deferred);
+        let mut fact = BeadFact::new(bead.id.clone(), bead.title.clone());
+        fact.kind = bead.issue_type.to_string();
+        fact.status = bead.status.to_string();
+        fact.priority = i64::from(bead.priority);
+        fact.labels.clone_from(&bead.labels);
+        fact.epic = self.epic(&bead.id)?;
+        fact.workers = bead.metadata.get("workers").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
+        fact.ready = open
+            && !hooked
+            && deferred.is_none()
+            && !bead.pinned
+            && !bead.is_template
+            && !bead.issue_type.is_machinery()
+            && !self.r.is_blocked(&bead.id)?;
+        fact.hooked = hooked;
+        fact.rig = self.rigs.iter().find(|(prefix, _)| prefix == bead.id.prefix()).map(|(_, rig)| rig.clone());
+        fact.convoy = self.convoys.get(&bead.id).cloned();
+        fact.held = held.is_some();
+        fact.quarantined = bead.has_label(budget::QUARANTINE);
+        fact.progress_ms = self.progress.get(&bead.id).copied();
+        fact.memory = keep::memory(self.r, key, self.now_ms)?;
+        fact.answers = keep::answers(self.r, key)?;
+        let fact = Arc::new(fact);
+        self.known.insert(bead.id.clone(), Arc::clone(&fact));
+        Ok(fact)
+    }
+
+    fn wake_at(&mut self, at: Option<i64>) {
+        self.next_ms = earliest(self.next_ms, at);
+    }
+
+    fn epic(&mut self, id: &BeadId) -> Result<Option<BeadId>, StoreError> {
+        let parent = self.r.deps(id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
+        let Some(parent) = parent else { return Ok(None) };
+        let is_epic = match self.epics.get(&parent) {
+            Some(known) => *known,
+            None => {
+                let is_epic = self.r.bead(&parent)?.is_some_and(|b| b.issue_type == IssueType::EPIC);
+                self.epics.insert(parent.clone(), is_epic);
+                is_epic
+            }
+        };
+        Ok(is_epic.then_some(parent))
+    }
+}
+
+fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Makes the facts of `rig`.
+pub fn snapshot(
+    r: &Read<'_>,
+    beads: &mut Beads<'_, '_>,
+    rig: &Rig,
+    seen: &BTreeMap<Address, Seen>,
+    now_ms: i64,
+) -> Result<Made, StoreError> {
+    let rows: Vec<AgentRow> =
+        agent::of_rig(r, &rig.name)?.into_iter().filter(|row| matches!(row.address, Address::Polecat(..))).collect();
+    for row in &rows {
+        if let (Some(bead), Some(at)) = (&row.bead, seen.get(&row.address).and_then(|s| s.progress)) {
+            let entry = beads.progress.entry(bead.clone()).or_insert(at.millis());
+            *entry = (*entry).max(at.millis());
+        }
+    }
+    let mut next_ms = None;
+    let nothing = Seen::default();
+    let mut polecats = Vec::new();
+    for row in &rows {
+        let seen = seen.get(&row.address).unwrap_or(&nothing);
+        let fact = polecat(r, beads, row, seen, now_ms)?;
+        if fact.state == PolecatState::Working
+            && let Some(since) = fact.silent_since_ms
+        {
+            next_ms = earliest(next_ms, Some((since + QUIET_MS).max(now_ms + 1)));
+        }
+        polecats.push(Arc::new(fact));
+    }
+    let filter = Filter {
+        prefix: Some(rig.prefix().to_string()),
+        not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
+        not_types: machinery(),
+        limit: Some(MOST_BEADS),
+        ..Filter::default()
+    };
+    let mut facts = Vec::new();
+    for bead in r.find(&filter)? {
+        // Steps of molecules are looked after with their worker.
+        if bead.metadata.contains_key("step") {
+            continue;
+        }
+        facts.push(beads.of(&bead)?);
+    }
+    let (requests, unreadable) = queue::open(r, &rig.name)?;
+    for error in unreadable {
+        tracing::warn!(rig = %rig.name, %error, "a merge request cannot be read");
+    }
+    let mut mrs = Vec::new();
+    for request in &requests {
+        mrs.push(Arc::new(mr(r, beads, request, now_ms)?));
+    }
+    next_ms = earliest(next_ms, beads.next_ms);
+    let memory = keep::memory(r, &keep::key(&Subject::Town, rig.name.as_str()).unwrap_or_default(), now_ms)?;
+    let snapshot = Snapshot {
+        now_ms,
+        rig: Some(rig.name.clone()),
+        polecats,
+        beads: facts,
+        mrs,
+        memory,
+        probes: BTreeMap::new(),
+    };
+    Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests })
+}
+
+fn machinery() -> Vec<IssueType> {
+    IssueType::KNOWN.iter().map(|word| IssueType::new(word)).filter(IssueType::is_machinery).collect()
+}
+
+/// The fact of one polecat.
+pub fn polecat(
+    r: &Read<'_>,
+    beads: &mut Beads<'_, '_>,
+    row: &AgentRow,
+    seen: &Seen,
+    now_ms: i64,
+) -> Result<PolecatFact, StoreError> {
+    let hook = r.hook(&row.address)?;
+    let bead = match &hook {
+        Some(hook) => beads.get(&hook.bead)?,
+        None => None,
+    };
+    let step = match hook.as_ref().and_then(|h| h.molecule.as_ref()) {
+        Some(root) => mol::current(r, root)?.map(|step| {
+            let labels = Vec::new();
+            Arc::new(StepFact { id: step.name, title: step.title, kind: "task".into(), labels })
+        }),
+        None => None,
+    };
+    let busy = intent::get(r, &row.address)?.is_some();
+    let silent_since_ms = seen.heard.map(|t| t.millis().min(now_ms));
+    Ok(PolecatFact {
+        name: row.name().to_owned(),
+        state: state(row, hook.is_some(), busy, seen, now_ms),
+        silent_since_ms,
+        attached: seen.attached,
+        memory: keep::memory(r, &row.address.to_string(), now_ms)?,
+        bead,
+        step,
+        address: row.address.clone(),
+    })
+}
+
+/// What the evidence says that an agent does. `acting`: something is being done to it right now.
+fn state(row: &AgentRow, hooked: bool, acting: bool, seen: &Seen, now_ms: i64) -> PolecatState {
+    if acting || matches!(row.state, AgentState::Spawning | AgentState::Retiring) {
+        // What is being started or ended is nobody's concern until that is over.
+        return if hooked { PolecatState::Working } else { PolecatState::Idle };
+    }
+    match (row.state, hooked) {
+        (AgentState::Done, _) => return PolecatState::Done,
+        (AgentState::Stopped, _) => return PolecatState::Waiting,
+        (_, false) => return PolecatState::Idle,
+        _ => {}
+    }
+    match (seen.alive, &seen.screen) {
+        (Some(false), _) => PolecatState::Dead,
+        (None, _) if row.state == AgentState::Dead => PolecatState::Dead,
+        (None, _) => PolecatState::Unknown,
+        (_, Some(Screen::Limit(_))) => PolecatState::Limited,
+        (_, Some(Screen::Dialog(_))) => PolecatState::Waiting,
+        (_, Some(Screen::Busy)) => PolecatState::Working,
+        _ if row.state == AgentState::Waiting => PolecatState::Waiting,
+        _ => match seen.heard {
+            Some(heard) if now_ms - heard.millis() < QUIET_MS => PolecatState::Working,
+            Some(_) => PolecatState::Silent,
+            None => PolecatState::Unknown,
+        },
+    }
+}
+
+/// The fact of one merge request.
+pub fn mr(
+    r: &Read<'_>,
+    beads: &mut Beads<'_, '_>,
+    request: &Request,
+    now_ms: i64,
+) -> Result<MrFact, StoreError> {
+    let key = request.id.as_str();
+    let held = keep::hold(r, key, now_ms)?;
+    beads.wake_at(held.as_ref().and_then(|h| h.until_ms));
+    let bead = match beads.get(&request.mr.bead)? {
+        Some(bead) => bead,
+        None => Arc::new(BeadFact::new(request.mr.bead.clone(), request.title.clone())),
+    };
+    Ok(MrFact {
+        id: request.id.clone(),
+        bead,
+        worker: request.mr.worker.to_string(),
+        target: request.mr.target.clone(),
+        queued_ms: request.at.millis(),
+        attempt: request.mr.attempt,
+        lines: Some(request.mr.lines),
+        paths: Some(request.mr.paths.clone()),
+        held: held.is_some() || request.state() == State::Held,
+        gate: request.mr.evidence.get("gate").and_then(|v| v.as_str()).map(str::to_owned),
+        memory: keep::memory(r, key, now_ms)?,
+        answers: keep::answers(r, key)?,
+    })
+}

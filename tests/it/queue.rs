@@ -1,0 +1,397 @@
+//! The merge queue on real repositories with real gates, without a daemon.
+
+use std::path::PathBuf;
+
+use gastown::base::{Address, BeadId, Clock, Prefix, RigName, SystemClock, Time};
+use gastown::config::{Gate, Landing};
+use gastown::git::Repo;
+use gastown::queue::bench::Bench;
+use gastown::queue::driver::{Driver, Job, Report, Site};
+use gastown::queue::{self, MergeLock, MrMeta, Request, State, push, wait};
+use gastown::store::{Close, IssueType, NewBead, Stamp, Store, StoreError};
+
+use super::support::Sandbox;
+
+/// A rig with a remote, a bare clone, a store, and a person's clone to work in.
+struct Yard {
+    sandbox: Sandbox,
+    store: Store,
+    site: Site,
+}
+
+impl Yard {
+    /// A remote whose `main` has `lines.txt` (1 to 9) and passes `gate`.
+    fn new(gate: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let (remote, work) = (sandbox.folder("remote.git"), sandbox.folder("work"));
+        sandbox.git(&remote, &["init", "--bare", "--quiet", "--initial-branch=main"]).ok();
+        sandbox.git(&work, &["init", "--quiet", "--initial-branch=main"]).ok();
+        sandbox.git(&work, &["remote", "add", "origin", remote.to_str().expect("text")]).ok();
+        let lines: String = (1..10).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(work.join("lines.txt"), lines).expect("write");
+        sandbox.git(&work, &["add", "."]).ok();
+        sandbox.git(&work, &["commit", "--quiet", "-m", "first"]).ok();
+        sandbox.git(&work, &["push", "--quiet", "origin", "main"]).ok();
+        let rig = sandbox.folder("rig");
+        Repo::clone(remote.to_str().expect("text"), &rig.join(".repo.git"), &mut |_| {}).expect("cloned");
+        let store = Store::create(&sandbox.path().join(".beads"), &Prefix::new("hq").expect("prefix"), now());
+        let gates = vec![("test".to_owned(), parse(gate))];
+        let env = vec![("PATH".to_owned(), Sandbox::search_path()), ("HOME".into(), sandbox.home().display().to_string())];
+        let scratch = rig.join("refinery/scratch");
+        let site = Site {
+            rig: RigName::new("app").expect("name"),
+            target: "main".into(),
+            landing: Landing::Direct,
+            bench: Bench { scratch, env, gates, actor: "app/refinery".into() },
+        };
+        Self { store: store.expect("store"), site, sandbox }
+    }
+
+    fn work(&self) -> PathBuf {
+        self.sandbox.path().join("work")
+    }
+
+    fn repo(&self) -> Repo {
+        Repo::open(&self.sandbox.path().join("rig/.repo.git")).expect("repo")
+    }
+
+    /// A bead, and a request with what `change` does to a fresh checkout of the first commit.
+    fn request(&mut self, name: &str, change: &[(&str, &str)]) -> BeadId {
+        let work = self.work();
+        let branch = format!("gt/{name}/work");
+        let root = self.sandbox.git(&work, &["rev-list", "--max-parents=0", "HEAD"]).ok();
+        self.sandbox.git(&work, &["checkout", "--quiet", "-B", &branch, &root]).ok();
+        for (path, text) in change {
+            std::fs::write(work.join(path), text).expect("write");
+        }
+        self.sandbox.git(&work, &["add", "."]).ok();
+        self.sandbox.git(&work, &["commit", "--quiet", "-m", name]).ok();
+        let commit = self.sandbox.git(&work, &["rev-parse", "HEAD"]).ok();
+        let bare = self.sandbox.path().join("rig/.repo.git");
+        let source_ref = format!("refs/gt/mr/{name}");
+        let spec = format!("HEAD:{source_ref}");
+        self.sandbox.git(&work, &["push", "--quiet", bare.to_str().expect("text"), &spec]).ok();
+        self.store
+            .write(&stamp(), |w| {
+                let bead = w.create(NewBead {
+                    prefix: Some(Prefix::new("ap").expect("prefix")),
+                    ..NewBead::titled(format!("the work of {name}"))
+                })?;
+                let meta = MrMeta {
+                    rig: RigName::new("app").expect("name"),
+                    bead: bead.id,
+                    worker: format!("app/polecats/{name}").parse::<Address>().expect("address"),
+                    branch,
+                    commit,
+                    target: "main".into(),
+                    source_ref,
+                    attempt: 1,
+                    state: State::Queued,
+                    queued_at: now(),
+                    lines: 1,
+                    paths: change.iter().map(|(p, _)| (*p).to_owned()).collect(),
+                    approved: None,
+                    landed: None,
+                    why: None,
+                    evidence: gastown::store::Map::new(),
+                };
+                let mr = w.create(NewBead {
+                    id: Some(BeadId::new(format!("ap-mr-{name}")).expect("id")),
+                    issue_type: Some(IssueType::MERGE_REQUEST),
+                    metadata: [("mr".to_owned(), meta.to_value())].into_iter().collect(),
+                    ..NewBead::titled(format!("Merge: {name}"))
+                })?;
+                Ok::<_, StoreError>(mr.id)
+            })
+            .expect("request")
+    }
+
+    /// A one-line change that fits with all the others.
+    fn file(&mut self, name: &str) -> BeadId {
+        self.request(name, &[(&format!("{name}.txt"), name)])
+    }
+
+    fn drive(&mut self, run: impl FnOnce(&mut Driver<'_>) -> Report) -> Report {
+        let lock = MergeLock::take(&self.sandbox.path().join("rig/refinery"), &self.site.rig);
+        let lock = lock.expect("io").expect("free");
+        let repo = self.repo();
+        let on_landed = |w: &mut gastown::store::Write<'_>, request: &Request, _: &str| {
+            w.close(&request.mr.bead, Close { force: true, ..Close::because("merged") }).map(|_| ())
+        };
+        let mut driver = Driver::new(&self.site, repo, &mut self.store, lock, &SystemClock, &on_landed);
+        run(&mut driver)
+    }
+
+    fn run(&mut self, members: &[&BeadId]) -> Report {
+        let job = Job { members: members.iter().map(|id| (*id).clone()).collect(), decisions: Vec::new() };
+        self.drive(|d| d.run(&job).expect("driven"))
+    }
+
+    fn settle(&mut self) -> Report {
+        self.drive(|d| d.settle().expect("settled"))
+    }
+
+    fn get(&self, id: &BeadId) -> Request {
+        self.store.read(|r| Request::load(r, id)).expect("request")
+    }
+
+    fn state(&self, id: &BeadId) -> State {
+        self.get(id).state()
+    }
+
+    fn closed(&self, id: &BeadId) -> bool {
+        let bead = self.get(id).mr.bead;
+        self.store.read(|r| r.need(&bead)).expect("bead").is_over()
+    }
+
+    /// Files at the remote's main.
+    fn files(&self) -> Vec<String> {
+        let remote = self.sandbox.path().join("remote.git");
+        let list = self.sandbox.git(&remote, &["ls-tree", "--name-only", "main"]).ok();
+        list.lines().map(str::to_owned).collect()
+    }
+
+    fn head(&self) -> String {
+        self.sandbox.git(&self.sandbox.path().join("remote.git"), &["rev-parse", "main"]).ok()
+    }
+
+    /// How often gates ran, by their events: commit and verdict.
+    fn gate_runs(&self) -> Vec<(String, String)> {
+        let events = self.store.read(|r| r.events_after(0, 10_000)).expect("events");
+        let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
+        let ran = events.iter().filter(|e| e.kind == "gate_ran");
+        ran.map(|e| (text(&e.payload["commit"]), text(&e.payload["verdict"]))).collect()
+    }
+
+    fn paused(&self) -> Option<String> {
+        self.store.read(|r| wait::pause(r, &self.site.rig)).expect("read").map(|p| p.why)
+    }
+}
+
+fn now() -> Time {
+    SystemClock.now()
+}
+
+fn stamp() -> Stamp {
+    Stamp::new("tester", now())
+}
+
+fn parse(gate: &str) -> Gate {
+    toml::from_str(gate).expect("a gate")
+}
+
+const PASS: &str = "command = [\"true\"]";
+
+#[test]
+fn a_batch_lands_as_the_very_commit_that_was_tested() {
+    let mut yard = Yard::new("command = \"test -f a.txt && test -f b.txt\"");
+    let (a, b) = (yard.file("a"), yard.file("b"));
+    let report = yard.run(&[&a, &b]);
+    assert_eq!(report.landed, [a.clone(), b.clone()]);
+    assert_eq!(yard.files(), ["a.txt", "b.txt", "lines.txt"]);
+    assert!(yard.closed(&a) && yard.closed(&b));
+    assert_eq!(yard.gate_runs(), [(yard.head(), "pass".to_owned())], "once, on what was pushed");
+    let log = yard.sandbox.git(&yard.sandbox.path().join("remote.git"), &["log", "-1", "--format=%B", "main"]).ok();
+    let request = yard.get(&b);
+    assert!(log.contains(&format!("{} the work of b (b)", request.mr.bead)), "{log}");
+    assert!(log.contains("Gt-MR: ap-mr-b") && log.contains(&format!("Gt-Source: {}", request.mr.commit)), "{log}");
+    assert_eq!(request.mr.landed, Some(yard.head()));
+}
+
+#[test]
+fn a_conflict_goes_back_with_its_hunk_and_the_others_land() {
+    let mut yard = Yard::new(PASS);
+    let changed = |word: &str| {
+        let lines: String = (1..10).map(|n| if n == 5 { format!("{word}\n") } else { format!("line {n}\n") }).collect();
+        lines
+    };
+    let (first, other) = (yard.request("first", &[("lines.txt", &changed("mine"))]), yard.file("other"));
+    let second = yard.request("second", &[("lines.txt", &changed("yours"))]);
+    let report = yard.run(&[&first, &second, &other]);
+    assert_eq!(report.landed, [first, other]);
+    assert_eq!(yard.state(&second), State::Queued, "it conflicts with a mate that may still fail: it waits");
+    let report = yard.run(&[&second]);
+    assert_eq!(report.conflicts, [second.clone()]);
+    let request = yard.get(&second);
+    assert_eq!(request.state(), State::Conflict);
+    let hunk = request.mr.evidence["hunks"][0].as_str().expect("a hunk").to_owned();
+    assert!(hunk.contains("lines.txt:5") && hunk.contains("mine") && hunk.contains("yours"), "{hunk}");
+    assert!(!yard.closed(&second));
+}
+
+#[test]
+fn of_a_red_batch_the_good_land_and_only_the_culprit_goes_back() {
+    let mut yard = Yard::new("command = \"if test -f bad.txt; then echo the reason; exit 1; fi\"");
+    let ids: Vec<BeadId> = ["one", "two", "bad", "four"].into_iter().map(|n| yard.file(n)).collect();
+    let report = yard.run(&[&ids[0], &ids[1], &ids[2], &ids[3]]);
+    assert_eq!((report.landed.as_slice(), report.failed.as_slice()), (&ids[..2], &ids[2..3]));
+    assert_eq!(yard.state(&ids[3]), State::Queued);
+    let culprit = yard.get(&ids[2]);
+    assert_eq!(culprit.mr.evidence["output"], "the reason");
+    assert_eq!(culprit.mr.why.as_deref(), Some("gate test: exit code 1"));
+    assert_eq!(yard.files(), ["lines.txt", "one.txt", "two.txt"]);
+    assert!(yard.gate_runs().contains(&(yard.head(), "pass".to_owned())), "what was pushed was tested");
+    assert_eq!(yard.run(&[&ids[3]]).landed, [ids[3].clone()]);
+}
+
+#[test]
+fn a_gate_that_cannot_run_merges_nothing_and_blames_nobody() {
+    for gate in [
+        "command = [\"no-such-program-here\"]",
+        "command = \"no-such-program-here\"",
+        "command = \"exec sleep 60\"\ntimeout = \"100ms\"",
+        "command = \"kill -9 $$\"",
+        "command = \"echo 0 passed\"\nproves = '[1-9]\\d* passed'",
+    ] {
+        let mut yard = Yard::new(gate);
+        let (before, mr) = (yard.head(), yard.file("a"));
+        let report = yard.run(&[&mr]);
+        assert!(report.paused.is_some(), "{gate}: {report:?}");
+        assert_eq!((yard.state(&mr), yard.head()), (State::Queued, before), "{gate}");
+        assert!(yard.paused().is_some(), "{gate}");
+    }
+}
+
+#[test]
+fn a_rig_without_a_gate_lands_nothing_and_says_so() {
+    let mut yard = Yard::new(PASS);
+    yard.site.bench.gates.clear();
+    let (before, mr) = (yard.head(), yard.file("a"));
+    yard.run(&[&mr]);
+    assert_eq!((yard.state(&mr), yard.head()), (State::Queued, before));
+    assert!(yard.paused().expect("paused").contains("no gate"));
+    assert_eq!(yard.get(&mr).mr.why.as_deref(), Some("the rig has no gate"));
+}
+
+#[test]
+fn when_the_target_itself_is_red_nobody_is_blamed_and_the_mender_lands() {
+    let mut yard = Yard::new("command = \"test -f mended.txt\"");
+    let (plain, mender) = (yard.file("plain"), yard.file("mended"));
+    let report = yard.run(&[&plain]);
+    assert_eq!(report, Report::default());
+    assert_eq!(yard.state(&plain), State::Queued);
+    let waits = yard.store.read(|r| wait::wait(r, &plain)).expect("read").expect("it waits");
+    assert!(waits.why.contains("fails on main itself"), "{}", waits.why);
+    assert_eq!(yard.run(&[&plain, &mender]).landed, [plain.clone(), mender], "together they pass");
+    assert_eq!(yard.store.read(|r| wait::wait(r, &plain)).expect("read"), None);
+}
+
+#[test]
+fn a_target_that_moves_during_the_gate_is_merged_in_and_tested_again() {
+    let mut yard = Yard::new(PASS);
+    let work = yard.work();
+    // The gate's first run pushes to the target behind the queue's back.
+    let script = format!(
+        "test -f {0}/../moved && exit 0; touch {0}/../moved; cd {0} && git checkout -q -B other origin/main && \
+         echo x > theirs.txt && git add . && git commit -qm theirs && git push -q origin other:main",
+        work.display()
+    );
+    yard.site.bench.gates = vec![("test".into(), parse(&format!("command = '''{script}'''")))];
+    let mr = yard.file("a");
+    let report = yard.run(&[&mr]);
+    assert_eq!(report.landed, [mr.clone()]);
+    assert_eq!(yard.files(), ["a.txt", "lines.txt", "theirs.txt"]);
+    assert_eq!(yard.gate_runs().len(), 2, "the new merge was tested too");
+    assert_eq!(yard.gate_runs()[1].0, yard.head());
+}
+
+#[test]
+fn a_rig_that_holds_lands_only_what_a_person_accepted() {
+    let mut yard = Yard::new(PASS);
+    yard.site.landing = Landing::Hold;
+    let (a, b) = (yard.file("a"), yard.file("b"));
+    let before = yard.head();
+    let report = yard.run(&[&a, &b]);
+    assert_eq!(report.held, [a.clone()], "one by one: whoever reviews must see each by itself");
+    assert_eq!((yard.state(&b), yard.head()), (State::Queued, before));
+    yard.store.write(&stamp(), |w| queue::accept(w, &a)).expect("accepted");
+    let report = yard.run(&[&a]);
+    assert_eq!(report.landed, [a.clone()]);
+    assert_eq!(yard.get(&a).mr.approved.expect("kept").by, "tester");
+    assert_eq!(yard.gate_runs().len(), 1, "the same tree is not tested twice");
+}
+
+#[test]
+fn what_a_dead_daemon_left_is_finished_or_taken_back_and_never_done_twice() {
+    // It died after the push and before the record.
+    let mut yard = Yard::new(PASS);
+    let (a, b) = (yard.file("a"), yard.file("b"));
+    yard.run(&[&a, &b]);
+    let landed = yard.head();
+    let intent = push::Intent {
+        target: "main".into(),
+        old: String::new(),
+        new: landed.clone(),
+        members: vec![(a.clone(), landed.clone()), (b.clone(), landed.clone())],
+        at: now(),
+    };
+    yard.store.write(&stamp(), |w| push::put(w, &yard.site.rig, &intent)).expect("intent");
+    yard.settle();
+    assert_eq!(yard.head(), landed, "nothing is pushed again");
+    assert_eq!(yard.store.read(|r| push::get(r, &yard.site.rig)).expect("read"), None);
+
+    // It died before the push arrived.
+    let c = yard.file("c");
+    let event = |e| move |w: &mut gastown::store::Write<'_>, id: &BeadId| queue::step(w, id, e, &queue::Words::default());
+    let tip = yard.get(&c).mr.commit;
+    yard.store
+        .write(&stamp(), |w| {
+            event(queue::Event::Taken)(w, &c)?;
+            event(queue::Event::Built { commit: tip.clone() })(w, &c)?;
+            event(queue::Event::Passed { commit: tip.clone() })(w, &c)?;
+            let intent = push::Intent { new: tip.clone(), members: vec![(c.clone(), tip.clone())], ..intent.clone() };
+            Ok::<_, queue::QueueError>(push::put(w, &yard.site.rig, &intent)?)
+        })
+        .expect("half way");
+    assert_eq!(yard.state(&c), State::Pushing);
+    yard.settle();
+    assert_eq!((yard.state(&c), yard.head()), (State::Queued, landed));
+
+    // The same, but the push did arrive: it is recorded, without a second merge.
+    yard.store
+        .write(&stamp(), |w| {
+            event(queue::Event::Taken)(w, &c)?;
+            event(queue::Event::Built { commit: tip.clone() })(w, &c)?;
+            event(queue::Event::Passed { commit: tip.clone() })(w, &c)?;
+            let intent = push::Intent { new: tip.clone(), members: vec![(c.clone(), tip.clone())], ..intent };
+            Ok::<_, queue::QueueError>(push::put(w, &yard.site.rig, &intent)?)
+        })
+        .expect("half way");
+    let work = yard.work();
+    yard.sandbox.git(&work, &["push", "--quiet", "--force", "origin", &format!("{tip}:main")]).ok();
+    let report = yard.settle();
+    assert_eq!(report.landed, [c.clone()]);
+    assert!(yard.closed(&c));
+    assert_eq!(yard.head(), tip);
+
+    // It died while the gate ran.
+    let d = yard.file("d");
+    yard.store.write(&stamp(), |w| event(queue::Event::Taken)(w, &d)).expect("taken");
+    yard.settle();
+    assert_eq!(yard.state(&d), State::Queued);
+}
+
+#[test]
+fn a_source_that_is_on_the_target_already_is_merged_without_a_push() {
+    let mut yard = Yard::new(PASS);
+    let mr = yard.file("a");
+    let (work, commit) = (yard.work(), yard.get(&mr).mr.commit);
+    yard.sandbox.git(&work, &["push", "--quiet", "origin", &format!("{commit}:main")]).ok();
+    assert_eq!(yard.run(&[&mr]).landed, [mr.clone()]);
+    assert_eq!((yard.head(), yard.closed(&mr)), (commit, true));
+    assert_eq!(yard.gate_runs(), []);
+}
+
+#[test]
+fn a_remote_that_is_away_changes_nothing_and_is_tried_again_later() {
+    let mut yard = Yard::new(PASS);
+    let mr = yard.file("a");
+    let (here, away) = (yard.sandbox.path().join("remote.git"), yard.sandbox.path().join("away.git"));
+    std::fs::rename(&here, &away).expect("moved away");
+    let report = yard.run(&[&mr]);
+    assert!(report.paused.is_some());
+    assert_eq!(yard.state(&mr), State::Queued);
+    std::fs::rename(&away, &here).expect("back");
+    assert_eq!(yard.run(&[&mr]).landed, [mr]);
+    assert_eq!(yard.paused(), None);
+}
