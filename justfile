@@ -15,7 +15,7 @@ soak n="20":
 
 # whole-process figures beside `git --version`
 bench:
-    cargo run --release --example bench
+    cargo bench --bench processes
 
 # licences, advisories, duplicate crates
 deny:

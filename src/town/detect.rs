@@ -28,7 +28,13 @@ pub fn detect(names: &[String], read: impl Fn(&str) -> Option<String>) -> Option
     if has("package.json") && read("package.json").is_some_and(|text| npm_test(&text)) {
         return found("package.json", &["npm", "test"]);
     }
-    for (file, program) in [("justfile", "just"), ("Justfile", "just"), ("Makefile", "make"), ("makefile", "make"), ("GNUmakefile", "make")] {
+    for (file, program) in [
+        ("justfile", "just"),
+        ("Justfile", "just"),
+        ("Makefile", "make"),
+        ("makefile", "make"),
+        ("GNUmakefile", "make"),
+    ] {
         if has(file) && read(file).is_some_and(|text| target(&text, program == "just")) {
             return found(file, &[program, "test"]);
         }
@@ -95,7 +101,10 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_test_command_is_none() {
         assert_eq!(of(&[("README.md", "")]), None);
-        assert_eq!(of(&[("package.json", r#"{"scripts":{"test":"echo \"Error: no test specified\" && exit 1"}}"#)]), None);
+        assert_eq!(
+            of(&[("package.json", r#"{"scripts":{"test":"echo \"Error: no test specified\" && exit 1"}}"#)]),
+            None
+        );
         assert_eq!(of(&[("package.json", "not json")]), None);
         assert_eq!(of(&[("Makefile", "testing:\n\nTEST := 1\ntest := 2\n\ttest:\n")]), None);
     }

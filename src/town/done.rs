@@ -50,7 +50,12 @@ pub enum Finished {
 }
 
 /// Hands in the work on an agent's hook; with `no_change` closes the bead for that reason instead.
-pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, no_change: Option<&str>) -> Result<Finished, TownError> {
+pub fn done(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    agent: &Address,
+    no_change: Option<&str>,
+) -> Result<Finished, TownError> {
     let lock = finish::lock(cx, agent)?;
     let (row, hook) = store.read(|r| {
         let hook = r.hook(agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
@@ -68,12 +73,8 @@ pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, no_change: Opti
         super::wake(cx.town);
         return Ok(finished);
     }
-    let handing = Handing {
-        mr: mr_id(&rig, &hook, head),
-        bead: hook.bead.clone(),
-        epoch: hook.epoch,
-        commit: head.to_string(),
-    };
+    let handing =
+        Handing { mr: mr_id(&rig, &hook, head), bead: hook.bead.clone(), epoch: hook.epoch, commit: head.to_string() };
     let intent = Intent::new(agent.clone(), cx.by, cx.now(), Act::Done(handing.clone()));
     store.write(&cx.stamp(), |w| intent::put(w, &intent))?;
     let finished = act(cx, store, &intent, &handing)?;
@@ -116,7 +117,8 @@ fn check(
     let changed = state.dirty.len() + state.untracked.len();
     if changed > 0 {
         let first = state.dirty.iter().chain(&state.untracked).next().cloned().unwrap_or_default();
-        let what = format!("{} not committed ({first}{})", text::count(changed, "file"), if changed > 1 { ", …" } else { "" });
+        let what =
+            format!("{} not committed ({first}{})", text::count(changed, "file"), if changed > 1 { ", …" } else { "" });
         wrong.push((what, "commit: git add -A && git commit -m MESSAGE".into()));
     }
     match (ahead, no_change) {
@@ -230,9 +232,8 @@ fn enqueue(
         deps: vec![NewDep::new(DepKind::RELATED, what.bead.clone())],
         ..NewBead::titled(format!("Merge: {} {}", bead.id, bead.title))
     })?;
-    let patch = Patch::status(Status::IN_PROGRESS)
-        .with_meta(MR_KEY, what.mr.as_str())
-        .with_meta("attempts", meta.attempt);
+    let patch =
+        Patch::status(Status::IN_PROGRESS).with_meta(MR_KEY, what.mr.as_str()).with_meta("attempts", meta.attempt);
     w.update(&what.bead, patch)?;
     row.state = AgentState::Done;
     row.last_progress_at = Some(cx.now());

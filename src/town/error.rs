@@ -108,7 +108,13 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
-            Self::Name(_) | Self::Runtime(_) | Self::Queue(_) | Self::Store(_) | Self::Session(_) | Self::Formula(_) | Self::Io { .. } => Vec::new(),
+            Self::Name(_)
+            | Self::Runtime(_)
+            | Self::Queue(_)
+            | Self::Store(_)
+            | Self::Session(_)
+            | Self::Formula(_)
+            | Self::Io { .. } => Vec::new(),
         }
     }
 }

@@ -45,9 +45,12 @@ pub fn require_runtime(cx: &Acting<'_>, name: &str) -> Result<Runtime, TownError
         return Err(error.hint(format!("installed on this machine: {list}")));
     };
     if runtime.installed(&cx.around.path).is_none() {
-        return Err(TownError::refused(format!("{} is not installed: no `{}` on PATH", runtime.title, runtime.program))
-            .hint(format!("installed on this machine: {list}"))
-            .hint("choose one with --runtime NAME, or with `runtime` in town.toml or rig.toml"));
+        return Err(TownError::refused(format!(
+            "{} is not installed: no `{}` on PATH",
+            runtime.title, runtime.program
+        ))
+        .hint(format!("installed on this machine: {list}"))
+        .hint("choose one with --runtime NAME, or with `runtime` in town.toml or rig.toml"));
     }
     Ok(runtime.clone())
 }

@@ -60,8 +60,12 @@ pub fn resolve(text: &str, known: &[Address]) -> Result<Address, TownError> {
         [one] => Ok((*one).clone()),
         [] => {
             let names: Vec<String> = known.iter().map(ToString::to_string).collect();
-            let near = crate::base::text::similar(typed, known.iter().map(Address::short).chain(names.iter().map(String::as_str)));
-            let hint = near.map_or_else(|| "see who is there: gt agents --all".into(), |n| format!("did you mean `{n}`?"));
+            let near = crate::base::text::similar(
+                typed,
+                known.iter().map(Address::short).chain(names.iter().map(String::as_str)),
+            );
+            let hint =
+                near.map_or_else(|| "see who is there: gt agents --all".into(), |n| format!("did you mean `{n}`?"));
             Err(TownError::not_found(format!("no agent `{typed}`")).hint(hint))
         }
         many => {
@@ -98,10 +102,9 @@ mod tests {
 
     #[test]
     fn a_short_name_is_enough_when_it_is_the_only_one() {
-        let known: Vec<Address> =
-            ["app/polecats/toast", "lib/polecats/toast", "app/polecats/nux", "app/witness"]
-                .map(|a| a.parse().expect("address"))
-                .to_vec();
+        let known: Vec<Address> = ["app/polecats/toast", "lib/polecats/toast", "app/polecats/nux", "app/witness"]
+            .map(|a| a.parse().expect("address"))
+            .to_vec();
         assert_eq!(resolve("nux", &known).expect("one").to_string(), "app/polecats/nux");
         assert_eq!(resolve("lib/toast", &known).expect("one").to_string(), "lib/polecats/toast");
         assert!(resolve("toast", &known).expect_err("two").to_string().contains("may be any of"));

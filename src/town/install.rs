@@ -106,8 +106,11 @@ mod tests {
     fn the_file_that_is_written_can_be_read_and_says_what_was_asked() {
         let plain = crate::config::TownConfig::parse(Path::new("/x/gt/town.toml"), &text(&InstallOpts::default()));
         assert_eq!(plain.expect("reads").name(), "gt");
-        let opts =
-            InstallOpts { name: Some("a \"b\"".into()), runtime: Some("script".into()), host: Some(HostChoice::Headless) };
+        let opts = InstallOpts {
+            name: Some("a \"b\"".into()),
+            runtime: Some("script".into()),
+            host: Some(HostChoice::Headless),
+        };
         let config = crate::config::TownConfig::parse(Path::new("town.toml"), &text(&opts)).expect("reads");
         assert_eq!((config.name().as_str(), config.runtime()), ("a \"b\"", "script"));
         assert_eq!(config.host(), HostChoice::Headless);

@@ -22,8 +22,11 @@ impl Town {
             return Self::at(root);
         }
         Self::around(cwd).ok_or_else(|| {
-            TownError::not_found(format!("no town here: neither {} nor a folder above it has a {MARKER}", cwd.display()))
-                .hint("go to a town, use `gt -C DIR`, or make one: gt install ~/gt")
+            TownError::not_found(format!(
+                "no town here: neither {} nor a folder above it has a {MARKER}",
+                cwd.display()
+            ))
+            .hint("go to a town, use `gt -C DIR`, or make one: gt install ~/gt")
         })
     }
 

@@ -109,7 +109,12 @@ pub struct Proof {
 /// Ends all sessions of the town and proves that none of its processes lives.
 ///
 /// The caller has stopped the daemon; `others` are processes that it knows of besides.
-pub fn stop_sessions(cx: &Acting<'_>, store: &mut Store, others: &[ProcId], grace: Duration) -> Result<Proof, TownError> {
+pub fn stop_sessions(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    others: &[ProcId],
+    grace: Duration,
+) -> Result<Proof, TownError> {
     let rows = store.read(agent::all)?;
     let mut known: Vec<ProcId> = others.iter().flat_map(ProcId::tree).collect();
     known.extend(rows.iter().filter_map(|row| row.proc.as_ref()).flat_map(ProcId::tree));

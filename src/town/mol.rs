@@ -5,9 +5,7 @@ use serde_json::json;
 
 use crate::base::BeadId;
 use crate::formula::Proto;
-use crate::store::{
-    Bead, Close, DepKind, IssueType, NewBead, NewDep, Read, Status, StoreError, Write,
-};
+use crate::store::{Bead, Close, DepKind, IssueType, NewBead, NewDep, Read, Status, StoreError, Write};
 
 /// A step of the molecule on a hook.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -111,7 +111,9 @@ impl Prime {
                 Address::Polecat(..) | Address::Crew(..) => {
                     "\nNothing is on your hook. You are done; there is nothing to look for.\n"
                 }
-                _ => "\nTown: `gt status`. Convoys: `gt convoy list`. Ready work: `bd ready`. Give work: `gt sling BEAD RIG`.\n",
+                _ => {
+                    "\nTown: `gt status`. Convoys: `gt convoy list`. Ready work: `bd ready`. Give work: `gt sling BEAD RIG`.\n"
+                }
             };
             return t;
         };
@@ -131,7 +133,13 @@ impl Prime {
                 .iter()
                 .map(|(name, status)| {
                     let now = self.hook.step.as_ref().is_some_and(|s| s.name == *name) && !status.is_over();
-                    let mark = if status.is_over() { "✓" } else if now { "▶" } else { "○" };
+                    let mark = if status.is_over() {
+                        "✓"
+                    } else if now {
+                        "▶"
+                    } else {
+                        "○"
+                    };
                     format!("{mark} {name}")
                 })
                 .collect();
@@ -145,7 +153,10 @@ impl Prime {
         }
         if let Some(commit) = &self.left_off {
             let short = commit.get(..12).unwrap_or(commit);
-            let _ = writeln!(t, "\nAn earlier worker left off at {short}, where your branch begins. Read it: git log -p {short}");
+            let _ = writeln!(
+                t,
+                "\nAn earlier worker left off at {short}, where your branch begins. Read it: git log -p {short}"
+            );
         }
         if let Some(refname) = &self.left_off_files {
             let _ = writeln!(t, "What it had not committed is in {refname}: git diff HEAD {refname}");

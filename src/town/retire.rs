@@ -196,8 +196,7 @@ fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownErro
     let (Some(path), Some(rig)) = (&row.worktree, row.rig()) else { return Ok(None) };
     let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
     let agent = row.address.to_string();
-    let what =
-        git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
+    let what = git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
     Ok(repo.retire(&what)?.preserved.saved.map(|saved| saved.refname))
 }
 

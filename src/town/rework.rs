@@ -54,12 +54,7 @@ pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence
     let mut patch = Patch::status(Status::HOOKED).with_assignee(row.address.to_string());
     patch.meta.push((MR_KEY.into(), None));
     w.update(&bead.id, patch)?;
-    let how = Spawn {
-        cause: REWORK.into(),
-        from: Some(meta.commit.clone()),
-        replaces: row.proc.clone(),
-        resume: true,
-    };
+    let how = Spawn { cause: REWORK.into(), from: Some(meta.commit.clone()), replaces: row.proc.clone(), resume: true };
     let intent = Intent::new(row.address.clone(), w.by().actor.clone(), w.by().now, Act::Spawn(how));
     agent::put(w, &row)?;
     intent::put(w, &intent)?;

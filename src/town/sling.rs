@@ -128,12 +128,15 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
 fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
     let id = &bead.id;
     if bead.is_over() {
-        return Err(TownError::refused(format!("{id} is {}", bead.status)).hint(format!("open it again: bd reopen {id}")));
+        return Err(
+            TownError::refused(format!("{id} is {}", bead.status)).hint(format!("open it again: bd reopen {id}"))
+        );
     }
     if bead.issue_type.is_machinery() || bead.is_template || bead.pinned {
         let what = if bead.pinned { "pinned".to_owned() } else { format!("a {}", bead.issue_type) };
-        return Err(TownError::refused(format!("{id} is {what}, not work"))
-            .hint("sling the beads of the work: bd ready"));
+        return Err(
+            TownError::refused(format!("{id} is {what}, not work")).hint("sling the beads of the work: bd ready")
+        );
     }
     if let Some(held) = r.hook_of(id)? {
         let error = TownError::refused(format!("{id} is already on the hook of {}", held.agent));
@@ -212,7 +215,11 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     patch.meta.push(("workers".into(), Some(json!(times_held(w, &id)? + 1))));
     w.update(&id, patch)?;
     agent::put(w, &row(cx, ready, &worker, &branch, &id, now))?;
-    w.emit("slung", id.as_str(), json!({ "rig": plan.rig, "agent": worker, "branch": branch, "convoys": plan.convoys }))?;
+    w.emit(
+        "slung",
+        id.as_str(),
+        json!({ "rig": plan.rig, "agent": worker, "branch": branch, "convoys": plan.convoys }),
+    )?;
     let how = Spawn { cause: "sling".into(), from: plan.from.clone(), replaces: None, resume: false };
     let intent = Intent::new(worker, w.by().actor.clone(), now, Act::Spawn(how));
     intent::put(w, &intent)?;
@@ -255,7 +262,13 @@ pub struct Slung {
 }
 
 /// Slings beads into a rig: one transaction for all, then their sessions.
-pub fn sling(cx: &Acting<'_>, store: &mut Store, rig: Rig, beads: &[BeadId], opts: &SlingOpts) -> Result<Vec<Slung>, TownError> {
+pub fn sling(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    rig: Rig,
+    beads: &[BeadId],
+    opts: &SlingOpts,
+) -> Result<Vec<Slung>, TownError> {
     let ready = prepare(cx, rig, opts)?;
     let mut shared = None;
     let decided = store.write(&cx.stamp(), |w| {

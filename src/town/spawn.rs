@@ -70,4 +70,3 @@ fn start_of(rig: &super::rig::Rig, repo: &Repo) -> Result<Oid, TownError> {
     let _ = repo.fetch();
     rig.target_tip(repo)
 }
-

@@ -36,7 +36,8 @@ impl Yard {
         Repo::clone(remote.to_str().expect("text"), &rig.join(".repo.git"), &mut |_| {}).expect("cloned");
         let store = Store::create(&sandbox.path().join(".beads"), &Prefix::new("hq").expect("prefix"), now());
         let gates = vec![("test".to_owned(), parse(gate))];
-        let env = vec![("PATH".to_owned(), Sandbox::search_path()), ("HOME".into(), sandbox.home().display().to_string())];
+        let env =
+            vec![("PATH".to_owned(), Sandbox::search_path()), ("HOME".into(), sandbox.home().display().to_string())];
         let scratch = rig.join("refinery/scratch");
         let site = Site {
             rig: RigName::new("app").expect("name"),
@@ -332,7 +333,8 @@ fn what_a_dead_daemon_left_is_finished_or_taken_back_and_never_done_twice() {
 
     // It died before the push arrived.
     let c = yard.file("c");
-    let event = |e| move |w: &mut gastown::store::Write<'_>, id: &BeadId| queue::step(w, id, e, &queue::Words::default());
+    let event =
+        |e| move |w: &mut gastown::store::Write<'_>, id: &BeadId| queue::step(w, id, e, &queue::Words::default());
     let tip = yard.get(&c).mr.commit;
     yard.store
         .write(&stamp(), |w| {

@@ -47,6 +47,11 @@ impl ProcId {
         platform::process(self.pid).filter(|row| row.start == self.start_ticks)
     }
 
+    /// The process that started it, or that took it over.
+    pub fn parent(&self) -> Option<Self> {
+        Self::of(self.row()?.parent)
+    }
+
     /// Its living children.
     pub fn children(&self) -> Vec<Self> {
         if !self.alive() {

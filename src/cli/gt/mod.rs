@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{CliError, Output, env::Env};
 
+mod demo;
 mod version;
 
 /// Runs many coding agents over many git repositories without losing work.
@@ -34,6 +35,8 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Show Gas Town at work in a throw-away town
+    Demo(demo::Args),
     /// Print the version
     Version(version::Args),
 }
@@ -64,6 +67,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     }
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
     match cli.verb {
+        Verb::Demo(args) => demo::run(&cx, args),
         Verb::Version(args) => version::run(&cx, args),
     }
 }

@@ -53,7 +53,8 @@ pub fn fact(
     let text = |key: &str| event.payload.get(key).and_then(Value::as_str).map(str::to_owned);
     let mut fact = EventFact::new(event.seq, kind, event.actor.clone(), event.at.millis());
     fact.reason = text("reason").or_else(|| text("why"));
-    let ours = |id: &BeadId| id.prefix() == rig.prefix().as_str() || id.prefix().starts_with(&format!("{}-", rig.prefix()));
+    let ours =
+        |id: &BeadId| id.prefix() == rig.prefix().as_str() || id.prefix().starts_with(&format!("{}-", rig.prefix()));
     let subject = BeadId::new(&event.subject).ok();
     match kind {
         EventKind::MrMerged | EventKind::MrFailed => {

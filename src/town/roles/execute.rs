@@ -13,9 +13,7 @@ use crate::base::{Address, BeadId, RigName};
 use crate::config::Overrides;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
-use crate::store::{
-    Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Store, StoreError, Write,
-};
+use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Store, StoreError, Write};
 use crate::town::{Acting, Intent, Rig, TownError, agent, budget, convoy, hosts, retire, rework, sling};
 
 /// The outcome of a decision that was carried out.
@@ -196,7 +194,9 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
         Action::Nudge { to, .. } => (to.to_string(), 12),
         Action::Restart { who, .. } | Action::Stop { who, .. } => (who.to_string(), 12),
         Action::Sling { bead: BeadRef::Id(id), .. } => (id.to_string(), 12),
-        Action::Requeue { what, .. } | Action::Hold { what, .. } | Action::Quarantine { what } => (subject_key(what), 12),
+        Action::Requeue { what, .. } | Action::Hold { what, .. } | Action::Quarantine { what } => {
+            (subject_key(what), 12)
+        }
         Action::Escalate { about, .. } | Action::Ask { about, .. } => (subject_key(about), 12),
         Action::Comment { bead: BeadRef::Id(id), .. } | Action::Update { bead: BeadRef::Id(id), .. } => {
             (id.to_string(), 30)

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::snapshot::Beads;
 use crate::base::{Address, BeadId, Time};
 use crate::git::Repo;
-use crate::policy::{
-    BeadFact, BeadQuery, BranchFact, MailFact, PolecatFact, Reads, Snapshot, Subject, Unreadable,
-};
+use crate::policy::{BeadFact, BeadQuery, BranchFact, MailFact, PolecatFact, Reads, Snapshot, Subject, Unreadable};
 use crate::store::{DepKind, Filter, IssueType, Read, Status, StoreError};
 use crate::town::{Acting, Rig, agent, hosts};
 

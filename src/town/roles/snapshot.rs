@@ -197,15 +197,8 @@ pub fn snapshot(
     }
     next_ms = earliest(next_ms, beads.next_ms);
     let memory = keep::memory(r, &keep::key(&Subject::Town, rig.name.as_str()).unwrap_or_default(), now_ms)?;
-    let snapshot = Snapshot {
-        now_ms,
-        rig: Some(rig.name.clone()),
-        polecats,
-        beads: facts,
-        mrs,
-        memory,
-        probes: BTreeMap::new(),
-    };
+    let snapshot =
+        Snapshot { now_ms, rig: Some(rig.name.clone()), polecats, beads: facts, mrs, memory, probes: BTreeMap::new() };
     Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests })
 }
 
@@ -276,12 +269,7 @@ fn state(row: &AgentRow, hooked: bool, acting: bool, seen: &Seen, now_ms: i64) -
 }
 
 /// The fact of one merge request.
-pub fn mr(
-    r: &Read<'_>,
-    beads: &mut Beads<'_, '_>,
-    request: &Request,
-    now_ms: i64,
-) -> Result<MrFact, StoreError> {
+pub fn mr(r: &Read<'_>, beads: &mut Beads<'_, '_>, request: &Request, now_ms: i64) -> Result<MrFact, StoreError> {
     let key = request.id.as_str();
     let held = keep::hold(r, key, now_ms)?;
     beads.wake_at(held.as_ref().and_then(|h| h.until_ms));

@@ -1,0 +1,153 @@
+//! The sample project and its work: a tiny command line in POSIX shell, and four beads that change it.
+//!
+//! Two beads insert a line at the same place, so whichever lands second conflicts once. One needs another.
+//! One files a further bead on the way. Each bead carries the shell blocks that its scripted worker runs.
+
+use std::fs;
+use std::path::Path;
+
+use super::place::Place;
+use crate::cli::CliError;
+
+/// The beads of the demo by their role in the story.
+pub(super) struct Beads {
+    /// Inserts a line; its neighbour conflicts with it.
+    pub(super) parser: String,
+    /// Inserts a line at the same place.
+    pub(super) errors: String,
+    /// Needs `parser`.
+    pub(super) docs: String,
+    /// Stands alone; files the discovered bead.
+    pub(super) flags: String,
+}
+
+/// Title of the bead that the worker of `flags` files.
+pub(super) const DISCOVERED: &str = "tests: cover the loud greeting";
+
+const CLI: &str = "#!/bin/sh\n# Says hello.\n\n# options\n\nname=${1:-world}\necho \"hello $name\"\n";
+const RUN_TESTS: &str = "#!/bin/sh\n# Every test of the project.\nset -e\ncd \"$(dirname \"$0\")/..\"\n\
+    for file in src/*.sh tests/*.sh; do sh -n \"$file\"; done\n[ \"$(sh src/cli.sh gas)\" = \"hello gas\" ]\n\
+    for file in tests/case-*.sh; do if [ -e \"$file\" ]; then sh \"$file\"; fi; done\n";
+/// What the rig's gate runs: the tests, and a line of evidence that outlives the scratch worktree it runs in.
+const GATE: &str = "#!/bin/sh\n# The tests, and a note of the tree that passed.\nset -e\nsh tests/run.sh\n\
+    git rev-parse 'HEAD^{tree}' >>\"$(git rev-parse --git-common-dir)/tested-trees\"\n";
+
+/// Makes the remote: a bare repository with three commits on `main`.
+pub(super) fn make_remote(place: &Place) -> Result<(), CliError> {
+    let remote = place.remote();
+    let seed = place.root().join("seed");
+    let text = |path: &Path| path.display().to_string();
+    place.git(place.root(), &["init", "-q", "--bare", "-b", "main", &text(&remote)])?;
+    place.git(place.root(), &["clone", "-q", &text(&remote), &text(&seed)])?;
+    let commits: [(&str, &[(&str, &str)]); 3] = [
+        ("Say hello", &[("src/cli.sh", CLI)]),
+        ("Test it", &[("tests/run.sh", RUN_TESTS), ("run-tests.sh", GATE)]),
+        ("Describe it", &[("README.md", "# sample\n\nSays hello.\n")]),
+    ];
+    for (message, files) in commits {
+        for (name, content) in files {
+            let path = seed.join(name);
+            let written =
+                fs::create_dir_all(path.parent().expect("inside the seed")).and_then(|()| fs::write(&path, content));
+            written.map_err(|e| CliError::user(format!("{} cannot be written: {e}", path.display())))?;
+        }
+        place.git(&seed, &["add", "-A"])?;
+        place.git(&seed, &["commit", "-q", "-m", message])?;
+    }
+    place.git(&seed, &["push", "-q", "origin", "HEAD:main"])?;
+    // The remote notes each push by itself, so that what moved the target can be checked without asking us.
+    let hook = remote.join("hooks/post-receive");
+    let noted = fs::create_dir_all(remote.join("hooks"))
+        .and_then(|()| fs::write(&hook, format!("#!/bin/sh\ncat >>'{}'\n", text(&place.root().join("pushes")))))
+        .and_then(|()| fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)));
+    noted.map_err(|e| CliError::user(format!("{} cannot be written: {e}", hook.display())))?;
+    fs::remove_dir_all(&seed).map_err(|e| CliError::user(format!("{} cannot be removed: {e}", seed.display())))
+}
+
+/// Files the four beads. With `hold`, the implement steps of `parser` and `errors` wait until the demo lets
+/// them go, so that something can be killed in the middle of them.
+pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
+    let evidence = place.evidence().display().to_string();
+    let create = |title: &str, about: &str, work: &Work<'_>| -> Result<String, CliError> {
+        place.bd(&["create", title, "--rig", "sample", "-d", &description(&evidence, about, work), "-q"])
+    };
+    let held = |name: &str| {
+        if hold { format!("until [ -e '{evidence}/go-{name}' ]; do sleep 0.05; done\n") } else { String::new() }
+    };
+    let insert = |line: &str| {
+        format!(
+            "awk '{{ print }} /^# options$/ {{ print \"{line}\" }}' src/cli.sh >src/cli.sh.new && mv src/cli.sh.new src/cli.sh"
+        )
+    };
+    // Both sides of the conflict are wanted: take the target's changes in and keep every line.
+    let rework = "git merge -q --no-commit origin/main || true\n\
+        grep -v -e '^<<<<<<<' -e '^=======' -e '^>>>>>>>' src/cli.sh >src/cli.sh.new && mv src/cli.sh.new src/cli.sh";
+    let parser = create(
+        "parser: a line for options",
+        "Add the line that reads options.",
+        &Work { slug: "parser", implement: &(held("parser") + &insert("verbose=${VERBOSE:-no}")), rework },
+    )?;
+    let errors = create(
+        "errors: refuse what is unknown",
+        "Add the line that refuses unknown options.",
+        &Work { slug: "errors", implement: &(held("errors") + &insert("strict=${STRICT:-yes}")), rework },
+    )?;
+    let docs = create(
+        "docs: describe the options",
+        "Describe what the parser reads. It has to be there first.",
+        &Work {
+            slug: "docs",
+            implement: "grep -q verbose src/cli.sh && echo 'Set VERBOSE=yes to hear more.' >>README.md",
+            rework,
+        },
+    )?;
+    place.bd(&["dep", "add", &docs, &parser])?;
+    let discovered = description(
+        &evidence,
+        "The loud greeting has no test.",
+        &Work {
+            slug: "loud-test",
+            implement: "printf '%s\\n' '[ \"$(sh src/loud.sh gas)\" = \"HELLO GAS\" ]' >tests/case-loud.sh",
+            rework,
+        },
+    );
+    let file = place.evidence().join("discovered.md");
+    fs::write(&file, discovered).map_err(|e| CliError::user(format!("{} cannot be written: {e}", file.display())))?;
+    let find = [
+        "sh src/cli.sh x >/dev/null".to_owned(),
+        "printf '%s\\n' '#!/bin/sh' 'sh src/cli.sh \"$@\" | tr a-z A-Z' >src/loud.sh".to_owned(),
+        "me=$(gt hook --field bead.id)".to_owned(),
+        format!("bd list --all | grep -q '{DISCOVERED}' ||"),
+        format!(
+            "  bd create '{DISCOVERED}' -d \"$(cat '{}')\" --deps \"discovered-from:$me,blocks:$me\" -q",
+            file.display()
+        ),
+    ]
+    .join("\n");
+    let flags = create("flags: greet loudly", "Add src/loud.sh.", &Work { slug: "flags", implement: &find, rework })?;
+    Ok(Beads { parser, errors, docs, flags })
+}
+
+struct Work<'a> {
+    slug: &'a str,
+    implement: &'a str,
+    rework: &'a str,
+}
+
+/// What a scripted worker runs, one fenced block for each step; each leaves a line of evidence when it is done.
+fn description(evidence: &str, about: &str, work: &Work<'_>) -> String {
+    let Work { slug, implement, rework } = work;
+    let ran = |step: &str| format!("echo \"{slug} {step}\" >>'{evidence}/steps'");
+    let blocks = [
+        ("design", format!("mkdir -p design && echo '{about}' >design/{slug}.md")),
+        ("implement", (*implement).to_owned()),
+        ("test", "sh tests/run.sh".to_owned()),
+        ("submit", "git diff --quiet".to_owned()),
+        ("rework", (*rework).to_owned()),
+    ];
+    let mut text = format!("{about}\n");
+    for (step, body) in blocks {
+        text.push_str(&format!("\n```sh {step}\n{body}\n{}\n```\n", ran(step)));
+    }
+    text
+}

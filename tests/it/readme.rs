@@ -1,0 +1,85 @@
+//! Every command that README shows, run as written in a fresh place (with another folder for `~`).
+
+use std::path::Path;
+
+use crate::support::{Sandbox, eventually};
+
+/// The fenced `sh` blocks of README, one command a line, comments cut.
+fn commands() -> Vec<String> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README");
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        match line.trim() {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            _ if inside => {
+                let command = line.split(" #").next().unwrap_or_default().trim();
+                if !command.is_empty() {
+                    found.push(command.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A stand-in for the program of the default runtime: it waits for its end as a person's terminal would.
+const FAKE_CLAUDE: &str = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '2.1.197 (Claude Code)'; exit 0; fi\nexec sleep 600\n";
+
+fn place() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let project = sandbox.folder("home/src/myproject");
+    let bin = sandbox.folder("home/bin");
+    std::fs::write(bin.join("claude"), FAKE_CLAUDE).expect("write");
+    std::fs::set_permissions(bin.join("claude"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+    sandbox.git(&project, &["init", "-q", "-b", "main"]).ok();
+    std::fs::write(project.join("Makefile"), "test:\n\ttrue\n").expect("write");
+    sandbox.git(&project, &["add", "-A"]).ok();
+    sandbox.git(&project, &["commit", "-q", "-m", "first"]).ok();
+    sandbox
+}
+
+#[test]
+fn every_command_of_the_readme_works_as_shown() {
+    let sandbox = place();
+    let path = format!("{}:{}", sandbox.home().join("bin").display(), Sandbox::search_path());
+    let mut cwd = sandbox.home();
+    let mut bead = String::new();
+    let mut ran = 0;
+    for command in commands() {
+        if command.starts_with("cargo ") {
+            // These are the build, the demo and this very suite; CI types them.
+            assert!(
+                ["cargo run --release --bin gt -- demo", "cargo test --release", "cargo install --path . --locked"]
+                    .contains(&command.as_str()),
+                "README shows a cargo command that nobody runs: {command}"
+            );
+            continue;
+        }
+        if let Some(dir) = command.strip_prefix("cd ") {
+            cwd = dir.replacen('~', &sandbox.home().display().to_string(), 1).into();
+            continue;
+        }
+        // The id that README shows is one that it cannot know.
+        let line = if bead.is_empty() { command.clone() } else { command.replace("mp-7f", &bead) };
+        let mut shell = sandbox.command("/bin/sh", &cwd);
+        shell.env("PATH", &path).arg("-c").arg(&line);
+        let out = crate::support::finish(shell, line.clone()).ok();
+        if line.starts_with("bd create") {
+            let created = sandbox.bd(&cwd, &["list", "--json"]).json();
+            bead = created[0]["id"].as_str().expect("an id").to_owned();
+            assert!(bead.starts_with("mp-") || bead.starts_with("my-"), "{bead}");
+        }
+        if line.starts_with("gt sling") {
+            eventually("the worker to have a session", || {
+                let agents = sandbox.gt(&cwd, &["agents", "--json"]).json();
+                agents.as_array().filter(|a| a.iter().any(|a| a["state"] == "working")).map(drop)
+            });
+        }
+        assert!(!out.contains("panicked"), "{line}: {out}");
+        ran += 1;
+    }
+    assert!(ran >= 14, "README shows {ran} commands only");
+}
