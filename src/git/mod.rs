@@ -47,3 +47,7 @@ pub(crate) use program::Git;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod remote_tests;
+#[cfg(test)]
+mod retire_tests;

@@ -60,7 +60,7 @@ pub struct SavedRef {
     pub branch: Option<String>,
     /// Its HEAD.
     pub head: Option<Oid>,
-    /// What was staged, when that was neither HEAD nor the files.
+    /// What was staged, when that was not HEAD.
     pub staged: Option<Oid>,
     /// Repositories that were nested in it: relative path, and the prefix of the refs that hold them now.
     pub nested: Vec<(String, String)>,
@@ -162,7 +162,7 @@ impl Repo {
             notes.push(("Gt-Nested".to_owned(), format!("{path} {prefix}")));
         }
         let mut extra = Vec::new();
-        if holds.staged != head_tree && holds.staged != holds.tree {
+        if holds.staged != head_tree {
             let parents: Vec<Oid> = head.into_iter().collect();
             let staged = self.commit_tree("what was staged\n", holds.staged, &parents, now)?;
             notes.push(("Gt-Staged".to_owned(), staged.to_string()));
@@ -183,8 +183,7 @@ impl Repo {
         let head_tree = self.tree_or_empty(holds.head)?;
         let staged = match last.staged {
             Some(commit) => self.tree_of(commit)?,
-            None if holds.staged == head_tree => head_tree,
-            None => holds.tree,
+            None => head_tree,
         };
         Ok(last.head == holds.head && self.tree_of(last.commit)? == holds.tree && staged == holds.staged)
     }
@@ -293,7 +292,7 @@ impl Repo {
         let dir = dir.map_err(GitError::io("create a folder in", self.path()))?;
         let copy = dir.path().join("index");
         if real.exists() {
-            fs::copy(&real, &copy).map_err(GitError::io("copy", &real))?;
+            copy_index(&real, &copy)?;
         }
         let git = || Git::bare(&info.admin).env("GIT_INDEX_FILE", &copy);
         let parse = |text: String| Oid::from_str(text.trim()).map_err(GitError::from);
@@ -303,7 +302,7 @@ impl Repo {
             parse(git().args(["write-tree"]).ok()?)?
         } else {
             let settled = dir.path().join("settled");
-            fs::copy(&copy, &settled).map_err(GitError::io("copy", &copy))?;
+            copy_index(&copy, &settled)?;
             let git = || Git::bare(&info.admin).env("GIT_INDEX_FILE", &settled);
             git().args(["update-index", "-z", "--index-info"]).stdin(settle(&unmerged)).ok()?;
             parse(git().args(["write-tree"]).ok()?)?
@@ -370,6 +369,15 @@ fn nested(path: &Path, tree: &dyn Fn() -> Git<'static>) -> Result<Vec<String>, G
         }
     }
     Ok(found)
+}
+
+/// Copies an index with its time: git compares that with the times of files to know which cached sizes and times
+/// cannot be trusted, and would miss an edit made in the moment of the last checkout.
+fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
+    let time = fs::metadata(from).and_then(|m| m.modified()).map_err(GitError::io("read", from))?;
+    fs::copy(from, to).map_err(GitError::io("copy", from))?;
+    let file = fs::File::options().write(true).open(to).map_err(GitError::io("open", to))?;
+    file.set_modified(time).map_err(GitError::io("set the time of", to))
 }
 
 /// Input for `update-index --index-info` that replaces all stages of a path by our side, or their side without one.
