@@ -23,6 +23,8 @@ pub struct Env {
     pub home: Option<PathBuf>,
     /// `PATH`.
     pub path: String,
+    /// Every variable whose name and value are text, for what sessions may inherit.
+    pub all: std::collections::BTreeMap<String, String>,
 }
 
 impl Env {
@@ -38,6 +40,9 @@ impl Env {
             user: var("USER"),
             home: var("HOME").map(PathBuf::from),
             path: var("PATH").unwrap_or_default(),
+            all: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
         })
     }
 

@@ -139,7 +139,8 @@ impl Bench {
         Ok(Outcome::CouldNotRun(Run::short("", Verdict::CouldNotRun(why.into()))))
     }
 
-    fn run(&self, name: &str, gate: &Gate) -> Run {
+    /// Runs one gate in the scratch folder as it is.
+    pub fn run(&self, name: &str, gate: &Gate) -> Run {
         let argv = gate.command.argv();
         let cmd = Cmd::new(argv.first().map_or("", String::as_str))
             .args(argv.iter().skip(1))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::layout::Town;
 use crate::base::{Clock, Time};
-use crate::store::Stamp;
+use crate::store::{Read, Stamp, StoreError, Write};
 
 /// What the command line or the daemon knows of the machine, read once.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,35 @@ impl Surroundings {
             return self.path.clone();
         }
         format!("{own}:{}", self.path)
+    }
+}
+
+/// The variables that are remembered with the town: enough to work by, and no secrets.
+const REMEMBERED: [&str; 8] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+const OUTSIDE: &str = "outside";
+
+impl Surroundings {
+    /// Remembers PATH, HOME and the like with the town, for a daemon that is started from inside a session.
+    pub fn remember(&self, w: &mut Write<'_>) -> Result<(), StoreError> {
+        let env: BTreeMap<&str, &String> =
+            REMEMBERED.iter().filter_map(|name| Some((*name, self.env.get(*name)?))).collect();
+        w.put_local("town", OUTSIDE, &serde_json::json!({ "path": self.path, "env": env }))
+    }
+
+    /// Adds what is remembered and not set here: a session's environment has PATH alone.
+    pub fn complete(&mut self, r: &Read<'_>) -> Result<(), StoreError> {
+        let Some(saved) = r.local("town", OUTSIDE)? else { return Ok(()) };
+        if !self.env.contains_key("HOME")
+            && let Some(path) = saved["path"].as_str()
+        {
+            path.clone_into(&mut self.path);
+        }
+        for (name, value) in saved["env"].as_object().into_iter().flatten() {
+            if let Some(value) = value.as_str() {
+                self.env.entry(name.clone()).or_insert_with(|| value.to_owned());
+            }
+        }
+        Ok(())
     }
 }
 

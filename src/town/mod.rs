@@ -26,6 +26,7 @@ pub mod intent;
 pub mod land;
 mod layout;
 pub mod lifecycle;
+pub mod mayor;
 pub mod mol;
 pub mod names;
 pub mod prime;
@@ -34,6 +35,7 @@ pub mod review;
 pub mod rework;
 mod rig;
 pub mod roles;
+pub mod rig_add;
 
 pub mod sling;
 mod spawn;

@@ -1,0 +1,49 @@
+//! `gt convoy create TITLE BEAD…`.
+
+use crate::base::Address;
+use crate::cli::CliError;
+use crate::cli::gt::{Context, place};
+use crate::town::convoy::{self, ConvoyOpts};
+use crate::town::{TownError, wake};
+
+/// Makes a convoy: beads that are to land together.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What it is about.
+    title: String,
+    /// Its beads.
+    beads: Vec<String>,
+    /// Who gets mail when it lands; the Mayor when no address is given.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "mayor")]
+    notify: Option<Address>,
+    /// The person who owns the town gets mail when it lands.
+    #[arg(long)]
+    human: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    let notify = args.notify.into_iter().chain(args.human.then_some(Address::Overseer)).collect();
+    let opts = ConvoyOpts { notify, active: false };
+    let status = store.write(&here.acting().stamp(), |w| {
+        let mut ids = Vec::with_capacity(args.beads.len());
+        for text in &args.beads {
+            ids.push(place::bead(w, text)?);
+        }
+        let made = convoy::create(w, &args.title, &ids, &opts)?;
+        convoy::status(w, &made.id, here.acting().now())
+    });
+    let status = status.map_err(|e: TownError| e)?;
+    wake(&here.town);
+    cx.out.print(&status, |s| {
+        let first = s.tracked.first().map_or("BEAD", |t| t.id.as_str());
+        format!(
+            "✓ convoy {} \"{}\": {}\nNext:  gt sling {first} RIG   its other beads follow as they become ready",
+            s.id,
+            s.title,
+            crate::base::text::count(s.total, "bead")
+        )
+    });
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `gt convoy status [CONVOY]`.
+
+use crate::base::text::headline;
+use crate::cli::CliError;
+use crate::cli::gt::{Context, place};
+use crate::store::Read;
+use crate::town::TownError;
+use crate::town::convoy::{self, ConvoyStatus, Tracked};
+
+/// Shows a convoy and where each of its beads is.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its id, or its number in `gt convoy list`; the newest when left out.
+    convoy: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let (here, store) = cx.open()?;
+    let now = here.acting().now();
+    let status = store.read(|r| find(r, args.convoy.as_deref(), now))?;
+    cx.out.print(&status, text);
+    Ok(())
+}
+
+fn find(r: &Read<'_>, wanted: Option<&str>, now: crate::base::Time) -> Result<ConvoyStatus, TownError> {
+    let number = match wanted {
+        None => Some(1),
+        Some(text) => text.parse::<usize>().ok(),
+    };
+    let Some(number) = number else {
+        return convoy::status(r, &place::bead(r, wanted.unwrap_or_default())?, now);
+    };
+    let mut open = convoy::list(r, wanted.is_none(), now)?;
+    if number == 0 || number > open.len() {
+        return Err(TownError::not_found(format!("no convoy {number}")).hint("see them: gt convoy list --all"));
+    }
+    Ok(open.swap_remove(number - 1))
+}
+
+fn text(c: &ConvoyStatus) -> String {
+    let state = if c.status.is_over() { "landed" } else { c.status.as_str() };
+    let mut lines = vec![format!("{} \"{}\"  {state}, {} of {}", c.id, c.title, c.completed, c.total)];
+    lines.extend(c.tracked.iter().map(line));
+    lines.join("\n")
+}
+
+fn line(t: &Tracked) -> String {
+    let mark = match t.status.as_str() {
+        "closed" => "✓",
+        "in_progress" | "hooked" => "▶",
+        _ => "○",
+    };
+    let mut about = String::new();
+    if let Some(worker) = &t.worker {
+        about = format!("@{} {}", worker.short(), age(t.worker_age.unwrap_or(0)));
+    } else if let Some((mr, state)) = t.merge_request.as_ref().filter(|_| !t.status.is_over()) {
+        about = format!("{mr} {state}");
+    } else if !t.waits_for.is_empty() {
+        let ids: Vec<&str> = t.waits_for.iter().map(crate::base::BeadId::as_str).collect();
+        about = format!("waits for {}", ids.join(", "));
+    }
+    format!("  {mark} {:<10} {:<44} {about}", t.id, headline(&t.title, 44)).trim_end().to_owned()
+}
+
+fn age(seconds: i64) -> String {
+    crate::base::span::Span::seconds(seconds).to_string()
+}

@@ -1,0 +1,87 @@
+//! `gt rig add NAME URL-OR-PATH`.
+
+use crate::base::{Prefix, RigName};
+use crate::cli::CliError;
+use crate::cli::gt::Context;
+use crate::config::Landing;
+use crate::town::rig_add::{self, AddOpts, Added};
+
+/// Clones a project into the town and finds the command that tests it. The project itself is only read.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What the town calls it.
+    name: RigName,
+    /// An address that git can clone, or a path.
+    source: String,
+    /// What the ids of its beads start with; made of the name when left out.
+    #[arg(long)]
+    prefix: Option<Prefix>,
+    /// The branch that changes land on; the remote's default when left out.
+    #[arg(long, visible_alias = "branch")]
+    target: Option<String>,
+    /// The path itself is the remote, even if it is a clone of another repository.
+    #[arg(long)]
+    local: bool,
+    /// Do not run the test command now.
+    #[arg(long)]
+    no_try: bool,
+    /// What happens to changes that pass: hold, direct or pr.
+    #[arg(long, value_parser = landing)]
+    landing: Option<Landing>,
+}
+
+fn landing(text: &str) -> Result<Landing, String> {
+    match text {
+        "hold" => Ok(Landing::Hold),
+        "direct" => Ok(Landing::Direct),
+        "pr" => Ok(Landing::Pr),
+        _ => Err("hold, direct or pr".into()),
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let (place, mut store) = cx.open()?;
+    let path = cx.env.cwd.join(&args.source);
+    let source = if path.is_dir() { path.display().to_string() } else { args.source };
+    let opts = AddOpts {
+        prefix: args.prefix,
+        target: args.target,
+        local: args.local,
+        try_gate: !args.no_try,
+        landing: args.landing,
+    };
+    cx.out.note(&format!("cloning {source} …"));
+    let added = rig_add::add(&place.acting(), &mut store, &args.name, &source, &opts, &mut |_| {})?;
+    for warning in &added.warnings {
+        cx.out.note(&format!("note: {warning}"));
+    }
+    cx.out.print(&added, text);
+    Ok(())
+}
+
+fn text(added: &Added) -> String {
+    let gate = match (&added.gate, &added.tried) {
+        (None, _) => "none found: nothing lands until [gates.NAME] is in rig.toml".to_owned(),
+        (Some((command, because)), None) => format!("{command}   (found {because}; not run)"),
+        (Some((command, because)), Some(run)) => {
+            format!("{command}   (found {because}; ran on {}: {})", added.target, rig_add::first_run(run))
+        }
+    };
+    let landing = match added.landing {
+        Landing::Hold => "hold     each change waits for your `gt review`; later: direct | pr   (rig.toml)",
+        Landing::Direct => "direct   what passes its gates is pushed",
+        Landing::Pr => "pr       what passes its gates becomes a pull request",
+    };
+    format!(
+        "✓ rig {}   cloned in {:.1} s\n  target   {} of {}\n  beads    {}-…\n  gate     {gate}\n  landing  {landing}\n\
+         Next:  bd create \"what is to be done\" --rig {}, then gt sling ID {}",
+        added.rig,
+        added.cloned_ms as f64 / 1000.0,
+        added.target,
+        added.remote,
+        added.prefix,
+        added.rig,
+        added.rig,
+    )
+}

@@ -1,0 +1,50 @@
+//! `gt shutdown`: the town goes down, and proves it.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::base::process::ProcId;
+use crate::base::text;
+use crate::cli::{CliError, Kind};
+use crate::town::lifecycle::{self, Proof};
+
+/// Stops the daemon and every session, and checks by process id and start time that nothing is left.
+///
+/// Work stays on its hooks and in its worktrees: gt start goes on with it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many seconds sessions may take to end by themselves.
+    #[arg(short, long, default_value_t = 3, value_name = "SECONDS")]
+    wait: u64,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    lifecycle::set_down(&here.acting(), &mut store)?;
+    let daemon: Vec<ProcId> = super::revive::stop_daemon(&here)?;
+    let grace = Duration::from_secs(args.wait);
+    let proof = lifecycle::stop_sessions(&here.acting(), &mut store, &daemon, grace)?;
+    cx.out.print(&proof, text_of);
+    if proof.left.is_empty() && proof.trouble.is_empty() {
+        return Ok(());
+    }
+    let pids: Vec<String> = proof.left.iter().map(|p| p.pid.to_string()).collect();
+    let mut error = CliError::new(Kind::Refused, format!("{} of this town still live", text::count(pids.len(), "process")));
+    error.causes = proof.trouble;
+    Err(error.hint(format!("look at them: ps -fp {}", pids.join(","))).hint("run it again: gt shutdown --wait 30"))
+}
+
+fn text_of(proof: &Proof) -> String {
+    let mut lines: Vec<String> = proof.stopped.iter().map(|agent| format!("  stopped {agent}")).collect();
+    let mark = if proof.left.is_empty() && proof.trouble.is_empty() { "✓" } else { "✗" };
+    let left = match proof.left.len() {
+        1 => "1 process".to_owned(),
+        n => format!("{n} processes"),
+    };
+    lines.push(format!(
+        "{mark} {left} of this town left (checked by pid and start time) · {} not committed",
+        text::count(proof.uncommitted, "file")
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,168 @@
+//! `gt sling BEAD… RIG`.
+
+use super::Context;
+use super::place;
+use crate::base::{BeadId, RigName};
+use crate::cli::CliError;
+use crate::config::HostChoice;
+use crate::town::sling::{self, Plan, SlingOpts, Slung};
+use crate::town::{TownError, lifecycle};
+
+/// Gives work to a new worker of a rig: own worktree, own branch, own session.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One or more beads, and the rig; without a rig, the one that the beads belong to.
+    #[arg(required = true, value_name = "BEAD… RIG")]
+    what: Vec<String>,
+    /// What the worker runs: claude, codex, script, …
+    #[arg(long)]
+    runtime: Option<String>,
+    /// Where it runs: auto, tmux or headless.
+    #[arg(long, value_parser = host)]
+    host: Option<HostChoice>,
+    /// The formula that the work goes through; "" for none.
+    #[arg(long)]
+    formula: Option<String>,
+    /// Make no convoy for beads that are in none.
+    #[arg(long)]
+    no_convoy: bool,
+    /// Sling a bead that is blocked, deferred or in quarantine all the same.
+    #[arg(short, long)]
+    force: bool,
+    /// Do not start the town's daemon.
+    #[arg(long)]
+    no_start: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+/// Reads the name of a session host.
+pub(super) fn host(text: &str) -> Result<HostChoice, String> {
+    match text {
+        "auto" => Ok(HostChoice::Auto),
+        "tmux" => Ok(HostChoice::Tmux),
+        "headless" => Ok(HostChoice::Headless),
+        _ => Err("auto, tmux or headless".into()),
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    let acting = here.acting();
+    let (texts, named) = split(&here, &args.what)?;
+    let beads: Vec<BeadId> =
+        store.read(|r| texts.iter().map(|text| place::bead(r, text)).collect::<Result<_, TownError>>())?;
+    let overrides = cx.overrides(args.runtime.as_deref(), args.host, args.formula.as_deref());
+    let name = match named {
+        Some(name) => name,
+        None => rig_of(&here, cx, &beads)?,
+    };
+    let rig = here.town.rig(&name, &overrides)?;
+    let opts = SlingOpts { overrides, convoy: !args.no_convoy, force: args.force };
+    if args.dry_run {
+        let ready = sling::prepare(&acting, rig, &opts)?;
+        let plans = store
+            .read(|r| beads.iter().map(|id| sling::decide(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>())?;
+        cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
+        return Ok(());
+    }
+    let slung = sling::sling(&acting, &mut store, rig, &beads, &opts)?;
+    let started = !args.no_start && start_town(&here, &mut store)?;
+    for one in &slung {
+        if let Some(trouble) = &one.trouble {
+            cx.out.note(&format!("warning: {} has no session yet: {trouble}", one.plan.bead));
+        }
+    }
+    let plans: Vec<&Plan> = slung.iter().map(|s| &s.plan).collect();
+    cx.out.print(&plans, |_| {
+        let mut lines: Vec<String> = slung.iter().map(did).collect();
+        if started {
+            lines.push("  town started; watch: gt status".into());
+        }
+        lines.join("\n")
+    });
+    if let Some(error) = slung.into_iter().find_map(|one| one.trouble) {
+        return Err(CliError::from(error).hint("the work is on the hook; the daemon tries again: gt status"));
+    }
+    Ok(())
+}
+
+/// Brings the town up if it is down, and its daemon. True when it was down.
+fn start_town(here: &place::Place, store: &mut crate::store::Store) -> Result<bool, CliError> {
+    if store.read(lifecycle::is_up).map_err(TownError::from)? {
+        return Ok(false);
+    }
+    store.write(&here.acting().stamp(), |w| {
+        here.around().remember(w)?;
+        lifecycle::set_up(w).map_err(TownError::from)
+    })?;
+    super::revive::start_daemon(here)?;
+    Ok(true)
+}
+
+/// Beads, and the rig when the last word names one.
+fn split(here: &place::Place, what: &[String]) -> Result<(Vec<String>, Option<RigName>), CliError> {
+    let Some((last, beads)) = what.split_last() else { return Ok((Vec::new(), None)) };
+    let named = RigName::new(last).ok().filter(|name| here.town.rig_dir(name).join("rig.toml").is_file());
+    match named {
+        Some(_) if beads.is_empty() => Err(CliError::user("which bead?").hint(format!("gt sling BEAD {last}"))),
+        Some(name) => Ok((beads.to_vec(), Some(name))),
+        None if beads.is_empty() => Ok((what.to_vec(), None)),
+        // Two or more words, and the last is no rig: a slip in its name, or one more bead.
+        None if last.contains('-') => Ok((what.to_vec(), None)),
+        None => Err(here.town.rig(&RigName::new(last)?, &crate::config::Overrides::default()).err().map_or_else(
+            || CliError::not_found(format!("no rig `{last}`")),
+            CliError::from,
+        )),
+    }
+}
+
+fn rig_of(here: &place::Place, cx: &Context, beads: &[BeadId]) -> Result<RigName, CliError> {
+    if let Some(first) = beads.first()
+        && let Some(rig) = here.town.rig_of(first)?
+    {
+        return Ok(rig.name);
+    }
+    place::rig(here, cx, None)
+}
+
+fn convoys(plan: &Plan) -> String {
+    let ids: Vec<&str> = plan.convoys.iter().map(BeadId::as_str).collect();
+    if ids.is_empty() { String::new() } else { format!("   convoy {}", ids.join(", ")) }
+}
+
+fn did(one: &Slung) -> String {
+    let plan = &one.plan;
+    match (&plan.worker, &plan.waits) {
+        (Some(worker), _) => {
+            format!("✓ {} -> {worker} ({}, {}){}", plan.bead, plan.runtime, plan.host.word(), convoys(plan))
+        }
+        (None, Some(why)) => {
+            format!("○ {} {why}; it is slung by itself when that is over{}", plan.bead, convoys(plan))
+        }
+        (None, None) => format!("○ {}", plan.bead),
+    }
+}
+
+fn would(plan: &Plan) -> String {
+    let mut lines = vec![match (&plan.worker, &plan.waits) {
+        (Some(worker), _) => format!("would sling {} \"{}\" to {worker}", plan.bead, plan.title),
+        (_, why) => format!("would not start {} now: it {}", plan.bead, why.as_deref().unwrap_or("waits")),
+    }];
+    if plan.new_convoy {
+        lines.push(format!("  make a convoy \"Work: {}\"", plan.title));
+    }
+    if let Some(branch) = &plan.branch {
+        let from = plan.from.as_deref().map_or(String::new(), |c| format!(" at {}", c.get(..12).unwrap_or(c)));
+        lines.push(format!("  make a worktree on branch {branch}{from}"));
+        match (&plan.molecule, &plan.formula) {
+            (Some(id), _) => lines.push(format!("  go on with molecule {id}")),
+            (None, Some(formula)) => lines.push(format!("  pour formula {formula}")),
+            (None, None) => {}
+        }
+        lines.push(format!("  start {} on {}", plan.runtime, plan.host.word()));
+    }
+    lines.join("\n")
+}

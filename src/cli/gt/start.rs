@@ -1,0 +1,31 @@
+//! `gt start`: the town comes up.
+
+use super::Context;
+use crate::cli::CliError;
+use crate::town::{TownError, lifecycle};
+
+/// Starts the town: its daemon, and the sessions of workers that have work on their hooks.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    here.town.config()?;
+    store.write(&here.acting().stamp(), |w| here.around().remember(w).map_err(TownError::from))?;
+    let started = lifecycle::start(&here.acting(), &mut store)?;
+    let daemon = super::revive::start_daemon(&here)?;
+    let value = serde_json::json!({ "already": started.already, "resumed": started.resumed, "daemon": daemon });
+    cx.out.print(&value, |_| {
+        let mut lines = vec![match (started.already, daemon.already) {
+            (true, true) => format!("✓ the town was up already (daemon {})", daemon.pid),
+            _ => format!("✓ the town is up (daemon {})", daemon.pid),
+        }];
+        for agent in &started.resumed {
+            lines.push(format!("  {agent} is back at its work"));
+        }
+        lines.push("  watch: gt status · talk to the Mayor: gt mayor attach · end: gt shutdown".into());
+        lines.join("\n")
+    });
+    Ok(())
+}

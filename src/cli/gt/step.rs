@@ -1,0 +1,33 @@
+//! `gt step done`: the current step is done.
+
+use clap::Subcommand;
+
+use super::Context;
+use crate::cli::CliError;
+use crate::town::step;
+
+/// Closes steps of the molecule on your hook.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Close the current step and print the name of the next
+    Done {
+        /// What was found or decided, for the record.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let Verb::Done { note } = &args.verb;
+    let (here, mut store) = cx.open()?;
+    let done = step::done(&here.acting(), &mut store, &here.me, note.as_deref())?;
+    cx.out.print(&done, |done| done.next.as_ref().map(|s| s.name.clone()).unwrap_or_default());
+    Ok(())
+}

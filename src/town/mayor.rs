@@ -1,0 +1,64 @@
+//! The Mayor: one model session per town, started when a person wants to talk to it and not before.
+
+use std::time::Duration;
+
+use super::agent::{self, AgentRow, AgentState};
+use super::around::Acting;
+use super::error::TownError;
+use super::{finish, hosts};
+use crate::base::Address;
+use crate::store::Store;
+
+/// Starts the Mayor's session if there is none. Gives its row.
+pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError> {
+    let config = cx.town.config()?;
+    if !config.mayor() {
+        return Err(TownError::refused("the Mayor is switched off")
+            .hint(format!("set `mayor = true` under [components] in {}", cx.town.config_path().display())));
+    }
+    let me = Address::Mayor;
+    let _lock = finish::lock(cx, &me)?;
+    if let Some(row) = store.read(|r| agent::get(r, &me))?
+        && hosts::open(cx, row.host)?.probe(&row.session)?.alive
+    {
+        return Ok(row);
+    }
+    hosts::require_runtime(cx, config.runtime())?;
+    let now = cx.now();
+    let mut row = AgentRow {
+        address: me.clone(),
+        state: AgentState::Idle,
+        runtime: config.runtime().to_owned(),
+        host: hosts::choose(cx, config.host())?,
+        session: hosts::session_name(&me),
+        conversation: Some(hosts::conversation(&me, now)),
+        proc: None,
+        worktree: None,
+        branch: None,
+        base_commit: None,
+        bead: None,
+        started_at: None,
+        last_progress_at: None,
+        restarts: 0,
+        created_at: now,
+    };
+    row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row, false)?)?.proc);
+    row.started_at = Some(now);
+    store.write(&cx.stamp(), |w| {
+        agent::put(w, &row)?;
+        w.emit("agent_started", &me.to_string(), serde_json::json!({ "cause": "attach", "session": row.session }))?;
+        Ok::<_, TownError>(())
+    })?;
+    Ok(row)
+}
+
+/// Ends the Mayor's session, if there is one.
+pub fn stop(cx: &Acting<'_>, store: &mut Store) -> Result<(), TownError> {
+    let me = Address::Mayor;
+    let _lock = finish::lock(cx, &me)?;
+    let Some(mut row) = store.read(|r| agent::get(r, &me))? else { return Ok(()) };
+    hosts::open(cx, row.host)?.stop(&row.session, Duration::from_secs(3))?;
+    row.proc = None;
+    row.state = AgentState::Stopped;
+    Ok(store.write(&cx.stamp(), |w| agent::put(w, &row))?)
+}

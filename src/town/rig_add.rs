@@ -1,0 +1,365 @@
+//! `gt rig add`: clones a project, finds its gate, and makes it a rig of the town.
+//!
+//! Everything is made in a folder of its own and moved into place at the end, so that a failure or a crash
+//! leaves no rig and no part of one. The user's repository is only read.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::around::Acting;
+use super::detect::{self, Detected};
+use super::error::TownError;
+use super::rig::Rig;
+use crate::base::{Prefix, RigName, atomic, text};
+use crate::config::Landing;
+use crate::git::{Oid, Repo};
+use crate::queue::Verdict;
+use crate::queue::bench::{Bench, Run};
+use crate::store::Store;
+
+/// How to add a rig.
+#[derive(Debug, Clone)]
+pub struct AddOpts {
+    /// What its bead ids start with; derived from the name when left out.
+    pub prefix: Option<Prefix>,
+    /// The branch that changes land on; the remote's default when left out.
+    pub target: Option<String>,
+    /// The given path itself is the remote, even if it is a clone of something.
+    pub local: bool,
+    /// Run the gate that was found once on the target.
+    pub try_gate: bool,
+    /// What happens to changes that pass; `hold` when left out.
+    pub landing: Option<Landing>,
+}
+
+impl Default for AddOpts {
+    fn default() -> Self {
+        Self { prefix: None, target: None, local: false, try_gate: true, landing: None }
+    }
+}
+
+/// A rig that was added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Added {
+    /// Its name.
+    pub rig: RigName,
+    /// What its bead ids start with.
+    pub prefix: Prefix,
+    /// Its remote.
+    pub remote: String,
+    /// The branch that changes land on.
+    pub target: String,
+    /// How many milliseconds the clone took.
+    pub cloned_ms: u64,
+    /// The gate that was found: command and the file that says so.
+    pub gate: Option<(String, &'static str)>,
+    /// What the gate said of the target.
+    pub tried: Option<Run>,
+    /// What happens to changes that pass.
+    pub landing: Landing,
+    /// Things to know: a remote that will refuse pushes, and the like.
+    pub warnings: Vec<String>,
+}
+
+/// Adds the rig `name` from `source`, an address or an absolute path.
+pub fn add(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    name: &RigName,
+    source: &str,
+    opts: &AddOpts,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Added, TownError> {
+    let dir = cx.town.rig_dir(name);
+    if dir.exists() {
+        let error = TownError::refused(format!("{} exists", dir.display()));
+        return Err(if dir.join("rig.toml").is_file() {
+            error.hint(format!("`{name}` is a rig already: gt rig list"))
+        } else {
+            error.hint("choose another name, or move the folder away")
+        });
+    }
+    let prefix = free_prefix(cx, name, opts.prefix.clone())?;
+    let (remote, warnings) = remote_of(source, opts.local);
+    let site = Site::new(cx, name)?;
+    let added = site.build(cx, name, prefix, remote, warnings, opts, progress)?;
+    std::fs::rename(&site.dir, &dir).map_err(|e| TownError::io("make", &dir, e))?;
+    let noted = store.write(&cx.stamp(), |w| {
+        let payload = json!({ "remote": added.remote, "prefix": added.prefix, "target": added.target });
+        w.emit("rig_added", name.as_str(), payload).map_err(TownError::from)
+    });
+    if let Err(error) = noted {
+        let _ = std::fs::remove_dir_all(&dir);
+        return Err(error);
+    }
+    super::wake(cx.town);
+    Ok(added)
+}
+
+/// The folder in which a rig is made; removed when dropped, unless it was moved away.
+struct Site {
+    dir: PathBuf,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Site {
+    fn new(cx: &Acting<'_>, name: &RigName) -> Result<Self, TownError> {
+        let dir = cx.town.runtime_dir().join(format!("adding-{name}"));
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).map_err(|e| TownError::io("remove", &dir, e))?;
+        }
+        for folder in ["polecats", "crew", "refinery", "witness", "formulas", "lua/roles"] {
+            let path = dir.join(folder);
+            std::fs::create_dir_all(&path).map_err(|e| TownError::io("make", &path, e))?;
+        }
+        Ok(Self { dir })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call; the parts have nothing to do with each other")]
+    fn build(
+        &self,
+        cx: &Acting<'_>,
+        name: &RigName,
+        prefix: Prefix,
+        remote: String,
+        warnings: Vec<String>,
+        opts: &AddOpts,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Added, TownError> {
+        let begun = cx.now();
+        let repo = Repo::clone(&remote, &self.dir.join(".repo.git"), progress)?;
+        let cloned_ms = (cx.now().millis() - begun.millis()).max(0) as u64;
+        exclude(&repo)?;
+        let target = match &opts.target {
+            Some(target) => target.clone(),
+            None => repo.default_branch().map_err(|_| no_commits(&remote))?,
+        };
+        let tip = repo.oid_of(&format!("refs/remotes/origin/{target}"))?.ok_or_else(|| {
+            TownError::not_found(format!("{remote} has no branch `{target}`")).hint("choose one with --target BRANCH")
+        })?;
+        let names = repo.top_level(tip)?;
+        let detected = detect::detect(&names, |path| {
+            repo.file_at(tip, path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
+        });
+        let tried = match &detected {
+            Some(found) if opts.try_gate => Some(self.attempt(cx, &repo, tip, found)?),
+            _ => None,
+        };
+        let landing = opts.landing.unwrap_or(Landing::Hold);
+        let toml = rig_toml(&remote, &prefix, &target, landing, detected.as_ref());
+        let path = self.dir.join("rig.toml");
+        atomic::write(&path, toml.as_bytes()).map_err(|e| TownError::io("write", &path, e))?;
+        Ok(Added {
+            rig: name.clone(),
+            prefix,
+            remote,
+            target,
+            cloned_ms,
+            gate: detected.map(|d| (d.gate.command.to_string(), d.because)),
+            tried,
+            landing,
+            warnings,
+        })
+    }
+
+    /// Runs the gate once on the target, in a scratch worktree that is gone afterwards.
+    fn attempt(&self, cx: &Acting<'_>, repo: &Repo, tip: Oid, found: &Detected) -> Result<Run, TownError> {
+        let scratch = self.dir.join("refinery").join("first-run");
+        repo.worktree_add_detached(&scratch, tip)?;
+        let mut env = vec![("PATH".to_owned(), cx.around.path.clone())];
+        env.extend(cx.around.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let bench = Bench { scratch: scratch.clone(), env, gates: Vec::new(), actor: cx.by.to_owned() };
+        let run = bench.run("test", &found.gate);
+        std::fs::remove_dir_all(&scratch).map_err(|e| TownError::io("remove", &scratch, e))?;
+        let what = crate::git::Retire {
+            worktree: &scratch,
+            agent: "gate",
+            now: cx.now(),
+            delete_branch: false,
+            dry_run: false,
+        };
+        repo.retire(&what)?;
+        Ok(run)
+    }
+}
+
+fn no_commits(remote: &str) -> TownError {
+    TownError::refused(format!("{remote} has no commits, or does not say which branch is its default"))
+        .hint("push a first commit to it, or name the branch with --target BRANCH")
+}
+
+/// Files of ours that may appear in worktrees are hidden through the clone's own exclude file.
+fn exclude(repo: &Repo) -> Result<(), TownError> {
+    let info = repo.path().join("info");
+    std::fs::create_dir_all(&info).map_err(|e| TownError::io("make", &info, e))?;
+    let path = info.join("exclude");
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let ours = "# gt\n/.gt/\n/.claude/settings.local.json\n";
+    if old.contains(ours) {
+        return Ok(());
+    }
+    atomic::write(&path, format!("{old}{ours}").as_bytes()).map_err(|e| TownError::io("write", &path, e))
+}
+
+/// The remote to use. A path that is itself a clone stands for what it was cloned from: pushes to somebody's
+/// checkout would be refused, or would surprise its owner.
+fn remote_of(source: &str, local: bool) -> (String, Vec<String>) {
+    let path = Path::new(source);
+    if !path.is_dir() {
+        return (source.to_owned(), Vec::new());
+    }
+    let Ok(repo) = Repo::open(path) else { return (source.to_owned(), Vec::new()) };
+    let origin = repo.remote_url("origin").filter(|url| !url.is_empty());
+    match origin {
+        Some(url) if !local && path.join(".git").exists() => {
+            (url, vec![format!("{source} is a clone: its `origin` is the remote of this rig (--local: the folder itself)")])
+        }
+        _ if path.join(".git").exists() => {
+            let warning = format!(
+                "{source} has no remote, so changes land in it; git refuses that for the branch that is checked out there"
+            );
+            (source.to_owned(), vec![warning])
+        }
+        _ => (source.to_owned(), Vec::new()),
+    }
+}
+
+/// The prefix asked for, or one made of the name, that no other rig has.
+fn free_prefix(cx: &Acting<'_>, name: &RigName, wanted: Option<Prefix>) -> Result<Prefix, TownError> {
+    let rigs = cx.town.rigs()?;
+    let taken = |prefix: &Prefix| prefix.as_str() == "hq" || rigs.iter().any(|rig| rig.prefix() == prefix);
+    if let Some(prefix) = wanted {
+        if taken(&prefix) {
+            return Err(TownError::refused(format!("the prefix `{prefix}` is taken")).hint("choose another: --prefix P"));
+        }
+        return Ok(prefix);
+    }
+    let base = derive_prefix(name.as_str());
+    (1..)
+        .map(|n| if n == 1 { base.clone() } else { format!("{base}{n}") })
+        .filter_map(|candidate| Prefix::new(candidate).ok())
+        .find(|prefix| !taken(prefix))
+        .ok_or_else(|| TownError::user("no prefix is left").hint("choose one: --prefix P"))
+}
+
+/// `my-project` gives `mp`, `app` stays, `gastown` gives `ga`.
+fn derive_prefix(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix("-py").or_else(|| name.strip_suffix("-go")).unwrap_or(&name);
+    let parts: Vec<&str> = name.split(['-', '_']).filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [] => "rig".into(),
+        [one] if one.len() <= 3 => (*one).to_owned(),
+        [one] => one.chars().take(2).collect(),
+        many => many.iter().filter_map(|part| part.chars().next()).collect(),
+    }
+}
+
+fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detected: Option<&Detected>) -> String {
+    let quote = |s: &str| toml::Value::String(s.to_owned()).to_string();
+    let mut text = format!(
+        "# A rig of the town: what is set here wins over town.toml.\n\n\
+         # The remote, the branch that changes land on, and what bead ids start with.\n\
+         url = {}\ntarget = {}\nprefix = {}\n\n\
+         # hold: each change waits for `gt review`; direct: it is pushed when its gates pass; pr: a pull request.\n\
+         landing = {}\n\n\
+         # Also here, as in town.toml: runtime, host, formula, workers, restarts, [roles.NAME], [components].\n\n\
+         # What must pass on the merged tree. Add as many [gates.NAME] as you need.\n",
+        quote(remote),
+        quote(target),
+        quote(prefix.as_str()),
+        quote(&landing.to_string()),
+    );
+    match detected {
+        Some(found) => {
+            let argv: Vec<toml::Value> = found.gate.command.argv().into_iter().map(toml::Value::String).collect();
+            text += &format!("[gates.test]\ncommand = {}\ntimeout = \"{}\"\n", toml::Value::Array(argv), found.gate.timeout);
+        }
+        None => text += "# None was found, and without one nothing lands.\n#[gates.test]\n#command = [\"make\", \"test\"]\n",
+    }
+    text
+}
+
+/// One line of `gt rig list`.
+#[derive(Debug, Clone, Serialize)]
+pub struct RigLine {
+    /// Its name.
+    pub rig: RigName,
+    /// What its bead ids start with.
+    pub prefix: Prefix,
+    /// Its remote.
+    pub remote: String,
+    /// The branch that changes land on.
+    pub target: String,
+    /// What happens to changes that pass.
+    pub landing: Landing,
+    /// Its gates: name and command.
+    pub gates: Vec<(String, String)>,
+    /// The runtime of its workers.
+    pub runtime: String,
+}
+
+/// The rigs of a town.
+pub fn list(cx: &Acting<'_>) -> Result<Vec<RigLine>, TownError> {
+    let line = |rig: Rig| RigLine {
+        prefix: rig.prefix().clone(),
+        remote: rig.config.url.clone(),
+        target: rig.config.target.clone(),
+        landing: rig.config.landing,
+        gates: rig.config.gates.iter().map(|(name, gate)| (name.clone(), gate.command.to_string())).collect(),
+        runtime: rig.config.runtime.clone(),
+        rig: rig.name,
+    };
+    Ok(cx.town.rigs()?.into_iter().map(line).collect())
+}
+
+/// What the first run of a gate came to, in words.
+pub fn first_run(run: &Run) -> String {
+    let took = format!("{:.1} s", run.ms as f64 / 1000.0);
+    match &run.verdict {
+        Verdict::Pass => format!("PASS, {took}"),
+        Verdict::Fail(why) => format!("FAIL ({why}), {took}: {}", last_line(&run.output)),
+        Verdict::CouldNotRun(why) => format!("could not run: {why}"),
+        Verdict::NotApplicable => "not applicable".into(),
+    }
+}
+
+fn last_line(output: &str) -> String {
+    text::headline(output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default(), 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn a_prefix_is_made_of_the_name() {
+        for (name, prefix) in
+            [("my-project", "mp"), ("app", "app"), ("gastown", "ga"), ("web_site-go", "ws"), ("tool-py", "to")]
+        {
+            assert_eq!(derive_prefix(name), prefix, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_that_is_written_can_be_read() {
+        let town = crate::config::TownConfig::parse(Path::new("town.toml"), "").expect("town");
+        let gate = crate::config::Gate::new(crate::config::Command::Argv(vec!["make".into(), "te\"st".into()]));
+        let found = Detected { gate, because: "Makefile" };
+        for detected in [None, Some(&found)] {
+            let text = rig_toml("/a \"b\"", &Prefix::new("gt").expect("prefix"), "main", Landing::Hold, detected);
+            let rig = crate::config::RigConfig::parse(&town, Path::new("rig.toml"), &text, &Overrides::default())
+                .unwrap_or_else(|e| panic!("{e}\n{text}"));
+            assert_eq!((rig.url.as_str(), rig.landing), ("/a \"b\"", Landing::Hold));
+            assert_eq!(rig.gates.len(), usize::from(detected.is_some()));
+        }
+    }
+}
