@@ -11,7 +11,7 @@ mod run;
 pub use exits::ExitWatch;
 pub use id::ProcId;
 pub use kill::{Survivors, kill_all, kill_tree, marked};
-pub use run::{Cmd, Done, RunError, run};
+pub use run::{Cmd, Done, RunError, run, run_watching};
 
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};

@@ -41,4 +41,4 @@ pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits
 pub use resolved::resolved_json;
 pub use source::{At, Source, Text};
 pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};
-pub use vars::{Vars, fill, names_in, truthy};
+pub use vars::{Vars, duration, fill, names_in, truthy};

@@ -76,6 +76,13 @@ pub struct Var {
     pub kind: Option<String>,
 }
 
+impl Var {
+    /// Why the variable cannot have that value, if it cannot.
+    pub fn refuses(&self, value: &str) -> Option<String> {
+        super::stage::check::wrong(self, value)
+    }
+}
+
 /// One step of a protomolecule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {

@@ -83,7 +83,7 @@ pub(crate) fn pattern(text: &str) -> Result<regex::Regex, regex::Error> {
 }
 
 /// A length of time as gates write it: `1h30m`, also `1.5h`.
-pub(crate) fn duration(text: &str) -> Option<std::time::Duration> {
+pub fn duration(text: &str) -> Option<std::time::Duration> {
     if let Ok(span) = text.parse::<crate::base::span::Span>() {
         return Some(span.duration());
     }

@@ -3,15 +3,12 @@
 //! The one place that starts it. A command stopped at its limit is stopped with all its children.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::GitError;
+use crate::base::process::{Cmd, RunError, run_watching};
 
 /// The oldest git that has all we use.
 const OLDEST: (u32, u32) = (2, 38);
@@ -20,7 +17,7 @@ const LOCAL: Duration = Duration::from_secs(120);
 /// For what talks to a remote.
 pub(super) const NETWORK: Duration = Duration::from_secs(600);
 /// How much of the output is kept, each of stdout and stderr.
-const CAP: usize = 64 << 20;
+const CAP: usize = 512 << 20;
 
 /// Variables by which a calling git (we may run inside a hook) would redirect ours.
 const INHERITED: [&str; 16] = [
@@ -91,37 +88,36 @@ pub(crate) struct Done {
 
 /// One run of `git`.
 pub(crate) struct Git<'a> {
-    command: Command,
+    cmd: Cmd,
     what: String,
-    stdin: Option<Vec<u8>>,
-    limit: Duration,
     lines: Option<&'a mut dyn FnMut(&str)>,
 }
 
 impl<'a> Git<'a> {
     fn plain() -> Self {
-        let mut command = Command::new("git");
+        let mut cmd = Cmd::new("git").timeout(LOCAL).cap(CAP);
         for name in INHERITED {
-            command.env_remove(name);
+            cmd = cmd.env_remove(name);
         }
-        command
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .env("GIT_EDITOR", "true")
-            .env("GIT_SEQUENCE_EDITOR", "true")
-            .env("GIT_PAGER", "cat")
-            .env("LC_ALL", "C")
-            .env("SSH_ASKPASS", "false")
-            .env("SSH_ASKPASS_REQUIRE", "force");
+        cmd = cmd.envs([
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+            ("GIT_EDITOR", "true"),
+            ("GIT_SEQUENCE_EDITOR", "true"),
+            ("GIT_PAGER", "cat"),
+            ("LC_ALL", "C"),
+            ("SSH_ASKPASS", "false"),
+            ("SSH_ASKPASS_REQUIRE", "force"),
+        ]);
         #[cfg(test)]
-        command
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("HOME", "/nonexistent")
-            .env_remove("XDG_CONFIG_HOME");
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"]);
-        command.args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.fsync=committed"]);
-        Self { command, what: String::new(), stdin: None, limit: LOCAL, lines: None }
+        {
+            cmd =
+                cmd.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1"), ("HOME", "/nonexistent")]);
+            cmd = cmd.env_remove("XDG_CONFIG_HOME");
+        }
+        cmd = cmd.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]);
+        cmd = cmd.args(["-c", "maintenance.auto=false", "-c", "core.fsync=committed", "-c", "core.fsmonitor=false"]);
+        Self { cmd, what: String::new(), lines: None }
     }
 
     /// In a repository without a work tree, named by its git folder.
@@ -129,14 +125,14 @@ impl<'a> Git<'a> {
         let mut this = Self::plain();
         let mut flag = OsString::from("--git-dir=");
         flag.push(git_dir);
-        this.command.arg(flag);
+        this.cmd = this.cmd.arg(flag);
         this
     }
 
     /// In a work tree.
     pub fn in_tree(path: &Path) -> Self {
         let mut this = Self::plain();
-        this.command.arg("-C").arg(path);
+        this.cmd = this.cmd.arg("-C").arg(path);
         this
     }
 
@@ -145,7 +141,7 @@ impl<'a> Git<'a> {
         if self.what.is_empty() {
             self.what = arg.to_string_lossy().into_owned();
         }
-        self.command.arg(arg);
+        self.cmd = self.cmd.arg(arg);
         self
     }
 
@@ -154,17 +150,17 @@ impl<'a> Git<'a> {
     }
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(name, value);
+        self.cmd = self.cmd.env(name, value);
         self
     }
 
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.cmd = self.cmd.stdin(bytes);
         self
     }
 
     pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.cmd = self.cmd.timeout(limit);
         self
     }
 
@@ -175,63 +171,26 @@ impl<'a> Git<'a> {
     }
 
     /// Runs it; a non-zero exit is not an error here.
-    pub fn run(mut self) -> Result<Done, GitError> {
-        let what = self.what.clone();
-        let failed = |message: String| GitError::Failed { what: what.clone(), message };
-        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let started = Instant::now();
-        let mut child = self.command.spawn().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => GitError::Missing,
-            _ => failed(e.to_string()),
-        })?;
-        let group = rustix::process::Pid::from_child(&child);
-        if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
-            // A command that ends without reading its input is judged by its exit code.
-            std::thread::spawn(move || drop(pipe.write_all(&bytes)));
-        }
-        let (events, inbox) = mpsc::channel();
-        let stdout = Arc::new(Mutex::new(Vec::new()));
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        if let Some(pipe) = child.stdout.take() {
-            collect(pipe, Arc::clone(&stdout), events.clone(), false);
-        }
-        if let Some(pipe) = child.stderr.take() {
-            collect(pipe, Arc::clone(&stderr), events.clone(), true);
-        }
-        std::thread::spawn(move || drop(events.send(Event::Exit(child.wait()))));
-
-        let (mut status, mut open, mut line) = (None, 2, Vec::new());
-        let mut deadline = started + self.limit;
-        loop {
-            match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Event::Exit(exit)) => {
-                    status = Some(exit.map_err(|e| failed(e.to_string()))?);
-                    // What a left-over grandchild may still print is not waited for.
-                    deadline = Instant::now() + Duration::from_millis(500);
-                }
-                Ok(Event::Closed) => open -= 1,
-                Ok(Event::Text(bytes)) => {
-                    if let Some(f) = self.lines.as_mut() {
-                        feed(&mut line, &bytes, *f);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) if status.is_some() => break,
-                Err(_) => {
-                    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-                    return Err(GitError::Timeout { what, limit: self.limit });
-                }
+    pub fn run(self) -> Result<Done, GitError> {
+        let Self { cmd, what, mut lines } = self;
+        let mut line = Vec::new();
+        let done = run_watching(&cmd, &mut |bytes| {
+            if let Some(f) = lines.as_mut() {
+                feed(&mut line, bytes, *f);
             }
-            if status.is_some() && open == 0 {
-                break;
-            }
-        }
-        let take = |cell: &Mutex<Vec<u8>>| cell.lock().map(|mut v| std::mem::take(&mut *v)).unwrap_or_default();
-        let code = status.map_or(-1, |s| {
-            use std::os::unix::process::ExitStatusExt;
-            s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0))
         });
-        Ok(Done { code, stdout: take(&stdout), stderr: String::from_utf8_lossy(&take(&stderr)).trim().to_owned() })
+        let done = match done {
+            Err(RunError::NotFound(_)) => return Err(GitError::Missing),
+            Err(e) => return Err(GitError::Failed { what, message: e.to_string() }),
+            Ok(done) if done.timed_out => return Err(GitError::Timeout { what, limit: cmd.timeout }),
+            Ok(done) if done.truncated => {
+                return Err(GitError::Failed { what, message: format!("more than {CAP} bytes of output") });
+            }
+            Ok(done) => done,
+        };
+        let code = done.status.unwrap_or_else(|| 128 + done.signal.unwrap_or(0));
+        let stderr = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        Ok(Done { code, stdout: done.stdout, stderr })
     }
 
     /// Runs it; a non-zero exit is an error. Gives stdout as text.
@@ -246,34 +205,9 @@ impl<'a> Git<'a> {
         if done.code == 0 {
             return Ok(done.stdout);
         }
-        let message = if done.stderr.is_empty() { format!("exit {}", done.code) } else { done.stderr };
+        let message = if done.stderr.is_empty() { format!("exit code {}", done.code) } else { done.stderr };
         Err(GitError::Failed { what, message })
     }
-}
-
-enum Event {
-    Text(Vec<u8>),
-    Closed,
-    Exit(std::io::Result<std::process::ExitStatus>),
-}
-
-fn collect(mut pipe: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>, events: mpsc::Sender<Event>, show: bool) {
-    std::thread::spawn(move || {
-        let mut chunk = vec![0; 16 << 10];
-        while let Ok(n) = pipe.read(&mut chunk) {
-            if n == 0 {
-                break;
-            }
-            if let Ok(mut kept) = into.lock() {
-                let room = CAP.saturating_sub(kept.len());
-                kept.extend_from_slice(&chunk[..n.min(room)]);
-            }
-            if show && events.send(Event::Text(chunk[..n].to_vec())).is_err() {
-                break;
-            }
-        }
-        drop(events.send(Event::Closed));
-    });
 }
 
 fn feed(line: &mut Vec<u8>, bytes: &[u8], f: &mut dyn FnMut(&str)) {
@@ -305,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_command_that_hangs_is_stopped_with_its_children() {
-        let started = Instant::now();
+        let started = std::time::Instant::now();
         let git = Git::plain().args(["-c", "alias.hang=!sleep 60 & sleep 60", "hang"]);
         let result = git.limit(Duration::from_millis(300)).run();
         assert!(matches!(result, Err(GitError::Timeout { .. })), "{result:?}");

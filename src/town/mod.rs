@@ -34,9 +34,8 @@ pub mod retire;
 pub mod review;
 pub mod rework;
 mod rig;
-pub mod roles;
 pub mod rig_add;
-
+pub mod roles;
 pub mod sling;
 mod spawn;
 pub mod step;

@@ -226,6 +226,11 @@ pub enum RunError {
 /// At the timeout the tree is ended. Processes of its group that outlive it are ended too, unless
 /// `keep_background`; nobody waits for them.
 pub fn run(cmd: &Cmd) -> Result<Done, RunError> {
+    run_watching(cmd, &mut |_| {})
+}
+
+/// As [`run`]; hands `watch` what comes on stderr, as it comes.
+pub fn run_watching(cmd: &Cmd, watch: &mut dyn FnMut(&[u8])) -> Result<Done, RunError> {
     let io = |source: io::Error| RunError::Io { program: cmd.program.to_string_lossy().into_owned(), source };
     if let Some(dir) = cmd.cwd.as_ref().filter(|d| !d.is_dir()) {
         return Err(RunError::NoFolder(dir.clone()));
@@ -235,7 +240,7 @@ pub fn run(cmd: &Cmd) -> Result<Done, RunError> {
         io::ErrorKind::NotFound => RunError::NotFound(cmd.program.to_string_lossy().into_owned()),
         _ => io(e),
     })?;
-    let result = Pump::new(cmd, &mut child).and_then(|pump| pump.drive(cmd, &mut child, started));
+    let result = Pump::new(cmd, &mut child, watch).and_then(|pump| pump.drive(cmd, &mut child, started));
     result.map_err(|e| {
         end_group(&child);
         let _ = child.kill();
@@ -254,10 +259,11 @@ struct Pump<'a> {
     unwritten: &'a [u8],
     outputs: [(Option<OwnedFd>, Capped); 2],
     exit: Option<OwnedFd>,
+    watch: &'a mut dyn FnMut(&[u8]),
 }
 
 impl<'a> Pump<'a> {
-    fn new(cmd: &'a Cmd, child: &mut Child) -> io::Result<Self> {
+    fn new(cmd: &'a Cmd, child: &mut Child, watch: &'a mut dyn FnMut(&[u8])) -> io::Result<Self> {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);
@@ -272,6 +278,7 @@ impl<'a> Pump<'a> {
             unwritten: &cmd.stdin,
             outputs: [(stdout, Capped::new(cmd.cap)), (stderr, Capped::new(cmd.cap))],
             exit: crate::base::platform::exit_fd(child.id()),
+            watch,
         })
     }
 
@@ -288,11 +295,7 @@ impl<'a> Pump<'a> {
             }
             self.turn(deadline)?;
         };
-        for (fd, kept) in &mut self.outputs {
-            if let Some(fd) = fd {
-                read_all(fd, kept)?;
-            }
-        }
+        self.read()?;
         let [(_, stdout), (_, stderr)] = self.outputs;
         Ok(Done {
             status: status.code(),
@@ -347,12 +350,20 @@ impl<'a> Pump<'a> {
         poll_until(&mut polled, Some(step));
         drop(polled);
         self.write()?;
-        for (fd, kept) in &mut self.outputs {
-            if let Some(open) = fd
-                && read_all(open, kept)?
-            {
-                *fd = None;
-            }
+        self.read()
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let [(stdout, out), (stderr, err)] = &mut self.outputs;
+        let ended = |fd: &Option<OwnedFd>, kept: &mut Capped, watch: &mut dyn FnMut(&[u8])| match fd {
+            Some(fd) => read_all(fd, kept, watch),
+            None => Ok(false),
+        };
+        if ended(stdout, out, &mut |_| {})? {
+            *stdout = None;
+        }
+        if ended(stderr, err, self.watch)? {
+            *stderr = None;
         }
         Ok(())
     }
@@ -375,12 +386,15 @@ impl<'a> Pump<'a> {
 }
 
 /// Reads what is there; true at the end of the stream.
-fn read_all(fd: &OwnedFd, kept: &mut Capped) -> io::Result<bool> {
+fn read_all(fd: &OwnedFd, kept: &mut Capped, watch: &mut dyn FnMut(&[u8])) -> io::Result<bool> {
     let mut buffer = [0_u8; 16384];
     loop {
         match rustix::io::read(fd, &mut buffer) {
             Ok(0) => return Ok(true),
-            Ok(n) => kept.push(&buffer[..n]),
+            Ok(n) => {
+                kept.push(&buffer[..n]);
+                watch(&buffer[..n]);
+            }
             Err(rustix::io::Errno::AGAIN) => return Ok(false),
             Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e.into()),

@@ -1,0 +1,129 @@
+//! Closing a step and taking up the next one.
+
+use serde_json::json;
+
+use super::{MoleculeError, is_step, only_if_of, view};
+use crate::base::BeadId;
+use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
+
+/// How the next step is taken up.
+#[derive(Clone, Copy, Default)]
+pub struct Advance<'a> {
+    /// Who takes it; `None` takes up nothing and only says which it is.
+    pub assignee: Option<&'a str>,
+    /// Whether the molecule's changes touch one of these globs. Without it, a step with `only_if` is done.
+    pub touches: Option<&'a dyn Fn(&[String]) -> bool>,
+}
+
+impl std::fmt::Debug for Advance<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Advance").field("assignee", &self.assignee).finish_non_exhaustive()
+    }
+}
+
+/// What came of closing a step.
+#[derive(Debug, Clone)]
+pub struct Advanced {
+    /// The steps that were closed: the one asked for, groups that are complete with it, steps that were skipped.
+    pub closed: Vec<Bead>,
+    /// The step to be done now.
+    pub next: Option<Bead>,
+    /// All steps are closed.
+    pub complete: bool,
+}
+
+/// Closes `step` of the molecule `root` and takes up the next one. Closing a step that is closed already changes
+/// nothing and gives the next: a worker that lost its answer asks again.
+pub fn close_step(
+    w: &mut Write<'_>,
+    root: &BeadId,
+    step: &BeadId,
+    how: Close,
+    then: Advance<'_>,
+) -> Result<Advanced, MoleculeError> {
+    view::need(w, root)?;
+    let steps = view::steps(w, root)?;
+    let Some(bead) = steps.iter().find(|s| s.id == *step) else {
+        return Err(MoleculeError::NotAStep { step: step.clone(), root: root.clone() });
+    };
+    let mut closed = Vec::new();
+    if !bead.is_over() {
+        let waits = w.blockers(step)?;
+        if !waits.is_empty() && !how.force {
+            return Err(MoleculeError::Blocked {
+                step: step.clone(),
+                waits_for: waits.iter().map(ToString::to_string).collect(),
+            });
+        }
+        closed.push(w.close(step, how)?.bead);
+        groups(w, root, step, &mut closed)?;
+    }
+    let (skipped, next) = advance(w, root, then)?;
+    closed.extend(skipped);
+    let complete = view::steps(w, root)?.iter().all(Bead::is_over);
+    Ok(Advanced { closed, next, complete })
+}
+
+/// Takes up the step to be done now, after closing as skipped those whose `only_if` does not hold. Gives what was
+/// skipped, and the step.
+pub fn advance(
+    w: &mut Write<'_>,
+    root: &BeadId,
+    then: Advance<'_>,
+) -> Result<(Vec<Bead>, Option<Bead>), MoleculeError> {
+    let mut skipped = Vec::new();
+    loop {
+        let Some(next) = super::current(w, root)? else { return Ok((skipped, None)) };
+        if let (Some(only_if), Some(touches)) = (only_if_of(&next), then.touches)
+            && next.status != Status::IN_PROGRESS
+            && !touches(&only_if.touches)
+        {
+            let reason = format!("skipped: nothing touches {}", only_if.touches.join(", "));
+            w.update(&next.id, Patch::default().with_meta("outcome", "skipped"))?;
+            skipped.push(w.close(&next.id, Close::because(reason))?.bead);
+            groups(w, root, &next.id, &mut skipped)?;
+            continue;
+        }
+        let Some(assignee) = then.assignee else { return Ok((skipped, Some(next))) };
+        let next = if next.status == Status::IN_PROGRESS && next.assignee == assignee {
+            next
+        } else {
+            w.update(&next.id, Patch::status(Status::IN_PROGRESS).with_assignee(assignee))?
+        };
+        return Ok((skipped, Some(next)));
+    }
+}
+
+/// Closes the groups above `step` that are complete now.
+fn groups(w: &mut Write<'_>, root: &BeadId, step: &BeadId, closed: &mut Vec<Bead>) -> Result<(), MoleculeError> {
+    let mut at = step.clone();
+    for _ in 0..64 {
+        let Some(edge) = w.deps(&at)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD) else { return Ok(()) };
+        let parent = edge.depends_on_id;
+        if parent == *root {
+            return Ok(());
+        }
+        let bead = w.need(&parent)?;
+        if bead.is_over() || !is_step(&bead) || !w.children(&parent)?.iter().all(Bead::is_over) {
+            return Ok(());
+        }
+        closed.push(w.close(&parent, Close::because("all its steps are closed"))?.bead);
+        at = parent;
+    }
+    Ok(())
+}
+
+/// Closes the root of a molecule whose work is done, with whatever of it is still open.
+pub fn finish(w: &mut Write<'_>, root: &BeadId, reason: &str) -> Result<Vec<Bead>, MoleculeError> {
+    let bead = view::need(w, root)?;
+    let mut closed = Vec::new();
+    // Children before their parents.
+    for bead in view::all(w, root)?.into_iter().rev().filter(|b| !b.is_over()) {
+        closed.push(w.close(&bead.id, Close { force: true, ..Close::because(reason) })?.bead);
+    }
+    if !bead.is_over() {
+        closed.push(w.close(root, Close { force: true, ..Close::because(reason) })?.bead);
+        w.emit("molecule_closed", root.as_str(), json!({ "reason": reason }))?;
+    }
+    Ok(closed)
+}

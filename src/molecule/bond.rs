@@ -1,0 +1,180 @@
+//! Bonding: one molecule after, beside or in case of another.
+
+use serde_json::{Value, json};
+
+use super::{MoleculeError, PourOpts, is_molecule, pour, steps, view};
+use crate::base::BeadId;
+use crate::formula::{Proto, Vars};
+use crate::store::{DepKind, IssueType, NewBead, NewDep, Patch, Write};
+
+/// How two molecules hang together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BondType {
+    /// The second waits for the first.
+    Sequential,
+    /// The second is a part of the first.
+    Parallel,
+    /// The second runs only if the first fails.
+    Conditional,
+}
+
+impl BondType {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Parallel => "parallel",
+            Self::Conditional => "conditional",
+        }
+    }
+
+    fn edge(self) -> DepKind {
+        match self {
+            Self::Sequential => DepKind::BLOCKS,
+            Self::Parallel => DepKind::PARENT_CHILD,
+            Self::Conditional => DepKind::CONDITIONAL_BLOCKS,
+        }
+    }
+}
+
+/// One side of a bond.
+#[derive(Debug, Clone)]
+pub enum Partner<'a> {
+    /// Is poured for it.
+    Proto(&'a Proto),
+    /// Lives already.
+    Molecule(BeadId),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Bonded {
+    /// The compound, or the molecule that was bonded to.
+    pub result_id: BeadId,
+    /// `compound_proto` or `compound_molecule`.
+    pub result_type: &'static str,
+    /// `sequential`, `parallel` or `conditional`.
+    pub bond_type: &'static str,
+    /// How many beads were poured for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spawned: Option<usize>,
+    /// Step ids and their beads.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub id_mapping: Value,
+}
+
+/// Bonds `second` to `first`. `point` names a bond point of the first, if it lives: the second then waits for the
+/// step before that point, and the step after it waits for the second.
+pub fn bond(
+    w: &mut Write<'_>,
+    first: &Partner<'_>,
+    second: &Partner<'_>,
+    how: BondType,
+    vars: &Vars,
+    opts: &PourOpts,
+    point: Option<&str>,
+) -> Result<Bonded, MoleculeError> {
+    let mut mapping = serde_json::Map::new();
+    let mut spawned = 0;
+    let mut live = |w: &mut Write<'_>, partner: &Partner<'_>, ephemeral: bool| -> Result<BeadId, MoleculeError> {
+        match partner {
+            Partner::Molecule(id) => {
+                let bead = w.need(id)?;
+                if is_molecule(&bead) || bead.issue_type == IssueType::EPIC {
+                    Ok(bead.id)
+                } else {
+                    Err(MoleculeError::NotAMolecule(id.clone()))
+                }
+            }
+            Partner::Proto(proto) => {
+                let poured = pour(w, proto, vars, &PourOpts { ephemeral, ..opts.clone() })?;
+                spawned += poured.steps.len() + 1;
+                mapping.insert(proto.formula.clone(), json!(poured.root));
+                for (step, bead) in poured.steps {
+                    mapping.insert(format!("{}.{step}", proto.formula), json!(bead));
+                }
+                Ok(poured.root)
+            }
+        }
+    };
+    // What is poured onto something that lives is as lasting as that.
+    let ephemeral = opts.ephemeral
+        || [first, second].into_iter().any(|p| match p {
+            Partner::Molecule(id) => w.bead(id).ok().flatten().is_some_and(|b| b.ephemeral),
+            Partner::Proto(_) => false,
+        });
+    let a = live(w, first, ephemeral)?;
+    let b = live(w, second, ephemeral)?;
+    let compound = matches!((first, second), (Partner::Proto(_), Partner::Proto(_)));
+    let result = if compound { compound_of(w, &a, &b, how, ephemeral)? } else { a.clone() };
+    match point {
+        Some(point) => at_point(w, &a, &b, point)?,
+        None if compound && how == BondType::Parallel => {}
+        None => {
+            w.add_dep(&b, NewDep::new(how.edge(), a.clone()))?;
+        }
+    }
+    w.emit("bonded", result.as_str(), json!({ "first": a, "second": b, "type": how.word() }))?;
+    Ok(Bonded {
+        result_id: result,
+        result_type: "compound_molecule",
+        bond_type: how.word(),
+        spawned: (spawned > 0).then_some(spawned),
+        id_mapping: if mapping.is_empty() { Value::Null } else { Value::Object(mapping) },
+    })
+}
+
+/// A new root over two molecules.
+fn compound_of(
+    w: &mut Write<'_>,
+    a: &BeadId,
+    b: &BeadId,
+    how: BondType,
+    ephemeral: bool,
+) -> Result<BeadId, MoleculeError> {
+    let title = format!("Compound: {} + {}", w.need(a)?.title, w.need(b)?.title);
+    let mut other = crate::store::Map::new();
+    let from = |id: &BeadId| json!({ "source_id": id, "bond_type": how.word() });
+    other.insert("bonded_from".into(), json!([from(a), from(b)]));
+    let new = NewBead {
+        title: crate::base::text::headline(&title, 450),
+        issue_type: Some(IssueType::MOLECULE),
+        ephemeral,
+        other,
+        ..NewBead::default()
+    };
+    let root = w.create(new)?.id;
+    for child in [a, b] {
+        w.add_dep(child, NewDep::new(DepKind::PARENT_CHILD, root.clone()))?;
+    }
+    Ok(root)
+}
+
+/// Puts `b` at a bond point of `a`.
+fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str) -> Result<(), MoleculeError> {
+    let root = view::need(w, a)?;
+    let unknown = || MoleculeError::UnknownBondPoint { root: a.clone(), point: point.to_owned() };
+    let points = root.metadata.get("bond_points").and_then(Value::as_array).cloned().unwrap_or_default();
+    let found = points.iter().find(|p| p.get("id").and_then(Value::as_str) == Some(point)).ok_or_else(unknown)?;
+    let named = |key: &str| found.get(key).and_then(Value::as_str);
+    let steps = steps(w, a)?;
+    let bead = |name: &str| steps.iter().find(|s| super::step_name(s) == Some(name)).map(|s| s.id.clone());
+    w.add_dep(b, NewDep::new(DepKind::RELATED, a.clone()))?;
+    if let Some(after) = named("after_step") {
+        let after = bead(after).ok_or_else(unknown)?;
+        if found.get("parallel").and_then(Value::as_bool) != Some(true) {
+            for dependent in w.dependents(&after)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS) {
+                w.add_dep(&dependent.issue_id, NewDep::new(DepKind::BLOCKS, b.clone()))?;
+            }
+        }
+        w.add_dep(b, NewDep::new(DepKind::BLOCKS, after))?;
+    } else if let Some(before) = named("before_step") {
+        let before = bead(before).ok_or_else(unknown)?;
+        for need in w.deps(&before)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS) {
+            w.add_dep(b, NewDep::new(DepKind::BLOCKS, need.depends_on_id))?;
+        }
+        w.add_dep(&before, NewDep::new(DepKind::BLOCKS, b.clone()))?;
+    }
+    w.update(b, Patch::default().with_meta("bonded_at", point))?;
+    Ok(())
+}

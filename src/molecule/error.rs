@@ -1,0 +1,75 @@
+//! What can go wrong with a molecule.
+
+use crate::base::BeadId;
+use crate::store::StoreError;
+
+/// Why something cannot be done to a molecule.
+#[derive(Debug, thiserror::Error)]
+pub enum MoleculeError {
+    /// Variables without a value, in order of first use.
+    #[error("missing required variables: {}", .0.join(", "))]
+    MissingVars(Vec<String>),
+    /// A value that the formula does not allow.
+    #[error("`{value}` is no value of variable `{name}`: {reason}")]
+    Value {
+        /// The variable.
+        name: String,
+        /// What was given.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A formula that makes no steps, such as an aspect.
+    #[error("formula `{formula}` is of type {kind} and has no steps to pour")]
+    NoSteps {
+        /// The formula.
+        formula: String,
+        /// Its type.
+        kind: String,
+    },
+    /// The bead is not the root of a molecule.
+    #[error("{0} is not a molecule")]
+    NotAMolecule(BeadId),
+    /// The bead is not an open step of that molecule.
+    #[error("{step} is not a step of molecule {root}")]
+    NotAStep {
+        /// The bead.
+        step: BeadId,
+        /// The molecule.
+        root: BeadId,
+    },
+    /// The step is held back.
+    #[error("step {step} waits for {}", .waits_for.join(", "))]
+    Blocked {
+        /// The step.
+        step: BeadId,
+        /// What it waits for.
+        waits_for: Vec<String>,
+    },
+    /// Burning something that lasts.
+    #[error("{0} is not a wisp; burning it leaves tombstones and no record of the work")]
+    NotAWisp(BeadId),
+    /// There is no protomolecule of that name.
+    #[error("there is no protomolecule `{0}`")]
+    UnknownProto(String),
+    /// A bond point that the molecule does not have.
+    #[error("{root} has no bond point `{point}`")]
+    UnknownBondPoint {
+        /// The molecule.
+        root: BeadId,
+        /// The name that was given.
+        point: String,
+    },
+    /// A proto that is kept already, with other content.
+    #[error("proto {0} already exists")]
+    ProtoExists(BeadId),
+    /// A step whose id cannot be part of a bead's id.
+    #[error(transparent)]
+    Id(#[from] crate::base::NameError),
+    /// What the store says.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the store holds under this name is not what we put there.
+    #[error("protomolecule {0} in the store cannot be read: {1}")]
+    Damaged(String, String),
+}

@@ -1,0 +1,38 @@
+//! Molecules: formulas at work, as beads in the store.
+//!
+//! ```text
+//! cook    Formula -> Proto        formula::compile, then `freeze` keeps it in the store
+//! pour    Proto -> molecule       a root bead and one bead per step; lasts, goes to the ledger
+//! wisp    Proto -> wisp           the same, ephemeral
+//! squash  molecule/wisp -> digest one closed bead that says what was done
+//! burn    wisp -> nothing
+//! bond    two of them -> one
+//! ```
+//!
+//! A molecule is its beads and nothing else: whoever reads it after a crash, be it another agent, sees the same next
+//! step. The root (type `molecule`) has metadata `formula`, `proto` and, if it was poured for a bead, `for`. A step
+//! is a child of the root (or of the step above it) with metadata `step` and `formula`; its `needs` are `blocks`
+//! edges. A step's gate is a bead of type `gate` that blocks it.
+
+mod advance;
+mod bond;
+mod burn;
+mod conditions;
+mod error;
+mod find;
+mod pour;
+mod proto;
+mod squash;
+mod view;
+mod wisp;
+
+pub use advance::{Advance, Advanced, advance, close_step, finish};
+pub use bond::{BondType, Bonded, Partner, bond};
+pub use burn::{Burnt, burn};
+pub use error::MoleculeError;
+pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
+pub use pour::{PourOpts, Poured, missing, pour};
+pub use proto::{Kept, freeze, keep_persistent, protos, thaw};
+pub use squash::{Squashed, squash};
+pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};
+pub use wisp::{gc, wisps};

@@ -1,0 +1,269 @@
+//! Pouring: a proto and values become beads, in one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+use super::{MoleculeError, conditions};
+use crate::base::text::headline;
+use crate::base::{BeadId, Prefix};
+use crate::formula::{Gate, Proto, Step, Vars, fill, names_in};
+use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Write};
+
+/// How a molecule is poured.
+#[derive(Debug, Clone, Default)]
+pub struct PourOpts {
+    /// The bead that is worked on with it.
+    pub for_bead: Option<BeadId>,
+    /// Who works it.
+    pub assignee: Option<String>,
+    /// The prefix of the root's id; the steps are its children. None takes the store's.
+    pub prefix: Option<Prefix>,
+    /// A wisp: never reaches the ledger.
+    pub ephemeral: bool,
+    /// The root alone, without beads for the steps.
+    pub root_only: bool,
+    /// The root's title; none makes one of the formula and the bead.
+    pub title: Option<String>,
+    /// The bead that the root becomes a child of.
+    pub parent: Option<BeadId>,
+}
+
+/// What was poured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poured {
+    /// The root.
+    pub root: BeadId,
+    /// Step ids of the formula and their beads, in order; gates as `gate-STEP`.
+    pub steps: Vec<(String, BeadId)>,
+    /// Steps whose condition does not hold for these values.
+    pub skipped: Vec<String>,
+}
+
+/// Pours `proto`.
+///
+/// A variable without a given value has its default. It is an error if one is missing that is required, or that is
+/// declared, used and has no default, and if a value is not one that the formula allows.
+pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Poured, MoleculeError> {
+    let vars = values(proto, vars)?;
+    if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion") {
+        return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
+    }
+    let (steps, skipped) = conditions::filter(proto, &vars);
+    let root = w.create(root(w, proto, &vars, opts)?)?.id;
+    let mut poured = Poured { root: root.clone(), steps: Vec::with_capacity(steps.len()), skipped };
+    if opts.root_only {
+        return Ok(poured);
+    }
+    let mut beads: HashMap<&str, BeadId> = HashMap::with_capacity(steps.len());
+    let mut later: Vec<(BeadId, NewDep, String)> = Vec::new();
+    for (order, step) in steps.iter().enumerate() {
+        let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(&root).clone();
+        let gate = match &step.gate {
+            Some(gate) => {
+                let bead = w.create(gate_bead(proto, step, gate, &vars, &parent, opts))?;
+                poured.steps.push((format!("gate-{}", step.id), bead.id.clone()));
+                Some(bead.id)
+            }
+            None => None,
+        };
+        let mut new = step_bead(proto, step, &vars, opts, order);
+        new.deps.extend(gate.map(|gate| NewDep::new(DepKind::BLOCKS, gate)));
+        let mut open = Vec::new();
+        for (kind, metadata, target) in edges(step) {
+            let edge = |depends_on_id| NewDep { depends_on_id, kind: kind.clone(), metadata: metadata.clone() };
+            match beads.get(target) {
+                Some(bead) => new.deps.push(edge(bead.clone())),
+                // The target comes further down: the edge is drawn when it is there.
+                None => open.push((edge(root.clone()), target.to_owned())),
+            }
+        }
+        new.parent = Some(parent);
+        let bead = w.create(new)?;
+        later.extend(open.into_iter().map(|(edge, target)| (bead.id.clone(), edge, target)));
+        poured.steps.push((step.id.clone(), bead.id.clone()));
+        beads.insert(&step.id, bead.id);
+    }
+    for (bead, mut edge, target) in later {
+        if let Some(target) = beads.get(target.as_str()) {
+            edge.depends_on_id = target.clone();
+            w.add_dep(&bead, edge)?;
+        }
+    }
+    w.emit("poured", root.as_str(), json!({ "formula": proto.formula, "proto": proto.id, "steps": beads.len() }))?;
+    Ok(poured)
+}
+
+/// The edges of a step to other steps: kind, metadata, step.
+fn edges(step: &Step) -> Vec<(DepKind, String, &str)> {
+    let blocks = step.needs.iter().map(|n| (DepKind::BLOCKS, String::new(), n.as_str()));
+    let waits = step.waits_for.iter().filter_map(|w| {
+        let metadata = json!({ "gate": w.mode }).to_string();
+        w.of.as_deref().map(|of| (DepKind::WAITS_FOR, metadata, of))
+    });
+    blocks.chain(waits).collect()
+}
+
+/// Values and defaults together, checked.
+fn values(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
+    let mut all: Vars =
+        proto.vars.iter().filter_map(|(name, var)| Some((name.clone(), var.default.clone()?))).collect();
+    all.extend(given.iter().map(|(k, v)| (k.clone(), v.clone())));
+    let missing = missing(proto, &all);
+    if !missing.is_empty() {
+        return Err(MoleculeError::MissingVars(missing));
+    }
+    for (name, var) in &proto.vars {
+        if let Some(value) = given.get(name)
+            && let Some(reason) = var.refuses(value)
+        {
+            return Err(MoleculeError::Value { name: name.clone(), value: value.clone(), reason });
+        }
+    }
+    Ok(all)
+}
+
+/// The declared variables that `values` leaves without one: required ones, and those that a text uses.
+pub fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    let mut used: BTreeMap<&str, ()> = BTreeMap::new();
+    for step in &proto.steps {
+        let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
+        for text in [&step.title, &step.description, &step.notes, step.assignee.as_deref().unwrap_or_default(), gate] {
+            used.extend(names_in(text).map(|n| (n, ())));
+        }
+    }
+    used.extend(names_in(&proto.description).map(|n| (n, ())));
+    for (name, var) in &proto.vars {
+        if var.default.is_none() && !values.contains_key(name) && (var.required || used.contains_key(name.as_str())) {
+            missing.push(name.clone());
+        }
+    }
+    missing
+}
+
+fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<NewBead, MoleculeError> {
+    let of = match &opts.for_bead {
+        Some(bead) => Some(w.need(bead)?),
+        None => None,
+    };
+    let named = |key: &str| proto.vars.contains_key(key).then(|| vars.get(key).cloned()).flatten();
+    let title = match (&opts.title, &of) {
+        (Some(title), _) => title.clone(),
+        (None, Some(bead)) => format!("{}: {}", proto.formula, bead.title),
+        (None, None) => named("title").unwrap_or_else(|| proto.formula.clone()),
+    };
+    let description = named("desc").unwrap_or_else(|| fill(&proto.description, vars));
+    let mut metadata = Map::new();
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    metadata.insert("proto".into(), proto.id.as_str().into());
+    if let Some(bead) = &opts.for_bead {
+        metadata.insert("for".into(), bead.as_str().into());
+    }
+    if !vars.is_empty() {
+        metadata.insert("vars".into(), json!(vars));
+    }
+    if let Some(squash) = &proto.squash {
+        metadata.insert("squash".into(), squash.clone());
+    }
+    if !proto.bond_points.is_empty() {
+        metadata.insert("bond_points".into(), json!(proto.bond_points));
+    }
+    let mut other = Map::new();
+    if proto.kind == "patrol" {
+        other.insert("mol_type".into(), "patrol".into());
+    }
+    other.insert("source_formula".into(), proto.formula.as_str().into());
+    Ok(NewBead {
+        title: fits(&title),
+        description,
+        issue_type: Some(IssueType::MOLECULE),
+        priority: of.map(|b| b.priority),
+        assignee: opts.assignee.clone().unwrap_or_default(),
+        prefix: opts.prefix.clone(),
+        parent: opts.parent.clone(),
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    })
+}
+
+fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: usize) -> NewBead {
+    let mut metadata = step.metadata.clone();
+    metadata.insert("step".into(), step.id.as_str().into());
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    metadata.insert("order".into(), order.into());
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            metadata.insert(key.into(), value);
+        }
+    };
+    put("run", step.run.as_deref().map(Value::from));
+    put("only_if", step.only_if.as_ref().map(|o| json!(o)));
+    put("loop", step.until.as_ref().map(|u| json!(u)));
+    put("on_complete", step.on_complete.as_ref().map(|o| json!(o)));
+    let mut labels = step.labels.iter().map(|l| fill(l, vars)).collect::<Vec<_>>();
+    if let Some(waits) = &step.waits_for {
+        labels.push(format!("gate:{}", waits.mode));
+    }
+    let mut other = Map::new();
+    other.insert("source_formula".into(), step.origin.formula.as_ref().into());
+    other.insert("source_location".into(), step.origin.location.as_str().into());
+    NewBead {
+        title: fits(&fill(&step.title, vars)),
+        description: fill(&step.description, vars),
+        notes: fill(&step.notes, vars),
+        acceptance_criteria: step.acceptance.as_deref().map(|a| fill(a, vars)).unwrap_or_default(),
+        priority: step.priority,
+        issue_type: Some(IssueType::new(&step.kind)),
+        assignee: step
+            .assignee
+            .as_deref()
+            .map(|a| fill(a, vars))
+            .filter(|a| !a.is_empty() && !a.contains("{{"))
+            .or_else(|| opts.assignee.clone())
+            .unwrap_or_default(),
+        labels,
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    }
+}
+
+fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, parent: &BeadId, opts: &PourOpts) -> NewBead {
+    let id = gate.id.as_deref().map(|id| fill(id, vars)).unwrap_or_default();
+    let timeout = gate.timeout.as_deref().map(|t| fill(t, vars)).unwrap_or_default();
+    let mut other = Map::new();
+    other.insert("await_type".into(), gate.kind.as_str().into());
+    if !id.is_empty() {
+        other.insert("await_id".into(), id.as_str().into());
+    }
+    if let Some(wait) = crate::formula::duration(&timeout) {
+        other.insert("timeout".into(), Value::from(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX / 2)));
+    }
+    let mut metadata = Map::new();
+    metadata.insert("gate_of".into(), step.id.as_str().into());
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    NewBead {
+        title: fits(format!("Gate: {} {id}", gate.kind).trim_end()),
+        description: format!("Async gate for step {}", step.id),
+        issue_type: Some(IssueType::GATE),
+        parent: Some(parent.clone()),
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    }
+}
+
+/// A title of one line and at most 500 bytes.
+fn fits(title: &str) -> String {
+    let line = headline(title.trim(), 480);
+    let mut end = line.len().min(500);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    if line.is_empty() { "untitled".to_owned() } else { line[..end].to_owned() }
+}

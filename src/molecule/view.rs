@@ -1,0 +1,179 @@
+//! Reading a molecule: its steps in order, the one that is next, how far it is.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::{MoleculeError, is_molecule, is_step};
+use crate::base::{BeadId, Time};
+use crate::store::{Bead, Read, ReadyQuery, Status, StoreError};
+
+/// The steps of a molecule, depth first in the order of the formula. Gates and other children are not among them.
+pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    Ok(all(r, root)?.into_iter().filter(is_step).collect())
+}
+
+/// Every bead below the root, depth first.
+pub(super) fn all(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    let mut out = Vec::new();
+    let mut seen: HashSet<BeadId> = HashSet::from([root.clone()]);
+    let mut todo = children(r, root)?;
+    while let Some(bead) = todo.pop() {
+        if seen.insert(bead.id.clone()) {
+            let below = children(r, &bead.id)?;
+            out.push(bead);
+            todo.extend(below);
+        }
+    }
+    Ok(out)
+}
+
+/// The children in reverse order, for a stack.
+fn children(r: &Read<'_>, id: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    let mut children: Vec<Bead> = r.children(id)?.into_iter().filter(|b| b.status != Status::TOMBSTONE).collect();
+    children.sort_by_key(|b| std::cmp::Reverse(order(b)));
+    Ok(children)
+}
+
+/// Steps that were poured come in the order of the formula, what was added later behind them.
+fn order(bead: &Bead) -> u64 {
+    bead.metadata.get("order").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Closed.
+    Done,
+    /// Somebody is on it, or it is the next one.
+    Current,
+    /// Could be begun.
+    Ready,
+    /// Waits for another step or a gate.
+    Blocked,
+    /// Put off, or done by its children.
+    Pending,
+}
+
+/// A step and where it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepLine {
+    /// The step.
+    pub issue: Bead,
+    /// Where it stands.
+    pub status: StepState,
+    /// The one that is worked on.
+    pub is_current: bool,
+}
+
+/// The steps with their states. Wisps have ready steps as molecules do.
+pub fn lines(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepLine>, MoleculeError> {
+    let bead = need(r, root)?;
+    let steps = steps(r, root)?;
+    let ready = ready(r, &bead)?;
+    let now = pick(&steps, &ready).map(|b| b.id.clone());
+    Ok(steps
+        .into_iter()
+        .map(|issue| {
+            let is_current = Some(&issue.id) == now.as_ref();
+            let status = if issue.is_over() {
+                StepState::Done
+            } else if is_current || issue.status == Status::IN_PROGRESS {
+                StepState::Current
+            } else if ready.contains(&issue.id) {
+                StepState::Ready
+            } else if r.is_blocked(&issue.id).unwrap_or(true) {
+                StepState::Blocked
+            } else {
+                StepState::Pending
+            };
+            StepLine { issue, status, is_current }
+        })
+        .collect())
+}
+
+/// The step to be done now: the first one in progress, else the first that is ready. `None` when all are closed, or
+/// when the rest waits.
+pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
+    let bead = need(r, root)?;
+    let steps = steps(r, root)?;
+    let ready = ready(r, &bead)?;
+    Ok(pick(&steps, &ready).cloned())
+}
+
+pub(super) fn pick<'a>(steps: &'a [Bead], ready: &HashSet<BeadId>) -> Option<&'a Bead> {
+    // A step with open children is done by doing them.
+    let group = |bead: &Bead| steps.iter().any(|s| !s.is_over() && under(&s.id, &bead.id));
+    let mut open = steps.iter().filter(|s| !s.is_over() && !group(s));
+    open.clone().find(|s| s.status == Status::IN_PROGRESS).or_else(|| open.find(|s| ready.contains(&s.id)))
+}
+
+/// Whether `id` is a child id of `above`, as steps of steps have them.
+fn under(id: &BeadId, above: &BeadId) -> bool {
+    id.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Ids of the steps that can be begun.
+pub(super) fn ready(r: &Read<'_>, root: &Bead) -> Result<HashSet<BeadId>, StoreError> {
+    let query = ReadyQuery { under: Some(root.id.clone()), ephemeral: root.ephemeral, ..ReadyQuery::default() };
+    Ok(r.ready(&query)?.into_iter().map(|b| b.id).collect())
+}
+
+/// The root, or an error that says that it is none.
+pub(super) fn need(r: &Read<'_>, root: &BeadId) -> Result<Bead, MoleculeError> {
+    let bead = r.need(root)?;
+    if is_molecule(&bead) { Ok(bead) } else { Err(MoleculeError::NotAMolecule(root.clone())) }
+}
+
+/// How far a molecule is. Steps that are done by their children count too.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// The root.
+    pub molecule_id: BeadId,
+    /// Its title.
+    pub molecule_title: String,
+    /// All steps.
+    pub total: usize,
+    /// Closed ones.
+    pub completed: usize,
+    /// Those somebody is on.
+    pub in_progress: usize,
+    /// The one to be done now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_step_id: Option<BeadId>,
+    /// Of the total, rounded down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    /// Steps closed per hour between the first and the last closing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_hour: Option<f64>,
+    /// At that rate, until the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_hours: Option<f64>,
+}
+
+/// How far a molecule is.
+pub fn progress(r: &Read<'_>, root: &BeadId) -> Result<Progress, MoleculeError> {
+    let bead = need(r, root)?;
+    let steps = steps(r, root)?;
+    let ready = ready(r, &bead)?;
+    let (total, completed) = (steps.len(), steps.iter().filter(|s| s.is_over()).count());
+    let closed: Vec<Time> = steps.iter().filter_map(|s| s.closed_at).collect();
+    let span = closed.iter().max().zip(closed.iter().min()).map(|(last, first)| last.millis() - first.millis());
+    let rate = span.filter(|ms| *ms > 0 && closed.len() > 1).map(|ms| {
+        let hours = ms as f64 / 3_600_000.0;
+        (closed.len() - 1) as f64 / hours
+    });
+    Ok(Progress {
+        molecule_id: bead.id.clone(),
+        molecule_title: bead.title,
+        total,
+        completed,
+        in_progress: steps.iter().filter(|s| s.status == Status::IN_PROGRESS).count(),
+        current_step_id: pick(&steps, &ready).map(|s| s.id.clone()),
+        percent: (total > 0).then(|| completed as f64 * 100.0 / total as f64),
+        rate_per_hour: rate,
+        eta_hours: rate.filter(|r| *r > 0.0).map(|r| (total - completed) as f64 / r),
+    })
+}

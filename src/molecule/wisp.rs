@@ -1,0 +1,32 @@
+//! Wisps that are lying about.
+
+use super::{MoleculeError, burn, is_molecule};
+use crate::base::span::Span;
+use crate::base::{BeadId, Time};
+use crate::store::{Bead, Filter, Read, Sort, StoreError, Write};
+
+/// The roots of all wisps, latest first; closed ones with `all`.
+pub fn wisps(r: &Read<'_>, all: bool) -> Result<Vec<Bead>, StoreError> {
+    let filter = Filter { ephemeral: Some(true), sort: Sort::Created, ..Filter::default() };
+    let found = r.find(&filter)?;
+    Ok(found.into_iter().filter(|b| is_molecule(b) && (all || !b.is_over())).collect())
+}
+
+/// Burns the wisps that nothing has changed for `age`: open ones, and with `all` closed ones too. With `dry_run`
+/// only says which.
+pub fn gc(w: &mut Write<'_>, now: Time, age: Span, all: bool, dry_run: bool) -> Result<Vec<BeadId>, MoleculeError> {
+    let mut gone = Vec::new();
+    for root in wisps(w, all)? {
+        let below = super::view::all(w, &root.id)?;
+        let last = below.iter().map(|b| b.updated_at).chain([root.updated_at]).max().unwrap_or(root.updated_at);
+        if now.millis() - last.millis() < age.as_millis() {
+            continue;
+        }
+        if dry_run {
+            gone.extend(below.into_iter().map(|b| b.id).chain([root.id]));
+        } else {
+            gone.extend(burn(w, &root.id, false)?.deleted_ids);
+        }
+    }
+    Ok(gone)
+}
