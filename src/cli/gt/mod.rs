@@ -6,7 +6,24 @@ use clap::{Parser, Subcommand};
 
 use super::{CliError, Output, env::Env};
 
+mod agents;
+mod convoy;
 mod demo;
+mod done;
+mod hook;
+mod install;
+mod mayor;
+mod peek;
+mod place;
+mod polecat;
+mod prime;
+pub(crate) mod revive;
+mod rig;
+mod shutdown;
+mod sling;
+mod start;
+mod step;
+mod unsling;
 mod version;
 
 /// Runs many coding agents over many git repositories without losing work.
@@ -35,8 +52,42 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// List the agents of the town
+    #[command(visible_alias = "ag")]
+    Agents(agents::Args),
+    /// Group beads that are to land together
+    Convoy(convoy::Args),
     /// Show Gas Town at work in a throw-away town
     Demo(demo::Args),
+    /// Hand in your work
+    Done(done::Args),
+    /// Show what is on your hook
+    Hook(hook::Args),
+    /// Make a town
+    Install(install::Args),
+    /// Talk to the Mayor
+    Mayor(mayor::Args),
+    /// Show the end of an agent's screen
+    Peek(peek::Args),
+    /// List workers and attach to them
+    #[command(visible_alias = "worker")]
+    Polecat(polecat::Args),
+    /// Say who you are and what to do
+    Prime(prime::Args),
+    /// Add and list the projects of the town
+    #[command(visible_alias = "project")]
+    Rig(rig::Args),
+    /// Stop the town, and prove that nothing of it lives
+    Shutdown(shutdown::Args),
+    /// Give work to a worker
+    Sling(sling::Args),
+    /// Start the town
+    Start(start::Args),
+    /// Close the current step of your work
+    Step(step::Args),
+    /// Take work off a hook
+    #[command(visible_alias = "unhook")]
+    Unsling(unsling::Args),
     /// Print the version
     Version(version::Args),
 }
@@ -66,8 +117,36 @@ fn run(cli: Cli) -> Result<(), CliError> {
         env.cwd = env.cwd.join(dir);
     }
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
-    match cli.verb {
-        Verb::Demo(args) => demo::run(&cx, args),
-        Verb::Version(args) => version::run(&cx, args),
+    let verb = cli.verb;
+    let revives = !matches!(
+        verb,
+        Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_)
+    );
+    let result = perform(&cx, verb);
+    if revives {
+        revive::after(&cx.env);
+    }
+    result
+}
+
+fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
+    match verb {
+        Verb::Agents(args) => agents::run(cx, &args),
+        Verb::Convoy(args) => convoy::run(cx, args),
+        Verb::Done(args) => done::run(cx, &args),
+        Verb::Hook(args) => hook::run(cx, &args),
+        Verb::Install(args) => install::run(cx, args),
+        Verb::Mayor(args) => mayor::run(cx, &args),
+        Verb::Peek(args) => peek::run(cx, &args),
+        Verb::Polecat(args) => polecat::run(cx, &args),
+        Verb::Prime(args) => prime::run(cx, &args),
+        Verb::Rig(args) => rig::run(cx, args),
+        Verb::Shutdown(args) => shutdown::run(cx, &args),
+        Verb::Sling(args) => sling::run(cx, &args),
+        Verb::Start(args) => start::run(cx, args),
+        Verb::Step(args) => step::run(cx, &args),
+        Verb::Unsling(args) => unsling::run(cx, &args),
+        Verb::Demo(args) => demo::run(cx, args),
+        Verb::Version(args) => version::run(cx, args),
     }
 }

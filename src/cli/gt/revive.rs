@@ -2,9 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use super::place::Place;
+use crate::base::process::{self, ProcId};
 use crate::cli::env::Env;
-use crate::daemon::lock;
+use crate::cli::{CliError, Kind};
+use crate::daemon::{client, lock};
 use crate::session::MARK_VAR;
 use crate::store::Store;
 use crate::town::{Town, lifecycle};
@@ -44,4 +48,70 @@ pub(crate) fn spawn(gt: &Path, town: &Town) -> std::io::Result<()> {
         command.env_remove(name);
     }
     command.spawn().map(drop)
+}
+
+/// The daemon that serves the town now.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(super) struct Daemon {
+    /// It was running before.
+    pub(super) already: bool,
+    /// Its process.
+    pub(super) pid: u32,
+}
+
+/// How long a daemon may take to begin or to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts the town's daemon if it has none, and waits until it has taken its lock.
+pub(super) fn start_daemon(place: &Place) -> Result<Daemon, CliError> {
+    let town = &place.town;
+    let held = || lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
+    if let Some(pid) = held() {
+        return Ok(Daemon { already: true, pid });
+    }
+    let log = town.logs_dir().join("daemon.log");
+    spawn(&place.around().gt, town).map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
+    match wait(held) {
+        Some(pid) => Ok(Daemon { already: false, pid }),
+        None => Err(CliError::new(Kind::Timeout, format!("the daemon did not begin within {} s", PATIENCE.as_secs()))
+            .hint(format!("its last words are in {}", log.display()))),
+    }
+}
+
+/// Asks the town's daemon to end, and sees to it that it does. Gives the processes that it was.
+pub(super) fn stop_daemon(place: &Place) -> Result<Vec<ProcId>, CliError> {
+    let root = place.town.root();
+    let held = || lock::is_held(root).unwrap_or(false);
+    if !held() {
+        return Ok(Vec::new());
+    }
+    let Some(daemon) = lock::holder(root).and_then(ProcId::of) else { return Ok(Vec::new()) };
+    // The supervisor is its parent; a daemon that a person runs in the foreground has a shell there.
+    let supervisor = daemon.parent().filter(|p| is_gt(p));
+    let all: Vec<ProcId> = supervisor.into_iter().chain([daemon]).collect();
+    let asked = client::ask(root, &client::Request::Stop, PATIENCE).is_ok();
+    if !asked || wait(|| all.iter().all(|p| !p.alive()).then_some(())).is_none() {
+        process::kill_all(&all, None, Duration::from_secs(3)).map_err(|e| CliError::refused(e.to_string()))?;
+    }
+    Ok(all)
+}
+
+/// Whether a process runs this program.
+fn is_gt(process: &ProcId) -> bool {
+    std::fs::read_link(format!("/proc/{}/exe", process.pid))
+        .is_ok_and(|exe| exe.file_name().is_some_and(|name| name.to_string_lossy().starts_with("gt")))
+}
+
+/// Asks again until there is an answer, for as long as patience lasts.
+fn wait<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if begun.elapsed() > PATIENCE {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
