@@ -8,6 +8,7 @@ pub mod env;
 pub mod error;
 pub mod gt;
 pub mod output;
+mod store_error;
 mod town_error;
 
 pub use error::{CliError, Kind};

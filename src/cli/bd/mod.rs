@@ -6,7 +6,30 @@ use clap::{Parser, Subcommand};
 
 use super::{CliError, Output, env::Env};
 
+mod arg;
+mod blocked;
+mod close;
+mod comments;
+mod context;
+mod create;
+mod dep;
+mod info;
+mod init;
+mod label;
+mod list;
+mod place;
+mod q;
+mod ready;
+mod render;
+mod reopen;
+mod search;
+mod select;
+mod show;
+mod update;
 mod version;
+mod r#where;
+
+pub use context::Context;
 
 /// Tracks issues in a git-backed ledger, fast, offline and without a server.
 #[derive(Debug, Parser)]
@@ -30,21 +53,66 @@ pub struct Globals {
     /// Print data only, no messages.
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Act in this name.
+    #[arg(long, value_name = "NAME", global = true)]
+    actor: Option<String>,
+    // Flags of other trackers that ask for what is always so here: no daemon, nothing flushed behind your back.
+    #[arg(long, global = true, hide = true)]
+    no_daemon: bool,
+    #[arg(long, global = true, hide = true)]
+    no_auto_flush: bool,
+    #[arg(long, global = true, hide = true)]
+    no_auto_import: bool,
+    #[arg(long, global = true, hide = true)]
+    allow_stale: bool,
+    #[arg(long, global = true, hide = true)]
+    sandbox: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Make a tracker in this repository
+    Init(init::Args),
+    /// File a bead
+    #[command(visible_alias = "new")]
+    Create(create::Args),
+    /// File a bead and print its id alone
+    Q(q::Args),
+    /// Show beads and all around them
+    #[command(alias = "view")]
+    Show(show::Args),
+    /// List beads
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    /// List what can be taken up now
+    Ready(ready::Args),
+    /// List what is held back, and by what
+    Blocked(blocked::Args),
+    /// Change beads, or claim one
+    #[command(alias = "edit")]
+    Update(update::Args),
+    /// Close beads
+    #[command(visible_alias = "done")]
+    Close(close::Args),
+    /// Open closed beads again
+    Reopen(reopen::Args),
+    /// Say what depends on what
+    #[command(alias = "deps")]
+    Dep(dep::Args),
+    /// Label beads
+    #[command(alias = "labels")]
+    Label(label::Args),
+    /// Read and write comments
+    #[command(alias = "comment")]
+    Comments(comments::Args),
+    /// Find beads by their words
+    Search(search::Args),
+    /// Say where the tracker is, and why there
+    Where(r#where::Args),
+    /// Describe the tracker
+    Info(info::Args),
     /// Print the version
     Version(version::Args),
-}
-
-/// What every verb gets.
-#[derive(Debug)]
-pub struct Context {
-    /// Where the command runs.
-    pub env: Env,
-    /// How it prints.
-    pub out: Output,
 }
 
 /// Parses the command line, runs the verb, reports its error.
@@ -62,8 +130,33 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if let Some(dir) = cli.globals.directory {
         env.cwd = env.cwd.join(dir);
     }
-    let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
-    match cli.verb {
-        Verb::Version(args) => version::run(&cx, args),
+    if cli.globals.actor.is_some() {
+        env.actor = cli.globals.actor;
+    }
+    let cx = Context::new(env, Output { json: cli.globals.json, quiet: cli.globals.quiet });
+    let done = dispatch(&cx, cli.verb);
+    cx.after();
+    done
+}
+
+fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
+    match verb {
+        Verb::Init(args) => init::run(cx, args),
+        Verb::Create(args) => create::run(cx, args),
+        Verb::Q(args) => q::run(cx, args),
+        Verb::Show(args) => show::run(cx, args),
+        Verb::List(args) => list::run(cx, args),
+        Verb::Ready(args) => ready::run(cx, args),
+        Verb::Blocked(args) => blocked::run(cx, args),
+        Verb::Update(args) => update::run(cx, args),
+        Verb::Close(args) => close::run(cx, args),
+        Verb::Reopen(args) => reopen::run(cx, args),
+        Verb::Dep(args) => dep::run(cx, args),
+        Verb::Label(args) => label::run(cx, args),
+        Verb::Comments(args) => comments::run(cx, args),
+        Verb::Search(args) => search::run(cx, args),
+        Verb::Where(args) => r#where::run(cx, args),
+        Verb::Info(args) => info::run(cx, args),
+        Verb::Version(args) => version::run(cx, args),
     }
 }

@@ -1,0 +1,100 @@
+//! Values of flags as people type them.
+
+use std::io::Read as _;
+
+use crate::base::Time;
+use crate::base::span::Span;
+use crate::cli::CliError;
+use crate::store::{DepKind, IssueType, Status};
+
+/// `0`-`4` or `P0`-`P4`.
+pub(super) fn priority(text: &str) -> Result<u8, String> {
+    let digit = text.strip_prefix(['p', 'P']).unwrap_or(text);
+    match digit.parse() {
+        Ok(n @ 0..=4) => Ok(n),
+        _ => Err("use 0 (critical) to 4 (backlog), or P0 to P4".to_owned()),
+    }
+}
+
+/// A type by its name or short form.
+pub(super) fn issue_type(text: &str) -> Result<IssueType, String> {
+    word(text).map(|word| IssueType::from_alias(&word))
+}
+
+/// A status by its name; `-` and `_` are the same.
+pub(super) fn status(text: &str) -> Result<Status, String> {
+    word(text).map(|word| Status::new(&word.replace('-', "_")))
+}
+
+/// The kind of an edge by its name.
+pub(super) fn dep_kind(text: &str) -> Result<DepKind, String> {
+    word(text).map(|word| DepKind::new(&word))
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let good =
+        !text.is_empty() && text.len() <= 50 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:".contains(&b));
+    if good { Ok(text.to_ascii_lowercase()) } else { Err("use 1-50 letters, digits, `-` or `_`".to_owned()) }
+}
+
+/// An instant: RFC 3339, a date, or a length of time from now (`2d`, `+1h30m`, `tomorrow`).
+pub(super) fn when(text: &str, now: Time) -> Result<Time, CliError> {
+    if let Ok(time) = text.parse::<Time>() {
+        return Ok(time);
+    }
+    if let Ok(time) = format!("{text}T00:00:00Z").parse::<Time>() {
+        return Ok(time);
+    }
+    if text == "tomorrow" {
+        return Ok(now.plus_millis(86_400_000));
+    }
+    match text.strip_prefix('+').unwrap_or(text).parse::<Span>() {
+        Ok(span) => Ok(now.plus_millis(span.as_millis())),
+        Err(_) => Err(CliError::user(format!("`{text}` is not a time"))
+            .hint("use 2026-01-31, 2026-01-31T09:30:00Z, or a length of time from now as in 2d")),
+    }
+}
+
+/// An instant in the past: as [`when`], but a length of time counts back.
+pub(super) fn since(text: &str, now: Time) -> Result<Time, CliError> {
+    match text.strip_prefix('-').unwrap_or(text).parse::<Span>() {
+        Ok(span) => Ok(now.plus_millis(-span.as_millis())),
+        Err(_) => when(text, now),
+    }
+}
+
+/// A text, or with `-` what stands on stdin.
+pub(super) fn text_or_stdin(text: String) -> Result<String, CliError> {
+    if text == "-" { stdin() } else { Ok(text) }
+}
+
+/// All of stdin.
+pub(super) fn stdin() -> Result<String, CliError> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|e| CliError::user(format!("stdin cannot be read: {e}")))?;
+    Ok(text)
+}
+
+/// A file's text, or with `-` what stands on stdin.
+pub(super) fn file_or_stdin(path: &std::path::Path) -> Result<String, CliError> {
+    if path.as_os_str() == "-" {
+        return stdin();
+    }
+    std::fs::read_to_string(path).map_err(|e| CliError::user(format!("{}: {e}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_type_priorities_and_times_in_several_ways() {
+        assert_eq!((priority("P1"), priority("4")), (Ok(1), Ok(4)));
+        assert!(priority("5").is_err() && priority("high").is_err());
+        let now = Time::from_millis(0);
+        assert_eq!(when("2d", now).expect("span").millis(), 172_800_000);
+        assert_eq!(when("1970-01-02", now).expect("date").millis(), 86_400_000);
+        assert_eq!(since("1s", now).expect("span").millis(), -1000);
+        assert!(when("soonish", now).is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! What every verb gets: surroundings, output, and the store that belongs here.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use super::place::Place;
+use crate::base::{BeadId, Time};
+use crate::cli::env::Env;
+use crate::cli::{CliError, Output};
+use crate::store::{Read, Stamp, Store, Write};
+
+/// What every verb gets.
+#[derive(Debug)]
+pub struct Context {
+    /// Where the command runs.
+    pub env: Env,
+    /// How it prints.
+    pub out: Output,
+    place: OnceCell<Place>,
+    store: RefCell<Option<Store>>,
+    wrote: Cell<bool>,
+}
+
+impl Context {
+    /// A context; the store is opened by the first verb that needs it.
+    pub fn new(env: Env, out: Output) -> Self {
+        Self { env, out, place: OnceCell::new(), store: RefCell::new(None), wrote: Cell::new(false) }
+    }
+
+    /// Where the tracker is.
+    pub(super) fn place(&self) -> Result<&Place, CliError> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
+        }
+        let place = Place::find(&self.env)?;
+        Ok(self.place.get_or_init(|| place))
+    }
+
+    /// Who acts, now.
+    pub(super) fn stamp(&self) -> Result<Stamp, CliError> {
+        Ok(Stamp::new(self.place()?.actor(&self.env), self.env.now()))
+    }
+
+    /// The present.
+    pub(super) fn now(&self) -> Time {
+        self.env.now()
+    }
+
+    /// Answers from one snapshot of the store.
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Read<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
+        let mut slot = self.store.borrow_mut();
+        self.opened(&mut slot)?.read(f)
+    }
+
+    /// One transaction; it is on disk when this returns.
+    pub(super) fn write<T>(&self, f: impl FnOnce(&mut Write<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
+        let stamp = self.stamp()?;
+        let mut slot = self.store.borrow_mut();
+        let answer = self.opened(&mut slot)?.write(&stamp, f)?;
+        self.wrote.set(true);
+        Ok(answer)
+    }
+
+    /// As [`Self::write`], but a rehearsal undoes everything once its answer is known.
+    pub(super) fn write_or_rehearse<T>(
+        &self,
+        rehearse: bool,
+        f: impl FnOnce(&mut Write<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        if !rehearse {
+            return self.write(f);
+        }
+        let stamp = self.stamp()?;
+        let mut slot = self.store.borrow_mut();
+        let done = self.opened(&mut slot)?.write::<(), Undone<T>>(&stamp, |w| match f(w) {
+            Ok(answer) => Err(Undone::Rehearsed(answer)),
+            Err(error) => Err(Undone::Failed(error)),
+        });
+        match done {
+            Err(Undone::Rehearsed(answer)) => Ok(answer),
+            Err(Undone::Failed(error)) => Err(error),
+            Ok(()) => Err(CliError::new(crate::cli::Kind::Internal, "a rehearsal was written")),
+        }
+    }
+
+    /// The store itself, for what neither reads nor writes beads.
+    pub(super) fn with_store<T>(&self, f: impl FnOnce(&mut Store) -> Result<T, CliError>) -> Result<T, CliError> {
+        let mut slot = self.store.borrow_mut();
+        f(self.opened(&mut slot)?)
+    }
+
+    fn opened<'s>(&self, slot: &'s mut Option<Store>) -> Result<&'s mut Store, CliError> {
+        let store = match slot.take() {
+            Some(store) => store,
+            None => Store::open(&self.place()?.beads_dir)?,
+        };
+        Ok(slot.insert(store))
+    }
+
+    /// What follows a write once its answer is printed: the town's daemon is told.
+    pub(super) fn after(&self) {
+        if !self.wrote.get() {
+            return;
+        }
+        if let Some(town) = self.place.get().and_then(|place| place.town.as_ref()) {
+            wake(&town.join(".runtime/wake"));
+        }
+    }
+}
+
+/// One datagram that nobody waits for; it may be lost.
+fn wake(path: &std::path::Path) {
+    if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
+        let _ = socket.set_nonblocking(true);
+        let _ = socket.send_to(b"1", path);
+    }
+}
+
+/// The ids that texts mean, in their order.
+pub(super) fn resolve_all(read: &Read<'_>, texts: &[String]) -> Result<Vec<BeadId>, CliError> {
+    texts.iter().map(|text| read.resolve(text).map_err(CliError::from)).collect()
+}
+
+/// Why a rehearsed transaction was undone.
+enum Undone<T> {
+    Rehearsed(T),
+    Failed(CliError),
+}
+
+impl<T> From<crate::store::StoreError> for Undone<T> {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}

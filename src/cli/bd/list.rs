@@ -1,0 +1,104 @@
+//! `bd list`: beads by any combination of conditions.
+
+use super::select::Select;
+use super::{Context, render};
+use crate::cli::CliError;
+use crate::store::{Sort, Status};
+
+/// Lists beads. Closed ones, templates and gates are left out unless asked for.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    select: Select,
+    /// Closed ones too.
+    #[arg(long)]
+    all: bool,
+    /// Only what can be taken up now.
+    #[arg(long)]
+    ready: bool,
+    /// Templates too.
+    #[arg(long)]
+    include_templates: bool,
+    /// Gates too.
+    #[arg(long)]
+    include_gates: bool,
+    /// At most so many; 0 for all.
+    #[arg(short = 'n', long, default_value_t = 50)]
+    limit: usize,
+    /// The order.
+    #[arg(long, value_enum, default_value_t = Order::Priority)]
+    sort: Order,
+    /// The order turned round.
+    #[arg(short, long)]
+    reverse: bool,
+    /// Each with its first lines.
+    #[arg(long)]
+    long: bool,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Order {
+    Priority,
+    Created,
+    Updated,
+    Closed,
+    Id,
+    Title,
+    Status,
+    Type,
+    Assignee,
+}
+
+impl Order {
+    pub(super) fn sort(self) -> Sort {
+        match self {
+            Self::Priority => Sort::Priority,
+            Self::Created => Sort::Created,
+            Self::Updated => Sort::Updated,
+            Self::Closed => Sort::Closed,
+            Self::Id => Sort::Id,
+            Self::Title => Sort::Title,
+            Self::Status => Sort::Status,
+            Self::Type => Sort::Type,
+            Self::Assignee => Sort::Assignee,
+        }
+    }
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    cx.read(|r| {
+        let mut filter = args.select.filter(r, cx.now())?;
+        if filter.statuses.is_empty() && !args.all && filter.closed_after.is_none() && filter.closed_before.is_none() {
+            filter.not_statuses.push(Status::CLOSED);
+        }
+        if !args.include_templates {
+            filter.template = Some(false);
+        }
+        if !args.include_gates && !filter.types.iter().any(|t| *t == "gate") {
+            filter.not_types.push(crate::store::IssueType::GATE);
+        }
+        filter.ready = args.ready;
+        filter.sort = args.sort.sort();
+        filter.reverse = args.reverse;
+        filter.limit = (args.limit > 0).then_some(args.limit + 1);
+        let mut beads = r.find(&filter)?;
+        let more = args.limit > 0 && beads.len() > args.limit;
+        if more {
+            beads.truncate(args.limit);
+        }
+        if cx.out.json {
+            cx.out.print(&render::counted(r, &beads)?, |_| String::new());
+        } else if args.long {
+            let whole = beads.iter().map(|b| render::whole(r, b)).collect::<Result<Vec<_>, _>>()?;
+            cx.out.print(&whole, |all| all.iter().map(render::page).collect::<Vec<_>>().join("\n"));
+        } else {
+            cx.out.print(&beads, |beads| render::lines(beads, "no beads match"));
+        }
+        if more {
+            cx.out.note(&format!("the first {}; --limit 0 shows all", args.limit));
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,44 @@
+//! How the store's errors are told to people: kind, message, and what to do next.
+
+use super::{CliError, Kind};
+use crate::store::StoreError;
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::NotFound { .. } | StoreError::NoDep { .. } | StoreError::NoStore(_) => Kind::NotFound,
+            StoreError::Ambiguous { .. } | StoreError::Invalid { .. } => Kind::User,
+            _ if error.is_fault() => Kind::Store,
+            _ => Kind::Refused,
+        };
+        let mut told = Self::from_error(kind, &error);
+        told.hints = hint(&error).into_iter().collect();
+        told
+    }
+}
+
+fn hint(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::NotFound { similar: Some(id), .. } => format!("did you mean `{id}`?"),
+        StoreError::NotFound { .. } => "`bd list --all` shows every bead, `bd search WORDS` finds by text".to_owned(),
+        StoreError::Ambiguous { .. } => "type more of the id".to_owned(),
+        StoreError::Blocked { by, .. } => {
+            let first = by.first().map_or("ID", |id| id.as_str());
+            format!("close {first} first, or close this one all the same with --force")
+        }
+        StoreError::Refused { verb: "close", what: "pinned", .. } => "use --force to close it all the same".to_owned(),
+        StoreError::Claimed { id, .. } => format!("`bd ready --unassigned` lists work that nobody has; `bd show {id}` says who has this"),
+        StoreError::NotClaimable { id, .. } => format!("`bd update {id} --status open` puts it back"),
+        StoreError::Hooked { .. } => "`gt hook` shows what is on a hook; `gt unsling` takes it off".to_owned(),
+        StoreError::Cycle { .. } => "`bd dep tree ID` shows what depends on what".to_owned(),
+        StoreError::NoStore(_) => "`bd init` makes one here; `bd where` says where it is looked for".to_owned(),
+        StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
+        StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
+        StoreError::Version { .. } => "`bd migrate` keeps a copy and brings it up to date; nothing was changed".to_owned(),
+        StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
+            "nothing was changed and nothing was written elsewhere; `bd doctor` examines it, `bd restore` rebuilds it from the ledger".to_owned()
+        }
+        StoreError::Io { .. } => "check the permissions of the folder and the space on the disk; nothing was changed".to_owned(),
+        _ => return None,
+    })
+}
