@@ -9,16 +9,16 @@ use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Write};
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// One line that says what is to be done.
-    pub(super) title: Option<String>,
+    title: Option<String>,
     /// The same as a flag.
     #[arg(long = "title", conflicts_with = "title", value_name = "TITLE")]
     title_flag: Option<String>,
     /// task, bug, feature, epic, chore, …
     #[arg(short = 't', long = "type", value_parser = arg::issue_type)]
-    pub(super) issue_type: Option<IssueType>,
+    issue_type: Option<IssueType>,
     /// 0 (critical) to 4 (backlog); 2 when left out.
     #[arg(short, long, value_parser = arg::priority)]
-    pub(super) priority: Option<u8>,
+    priority: Option<u8>,
     /// What it is about; `-` reads stdin.
     #[arg(short, long, visible_alias = "body", allow_hyphen_values = true)]
     description: Option<String>,
@@ -39,7 +39,7 @@ pub struct Args {
     assignee: Option<String>,
     /// Labels, separated by commas; may be given again.
     #[arg(short, long = "labels", visible_alias = "label", value_delimiter = ',')]
-    pub(super) labels: Vec<String>,
+    labels: Vec<String>,
     /// What it depends on: `type:id` or `id` (which blocks it), separated by commas; may be given again.
     #[arg(long, value_delimiter = ',', value_name = "TYPE:ID")]
     deps: Vec<String>,
@@ -88,6 +88,18 @@ pub struct Args {
     /// Also an id whose prefix belongs to nobody here.
     #[arg(long)]
     force: bool,
+}
+
+impl Args {
+    /// Only what `bd q` takes.
+    pub(super) fn quick(
+        title: String,
+        issue_type: Option<IssueType>,
+        priority: Option<u8>,
+        labels: Vec<String>,
+    ) -> Self {
+        Self { title: Some(title), issue_type, priority, labels, ..Self::default() }
+    }
 }
 
 /// Runs the verb.

@@ -22,13 +22,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let args = create::Args {
-        title: Some(args.title),
-        issue_type: args.issue_type,
-        priority: args.priority,
-        labels: args.labels,
-        ..create::Args::default()
-    };
+    let args = create::Args::quick(args.title, args.issue_type, args.priority, args.labels);
     let bead = create::make(cx, args)?;
     cx.out.print(&bead, |bead| bead.id.to_string());
     Ok(())
