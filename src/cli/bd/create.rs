@@ -152,7 +152,15 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
         check_prefix(cx, w, &args)?;
         new.parent = args.parent.as_deref().map(|id| w.resolve(id)).transpose()?;
         new.deps = deps(w, &args)?;
-        Ok(w.create(new)?)
+        let from: Vec<BeadId> =
+            new.deps.iter().filter(|d| d.kind == DepKind::DISCOVERED_FROM).map(|d| d.depends_on_id.clone()).collect();
+        let bead = w.create(new)?;
+        if cx.place()?.town.is_some() {
+            for from in &from {
+                crate::town::convoy::adopt(w, &bead.id, from)?;
+            }
+        }
+        Ok(bead)
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::base::text::headline;
 use crate::cli::CliError;
-use crate::store::{Event, Store, StoreError};
+use crate::store::{Event, Store};
 
 /// Everything that has happened so far, and how to see what comes.
 pub(super) struct Watch {
@@ -104,11 +104,5 @@ impl Watch {
             _ => return None,
         };
         Some(self.stamp(&who, &what))
-    }
-}
-
-impl From<StoreError> for CliError {
-    fn from(error: StoreError) -> Self {
-        Self::from_error(crate::cli::Kind::Store, &error)
     }
 }
