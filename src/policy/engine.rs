@@ -67,7 +67,7 @@ impl Engine {
         settings: &toml::Table,
         limits: Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let mut errors: Vec<Diagnostic> = layers.iter().flat_map(check::source).collect();
+        let mut errors: Vec<Diagnostic> = check::sources(layers);
         let loaded = match open(role, layers, settings, limits) {
             Ok(loaded) => Some(loaded),
             Err(more) => {

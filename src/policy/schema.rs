@@ -184,6 +184,15 @@ impl Fact {
     }
 }
 
+/// The functions of the town's tables of reads.
+pub(super) const TOWN_READS: [(&str, &[&str]); 5] = [
+    ("beads", &["get", "find"]),
+    ("hooks", &["of", "free"]),
+    ("tmux", &["screen"]),
+    ("mail", &["unread"]),
+    ("git", &["branches"]),
+];
+
 /// The class of the subjects of `each.NAME`.
 pub(super) fn each_class(name: &str) -> Option<&'static Class> {
     match name {

@@ -1,11 +1,110 @@
-//! Mistakes that can be seen in a policy file without running it.
+//! Mistakes that can be seen in a policy file without running it: unknown fields, settings and globals, lengths of
+//! time compared with numbers, words that a state never is.
+//!
+//! Luau checks no types here, and much of this would be silently false when a rule is judged. What is looked at is
+//! only what stands in plain sight: the first parameters of `when`, `act` and the questions, literals, `cfg.…`.
 
+mod chains;
+mod globals;
+mod outline;
 pub(in crate::policy) mod tokens;
+
+use std::collections::BTreeMap;
 
 use super::diagnostic::Diagnostic;
 use super::layer::LayerSource;
+use super::schema::Class;
+use outline::Outline;
+use tokens::Token;
 
-/// Everything wrong with a file that is in plain sight.
-pub(in crate::policy) fn source(_source: &LayerSource) -> Vec<Diagnostic> {
-    Vec::new()
+/// Everything wrong in plain sight with the files of a role, lowest layer first.
+pub(in crate::policy) fn sources(layers: &[LayerSource]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    // What the rules of lower layers are about, for `override`.
+    let mut rules: BTreeMap<String, &'static Class> = BTreeMap::new();
+    for source in layers {
+        let file = File::new(&source.path, &source.text);
+        let outline = Outline::read(&file, &mut rules);
+        chains::check(&file, &outline, &mut found);
+        globals::check(&file, &mut found);
+        for (path, text) in source.modules.values() {
+            globals::check(&File::new(path, text), &mut found);
+        }
+    }
+    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    found.dedup();
+    found
+}
+
+/// A file as tokens, with the ends of its brackets and blocks.
+struct File<'a> {
+    path: &'a str,
+    lines: Vec<&'a str>,
+    tokens: Vec<Token>,
+    /// For each opening bracket and each `function`, the index of what closes it.
+    close: Vec<usize>,
+}
+
+impl<'a> File<'a> {
+    fn new(path: &'a str, text: &'a str) -> Self {
+        let tokens = tokens::tokens(text);
+        let mut close = vec![usize::MAX; tokens.len()];
+        let mut open: Vec<usize> = Vec::new();
+        for (i, token) in tokens.iter().enumerate() {
+            if token.kind == tokens::Kind::Text {
+                continue;
+            }
+            match token.text.as_str() {
+                "(" | "{" | "[" | "function" | "if" | "do" | "repeat" => open.push(i),
+                ")" | "}" | "]" | "end" | "until" => {
+                    if let Some(start) = open.pop() {
+                        close[start] = i;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { path, lines: text.lines().collect(), tokens, close }
+    }
+
+    fn get(&self, i: usize) -> Option<&Token> {
+        self.tokens.get(i)
+    }
+
+    /// Whether the token at `i` is this symbol, name or keyword.
+    fn is(&self, i: usize, text: &str) -> bool {
+        self.get(i).is_some_and(|t| t.is(text))
+    }
+
+    fn name(&self, i: usize) -> Option<&str> {
+        let token = self.get(i).filter(|t| t.kind == tokens::Kind::Name)?;
+        (!tokens::KEYWORDS.contains(&token.text.as_str())).then_some(token.text.as_str())
+    }
+
+    fn text(&self, i: usize) -> Option<&str> {
+        self.get(i).filter(|t| t.kind == tokens::Kind::Text).map(|t| t.text.as_str())
+    }
+
+    /// Where the bracket or block that opens at `i` closes; the end of the file if it never does.
+    fn end(&self, i: usize) -> usize {
+        self.close.get(i).copied().unwrap_or(usize::MAX).min(self.tokens.len())
+    }
+
+    fn error(&self, i: usize, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        let token = &self.tokens[i];
+        self.error_at((token.line, token.column, token.width), message, help)
+    }
+
+    fn error_at(&self, at: (u32, u32, u32), message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        let (line, column, width) = at;
+        let help = help.into();
+        Diagnostic {
+            message: message.into(),
+            file: self.path.to_owned(),
+            line,
+            column: Some((column, width)),
+            excerpt: self.lines.get(line as usize - 1).copied().unwrap_or_default().to_owned(),
+            help: (!help.is_empty()).then_some(help),
+        }
+    }
 }

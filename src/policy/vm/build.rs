@@ -132,7 +132,7 @@ fn renumber(action: Action, place: &impl Fn(usize) -> usize) -> Action {
 type Builder = fn(&mut Args<'_>) -> mlua::Result<Action>;
 
 /// Every builder by name.
-pub(in crate::policy) const BUILDERS: &[(&str, Builder)] = &[
+const BUILDERS: &[(&str, Builder)] = &[
     ("nudge", |a| Ok(Action::Nudge { to: a.polecat(1)?.address.clone(), text: a.text(2)? })),
     ("restart", |a| {
         let who = a.polecat(1)?.address.clone();
@@ -194,6 +194,11 @@ fn create(a: &mut Args<'_>) -> mlua::Result<Action> {
         return Err(error.into());
     }
     Ok(Action::Create(new))
+}
+
+/// The names of all builders.
+pub(in crate::policy) fn builder_names() -> Vec<&'static str> {
+    BUILDERS.iter().map(|(name, _)| *name).collect()
 }
 
 /// Puts the builders into the `gt` table.

@@ -128,6 +128,13 @@ fn require(lua: &Lua, gt: &Table, name: &str) -> mlua::Result<Value> {
     Ok(value)
 }
 
+/// Everything that `gt` has.
+pub(in crate::policy) fn gt_names() -> Vec<&'static str> {
+    let mut names = build::builder_names();
+    names.extend(["role", "extend", "span", "list", "take", "duration", "integer", "string", "flag", "globs"]);
+    names
+}
+
 fn module(lua: &Lua) -> mlua::Result<Table> {
     let gt = lua.create_table()?;
     gt.raw_set("role", lua.create_function(role::role)?)?;

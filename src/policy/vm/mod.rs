@@ -22,13 +22,12 @@ use super::reads::{Reads, Unreadable};
 use super::schema::Fact;
 use guard::Guard;
 
-pub(in crate::policy) use build::{BUILDERS, Built, collect};
+pub(in crate::policy) use build::{Built, builder_names, collect};
 pub(in crate::policy) use error::{PolicyError, SourceFile};
 pub(in crate::policy) use guard::global_help;
-pub(in crate::policy) use load::load;
+pub(in crate::policy) use load::{gt_names, load};
 pub(in crate::policy) use record::{fact_of, field_help, strings};
-pub(in crate::policy) use role::{Body, Declared, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};
-pub(in crate::policy) use settings::Setting;
+pub(in crate::policy) use role::{Body, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};
 pub(in crate::policy) use state::{State, least};
 pub(in crate::policy) use text::fields as text_fields;
 

@@ -4,6 +4,7 @@ use mlua::{AnyUserData, FromLua, Lua, MetaMethod, UserData, UserDataMethods, Val
 
 use super::error::PolicyError;
 use super::state::State;
+use super::text::kind;
 use crate::base::span::Span;
 use crate::policy::decision::Because;
 
@@ -106,7 +107,7 @@ fn other(value: &Value, what: &str) -> mlua::Result<SpanValue> {
     match value {
         Value::UserData(ud) if ud.is::<SpanValue>() => Ok(ud.borrow::<SpanValue>()?.clone()),
         other => {
-            let kind = other.type_name();
+            let kind = kind(other);
             Err(PolicyError::new(format!("a span is {what} a {kind}")).help(LITERAL).into())
         }
     }
@@ -199,7 +200,7 @@ pub(super) fn span_like(value: &Value, what: &str) -> mlua::Result<SpanValue> {
             let span: Span = text.parse().map_err(|e| PolicyError::new(format!("{what}: {e}")).about(text.as_str()))?;
             Ok(SpanValue::constant(span.as_millis()))
         }
-        other => Err(PolicyError::new(format!("{what} is a span, not a {}", other.type_name())).help(LITERAL).into()),
+        other => Err(PolicyError::new(format!("{what} is a span, not a {}", kind(other))).help(LITERAL).into()),
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
         Value::UserData(ud) if super::span::is_span(ud) => "span",
         Value::UserData(ud) if ud.is::<Filled>() => "text",
         Value::UserData(ud) if ud.is::<super::build::Handle>() => "action",
+        Value::Integer(_) => "number",
         other => other.type_name(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod facts;
 mod layers;
+mod messages;
 mod questions;
 mod rules;
 mod sandbox;
