@@ -13,7 +13,9 @@ impl From<TownError> for CliError {
             TownError::Store(store) if store.is_fault() => Kind::Store,
             TownError::Store(crate::store::StoreError::NotFound { .. }) => Kind::NotFound,
             TownError::Store(_) | TownError::Queue(_) => Kind::Refused,
-            TownError::Git(crate::git::GitError::Unreachable { .. } | crate::git::GitError::Timeout { .. }) => Kind::Timeout,
+            TownError::Git(crate::git::GitError::Unreachable { .. } | crate::git::GitError::Timeout { .. }) => {
+                Kind::Timeout
+            }
             TownError::Git(_) | TownError::Session(_) | TownError::Io { .. } => Kind::User,
         };
         let hints = error.hints();

@@ -218,9 +218,10 @@ fn remote_of(source: &str, local: bool) -> (String, Vec<String>) {
     let Ok(repo) = Repo::open(path) else { return (source.to_owned(), Vec::new()) };
     let origin = repo.remote_url("origin").filter(|url| !url.is_empty());
     match origin {
-        Some(url) if !local && path.join(".git").exists() => {
-            (url, vec![format!("{source} is a clone: its `origin` is the remote of this rig (--local: the folder itself)")])
-        }
+        Some(url) if !local && path.join(".git").exists() => (
+            url,
+            vec![format!("{source} is a clone: its `origin` is the remote of this rig (--local: the folder itself)")],
+        ),
         _ if path.join(".git").exists() => {
             let warning = format!(
                 "{source} has no remote, so changes land in it; git refuses that for the branch that is checked out there"
@@ -237,7 +238,9 @@ fn free_prefix(cx: &Acting<'_>, name: &RigName, wanted: Option<Prefix>) -> Resul
     let taken = |prefix: &Prefix| prefix.as_str() == "hq" || rigs.iter().any(|rig| rig.prefix() == prefix);
     if let Some(prefix) = wanted {
         if taken(&prefix) {
-            return Err(TownError::refused(format!("the prefix `{prefix}` is taken")).hint("choose another: --prefix P"));
+            return Err(
+                TownError::refused(format!("the prefix `{prefix}` is taken")).hint("choose another: --prefix P")
+            );
         }
         return Ok(prefix);
     }
@@ -280,9 +283,15 @@ fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detec
     match detected {
         Some(found) => {
             let argv: Vec<toml::Value> = found.gate.command.argv().into_iter().map(toml::Value::String).collect();
-            text += &format!("[gates.test]\ncommand = {}\ntimeout = \"{}\"\n", toml::Value::Array(argv), found.gate.timeout);
+            text += &format!(
+                "[gates.test]\ncommand = {}\ntimeout = \"{}\"\n",
+                toml::Value::Array(argv),
+                found.gate.timeout
+            );
         }
-        None => text += "# None was found, and without one nothing lands.\n#[gates.test]\n#command = [\"make\", \"test\"]\n",
+        None => {
+            text += "# None was found, and without one nothing lands.\n#[gates.test]\n#command = [\"make\", \"test\"]\n"
+        }
     }
     text
 }

@@ -52,7 +52,8 @@ pub(super) fn list(cx: &Context, rig: Option<&str>, wanted: impl Fn(&Address) ->
     }
     let lines: Vec<Line> = store.read(|r| {
         let rows = agent::all(r)?;
-        let rows = rows.into_iter().filter(|row| wanted(&row.address) && (name.is_none() || row.rig() == name.as_ref()));
+        let rows =
+            rows.into_iter().filter(|row| wanted(&row.address) && (name.is_none() || row.rig() == name.as_ref()));
         rows.map(|row| line(r, row)).collect::<Result<_, TownError>>()
     })?;
     if lines.is_empty() {

@@ -26,7 +26,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         ),
         Finished::NoChange { bead, reason, convoys } => {
             let landed: Vec<&str> = convoys.iter().map(|c| BeadId::as_str(&c.id)).collect();
-            let landed = if landed.is_empty() { String::new() } else { format!("; convoy {} landed", landed.join(", ")) };
+            let landed =
+                if landed.is_empty() { String::new() } else { format!("; convoy {} landed", landed.join(", ")) };
             format!("✓ {bead} closed without a change: {reason}{landed}")
         }
     });

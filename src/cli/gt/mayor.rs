@@ -29,7 +29,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         Verb::Stop => {
             let (here, mut store) = cx.open()?;
             mayor::stop(&here.acting(), &mut store)?;
-            cx.out.print(&serde_json::json!({ "agent": "mayor", "state": "stopped" }), |_| "✓ the Mayor is gone".into());
+            cx.out
+                .print(&serde_json::json!({ "agent": "mayor", "state": "stopped" }), |_| "✓ the Mayor is gone".into());
             Ok(())
         }
     }

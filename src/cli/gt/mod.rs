@@ -118,10 +118,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
     }
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
     let verb = cli.verb;
-    let revives = !matches!(
-        verb,
-        Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_)
-    );
+    let revives =
+        !matches!(verb, Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_));
     let result = perform(&cx, verb);
     if revives {
         revive::after(&cx.env);

@@ -30,7 +30,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         return Ok(());
     }
     let pids: Vec<String> = proof.left.iter().map(|p| p.pid.to_string()).collect();
-    let mut error = CliError::new(Kind::Refused, format!("{} of this town still live", text::count(pids.len(), "process")));
+    let mut error =
+        CliError::new(Kind::Refused, format!("{} of this town still live", text::count(pids.len(), "process")));
     error.causes = proof.trouble;
     Err(error.hint(format!("look at them: ps -fp {}", pids.join(","))).hint("run it again: gt shutdown --wait 30"))
 }

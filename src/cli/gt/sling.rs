@@ -112,10 +112,11 @@ fn split(here: &place::Place, what: &[String]) -> Result<(Vec<String>, Option<Ri
         None if beads.is_empty() => Ok((what.to_vec(), None)),
         // Two or more words, and the last is no rig: a slip in its name, or one more bead.
         None if last.contains('-') => Ok((what.to_vec(), None)),
-        None => Err(here.town.rig(&RigName::new(last)?, &crate::config::Overrides::default()).err().map_or_else(
-            || CliError::not_found(format!("no rig `{last}`")),
-            CliError::from,
-        )),
+        None => Err(here
+            .town
+            .rig(&RigName::new(last)?, &crate::config::Overrides::default())
+            .err()
+            .map_or_else(|| CliError::not_found(format!("no rig `{last}`")), CliError::from)),
     }
 }
 

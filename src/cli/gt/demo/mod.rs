@@ -95,10 +95,10 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
     let begun = Instant::now();
     let stamp = |who: &str, what: &str| format!("{:04.1}  {who:<9} {what}", begun.elapsed().as_secs_f64());
     sample::make_remote(place)?;
-    place.gt(&["install", &place.town().display().to_string()])?;
-    place.settle(host)?;
-    place.gt(&["rig", "add", "sample", &place.remote().display().to_string(), "--prefix", "gt"])?;
-    place.land_directly()?;
+    place.gt(&["install", &place.town().display().to_string(), "--runtime", "script", "--host", host])?;
+    let remote = place.remote().display().to_string();
+    // It is the demo's own remote: finished work may land without a person's word.
+    place.gt(&["rig", "add", "sample", &remote, "--prefix", "gt", "--landing", "direct"])?;
     say(&stamp("town", "installed, rig sample (remote: a bare repository, 3 commits)"));
 
     let beads = sample::file_beads(place, args.crash)?;

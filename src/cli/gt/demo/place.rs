@@ -121,27 +121,6 @@ impl Place {
         self.search_path.split(':').any(|dir| Path::new(dir).join(program).is_file())
     }
 
-    /// Writes the town's configuration: scripted workers, on `host`.
-    pub(super) fn settle(&self, host: &str) -> Result<(), CliError> {
-        let path = self.town().join("town.toml");
-        self.edit(&path, |text| format!("runtime = \"script\"\nhost = \"{host}\"\n{text}"))
-    }
-
-    /// Lets finished work of the sample land without a person's word: it is the demo's own remote.
-    pub(super) fn land_directly(&self) -> Result<(), CliError> {
-        let path = self.town().join("sample/rig.toml");
-        self.edit(&path, |text| {
-            let kept: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("landing")).collect();
-            format!("landing = \"direct\"\n{}\n", kept.join("\n"))
-        })
-    }
-
-    fn edit(&self, path: &Path, change: impl FnOnce(String) -> String) -> Result<(), CliError> {
-        let failed = |e: std::io::Error| CliError::user(format!("{} cannot be changed: {e}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        crate::base::atomic::write(path, change(text).as_bytes()).map_err(failed)
-    }
-
     /// Whether every worker has been taken down after its work landed.
     pub(super) fn settled(&self, watch: &super::watch::Watch) -> Result<bool, CliError> {
         let rows = watch.store().read(|r| crate::town::agent::all(r).map_err(CliError::from))?;
