@@ -3,9 +3,9 @@
 mod blocked;
 mod edges;
 mod events;
-mod find;
+pub(super) mod find;
 mod local;
-mod ready;
+pub(super) mod ready;
 mod resolve;
 mod search;
 

@@ -2,6 +2,8 @@
 
 mod blocking;
 mod lifecycle;
+mod model;
+mod plans;
 
 use super::*;
 use crate::base::{BeadId, Prefix, Time};

@@ -1,0 +1,70 @@
+//! Queries that must stay fast at any size: their plans name the index and sort nothing.
+
+use rusqlite::params_from_iter;
+
+use super::*;
+use crate::store::read::{find, ready};
+
+fn plan(t: &Temp, sql: &str, values: &[rusqlite::types::Value]) -> String {
+    let mut statement = t.store.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("plan");
+    let rows = statement.query_map(params_from_iter(values), |r| r.get::<_, String>(3)).expect("plan");
+    rows.collect::<Result<Vec<_>, _>>().expect("plan").join("; ")
+}
+
+#[test]
+fn ready_reads_partial_indexes_in_their_order() {
+    let t = Temp::new();
+    let now = Some(Time::from_millis(T0));
+    let base = ReadyQuery { now, limit: Some(10), ..ReadyQuery::default() };
+    let queries = [
+        ReadyQuery { sort: ReadySort::Hybrid, ..base.clone() },
+        ReadyQuery { sort: ReadySort::Priority, ..base.clone() },
+        ReadyQuery { sort: ReadySort::Oldest, ..base.clone() },
+        ReadyQuery { sort: ReadySort::Priority, assignee: Some("me".into()), ..base.clone() },
+        ReadyQuery { sort: ReadySort::Priority, unassigned: true, ..base.clone() },
+        ReadyQuery { assignee: Some("me".into()), ..base },
+    ];
+    for query in queries {
+        for scan in ready::scans(&query, &[0]) {
+            let plan = plan(&t, &scan.sql, &scan.values);
+            assert!(plan.contains("SEARCH b USING INDEX ready_"), "{plan}\n{}", scan.sql);
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}\n{}", scan.sql);
+            assert!(!plan.contains("SCAN b "), "{plan}\n{}", scan.sql);
+        }
+    }
+}
+
+#[test]
+fn the_usual_lists_read_an_index_in_its_order() {
+    let t = Temp::new();
+    let open = Filter { not_statuses: vec![Status::CLOSED], limit: Some(50), ..Filter::default() };
+    let cases = [
+        (open.clone(), "open_priority"),
+        (Filter { types: vec![IssueType::MERGE_REQUEST], ..open.clone() }, "open_type"),
+        (Filter { statuses: vec![Status::HOOKED], limit: Some(50), ..Filter::default() }, "by_status"),
+    ];
+    for (filter, index) in cases {
+        let (sql, values) = find::statement(&filter, true);
+        let plan = plan(&t, &sql, &values);
+        assert!(plan.contains(&format!("SEARCH b USING INDEX {index}")), "{plan}\n{sql}");
+        assert!(!plan.contains("USE TEMP B-TREE FOR ORDER BY"), "{plan}\n{sql}");
+    }
+}
+
+#[test]
+fn every_statement_of_judging_and_counting_uses_an_index() {
+    let t = Temp::new();
+    let one = [rusqlite::types::Value::Text("gt-1".into())];
+    for sql in [
+        "SELECT 1 FROM deps WHERE live = 1 AND depends_on_id = ?1 AND kind = 'parent-child'",
+        "SELECT 1 FROM deps WHERE live = 1 AND depends_on_id = ?1 AND kind IN ('blocks', 'conditional-blocks')",
+        "SELECT 1 FROM deps WHERE live = 1 AND issue_id = ?1 AND kind = 'parent-child'",
+        "SELECT 1 FROM deps WHERE live = 1 AND spawner = ?1 AND spawner IS NOT NULL",
+        "SELECT num FROM beads INDEXED BY ready_later WHERE ready = 2 AND defer_ns <= ?1 ORDER BY defer_ns LIMIT 500",
+        "SELECT 1 FROM events WHERE subject = ?1 ORDER BY seq",
+        "SELECT 1 FROM hooks WHERE bead = ?1",
+    ] {
+        let plan = plan(&t, sql, &one);
+        assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}\n{sql}");
+    }
+}
