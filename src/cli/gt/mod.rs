@@ -8,6 +8,7 @@ use super::{CliError, Output, env::Env};
 
 mod agents;
 mod convoy;
+mod daemon;
 mod demo;
 mod done;
 mod hook;
@@ -17,6 +18,7 @@ mod peek;
 mod place;
 mod polecat;
 mod prime;
+mod queue;
 pub(crate) mod revive;
 mod rig;
 mod shutdown;
@@ -25,6 +27,7 @@ mod start;
 mod step;
 mod unsling;
 mod version;
+mod why;
 
 /// Runs many coding agents over many git repositories without losing work.
 #[derive(Debug, Parser)]
@@ -57,6 +60,8 @@ enum Verb {
     Agents(agents::Args),
     /// Group beads that are to land together
     Convoy(convoy::Args),
+    /// Run or ask the process that lets policies act
+    Daemon(daemon::Args),
     /// Show Gas Town at work in a throw-away town
     Demo(demo::Args),
     /// Hand in your work
@@ -74,6 +79,9 @@ enum Verb {
     Polecat(polecat::Args),
     /// Say who you are and what to do
     Prime(prime::Args),
+    /// Show what waits to be merged
+    #[command(visible_alias = "mq")]
+    Queue(queue::Args),
     /// Add and list the projects of the town
     #[command(visible_alias = "project")]
     Rig(rig::Args),
@@ -90,6 +98,8 @@ enum Verb {
     Unsling(unsling::Args),
     /// Print the version
     Version(version::Args),
+    /// Say why something happened
+    Why(why::Args),
 }
 
 /// What every verb gets.
@@ -118,8 +128,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
     }
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
     let verb = cli.verb;
-    let revives =
-        !matches!(verb, Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_));
+    let revives = !matches!(
+        verb,
+        Verb::Daemon(_) | Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_)
+    );
     let result = perform(&cx, verb);
     if revives {
         revive::after(&cx.env);
@@ -131,6 +143,7 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
     match verb {
         Verb::Agents(args) => agents::run(cx, &args),
         Verb::Convoy(args) => convoy::run(cx, args),
+        Verb::Daemon(args) => daemon::run(cx, &args),
         Verb::Done(args) => done::run(cx, &args),
         Verb::Hook(args) => hook::run(cx, &args),
         Verb::Install(args) => install::run(cx, args),
@@ -138,6 +151,7 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Peek(args) => peek::run(cx, &args),
         Verb::Polecat(args) => polecat::run(cx, &args),
         Verb::Prime(args) => prime::run(cx, &args),
+        Verb::Queue(args) => queue::run(cx, &args),
         Verb::Rig(args) => rig::run(cx, args),
         Verb::Shutdown(args) => shutdown::run(cx, &args),
         Verb::Sling(args) => sling::run(cx, &args),
@@ -146,5 +160,6 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Unsling(args) => unsling::run(cx, &args),
         Verb::Demo(args) => demo::run(cx, args),
         Verb::Version(args) => version::run(cx, args),
+        Verb::Why(args) => why::run(cx, &args),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::Seen;
@@ -10,20 +11,30 @@ use super::snapshot::{Beads, mr, polecat};
 use crate::base::{Address, BeadId, RigName};
 use crate::policy::{EventFact, EventKind, MailFact, StepFact};
 use crate::queue::{QueueError, Request};
-use crate::store::{Event, IssueType, Read, StoreError};
+use crate::store::{Event, IssueType, Read, StoreError, Write};
 use crate::town::{Rig, agent};
 
 /// Where each role of a rig has got to in the events.
 const CURSORS: &str = "cursor";
 
-/// The last event that `role` of `rig` has acted upon; `None` before its first.
-pub fn cursor(r: &Read<'_>, rig: &RigName, role: &str) -> Result<Option<i64>, StoreError> {
-    Ok(r.local(CURSORS, &format!("{rig}/{role}"))?.and_then(|v| v.as_i64()))
+/// How far a role has got: everything up to `seq` is acted upon, and `part` decisions about the event after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last event that is done with.
+    pub seq: i64,
+    /// Decisions about the next event of the role that were carried out.
+    #[serde(default)]
+    pub part: usize,
 }
 
-/// Remembers that everything up to `seq` was acted upon.
-pub fn set_cursor(w: &mut crate::store::Write<'_>, rig: &RigName, role: &str, seq: i64) -> Result<(), StoreError> {
-    w.put_local(CURSORS, &format!("{rig}/{role}"), &Value::from(seq))
+/// How far `role` of `rig` has got; `None` before its first look.
+pub fn cursor(r: &Read<'_>, rig: &RigName, role: &str) -> Result<Option<Cursor>, StoreError> {
+    Ok(r.local(CURSORS, &format!("{rig}/{role}"))?.and_then(|v| serde_json::from_value(v).ok()))
+}
+
+/// Remembers how far it has got.
+pub fn set_cursor(w: &mut Write<'_>, rig: &RigName, role: &str, cursor: Cursor) -> Result<(), StoreError> {
+    w.put_local(CURSORS, &format!("{rig}/{role}"), &serde_json::to_value(cursor).expect("plain data serialises"))
 }
 
 /// What policies call an event of the store; `None` for those that they do not hear of.

@@ -30,21 +30,72 @@ pub struct Seen {
     pub attached: bool,
 }
 
-/// Looks at all agents that have work.
-pub fn look(cx: &Acting<'_>, repo: Option<&Repo>, rows: &[AgentRow]) -> BTreeMap<Address, Seen> {
-    let runtimes = cx.town.config().ok().and_then(|config| Runtimes::load(config.runtimes()).ok());
-    rows.iter().map(|row| (row.address.clone(), see(cx, repo, runtimes.as_ref(), row))).collect()
+/// How long a close look holds, in milliseconds.
+const CLOSE_LOOK_MS: i64 = 10_000;
+
+/// Looks at agents, and remembers for a moment what took a child process to see.
+#[derive(Debug, Default)]
+pub struct Looker {
+    close: BTreeMap<Address, (i64, Closely)>,
 }
 
-fn see(cx: &Acting<'_>, repo: Option<&Repo>, runtimes: Option<&Runtimes>, row: &AgentRow) -> Seen {
+/// What a close look found.
+#[derive(Debug, Clone, Default)]
+struct Closely {
+    screen: Option<Screen>,
+    attached: bool,
+    changed: Option<Time>,
+}
+
+impl Looker {
+    /// Looks at all of `rows`.
+    pub fn look(&mut self, cx: &Acting<'_>, repo: Option<&Repo>, rows: &[AgentRow]) -> BTreeMap<Address, Seen> {
+        let now = cx.now().millis();
+        self.close.retain(|address, (at, _)| now - *at < CLOSE_LOOK_MS && rows.iter().any(|r| r.address == *address));
+        let mut runtimes = None;
+        let mut all = BTreeMap::new();
+        for row in rows {
+            let mut seen = cheap(cx, repo, row);
+            let quiet = seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
+            if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
+                let close = if let Some((_, known)) = self.close.get(&row.address) {
+                    known.clone()
+                } else {
+                    let runtimes = runtimes.get_or_insert_with(|| hosts::runtimes(cx).ok());
+                    let found = closely(cx, runtimes.as_ref(), row);
+                    self.close.insert(row.address.clone(), (now, found.clone()));
+                    found
+                };
+                seen.heard = seen.heard.max(close.changed);
+                seen.screen = close.screen;
+                seen.attached = close.attached;
+            }
+            all.insert(row.address.clone(), seen);
+        }
+        all
+    }
+}
+
+fn cheap(cx: &Acting<'_>, repo: Option<&Repo>, row: &AgentRow) -> Seen {
     let mut seen = Seen { alive: row.proc.as_ref().map(crate::base::process::ProcId::alive), ..Seen::default() };
     seen.progress = row.last_progress_at.max(commit_time(repo, row)).max(row.started_at);
     seen.heard = seen.progress.max(output_time(cx, row));
-    let quiet = seen.heard.is_none_or(|t| cx.now().millis() - t.millis() >= QUIET_MS);
-    if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
-        look_closely(cx, runtimes, row, &mut seen);
-    }
     seen
+}
+
+fn closely(cx: &Acting<'_>, runtimes: Option<&Runtimes>, row: &AgentRow) -> Closely {
+    let mut found = Closely::default();
+    let Ok(host) = hosts::open(cx, row.host) else { return found };
+    if let Ok(probe) = host.probe(&row.session) {
+        found.attached = probe.attached;
+        found.changed = probe.changed;
+    }
+    if let Some(runtime) = runtimes.and_then(|all| all.get(&row.runtime))
+        && let Ok(screen) = host.screen(&row.session, 50)
+    {
+        found.screen = Some(runtime.signs.read(&screen));
+    }
+    found
 }
 
 /// When its branch last moved, if that was after it left its base.
@@ -64,18 +115,7 @@ fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
     Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
 }
 
-fn look_closely(cx: &Acting<'_>, runtimes: Option<&Runtimes>, row: &AgentRow, seen: &mut Seen) {
-    let Ok(host) = hosts::open(cx, row.host) else { return };
-    if let Ok(probe) = host.probe(&row.session) {
-        seen.attached = probe.attached;
-    }
-    let Some(runtime) = runtimes.and_then(|all| all.get(&row.runtime)) else { return };
-    if let Ok(screen) = host.screen(&row.session, 50) {
-        seen.screen = Some(runtime.signs.read(&screen));
-    }
-}
-
-/// Details of an exit for its event.
+/// The particulars of an exit, for its event.
 pub fn exit_facts(row: &AgentRow) -> Map {
     let mut facts = Map::new();
     facts.insert("session".into(), row.session.clone().into());

@@ -4,6 +4,8 @@
 //! once per reason. What has to be done to sessions afterwards comes back as intents, which are on disk by
 //! then, and as [`After`].
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::keep::{self, Hold};
@@ -91,8 +93,14 @@ struct Prepared {
     sling: Option<sling::Ready>,
 }
 
-/// Carries out one decision of `rig`.
-pub fn execute(cx: &Acting<'_>, store: &mut Store, rig: &Rig, decision: &Decision) -> Result<Outcome, TownError> {
+/// Carries out one decision of `rig`. `cursor` is written with it: an event is acted upon once, also after a crash.
+pub fn execute(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    rig: &Rig,
+    decision: &Decision,
+    cursor: Option<events::Cursor>,
+) -> Result<Outcome, TownError> {
     let by = crate::store::Stamp::new(format!("{}/{}", rig.name, decision.origin.role), cx.now());
     let result = prepare(cx, store, rig, decision).and_then(|prepared| {
         store.write(&by, |w| {
@@ -106,8 +114,8 @@ pub fn execute(cx: &Acting<'_>, store: &mut Store, rig: &Rig, decision: &Decisio
             if let Some(climb) = &decision.climb {
                 ladders::climb(w, climb)?;
             }
-            if let Some(seq) = decision.event {
-                events::set_cursor(w, &rig.name, &decision.origin.role, seq)?;
+            if let Some(cursor) = cursor {
+                events::set_cursor(w, &rig.name, &decision.origin.role, cursor)?;
             }
             w.delete_local(REFUSED, &refusal_key(rig, decision))?;
             w.record(&row(decision, &rig.name, w.by().now, DONE))?;
@@ -125,8 +133,8 @@ pub fn execute(cx: &Acting<'_>, store: &mut Store, rig: &Rig, decision: &Decisio
                     w.put_local(REFUSED, &key, &told)?;
                     w.record(&row(decision, &rig.name, w.by().now, &format!("refused: {why}")))?;
                 }
-                if let Some(seq) = decision.event {
-                    events::set_cursor(w, &rig.name, &decision.origin.role, seq)?;
+                if let Some(cursor) = cursor {
+                    events::set_cursor(w, &rig.name, &decision.origin.role, cursor)?;
                 }
                 Ok::<_, StoreError>(())
             })?;
@@ -503,21 +511,22 @@ pub fn evidence_text(mr: &MrMeta) -> String {
     let mut text = String::new();
     let onto = mr.evidence.get("target").and_then(Value::as_str);
     if let Some(hunks) = mr.evidence.get("hunks").and_then(Value::as_array) {
-        text.push_str(&format!("Bring {} into your branch, resolve, commit, then hand it in again:\n\n", mr.target));
-        text.push_str(&format!("    git merge origin/{}\n", mr.target));
+        let _ = write!(text, "Bring {} into your branch, resolve, commit, then hand it in again:\n\n", mr.target);
+        let _ = write!(text, "    git merge origin/{}\n", mr.target);
         for hunk in hunks.iter().filter_map(Value::as_str) {
-            text.push_str(&format!("\n```\n{}\n```\n", hunk.trim_end()));
+            let _ = write!(text, "\n```\n{}\n```\n", hunk.trim_end());
         }
     }
     if let Some(output) = mr.evidence.get("output").and_then(Value::as_str) {
         let gate = mr.evidence.get("gate").and_then(Value::as_str).unwrap_or_default();
         let onto = onto.unwrap_or_default();
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "The gate `{gate}` ran on your change merged with {} ({}), where it passes without it.\n\n```\n{}\n```\n",
             mr.target,
             &onto[..onto.len().min(10)],
             output.trim_end()
-        ));
+        );
     }
     text
 }

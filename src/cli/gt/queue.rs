@@ -1,0 +1,120 @@
+//! `gt queue`: what waits to be merged, and why.
+
+use serde::Serialize;
+
+use super::{Context, place};
+use crate::base::{RigName, Time};
+use crate::cli::CliError;
+use crate::queue::{self, State, wait};
+use crate::store::Read;
+use crate::town::TownError;
+
+/// Show the merge queue of a rig, or of all.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The rig; all of them when absent.
+    #[arg(short, long)]
+    rig: Option<String>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List the queue (what `gt queue` alone does)
+    List,
+    /// End the pause of a queue: try again now
+    Retry,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    rig: RigName,
+    paused: Option<wait::Pause>,
+    requests: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    id: String,
+    bead: String,
+    title: String,
+    state: State,
+    priority: u8,
+    worker: String,
+    attempt: u32,
+    queued_at: Time,
+    age_seconds: i64,
+    why: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let (place, mut store) = cx.open()?;
+    let rigs = match &args.rig {
+        Some(name) => vec![place::rig(&place, cx, Some(name))?],
+        None => place.town.rig_names()?,
+    };
+    if matches!(args.verb, Some(Verb::Retry)) {
+        store.write(&place.acting().stamp(), |w| {
+            for rig in &rigs {
+                wait::end_pause(w, rig)?;
+            }
+            Ok::<_, TownError>(())
+        })?;
+        crate::town::wake(&place.town);
+    }
+    let now = cx.env.now();
+    let queues =
+        store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
+    cx.out.print(&queues, |queues| text_of(queues, now));
+    Ok(())
+}
+
+fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
+    let mut requests = Vec::new();
+    for request in queue::open(r, rig)?.0 {
+        let note = r.local("mr_note", request.id.as_str())?.and_then(|v| v.as_str().map(str::to_owned));
+        requests.push(Line {
+            id: request.id.to_string(),
+            bead: request.mr.bead.to_string(),
+            title: r.bead(&request.mr.bead)?.map_or(request.title.clone(), |b| b.title),
+            state: request.state(),
+            priority: request.priority,
+            worker: request.mr.worker.to_string(),
+            attempt: request.mr.attempt,
+            queued_at: request.at,
+            age_seconds: (now.millis() - request.at.millis()).max(0) / 1000,
+            why: request.mr.why.clone().or(note),
+        });
+    }
+    Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.until > now), requests })
+}
+
+fn text_of(queues: &[Queue], now: Time) -> String {
+    let mut lines = Vec::new();
+    for queue in queues {
+        lines.push(format!("{}  {}", queue.rig, crate::base::text::count(queue.requests.len(), "merge request")));
+        if let Some(pause) = &queue.paused {
+            let left = crate::base::span::Span::millis(pause.until.millis() - now.millis());
+            lines.push(format!("  paused: {} (again in {left}, or now: gt queue retry)", pause.why));
+        }
+        for line in &queue.requests {
+            let age = crate::base::span::Span::seconds(line.age_seconds);
+            lines.push(format!(
+                "  {:<14} {:<9} P{} {:>7}  {:<10} {} {}",
+                line.id,
+                line.state,
+                line.priority,
+                age.to_string(),
+                line.worker.rsplit('/').next().unwrap_or_default(),
+                line.bead,
+                crate::base::text::headline(&line.title, 50)
+            ));
+            if let Some(why) = &line.why {
+                lines.push(format!("  {:<14} {why}", ""));
+            }
+        }
+    }
+    lines.join("\n")
+}
