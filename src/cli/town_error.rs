@@ -12,7 +12,7 @@ impl From<TownError> for CliError {
             TownError::Config(_) | TownError::Formula(_) => Kind::Config,
             TownError::Store(store) if store.is_fault() => Kind::Store,
             TownError::Store(crate::store::StoreError::NotFound { .. }) => Kind::NotFound,
-            TownError::Store(_) | TownError::Queue(_) => Kind::Refused,
+            TownError::Store(_) | TownError::Queue(_) | TownError::Molecule(_) => Kind::Refused,
             TownError::Git(crate::git::GitError::Unreachable { .. } | crate::git::GitError::Timeout { .. }) => {
                 Kind::Timeout
             }

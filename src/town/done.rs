@@ -16,6 +16,7 @@ use super::{convoy, finish, rig};
 use crate::base::{Address, BeadId, text};
 use crate::config::Overrides;
 use crate::git::{self, Oid, WorktreeState};
+use crate::molecule;
 use crate::queue::{MR_KEY, MrMeta, State};
 use crate::store::{Bead, Close, DepKind, Hook, IssueType, NewBead, NewDep, Patch, Read, Status, Store, Write};
 
@@ -220,7 +221,7 @@ fn enqueue(
     let hook = super::hook::held(w, &intent.agent)?;
     w.unhook(&intent.agent, what.epoch)?;
     if let Some(root) = hook.and_then(|h| h.molecule) {
-        close_all(w, &root)?;
+        molecule::finish(w, &root, "handed in")?;
     }
     w.create(NewBead {
         id: Some(what.mr.clone()),
@@ -251,17 +252,6 @@ fn attempts(bead: &Bead) -> u32 {
     bead.metadata.get("attempts").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32
 }
 
-/// Closes what is left of a molecule, and its root.
-fn close_all(w: &mut Write<'_>, root: &BeadId) -> Result<(), TownError> {
-    for step in mol::steps(w, root)?.into_iter().filter(|s| !s.status.is_over()) {
-        mol::close_step(w, &step, None)?;
-    }
-    if w.bead(root)?.is_some_and(|b| !b.is_over()) {
-        w.close(root, Close { force: true, ..Close::because("all steps are done") })?;
-    }
-    Ok(())
-}
-
 fn close_unchanged(
     cx: &Acting<'_>,
     store: &mut Store,
@@ -273,7 +263,7 @@ fn close_unchanged(
     store.write(&cx.stamp(), |w| {
         w.unhook(agent, hook.epoch)?;
         if let Some(root) = &hook.molecule {
-            close_all(w, root)?;
+            molecule::finish(w, root, "no change was needed")?;
         }
         w.close(&hook.bead, Close { force: true, ..Close::because(format!("no change: {reason}")) })?;
         let convoys = convoy::check(w, &hook.bead)?;

@@ -53,6 +53,9 @@ pub enum TownError {
     /// The merge queue said no.
     #[error(transparent)]
     Queue(#[from] crate::queue::QueueError),
+    /// A molecule could not be poured or advanced.
+    #[error(transparent)]
+    Molecule(#[from] crate::molecule::MoleculeError),
     /// A session could not be started, read or stopped.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -108,7 +111,7 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
-            Self::Name(_)
+            Self::Molecule(_) | Self::Name(_)
             | Self::Runtime(_)
             | Self::Queue(_)
             | Self::Store(_)

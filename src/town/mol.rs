@@ -1,11 +1,15 @@
 //! The molecule on a hook, as the town's verbs see it.
 
 use serde::Serialize;
-use serde_json::json;
 
-use crate::base::BeadId;
-use crate::formula::Proto;
-use crate::store::{Bead, Close, DepKind, IssueType, NewBead, NewDep, Read, Status, StoreError, Write};
+use super::agent::AgentRow;
+use super::around::Acting;
+use super::error::TownError;
+use crate::base::{BeadId, Prefix};
+use crate::config::Overrides;
+use crate::formula::{Glob, Proto, Vars};
+use crate::molecule::{self, Advance, MoleculeError, PourOpts};
+use crate::store::{Bead, Close, Read, Status, StoreError, Write};
 
 /// A step of the molecule on a hook.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,72 +28,80 @@ pub struct StepView {
 
 impl StepView {
     fn of(bead: Bead) -> Self {
-        let name = step_name(&bead);
+        let name = molecule::step_name(&bead).unwrap_or(bead.id.as_str()).to_owned();
         Self { id: bead.id, name, title: bead.title, description: bead.description, status: bead.status }
     }
 }
 
-/// The id of a step in its formula; its bead id when it has none.
-pub fn step_name(step: &Bead) -> String {
-    step.meta_str("step").unwrap_or(step.id.as_str()).to_owned()
-}
-
 /// All steps of a molecule that are work, in order.
 pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepView>, StoreError> {
-    Ok(r.children(root)?.into_iter().filter(|b| b.status != Status::TOMBSTONE).map(StepView::of).collect())
+    let live = molecule::steps(r, root)?.into_iter().filter(|b| b.status != Status::TOMBSTONE);
+    Ok(live.map(StepView::of).collect())
 }
 
 /// The step to work on: the first in progress, else the first that is ready.
 pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<StepView>, StoreError> {
-    let open: Vec<StepView> = steps(r, root)?.into_iter().filter(|s| s.status.is_workable()).collect();
-    if let Some(begun) = open.iter().find(|s| s.status == Status::IN_PROGRESS) {
-        return Ok(Some(begun.clone()));
+    match molecule::current(r, root) {
+        Ok(step) => Ok(step.map(StepView::of)),
+        Err(MoleculeError::Store(error)) => Err(error),
+        Err(other) => Err(StoreError::Invalid { field: "molecule", reason: other.to_string() }),
     }
-    for step in open {
-        if !r.is_blocked(&step.id)? {
-            return Ok(Some(step));
-        }
-    }
-    Ok(None)
 }
 
-/// Closes a step.
-pub(super) fn close_step(w: &mut Write<'_>, step: &StepView, note: Option<&str>) -> Result<(), StoreError> {
-    w.close(&step.id, Close { force: true, ..Close::because(note.unwrap_or("done")) }).map(|_| ())
+/// Closes a step and takes up the next for the agent of `row`. Steps that only some changes need are decided by
+/// what the agent's branch really touches.
+pub(super) fn close_step(
+    w: &mut Write<'_>,
+    cx: &Acting<'_>,
+    row: Option<&AgentRow>,
+    root: &BeadId,
+    step: &BeadId,
+    note: Option<&str>,
+) -> Result<Option<StepView>, TownError> {
+    let touches = |globs: &[String]| touched(cx, row).is_none_or(|paths| any(globs, &paths));
+    let assignee = row.map(|row| row.address.to_string());
+    let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches) };
+    let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
+    Ok(done.next.map(StepView::of))
+}
+
+/// The paths that the agent's branch changes; none when that cannot be told, which counts as all.
+fn touched(cx: &Acting<'_>, row: Option<&AgentRow>) -> Option<Vec<String>> {
+    let row = row?;
+    let rig = cx.town.rig(row.rig()?, &Overrides::default()).ok()?;
+    let repo = rig.repo().ok()?;
+    let head = repo.oid_of(&format!("refs/heads/{}", row.branch.as_ref()?)).ok()??;
+    let stat = repo.diff_stat(rig.target_tip(&repo).ok()?, head).ok()?;
+    Some(stat.paths().map(str::to_owned).collect())
+}
+
+fn any(globs: &[String], paths: &[String]) -> bool {
+    let matches = |glob: &String| Glob::new(glob).map_or(true, |glob| paths.iter().any(|path| glob.matches(path)));
+    globs.iter().any(matches)
 }
 
 /// Makes a molecule for a bead. Gives its root.
-pub(super) fn pour(w: &mut Write<'_>, proto: &Proto, bead: &BeadId, title: &str) -> Result<BeadId, StoreError> {
-    let meta = |step: Option<&str>| {
-        let mut map = crate::store::Map::new();
-        map.insert("formula".into(), json!(proto.formula));
-        map.insert("proto".into(), json!(proto.id));
-        map.insert("for".into(), json!(bead));
-        if let Some(step) = step {
-            map.insert("step".into(), json!(step));
-        }
-        map
+pub(super) fn pour(
+    w: &mut Write<'_>,
+    proto: &Proto,
+    bead: &BeadId,
+    title: &str,
+    assignee: Option<String>,
+) -> Result<BeadId, TownError> {
+    molecule::freeze(w, proto)?;
+    let opts = PourOpts {
+        for_bead: Some(bead.clone()),
+        assignee,
+        prefix: Prefix::new(bead.prefix()).ok(),
+        title: Some(format!("{}: {title}", proto.formula)),
+        ..PourOpts::default()
     };
-    let prefix = crate::base::Prefix::new(bead.prefix()).ok();
-    let root = w.create(NewBead {
-        prefix,
-        description: proto.description.clone(),
-        issue_type: Some(IssueType::MOLECULE),
-        metadata: meta(None),
-        ..NewBead::titled(title)
-    })?;
-    let mut ids: Vec<(&str, BeadId)> = Vec::with_capacity(proto.steps.len());
-    for step in &proto.steps {
-        let needs = step.needs.iter().filter_map(|need| ids.iter().find(|(name, _)| name == need));
-        let deps = needs.map(|(_, id)| NewDep::new(DepKind::BLOCKS, id.clone())).collect();
-        let made = w.create(NewBead {
-            parent: Some(root.id.clone()),
-            description: step.description.clone(),
-            metadata: meta(Some(&step.id)),
-            deps,
-            ..NewBead::titled(step.title.as_str())
-        })?;
-        ids.push((&step.id, made.id));
+    let mut vars = Vars::default();
+    // Formulas that speak of a feature or an issue mean the work at hand.
+    for (name, value) in [("feature", title), ("title", title), ("issue", bead.as_str())] {
+        if proto.vars.contains_key(name) {
+            vars.insert(name.into(), value.into());
+        }
     }
-    Ok(root.id)
+    Ok(molecule::pour(w, proto, &vars, &opts)?.root)
 }

@@ -205,7 +205,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     if plan.molecule.is_none()
         && let Some(proto) = &ready.proto
     {
-        plan.molecule = Some(mol::pour(w, proto, &id, &format!("{}: {}", proto.formula, plan.title))?);
+        plan.molecule = Some(mol::pour(w, proto, &id, &plan.title, Some(worker.to_string()))?);
     }
     w.hook(&worker, &id, plan.molecule.as_ref())?;
     let mut patch = Patch::status(Status::HOOKED).with_assignee(worker.to_string());

@@ -32,10 +32,11 @@ pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, note: Option<&s
         if let Some(note) = note {
             w.add_comment(&step.id, note)?;
         }
-        mol::close_step(w, &step, note)?;
+        let row = agent::get(w, agent)?;
+        let next = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;
         agent::progressed(w, agent, cx.now())?;
         w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
-        Ok::<_, TownError>(StepDone { next: mol::current(w, &root)?, closed: step })
+        Ok::<_, TownError>(StepDone { next, closed: step })
     })?;
     super::wake(cx.town);
     Ok(result)
