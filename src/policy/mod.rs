@@ -22,6 +22,7 @@ mod reads;
 mod registry;
 mod rules;
 mod schema;
+mod types;
 mod vm;
 
 pub use action::{Action, BeadRef, NewBead, Severity, Subject};
@@ -36,6 +37,7 @@ pub use ladder::{Climb, LadderKey, Ladders, MemoryLadders, Place};
 pub use layer::{Layer, LayerSource};
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
 pub use registry::{Kept, Registry, Reload};
+pub use types::{fact_names, facts, types};
 
 /// The built-in layer of a role; `None` when no such role is shipped.
 pub fn builtin(role: &str) -> Option<LayerSource> {

@@ -14,7 +14,9 @@ use super::facts::{
     Snapshot, StepFact,
 };
 
-pub(super) use classes::{ANSWER, BEAD, BRANCH, CONVOY, MAIL, MR, POLECAT, PROBE, STEP, TOWN, WORKER, event_class};
+pub(super) use classes::{
+    ANSWER, BEAD, BRANCH, CONVOY, EVENT, MAIL, MR, POLECAT, PROBE, STEP, TOWN, WORKER, event_class,
+};
 
 /// A record's contents.
 #[derive(Debug, Clone)]
@@ -215,7 +217,7 @@ pub(super) fn event_kind(name: &str) -> Option<EventKind> {
 /// Every class, in the order of the stubs.
 pub(super) fn classes() -> Vec<&'static Class> {
     let mut all: Vec<&'static Class> =
-        vec![&BEAD, &POLECAT, &WORKER, &MR, &STEP, &CONVOY, &MAIL, &BRANCH, &PROBE, &ANSWER, &TOWN];
+        vec![&BEAD, &POLECAT, &WORKER, &MR, &STEP, &CONVOY, &MAIL, &BRANCH, &PROBE, &ANSWER, &TOWN, &EVENT];
     all.extend(EventKind::ALL.map(event_class));
     all
 }

@@ -36,6 +36,13 @@ pub(in crate::policy) fn sources(layers: &[LayerSource]) -> Vec<Diagnostic> {
     found
 }
 
+/// The rules that a file declares, with the class of their subjects as stubs name it.
+pub(in crate::policy) fn rules(source: &LayerSource) -> Vec<(String, &'static str)> {
+    let mut rules = BTreeMap::new();
+    Outline::read(&File::new(&source.path, &source.text), &mut rules);
+    rules.into_iter().map(|(rule, class)| (rule, class.lua)).collect()
+}
+
 /// A file as tokens, with the ends of its brackets and blocks.
 struct File<'a> {
     path: &'a str,

@@ -100,7 +100,7 @@ pub(in crate::policy) static CONVOY: Class = Class {
 pub(in crate::policy) static POLECAT: Class = Class {
     name: "polecat",
     lua: "Polecat",
-    doc: "",
+    doc: "an agent of the rig, with work or without",
     parent: None,
     fields: &[
         field("name", TEXT, "", |f| polecat(f, |p| Got::Text(p.name.clone()))),
@@ -268,10 +268,10 @@ pub(in crate::policy) static TOWN: Class = Class {
     ],
 };
 
-static EVENT: Class = Class {
+pub(in crate::policy) static EVENT: Class = Class {
     name: "event",
     lua: "Event",
-    doc: "",
+    doc: "something that happened once",
     parent: None,
     fields: &[
         field("seq", Ty::Integer, "", |f| event(f, |e| Got::Int(e.seq))),

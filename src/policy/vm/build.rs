@@ -131,47 +131,73 @@ fn renumber(action: Action, place: &impl Fn(usize) -> usize) -> Action {
 
 type Builder = fn(&mut Args<'_>) -> mlua::Result<Action>;
 
-/// Every builder by name.
-const BUILDERS: &[(&str, Builder)] = &[
-    ("nudge", |a| Ok(Action::Nudge { to: a.polecat(1)?.address.clone(), text: a.text(2)? })),
-    ("restart", |a| {
+/// Every builder: name, LuaCATS type, function.
+const BUILDERS: &[(&str, &str, Builder)] = &[
+    ("nudge", "fun(to: Polecat, text: Text): Action", |a| {
+        Ok(Action::Nudge { to: a.polecat(1)?.address.clone(), text: a.text(2)? })
+    }),
+    ("restart", "fun(who: Polecat, o?: { resume: boolean }): Action refused while a person is attached", |a| {
         let who = a.polecat(1)?.address.clone();
         let resume = a.options(2, &["resume"])?.flag("resume")?.unwrap_or(false);
         Ok(Action::Restart { who, resume })
     }),
-    ("stop", |a| Ok(Action::Stop { who: a.polecat(1)?.address.clone(), why: a.text(2)? })),
-    ("requeue", |a| Ok(Action::Requeue { what: a.subject(1, &["bead", "mr"])?, why: a.text(2)? })),
-    ("rework", |a| {
+    ("stop", "fun(who: Polecat, why: Text): Action work is preserved first", |a| {
+        Ok(Action::Stop { who: a.polecat(1)?.address.clone(), why: a.text(2)? })
+    }),
+    ("requeue", "fun(what: Bead|Mr, why: Text): Action back to ready, for another worker", |a| {
+        Ok(Action::Requeue { what: a.subject(1, &["bead", "mr"])?, why: a.text(2)? })
+    }),
+    ("rework", "fun(what: Mr, why: Text): Action back to the worker who made it, with the evidence", |a| {
         let Subject::Mr(mr) = a.subject(1, &["mr"])? else { return Err(a.wrong(1, "mr")) };
         Ok(Action::Rework { mr, why: a.text(2)? })
     }),
-    ("quarantine", |a| Ok(Action::Quarantine { what: a.subject(1, &["bead", "polecat"])? })),
-    ("hold", |a| Ok(Action::Hold { what: a.subject(1, &["bead", "mr"])?, why: a.text(2)?, until_ms: a.moment(3)? })),
-    ("escalate", |a| {
-        let about = a.subject(1, &["bead", "polecat", "mr"])?;
-        let word = a.one_of(2, &Severity::ALL.map(Severity::as_str))?;
-        let severity = Severity::ALL.into_iter().find(|s| s.as_str() == word).unwrap_or(Severity::High);
-        Ok(Action::Escalate { about, severity, text: a.text(3)? })
+    ("quarantine", "fun(what: Bead|Polecat): Action only a person brings it back", |a| {
+        Ok(Action::Quarantine { what: a.subject(1, &["bead", "polecat"])? })
     }),
-    ("mail", |a| Ok(Action::Mail { to: a.string(1)?, subject: a.text(2)?, body: a.text(3)? })),
-    ("sling", |a| Ok(Action::Sling { bead: a.bead(1)?, to: a.maybe_string(2)? })),
-    ("create", create),
-    ("update", |a| Ok(Action::Update { bead: a.bead(1)?, fields: a.fields(2)? })),
-    ("close", |a| Ok(Action::Close { bead: a.bead(1)?, why: a.text(2)? })),
-    ("comment", |a| Ok(Action::Comment { bead: a.bead(1)?, text: a.text(2)? })),
-    ("ask", |a| {
-        let about = a.subject(1, &["bead", "mr"])?;
-        let q = a.options(2, &["name", "to", "text", "choices", "tokens"])?;
-        Ok(Action::Ask {
-            about,
-            name: q.need_string("name")?,
-            to: q.one_of("to", &["model", "overseer"])?,
-            text: q.need_text("text")?,
-            choices: q.strings("choices")?,
-            tokens: q.integer("tokens")?.map(i64::cast_unsigned),
-        })
+    ("hold", "fun(what: Bead|Mr, why: Text, until_?: SpanLike): Action", |a| {
+        Ok(Action::Hold { what: a.subject(1, &["bead", "mr"])?, why: a.text(2)?, until_ms: a.moment(3)? })
     }),
-    ("remember", |a| {
+    (
+        "escalate",
+        "fun(about: Bead|Polecat|Mr, severity: \"low\"|\"medium\"|\"high\"|\"critical\", text: Text): Action",
+        |a| {
+            let about = a.subject(1, &["bead", "polecat", "mr"])?;
+            let word = a.one_of(2, &Severity::ALL.map(Severity::as_str))?;
+            let severity = Severity::ALL.into_iter().find(|s| s.as_str() == word).unwrap_or(Severity::High);
+            Ok(Action::Escalate { about, severity, text: a.text(3)? })
+        },
+    ),
+    ("mail", "fun(to: string, subject: Text, body: Text): Action", |a| {
+        Ok(Action::Mail { to: a.string(1)?, subject: a.text(2)?, body: a.text(3)? })
+    }),
+    ("sling", "fun(what: Bead|Action, to?: string): Action", |a| {
+        Ok(Action::Sling { bead: a.bead(1)?, to: a.maybe_string(2)? })
+    }),
+    ("create", "fun(b: NewBead): Action", create),
+    ("update", "fun(b: Bead|Action, fields: BeadChange): Action", |a| {
+        Ok(Action::Update { bead: a.bead(1)?, fields: a.fields(2)? })
+    }),
+    ("close", "fun(b: Bead|Action, why: Text): Action", |a| Ok(Action::Close { bead: a.bead(1)?, why: a.text(2)? })),
+    ("comment", "fun(b: Bead|Action, text: Text): Action", |a| {
+        Ok(Action::Comment { bead: a.bead(1)?, text: a.text(2)? })
+    }),
+    (
+        "ask",
+        "fun(about: Bead|Mr, q: Question): Action answer: about.answers[name]; asking twice under one name is one question",
+        |a| {
+            let about = a.subject(1, &["bead", "mr"])?;
+            let q = a.options(2, &["name", "to", "text", "choices", "tokens"])?;
+            Ok(Action::Ask {
+                about,
+                name: q.need_string("name")?,
+                to: q.one_of("to", &["model", "overseer"])?,
+                text: q.need_text("text")?,
+                choices: q.strings("choices")?,
+                tokens: q.integer("tokens")?.map(i64::cast_unsigned),
+            })
+        },
+    ),
+    ("remember", "fun(on: Bead|Polecat|Mr|Town, values: table, ttl?: SpanLike): Action read back as on.memory", |a| {
         let on = a.subject(1, &["bead", "polecat", "mr", "town"])?;
         Ok(Action::Remember { on, values: a.values(2)?, until_ms: a.moment(3)? })
     }),
@@ -196,14 +222,19 @@ fn create(a: &mut Args<'_>) -> mlua::Result<Action> {
     Ok(Action::Create(new))
 }
 
+/// Name and LuaCATS type of each builder.
+pub(in crate::policy) fn builder_types() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUILDERS.iter().map(|(name, ty, _)| (*name, *ty))
+}
+
 /// The names of all builders.
 pub(in crate::policy) fn builder_names() -> Vec<&'static str> {
-    BUILDERS.iter().map(|(name, _)| *name).collect()
+    BUILDERS.iter().map(|(name, ..)| *name).collect()
 }
 
 /// Puts the builders into the `gt` table.
 pub(super) fn add(lua: &Lua, gt: &Table) -> mlua::Result<()> {
-    for (name, builder) in BUILDERS {
+    for (name, _, builder) in BUILDERS {
         let function = lua.create_function(move |lua, values: Variadic<Value>| {
             let mut args = Args::new(lua, name, values.into());
             let action = builder(&mut args)?;

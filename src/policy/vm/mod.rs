@@ -22,7 +22,7 @@ use super::reads::{Reads, Unreadable};
 use super::schema::Fact;
 use guard::Guard;
 
-pub(in crate::policy) use build::{Built, builder_names, collect};
+pub(in crate::policy) use build::{Built, builder_names, builder_types, collect};
 pub(in crate::policy) use error::{PolicyError, SourceFile};
 pub(in crate::policy) use guard::global_help;
 pub(in crate::policy) use load::{gt_names, load};

@@ -1,8 +1,10 @@
 //! Policies on the public interface: shipped rules, layers, ladders, questions, sandbox, messages.
 
+mod examples;
 mod facts;
 mod layers;
 mod messages;
 mod questions;
 mod rules;
 mod sandbox;
+mod stubs;
