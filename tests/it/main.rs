@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per area, on real git, SQLite, tmux and processes.
 
 mod architecture;
+mod bd;
 mod policy;
 mod queue;
 mod support;

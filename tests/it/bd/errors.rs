@@ -1,0 +1,93 @@
+//! Bad input and broken stores: a clear error, the right code, and nothing changed.
+
+use super::Repo;
+use crate::support::Sandbox;
+
+#[test]
+fn every_kind_of_error_has_its_code_and_a_hint() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let near = format!("{}x", &a[..a.len() - 1]);
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["show", &near], 4, &format!("did you mean `{a}`?")),
+        (&["show", "../../etc/passwd"], 4, "there is no bead"),
+        (&["creat", "x"], 2, "create"),
+        (&["create", ""], 1, "title"),
+        (&["create", "two\nlines"], 1, "one line"),
+        (&["create", "x", "-p", "7"], 2, "0 (critical)"),
+        (&["create", "x", "--id", "zz-1"], 5, "--force"),
+        (&["create", "x", "--id", &a], 5, "already"),
+        (&["create", "x", "--deps", "blocks:nope"], 4, "nope"),
+        (&["create", "x", "--due", "soonish"], 1, "2d"),
+        (&["update", &a, "--meta", "k"], 1, "KEY=VALUE"),
+        (&["dep", "add", &a, &a], 5, "itself"),
+        (&["label", "add", &a, "a\nb"], 1, "label"),
+        (&["comments", "add", &a], 1, "bd comments add"),
+        (&["init"], 5, "already a store"),
+    ];
+    for (args, code, words) in cases {
+        let ran = repo.bd(args);
+        assert_eq!(ran.code, *code, "{args:?}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty(), "{args:?}");
+        assert!(ran.stderr.contains(words), "{args:?}: {}", ran.stderr);
+    }
+    assert_eq!(repo.titles(&["list", "--all"]), ["a"]);
+    let json = repo.bd(&["show", "nope", "--json"]);
+    assert_eq!(json.code, 4);
+    let error: serde_json::Value = serde_json::from_str(&json.stdout).expect("json");
+    assert_eq!((error["error"]["kind"].as_str(), error["error"]["code"].as_i64()), (Some("not_found"), Some(4)));
+}
+
+#[test]
+fn some_of_several_may_be_closed_and_the_code_says_that_not_all_were() {
+    let repo = Repo::new();
+    let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
+    let ran = repo.bd(&["close", &a, "nope", &b, "--json"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let closed: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+    assert_eq!(closed.as_array().map(Vec::len), Some(2));
+    assert!(ran.stderr.contains("nope"));
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_an_error_and_never_an_empty_list() {
+    let repo = Repo::new();
+    repo.add("a", &[]);
+    let db = repo.dir.join(".beads/beads.db");
+    let whole = std::fs::read(&db).expect("read");
+    for broken in [&b"this is no database, whatever its name may say"[..], &b""[..]] {
+        std::fs::write(&db, broken).expect("write");
+        for verb in [&["ready"][..], &["list", "--json"], &["create", "x"], &["close", "a"]] {
+            let ran = repo.bd(verb);
+            assert_eq!(ran.code, 7, "{verb:?}: {} {}", ran.stdout, ran.stderr);
+            assert!(!ran.stdout.starts_with('['), "{verb:?}: {}", ran.stdout);
+        }
+        assert_eq!(std::fs::read(&db).expect("read"), broken, "a broken store is left as it is");
+    }
+    std::fs::write(&db, &whole[..whole.len() / 2]).expect("write");
+    assert_eq!(repo.bd(&["list", "--all"]).code, 7);
+    std::fs::remove_file(&db).expect("remove");
+    let none = repo.bd(&["ready"]);
+    assert_eq!(none.code, 4);
+    assert!(none.fails().contains("bd init"));
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_error() {
+    let repo = Repo::new();
+    for n in 0..20 {
+        repo.add(&format!("{n} {}", "x".repeat(400)), &[]);
+    }
+    let script = format!("'{}' list --json -n 0 | head -c 1; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_bd"));
+    let out = repo.sandbox.run("bash", &repo.dir, &["-c", &script]).ok();
+    assert_eq!(out.trim_start_matches('['), "0");
+}
+
+#[test]
+fn outside_of_everything_the_error_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.folder("nowhere");
+    let ran = sandbox.bd(&dir, &["list"]);
+    assert_eq!(ran.code, 4);
+    assert!(ran.fails().contains("`bd init` makes one here"));
+}
