@@ -9,17 +9,29 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::base::process::{ProcId, marked};
+
 /// The name of the variable.
 pub const MARK_VAR: &str = "GT_SESSION_MARK";
 
-/// `NAME=value` for the session `name` of the town whose runtime folder is `runtime_dir`.
-pub fn mark(runtime_dir: &Path, name: &str) -> String {
-    format!("{}{name}", mark_prefix(runtime_dir))
+/// In place of a session's name: the host's own process. No session can be called so.
+pub(super) const OF_THE_HOST: &str = "=host";
+
+/// Every process of the town's sessions and session hosts that lives, the calling one left out.
+///
+/// Empty is the proof that nothing of the town's agents is left.
+pub fn living(runtime_dir: &Path) -> Vec<ProcId> {
+    marked(&format!("{MARK_VAR}={}/", folder_hash(runtime_dir)), true)
 }
 
-/// What the marks of all sessions of a town begin with.
-pub fn mark_prefix(runtime_dir: &Path) -> String {
-    format!("{MARK_VAR}={}/", folder_hash(runtime_dir))
+/// `NAME=value` for the session `name` on a host of this kind.
+pub(super) fn mark(runtime_dir: &Path, kind: &str, name: &str) -> String {
+    format!("{}{name}", kind_prefix(runtime_dir, kind))
+}
+
+/// What the marks of all sessions on a host of this kind begin with.
+pub(super) fn kind_prefix(runtime_dir: &Path, kind: &str) -> String {
+    format!("{MARK_VAR}={}/{kind}/", folder_hash(runtime_dir))
 }
 
 /// Sixteen hex digits that stand for a folder, whatever symbolic links lead to it.

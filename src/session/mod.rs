@@ -3,7 +3,7 @@
 //! A [`Host`] starts programs by name and answers for them: [`TmuxHost`] on a tmux server that belongs to the
 //! town alone, [`HeadlessHost`] under one small `gt session-host` process per agent. Both outlive the command
 //! and the daemon that started them; both promise that a stopped session has no process left, because every
-//! process of a session carries a mark in its environment (see [`mark`]).
+//! process of a session carries a mark in its environment (see [`MARK_VAR`]).
 //!
 //! A [`Runtime`] is data: how an agent's program is started and resumed, and what its screen means.
 //! [`liveness`] gathers the three facts that supervision goes by: processes, screen, heartbeat.
@@ -16,9 +16,11 @@ pub mod tmux;
 mod delivery;
 mod error;
 mod host;
+mod lock;
 mod mark;
 mod name;
 mod runtime;
+mod screen;
 mod script;
 mod signs;
 mod socket;
@@ -28,9 +30,9 @@ pub use delivery::Delivery;
 pub use error::SessionError;
 pub use headless::HeadlessHost;
 pub use host::{Host, Listed, Probe, SessionSpec, Started};
-pub use mark::{MARK_VAR, mark, mark_prefix};
+pub use mark::{MARK_VAR, living};
 pub use name::SessionName;
-pub use runtime::{Launch, PromptChannel, Runtime, RuntimeError, RuntimeSettings, Runtimes};
+pub use runtime::{ExitReason, Launch, PromptChannel, Runtime, RuntimeError, RuntimeSettings, Runtimes};
 pub use script::{SCRIPT_WORKER, write_script_worker};
 pub use signs::{DialogSign, Screen, Signs};
 pub use stage::exec_stage;

@@ -80,16 +80,24 @@ pub struct RuntimeSettings {
 /// The patterns of [`Signs`], as text. Regular expressions in the syntax of the `regex` crate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "the fields are those of `Signs`")]
 pub struct SignSettings {
+    /// See [`Signs::ready`].
     pub ready: Option<Vec<String>>,
+    /// See [`Signs::busy`].
     pub busy: Option<Vec<String>>,
+    /// See [`Signs::dialog`].
     pub dialog: Option<Vec<DialogSettings>>,
+    /// See [`Signs::limit`].
     pub limit: Option<Vec<String>>,
+    /// See [`Signs::input`].
     pub input: Option<String>,
+    /// See [`Signs::input_end`].
     pub input_end: Option<String>,
+    /// See [`Signs::folded`].
     pub folded: Option<String>,
+    /// See [`Signs::placeholder`].
     pub placeholder: Option<String>,
+    /// See [`Signs::queued`].
     pub queued: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MARK_VAR, SessionError, SessionSpec, mark};
+use super::{MARK_VAR, SessionError, SessionSpec};
 use crate::base::process::find_program;
 
 /// Variables that only the terminal knows; they pass from the host into the session.
@@ -24,8 +24,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Checks that `spec` can be started and makes its stage.
-    pub(super) fn new(spec: &SessionSpec, runtime_dir: &Path) -> Result<Self, SessionError> {
+    /// Checks that `spec` can be started and makes its stage, with `mark` (`NAME=value`) in its environment.
+    pub(super) fn new(spec: &SessionSpec, mark: &str) -> Result<Self, SessionError> {
         let Some((program, args)) = spec.argv.split_first() else {
             return Err(SessionError::Start { name: spec.name.clone(), message: "there is no program".to_owned() });
         };
@@ -35,7 +35,6 @@ impl Stage {
         if !spec.cwd.is_dir() {
             return Err(SessionError::NoFolder(spec.cwd.clone()));
         }
-        let mark = mark(runtime_dir, &spec.name);
         let value = mark.split_once('=').map_or("", |(_, value)| value);
         let mut env = spec.env.clone();
         env.push((MARK_VAR.to_owned(), value.to_owned()));

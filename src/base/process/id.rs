@@ -31,6 +31,21 @@ impl ProcId {
         Self::of(pid).unwrap_or_else(|| Self { pid, start_ticks: 0, boot_id: platform::boot_id().to_owned() })
     }
 
+    /// The process that had the number `pid` and has ended already: never alive.
+    pub(crate) fn ended(pid: u32) -> Self {
+        Self { pid, start_ticks: 0, boot_id: platform::boot_id().to_owned() }
+    }
+
+    /// Whether it leads a session of its own, as servers do that have left their terminal.
+    pub(crate) fn own_session(&self) -> bool {
+        self.row().is_some_and(|row| row.session == row.pid)
+    }
+
+    /// Sends it a signal; false when it has ended or belongs to somebody else.
+    pub fn signal(&self, signal: rustix::process::Signal) -> bool {
+        self.boot_id == platform::boot_id() && platform::signal(self.pid, self.start_ticks, signal)
+    }
+
     pub(crate) fn from_row(row: &Row) -> Self {
         Self { pid: row.pid, start_ticks: row.start, boot_id: platform::boot_id().to_owned() }
     }
