@@ -69,11 +69,15 @@ mod imp {
     }
 
     /// Whether the environment that `pid` was started with holds `entry` (`NAME=value`, or its beginning with
-    /// `prefix`). Unreadable environments hold nothing.
-    pub fn environment_has(pid: u32, entry: &str, prefix: bool) -> bool {
-        let Ok(bytes) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
+    /// `prefix`). Unreadable environments hold nothing; `None` when there is none at all (yet).
+    pub fn environment_has(pid: u32, entry: &str, prefix: bool) -> Option<bool> {
+        let Ok(bytes) = std::fs::read(format!("/proc/{pid}/environ")) else { return Some(false) };
+        if bytes.is_empty() {
+            // The kernel's own threads never have one; they have no executable either.
+            return std::fs::read_link(format!("/proc/{pid}/exe")).is_err().then_some(false);
+        }
         let entry = entry.as_bytes();
-        bytes.split(|b| *b == 0).any(|e| if prefix { e.starts_with(entry) } else { e == entry })
+        Some(bytes.split(|b| *b == 0).any(|e| if prefix { e.starts_with(entry) } else { e == entry }))
     }
 
     /// A descriptor that becomes readable when `pid` ends; `None` when it has ended or cannot be watched.
@@ -142,10 +146,9 @@ mod imp {
     }
 
     /// Whether the environment of `pid` holds `entry`.
-    pub fn environment_has(pid: u32, entry: &str, prefix: bool) -> bool {
-        output("/bin/ps", &["-E", "-ww", "-o", "command=", "-p", &pid.to_string()])
-            .split_ascii_whitespace()
-            .any(|e| if prefix { e.starts_with(entry) } else { e == entry })
+    pub fn environment_has(pid: u32, entry: &str, prefix: bool) -> Option<bool> {
+        let line = output("/bin/ps", &["-E", "-ww", "-o", "command=", "-p", &pid.to_string()]);
+        Some(line.split_ascii_whitespace().any(|e| if prefix { e.starts_with(entry) } else { e == entry }))
     }
 
     /// No descriptor tells of a process's end here: callers wait in short steps.

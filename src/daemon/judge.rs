@@ -282,13 +282,7 @@ impl Judged {
     }
 
     /// Whether a request is not for the queue now: it is held, in hand, or waits for another target.
-    fn may_wait(
-        &mut self,
-        r: &Read<'_>,
-        request: &Request,
-        tip: Option<&str>,
-        now: Time,
-    ) -> Result<bool, StoreError> {
+    fn may_wait(&mut self, r: &Read<'_>, request: &Request, tip: Option<&str>, now: Time) -> Result<bool, StoreError> {
         if request.state() != State::Queued || keep::hold(r, request.id.as_str(), now.millis())?.is_some() {
             return Ok(true);
         }

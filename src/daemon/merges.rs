@@ -128,8 +128,9 @@ fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, Qu
     let Some(lock) = lock else { return Ok(Report::default()) };
     let mut store = Store::open(&world.town.beads_dir())?;
     let repo = Repo::open(&world.town.repo_dir(&rig.name))?;
-    let on_landed =
-        |w: &mut Write<'_>, request: &Request, commit: &str| land::landed(w, &request.id, &request.mr, commit).map(|_| ());
+    let on_landed = |w: &mut Write<'_>, request: &Request, commit: &str| {
+        land::landed(w, &request.id, &request.mr, commit).map(|_| ())
+    };
     let mut driver = Driver::new(site, repo, &mut store, lock, &*world.clock, &on_landed);
     match task {
         Task::Settle => {

@@ -158,8 +158,11 @@ impl Host for HeadlessHost {
             .keep_background();
         let done = run(&cmd)?;
         let _ = std::fs::remove_file(&host_file);
-        let _ = std::fs::remove_file(&stage_file);
-        let failed = |message| SessionError::Start { name: name.to_string(), message };
+        // The agent's last stage reads its own file and removes it; it may not have come to that yet.
+        let failed = |message| {
+            let _ = std::fs::remove_file(&stage_file);
+            SessionError::Start { name: name.to_string(), message }
+        };
         match serde_json::from_slice::<Ready>(&done.stdout) {
             Ok(Ready { agent: Some(proc), .. }) => Ok(Started { proc, already: false }),
             Ok(Ready { error: Some(error), .. }) => Err(failed(error)),

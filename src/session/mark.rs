@@ -21,7 +21,12 @@ pub(super) const OF_THE_HOST: &str = "=host";
 ///
 /// Empty is the proof that nothing of the town's agents is left.
 pub fn living(runtime_dir: &Path) -> Vec<ProcId> {
-    marked(&format!("{MARK_VAR}={}/", folder_hash(runtime_dir)), true)
+    marked(&mark_prefix(runtime_dir), true)
+}
+
+/// `NAME=value`: what the marks of all sessions and session hosts of a town begin with.
+pub fn mark_prefix(runtime_dir: &Path) -> String {
+    format!("{MARK_VAR}={}/", folder_hash(runtime_dir))
 }
 
 /// `NAME=value` for the session `name` on a host of this kind.
@@ -31,7 +36,7 @@ pub(super) fn mark(runtime_dir: &Path, kind: &str, name: &str) -> String {
 
 /// What the marks of all sessions on a host of this kind begin with.
 pub(super) fn kind_prefix(runtime_dir: &Path, kind: &str) -> String {
-    format!("{MARK_VAR}={}/{kind}/", folder_hash(runtime_dir))
+    format!("{}{kind}/", mark_prefix(runtime_dir))
 }
 
 /// Sixteen hex digits that stand for a folder, whatever symbolic links lead to it.

@@ -30,7 +30,7 @@ pub use delivery::Delivery;
 pub use error::SessionError;
 pub use headless::HeadlessHost;
 pub use host::{Host, Listed, Probe, SessionSpec, Started};
-pub use mark::{MARK_VAR, living};
+pub use mark::{MARK_VAR, living, mark_prefix};
 pub use name::SessionName;
 pub use runtime::{ExitReason, Launch, PromptChannel, Runtime, RuntimeError, RuntimeSettings, Runtimes};
 pub use script::{SCRIPT_WORKER, write_script_worker};

@@ -36,15 +36,15 @@ pub(super) fn socket_folder(folder: &Path, longest_name: usize) -> Result<PathBu
 }
 
 fn create(folder: &Path, mode: u32) -> Result<(), SessionError> {
-    let made = DirBuilder::new().recursive(true).mode(mode).create(folder);
-    made.map_err(SessionError::io(format!("creating {}", folder.display())))
+    let result = DirBuilder::new().recursive(true).mode(mode).create(folder);
+    result.map_err(SessionError::io(format!("creating {}", folder.display())))
 }
 
 /// In a folder that everybody may write to, somebody else may have been first.
 fn own(folder: &Path, uid: u32) -> Result<(), SessionError> {
     let what = || format!("using {}", folder.display());
     let meta = std::fs::symlink_metadata(folder).map_err(SessionError::io(what()))?;
-    if meta.is_dir() && meta.uid() == uid && meta.mode() & 0o077 == 0 {
+    if meta.is_dir() && meta.uid() == uid && meta.mode().trailing_zeros() >= 6 {
         return Ok(());
     }
     let refusal = std::io::Error::other("it is not a folder of ours alone");

@@ -9,8 +9,6 @@ mod server;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use self::server::{Pane as Row, Server};
 use super::delivery::{self, Pane};
 use super::lock::lock;
@@ -37,6 +35,11 @@ impl TmuxHost {
     /// The socket of the server, for `tmux -S`.
     pub fn socket(&self) -> &Path {
         &self.server.socket
+    }
+
+    /// The server's own process, while there is one.
+    pub fn server(&self) -> Option<ProcId> {
+        self.server.process()
     }
 
     fn mark(&self, name: &str) -> String {
@@ -144,12 +147,13 @@ impl Host for TmuxHost {
         let prefix = mark::kind_prefix(&self.server.runtime_dir, KIND);
         let all = SessionName::new("all")?;
         // The agents first, while their terminal is there; then the server; then whoever appeared meanwhile.
+        // Nothing is asked of the server: it may hang.
         let server = self.server.process();
-        let agents: Vec<ProcId> = self.server.all_leaders()?;
+        let is_server = |id: &ProcId| server.as_ref() == Some(id);
+        let mut agents = marked(&prefix, true);
+        agents.extend(server.iter().flat_map(ProcId::tree));
+        agents.retain(|id| !is_server(id));
         end(&all, &agents, None, grace)?;
-        if let Some(server) = &server {
-            server.signal(Signal::TERM);
-        }
         for _ in 0..5 {
             let mut left = marked(&prefix, true);
             left.extend(server.iter().filter(|s| s.alive()).cloned());

@@ -111,7 +111,8 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
-            Self::Molecule(_) | Self::Name(_)
+            Self::Molecule(_)
+            | Self::Name(_)
             | Self::Runtime(_)
             | Self::Queue(_)
             | Self::Store(_)

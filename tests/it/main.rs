@@ -4,4 +4,5 @@ mod architecture;
 mod bd;
 mod policy;
 mod queue;
+mod session;
 mod support;

@@ -32,10 +32,26 @@ pub fn kill_tree(root: &ProcId, grace: Duration) -> Result<(), Survivors> {
 pub fn marked(mark: &str, prefix: bool) -> Vec<ProcId> {
     let own = std::process::id();
     let rows = platform::processes();
-    rows.iter()
-        .filter(|r| !r.zombie && r.pid != own && platform::environment_has(r.pid, mark, prefix))
-        .map(ProcId::from_row)
-        .collect()
+    let others: Vec<&Row> = rows.iter().filter(|r| !r.zombie && r.pid != own).collect();
+    let hits = environments(&others, mark, prefix);
+    others.iter().zip(hits).filter(|(_, hit)| *hit).map(|(row, _)| ProcId::from_row(row)).collect()
+}
+
+/// Which of `rows` have the mark. A process that is just becoming another program shows no environment at all
+/// for a moment, so those are looked at again.
+fn environments(rows: &[&Row], mark: &str, prefix: bool) -> Vec<bool> {
+    let look = |row: &&Row| platform::environment_has(row.pid, mark, prefix);
+    let mut hits: Vec<Option<bool>> = rows.iter().map(look).collect();
+    for _ in 0..3 {
+        if hits.iter().all(Option::is_some) {
+            break;
+        }
+        pause(Duration::from_millis(1));
+        for (hit, row) in hits.iter_mut().zip(rows).filter(|(hit, _)| hit.is_none()) {
+            *hit = look(row);
+        }
+    }
+    hits.into_iter().map(|hit| hit == Some(true)).collect()
 }
 
 /// Ends `roots`, everything below them, their terminal sessions, and all processes marked with `mark`.
@@ -96,14 +112,15 @@ impl Prey<'_> {
         let rows = platform::processes();
         let of = |row: &Row| ProcId::from_row(row);
         let mut pids: HashSet<u32> = HashSet::new();
+        if let Some(mark) = self.mark {
+            let running: Vec<&Row> = rows.iter().filter(|r| !r.zombie).collect();
+            let hits = environments(&running, mark, false);
+            pids.extend(running.iter().zip(hits).filter(|(_, hit)| *hit).map(|(row, _)| row.pid));
+        }
         for row in &rows {
             let id = of(row);
             // What once belonged belongs for good; a zombie still leads to its children's session.
-            let mine = self.known.contains(&id)
-                || self.roots.contains(&id)
-                || self.in_session(row, &rows)
-                || self.mark.is_some_and(|m| !row.zombie && platform::environment_has(row.pid, m, false));
-            if mine {
+            if self.known.contains(&id) || self.roots.contains(&id) || self.in_session(row, &rows) {
                 pids.insert(row.pid);
             }
         }

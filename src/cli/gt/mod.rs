@@ -21,6 +21,7 @@ mod prime;
 mod queue;
 pub(crate) mod revive;
 mod rig;
+mod session_host;
 mod shutdown;
 mod sling;
 mod start;
@@ -85,6 +86,9 @@ enum Verb {
     /// Add and list the projects of the town
     #[command(visible_alias = "project")]
     Rig(rig::Args),
+    /// The processes behind sessions
+    #[command(hide = true)]
+    SessionHost(session_host::Args),
     /// Stop the town, and prove that nothing of it lives
     Shutdown(shutdown::Args),
     /// Give work to a worker
@@ -130,7 +134,13 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let verb = cli.verb;
     let revives = !matches!(
         verb,
-        Verb::Daemon(_) | Verb::Demo(_) | Verb::Install(_) | Verb::Shutdown(_) | Verb::Start(_) | Verb::Version(_)
+        Verb::Daemon(_)
+            | Verb::Demo(_)
+            | Verb::Install(_)
+            | Verb::SessionHost(_)
+            | Verb::Shutdown(_)
+            | Verb::Start(_)
+            | Verb::Version(_)
     );
     let result = perform(&cx, verb);
     if revives {
@@ -153,6 +163,7 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Prime(args) => prime::run(cx, &args),
         Verb::Queue(args) => queue::run(cx, &args),
         Verb::Rig(args) => rig::run(cx, args),
+        Verb::SessionHost(args) => session_host::run(cx, args),
         Verb::Shutdown(args) => shutdown::run(cx, &args),
         Verb::Sling(args) => sling::run(cx, &args),
         Verb::Start(args) => start::run(cx, args),

@@ -65,8 +65,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         crate::town::wake(&place.town);
     }
     let now = cx.env.now();
-    let queues =
-        store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
+    let queues = store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
     cx.out.print(&queues, |queues| text_of(queues, now));
     Ok(())
 }

@@ -55,6 +55,12 @@ pub(super) struct Versioned {
     pub(super) body: Ask,
 }
 
+/// The version alone, of a question that may be of any version.
+#[derive(Debug, Deserialize)]
+struct Version {
+    v: u32,
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
@@ -110,10 +116,6 @@ pub(super) fn send(stream: &mut UnixStream, ask: &Ask) -> io::Result<()> {
 /// Reads a question; the answer to give when it is none.
 pub(super) fn parse(line: &[u8]) -> Result<Ask, Line> {
     let error = |message: String| Line::Error { message };
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
-    }
     let version: Version = serde_json::from_slice(line).map_err(|e| error(e.to_string()))?;
     if version.v != VERSION {
         return Err(error(format!("this host speaks version {VERSION}, not {}", version.v)));

@@ -31,9 +31,7 @@ impl Record {
     pub(super) fn read(path: &Path) -> Result<Option<Self>, SessionError> {
         let what = || format!("reading {}", path.display());
         match std::fs::read(path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map(Some).map_err(|e| SessionError::io(what())(e.into()))
-            }
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| SessionError::io(what())(e.into())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(SessionError::io(what())(e)),
         }

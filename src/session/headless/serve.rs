@@ -98,11 +98,12 @@ impl Served {
             .stdout(slave.try_clone()?)
             .stderr(slave)
             .spawn()?;
-        let started = ProcId::of(child.id()).ok_or_else(|| io::Error::other("the agent ended at once")).and_then(|agent| {
-            let record = Record { host: ProcId::own(), agent, log: spec.log.clone(), size: spec.size, exit: None };
-            record.write(&spec.record)?;
-            Ok(record.agent)
-        });
+        let started =
+            ProcId::of(child.id()).ok_or_else(|| io::Error::other("the agent ended at once")).and_then(|agent| {
+                let record = Record { host: ProcId::own(), agent, log: spec.log.clone(), size: spec.size, exit: None };
+                record.write(&spec.record)?;
+                Ok(record.agent)
+            });
         let agent = started.inspect_err(|_| {
             let _ = child.kill();
             let _ = child.wait();
@@ -122,16 +123,16 @@ impl Served {
     }
 
     fn run(mut self) -> io::Result<()> {
-        while !self.agent_ended()? {
+        while !self.agent_ended() {
             self.turn();
         }
         self.finish()
     }
 
-    fn agent_ended(&mut self) -> io::Result<bool> {
+    fn agent_ended(&self) -> bool {
         match &self.exit {
-            Some(fd) => Ok(crate::base::process::wait_readable(&[fd.as_fd()], Some(Instant::now()))[0]),
-            None => Ok(!self.agent.alive()),
+            Some(fd) => crate::base::process::wait_readable(&[fd.as_fd()], Some(Instant::now()))[0],
+            None => !self.agent.alive(),
         }
     }
 

@@ -63,7 +63,11 @@ impl Terminal {
     /// `text` as a paste: marked as one where the program asked for that, lines ended as by Enter.
     pub(super) fn paste(&self, text: &str) -> Vec<u8> {
         let text = text.replace("\r\n", "\n").replace('\n', "\r");
-        if self.parser.screen().bracketed_paste() { format!("\x1b[200~{text}\x1b[201~").into_bytes() } else { text.into_bytes() }
+        if self.parser.screen().bracketed_paste() {
+            format!("\x1b[200~{text}\x1b[201~").into_bytes()
+        } else {
+            text.into_bytes()
+        }
     }
 
     /// What makes another terminal look like this one.

@@ -3,14 +3,14 @@
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::socket::socket_folder;
 use super::super::{Probe, SessionError, SessionName, SessionSpec, mark};
 use crate::base::Time;
-use crate::base::process::{Cmd, Done, ProcId, find_program, marked, run};
+use crate::base::process::{Cmd, Done, ProcId, find_program, marked, pause, run};
 
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const OLDEST: (u32, u32) = (3, 2);
 /// Lines of scrollback that each pane keeps.
 const HISTORY: &str = "5000";
@@ -65,6 +65,11 @@ impl Pane {
         if self.dead { None } else { ProcId::of(self.pid) }
     }
 
+    /// tmux learns of a program's end in two steps: its terminal closes, its status arrives.
+    fn settled(&self) -> bool {
+        if self.dead { self.status.is_some() || self.signal.is_some() } else { self.leader().is_some() }
+    }
+
     pub(super) fn probe(&self) -> Probe {
         let pid = self.leader();
         Probe {
@@ -80,10 +85,17 @@ impl Pane {
 
 /// Whether a message of tmux says that the target, or the whole server, is not there.
 pub(super) fn is_missing(message: &str) -> bool {
-    ["can't find session", "can't find pane", "can't find window", "no server running", "error connecting to"]
-        .iter()
-        .any(|m| message.contains(m))
-        || message.contains("no current session")
+    const SAID: &[&str] = &[
+        "can't find session",
+        "can't find pane",
+        "can't find window",
+        "no current session",
+        "no server running",
+        "error connecting to",
+        "server exited",
+        "lost server",
+    ];
+    SAID.iter().any(|said| message.contains(said))
 }
 
 impl Server {
@@ -173,12 +185,19 @@ impl Server {
         Ok(panes)
     }
 
-    /// The running programs of all panes.
-    pub(super) fn all_leaders(&self) -> Result<Vec<ProcId>, SessionError> {
-        Ok(self.all_panes()?.iter().filter_map(Pane::leader).collect())
+    /// All panes, once tmux has noticed the end of every program that has ended, and how it ended.
+    fn all_panes(&self) -> Result<Vec<Pane>, SessionError> {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        loop {
+            let panes = self.panes_now()?;
+            if Instant::now() >= deadline || panes.iter().all(Pane::settled) {
+                return Ok(panes);
+            }
+            pause(Duration::from_millis(5));
+        }
     }
 
-    fn all_panes(&self) -> Result<Vec<Pane>, SessionError> {
+    fn panes_now(&self) -> Result<Vec<Pane>, SessionError> {
         if !self.answers() {
             return Ok(Vec::new());
         }
@@ -222,6 +241,10 @@ impl Server {
             args.extend(["-e", wake]);
         }
         args.extend(["--", &gt, "session-host", "stage", &stage]);
+        let target = format!("={name}:");
+        if wake.is_some() {
+            args.extend([";", "set-hook", "-w", "-t", &target, "pane-died", WAKE]);
+        }
         let done = self.run(&args, &[])?;
         let said = done.stdout_text();
         said.trim().parse().map_err(|_| SessionError::Start {
@@ -252,6 +275,9 @@ impl Server {
     }
 }
 
+/// The paths come from the session's environment: nothing is built into the command.
+const WAKE: &str = "run-shell -b 'exec \"$GT_BIN\" session-host wake \"$GT_WAKE\"'";
+
 /// Given anew at each start: they cost nothing and a person may have changed them.
 const SETTINGS: &[&[&str]] = &[
     &["set-option", "-g", "history-limit", HISTORY],
@@ -264,13 +290,6 @@ const SETTINGS: &[&[&str]] = &[
     &["set-option", "-gw", "remain-on-exit", "on"],
     // Unknown before 3.3, where a line in the pane says that it is dead.
     &["set-option", "-gwq", "remain-on-exit-format", ""],
-    // The paths come from the session's environment: nothing is built into the command.
-    &[
-        "set-hook",
-        "-g",
-        "pane-died",
-        "run-shell -b 'test -z \"$GT_WAKE\" || exec \"$GT_BIN\" session-host wake \"$GT_WAKE\"'",
-    ],
 ];
 
 fn version(said: &str) -> Option<(u32, u32)> {

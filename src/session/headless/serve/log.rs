@@ -54,7 +54,7 @@ mod tests {
         let path = dir.path().join("deep/a.log");
         let mut log = Log::open(&path).expect("log");
         for _ in 0..40 {
-            log.write(&[b'x'; 1 << 19]);
+            log.write(&vec![b'x'; 1 << 19]);
         }
         let sizes: u64 = std::fs::read_dir(path.parent().expect("folder"))
             .expect("list")

@@ -1,0 +1,1 @@
+//! The scripted worker, with small programs in the place of `gt`.
