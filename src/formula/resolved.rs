@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::def::{Compose, ExpandRule, Formula, Pointcut, Rule, StepDef, TextVars};
-use super::{Cooked, Text, Var};
+use super::{Cooked, Found, Report, Text, Var};
 
 /// The resolved formula: nested steps, variables, compose, advice.
 pub fn resolved_json(cooked: &Cooked) -> Value {
@@ -31,6 +31,20 @@ pub fn resolved_json(cooked: &Cooked) -> Value {
     }
     out.put("source", Value::String(source_of(f)));
     Value::Object(out.0)
+}
+
+/// A file as plain JSON, nothing resolved.
+pub fn as_written(found: &Found) -> Result<Value, Report> {
+    let mut report = Report::default();
+    match super::syntax::parse(&found.source, found.json, &mut report) {
+        Some(node) if !report.failed() => Ok(node.json()),
+        _ => Err(report),
+    }
+}
+
+/// A formula as TOML text. The error is a fragment: JSON may hold what TOML cannot say.
+pub fn as_toml(value: &Value) -> Result<String, String> {
+    toml::to_string_pretty(value).map_err(|e| e.to_string())
 }
 
 fn source_of(f: &Formula) -> String {

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bd;
+mod formula;
 mod policy;
 mod queue;
 mod session;

@@ -40,7 +40,7 @@ pub(super) fn summary(source: &Arc<Source>, json: bool) -> Listed {
     let mut report = Report::default();
     let node = syntax::parse(source, json, &mut report);
     let text = |key: &str| match node.as_ref().and_then(|n| n.get(key)).map(|n| &n.value) {
-        Some(Value::Text(t)) => Some(t.clone()),
+        Some(Value::Text(t)) if !t.is_empty() => Some(t.clone()),
         _ => None,
     };
     let size = |key: &str| match node.as_ref().and_then(|n| n.get(key)).map(|n| &n.value) {

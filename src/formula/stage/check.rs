@@ -65,9 +65,10 @@ fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) 
 fn needs<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef], index: &Index<'_>) -> Vec<Vec<(usize, &'a Text)>> {
     flat.iter()
         .map(|step| {
-            let mut edges = Vec::with_capacity(step.needs.len() + step.depends_on.len());
+            let mut edges: Vec<(usize, &Text)> = Vec::with_capacity(step.needs.len() + step.depends_on.len());
             for id in step.needs.iter().chain(&step.depends_on) {
-                if let Some(to) = known(cx, index, id, "step", step.id.as_str()) {
+                let to = known(cx, index, id, "step", step.id.as_str());
+                if let Some(to) = to.filter(|to| edges.iter().all(|(e, _)| e != to)) {
                     edges.push((to, id));
                 }
             }

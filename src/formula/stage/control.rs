@@ -12,7 +12,16 @@ use super::super::{Diagnostic, Text, fill, range};
 use super::{Cx, Renamed};
 
 /// Unrolls all loops, also those in children.
+///
+/// What they make is counted first: a few nested loops may ask for more steps than there is memory.
 pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: Vec<StepDef>) -> Vec<StepDef> {
+    let sizes: Vec<u64> = steps.iter().map(|s| weight(cx, s)).collect();
+    let sum = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+    if sum > cx.limits.steps {
+        let largest = sizes.iter().enumerate().max_by_key(|(_, size)| **size).map_or(0, |(i, _)| i);
+        cx.allow(sum, &steps[largest].id.at.clone());
+        return steps;
+    }
     let mut renamed = Renamed::default();
     let mut steps = unroll(cx, steps, &mut renamed, 0);
     renamed.apply(&mut steps);
@@ -22,7 +31,7 @@ pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: Vec<StepDef>) -> Vec<StepD
 fn unroll(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: usize) -> Vec<StepDef> {
     let mut out = Vec::with_capacity(steps.len());
     for mut step in steps {
-        if !cx.deep(depth, &step.id.at) {
+        if cx.is_over() || !cx.deep(depth, &step.id.at) {
             continue;
         }
         match step.repeat.take() {
@@ -40,6 +49,32 @@ fn unroll(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: us
         }
     }
     out
+}
+
+/// How many steps it becomes, as far as that can be known before.
+fn weight(cx: &Cx<'_>, step: &StepDef) -> u64 {
+    let below = |steps: &[StepDef]| steps.iter().fold(0, |sum: u64, s| sum.saturating_add(weight(cx, s)));
+    match &step.repeat {
+        None => below(&step.children).saturating_add(1),
+        Some(body) => {
+            let times = match &body.times {
+                Times::Count(n) => *n,
+                Times::Until(_) => 1,
+                Times::Range(text) => filled_range(cx, text)
+                    .1
+                    .map_or(1, |(from, to)| u64::try_from(to - from).unwrap_or(0).saturating_add(1)),
+            };
+            times.saturating_mul(below(&body.body))
+        }
+    }
+}
+
+/// A range with its variables filled, and its bounds. Both `{disks}` and `{{disks}}` name a variable here.
+fn filled_range(cx: &Cx<'_>, text: &Text) -> (String, Result<(i64, i64), String>) {
+    let filled = fill(text.as_str(), cx.vars);
+    let filled = fill_single(&filled, |name| cx.vars.get(name).cloned()).unwrap_or(filled);
+    let bounds = range::range(&filled);
+    (filled, bounds)
 }
 
 /// The steps of all rounds.
@@ -92,10 +127,8 @@ fn bounds(cx: &mut Cx<'_>, body: &LoopDef) -> Option<(i64, i64)> {
         Times::Until(_) => Some((1, 1)),
         Times::Count(n) => Some((1, i64::try_from(*n).unwrap_or(i64::MAX - 1))),
         Times::Range(text) => {
-            // Both `{disks}` and `{{disks}}` name a variable here.
-            let filled = fill(text.as_str(), cx.vars);
-            let filled = fill_single(&filled, |name| cx.vars.get(name).cloned()).unwrap_or(filled);
-            match range::range(&filled) {
+            let (filled, bounds) = filled_range(cx, text);
+            match bounds {
                 Ok(bounds) => Some(bounds),
                 Err(reason) => {
                     let shown = if filled == text.as_str() { String::new() } else { format!(" (`{filled}`)") };

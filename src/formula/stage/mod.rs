@@ -97,6 +97,11 @@ impl<'a> Cx<'a> {
         false
     }
 
+    /// Whether the limit of steps was passed: nothing more is made then.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// Whether nesting `depth` levels is still allowed; says so if not.
     pub(super) fn deep(&mut self, depth: usize, at: &At) -> bool {
         if depth <= self.limits.depth {

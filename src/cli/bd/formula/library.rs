@@ -1,0 +1,108 @@
+//! Where `bd` finds formulas, and how it tells what is wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use super::super::Context;
+use crate::cli::{CliError, Kind, output};
+use crate::formula::{Cooked, Layer, Library, Mode, NoAspects, Options, Proto, Report, Vars, compile};
+use crate::molecule;
+
+/// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
+/// formulas.
+pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Result<Library, CliError> {
+    let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.cwd.join(dir))).collect();
+    let place = cx.place()?;
+    let own = place.beads_dir.join("formulas");
+    if let Some(root) = work_tree(&cx.env.cwd)
+        && place.town.as_deref() != Some(root)
+    {
+        dirs.push((Layer::Repository, root.join(".beads/formulas")));
+    }
+    match &place.town {
+        Some(town) => {
+            if let Some(rig) = &place.rig {
+                dirs.push((Layer::Rig, town.join(rig).join("formulas")));
+            }
+            dirs.push((Layer::Town, own));
+        }
+        None => dirs.push((Layer::Repository, own)),
+    }
+    if let Some(home) = &cx.env.home {
+        dirs.push((Layer::Home, home.join(".beads/formulas")));
+    }
+    Ok(Library::new(dirs))
+}
+
+/// The root of the work tree that `cwd` is in.
+fn work_tree(cwd: &Path) -> Option<&Path> {
+    cwd.ancestors().find(|dir| dir.join(".git").exists())
+}
+
+/// A formula as it was named: a path counts from where the command works.
+pub(in super::super) fn path(cx: &Context, name: &str) -> String {
+    let is_path = name.contains('/') || name.ends_with(".formula.toml") || name.ends_with(".formula.json");
+    if is_path { cx.env.cwd.join(name).display().to_string() } else { name.to_owned() }
+}
+
+/// `name=value`, for `--var`.
+pub(in super::super) fn var(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("use NAME=VALUE".to_owned()),
+    }
+}
+
+/// Cooks, prints warnings, tells errors.
+pub(in super::super) fn cooked(
+    cx: &Context,
+    library: &Library,
+    name: &str,
+    vars: &Vars,
+    mode: Mode,
+) -> Result<Cooked, CliError> {
+    let cooked = compile(library, name, Options { vars, mode, aspects: &NoAspects })
+        .map_err(|report| wrong(cx, name, &report))?;
+    if !cooked.warnings.findings.is_empty() && !cx.out.quiet && !cx.out.json {
+        output::message(&cooked.warnings.render(false));
+    }
+    Ok(cooked)
+}
+
+/// The proto that `name` means: one that is kept (`proto-…`), or a formula, cooked for these values.
+pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<Proto, CliError> {
+    if name.starts_with("proto-")
+        && let Some(proto) = cx.read(|r| molecule::thaw(r, name).map_err(CliError::from))?
+    {
+        return Ok(proto);
+    }
+    Ok(cooked(cx, &library(cx, &[])?, &path(cx, name), vars, Mode::Compile)?.proto)
+}
+
+/// The error for a formula that cannot be cooked: the findings with their excerpts, then one line.
+pub(in super::super) fn wrong(cx: &Context, name: &str, report: &Report) -> CliError {
+    let kind = if report.findings.iter().any(|f| f.code == "unknown-formula" && f.at.is_none()) {
+        Kind::NotFound
+    } else {
+        Kind::Config
+    };
+    if let [only] = report.findings.as_slice()
+        && only.at.is_none()
+    {
+        let error = CliError::new(kind, only.message.clone());
+        return match &only.help {
+            Some(help) => error.hint(help.clone()),
+            None => error,
+        };
+    }
+    let errors = crate::base::text::count(report.errors(), "error");
+    let mut error = CliError::new(kind, format!("`{name}` cannot be cooked: {errors}"));
+    if cx.out.json {
+        let line = |f: &crate::formula::Diagnostic| {
+            f.place().map_or_else(|| f.message.clone(), |place| format!("{place}: {}", f.message))
+        };
+        error.causes = report.findings.iter().map(line).collect();
+    } else {
+        output::message(&report.render(false));
+    }
+    error
+}

@@ -1,0 +1,39 @@
+//! `bd formula show`: the text of a formula.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::super::Context;
+use super::library::{library, wrong};
+use crate::cli::CliError;
+use crate::formula::as_written;
+
+/// Shows a formula as it is written.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A name, or a path to a file
+    formula: String,
+    /// Search this folder too, before the others
+    #[arg(long, value_name = "DIR")]
+    search_path: Vec<PathBuf>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let library = library(cx, &args.search_path)?;
+    let name = super::library::path(cx, &args.formula);
+    let found = library.find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
+    let mut value = as_written(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
+    if let Some(map) = value.as_object_mut() {
+        map.insert("source".to_owned(), json!(found.source.path));
+    }
+    cx.out.print(&value, |_| {
+        let mut text = format!("# {} ({})\n", found.source.path, found.source.layer.word());
+        for hidden in &found.shadows {
+            text.push_str(&format!("# hides {hidden}\n"));
+        }
+        text + &found.source.text
+    });
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `bd mol pour`: a formula becomes a molecule.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::super::Context;
+use super::super::formula::library::{proto, var};
+use crate::base::text::count;
+use crate::cli::CliError;
+use crate::formula::{Proto, Vars};
+use crate::molecule::{self, BondType, Partner, PourOpts, Poured};
+
+/// Pours a formula or a protomolecule.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A formula, a path to one, or a protomolecule (proto-…)
+    formula: String,
+    /// A value for a variable; names that the formula does not declare are allowed
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = var)]
+    vars: Vec<(String, String)>,
+    /// Who is to work it
+    #[arg(long, value_name = "NAME")]
+    assignee: Option<String>,
+    /// The bead that is worked on with it
+    #[arg(long = "for", value_name = "BEAD")]
+    bead: Option<String>,
+    /// The title of the molecule
+    #[arg(long)]
+    title: Option<String>,
+    /// Pour this formula too, and bond it to the first
+    #[arg(long, value_name = "FORMULA")]
+    attach: Vec<String>,
+    /// How --attach is bonded: sequential, parallel or conditional
+    #[arg(long, value_name = "TYPE", default_value = "sequential", value_parser = super::bond::kind)]
+    attach_type: BondType,
+    /// Say what would be poured, and pour nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let vars: Vars = args.vars.into_iter().collect();
+    let first = proto(cx, &args.formula, &vars)?;
+    if first.phase.as_deref() == Some("vapor") {
+        cx.out.note(&format!("`{}` is meant to be a wisp: `bd mol wisp {}`", first.formula, args.formula));
+    }
+    let attached: Vec<Proto> = args.attach.iter().map(|name| proto(cx, name, &vars)).collect::<Result<_, _>>()?;
+    if args.dry_run {
+        return dry(cx, std::iter::once(&first).chain(&attached), &vars);
+    }
+    let (poured, bonds) = cx.write(|w| {
+        let for_bead = args.bead.as_deref().map(|text| w.resolve(text)).transpose()?;
+        let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
+        molecule::freeze(w, &first)?;
+        let poured = molecule::pour(w, &first, &vars, &opts)?;
+        let mut bonds = Vec::new();
+        for next in &attached {
+            molecule::freeze(w, next)?;
+            let onto = Partner::Molecule(poured.root.clone());
+            let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
+            bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), args.attach_type, &vars, &opts, None)?);
+        }
+        Ok::<_, CliError>((poured, bonds))
+    })?;
+    let more: usize = bonds.iter().filter_map(|b| b.spawned).sum();
+    let mut map = super::mapping(&first.formula, &poured);
+    for bond in &bonds {
+        map.extend(bond.id_mapping.as_object().cloned().unwrap_or_default());
+    }
+    let value = json!({
+        "new_epic_id": poured.root, "id_mapping": map, "created": poured.steps.len() + 1 + more,
+        "attached": bonds.len(), "phase": "liquid", "proto_id": first.id, "skipped": poured.skipped,
+    });
+    cx.out.print(&value, |_| told("poured", &first, &poured));
+    Ok(())
+}
+
+/// What people read after pouring.
+pub(super) fn told(verb: &str, proto: &Proto, poured: &Poured) -> String {
+    let mut out =
+        format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.steps.len(), "step"));
+    for (step, bead) in poured.steps.iter().take(40) {
+        let _ = writeln!(out, "  {bead}  {step}");
+    }
+    if poured.steps.len() > 40 {
+        let _ = writeln!(out, "  … and {} more", poured.steps.len() - 40);
+    }
+    if !poured.skipped.is_empty() {
+        let _ = writeln!(out, "  left out, for their condition does not hold: {}", poured.skipped.join(", "));
+    }
+    let _ = write!(out, "next: bd mol current {}", poured.root);
+    out
+}
+
+/// What would be poured.
+pub(super) fn dry<'p>(
+    cx: &Context,
+    protos: impl Iterator<Item = &'p Proto>,
+    vars: &Vars,
+) -> Result<(), CliError> {
+    let protos: Vec<&Proto> = protos.collect();
+    for proto in &protos {
+        let mut all: Vars =
+            proto.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.default.clone()?))).collect();
+        all.extend(vars.clone());
+        let missing = molecule::missing(proto, &all);
+        if !missing.is_empty() {
+            return Err(molecule::MoleculeError::MissingVars(missing).into());
+        }
+    }
+    let value: Vec<_> = protos.iter().map(|p| json!({ "formula": p.formula, "proto_id": p.id, "steps": p.steps })).collect();
+    cx.out.print(&value, |_| {
+        let mut out = String::new();
+        for proto in &protos {
+            let _ = writeln!(out, "would pour {} ({}, {})", proto.formula, proto.id, count(proto.steps.len(), "step"));
+            for step in &proto.steps {
+                let _ = writeln!(out, "  {}: {}", step.id, super::filled(&step.title, vars));
+            }
+        }
+        out
+    });
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! How the errors of molecules are told to people.
+
+use super::{CliError, Kind};
+use crate::molecule::MoleculeError;
+
+impl From<MoleculeError> for CliError {
+    fn from(error: MoleculeError) -> Self {
+        let text = error.to_string();
+        match error {
+            MoleculeError::Store(error) => error.into(),
+            MoleculeError::MissingVars(names) => {
+                let flags: Vec<String> = names.iter().map(|n| format!("--var {n}=…")).collect();
+                Self::user(text).hint(format!("give them: {}", flags.join(" ")))
+            }
+            MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
+            MoleculeError::NoSteps { .. } => Self::user(text).hint("name it in `extends`, `compose.aspects` or `expand` of a workflow"),
+            MoleculeError::NotAMolecule(_) => Self::user(text).hint("`bd mol list` shows the molecules"),
+            MoleculeError::NotAStep { root, .. } => Self::user(text).hint(format!("`bd mol show {root}` shows its steps")),
+            MoleculeError::Blocked { step, .. } => {
+                Self::refused(text).hint(format!("`bd show {step}` says what is open; --force closes it anyway"))
+            }
+            MoleculeError::NotAWisp(id) => {
+                Self::refused(text).hint(format!("`bd mol squash {id}` keeps a record; --force burns it"))
+            }
+            MoleculeError::UnknownProto(_) => Self::not_found(text).hint("`bd formula list` shows what can be cooked"),
+            MoleculeError::UnknownBondPoint { root, .. } => {
+                Self::not_found(text).hint(format!("`bd show {root} --json` lists metadata.bond_points"))
+            }
+            MoleculeError::ProtoExists(_) => Self::refused(text).hint("--force replaces it"),
+            MoleculeError::Id(_) => Self::user(text),
+            MoleculeError::Damaged(..) => Self::new(Kind::Store, text),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Drawing a protomolecule: as text, level by level, and as a mermaid flowchart.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::Proto;
+
+/// One line per step in the order of the formula, indented by what it waits for.
+pub fn tree(proto: &Proto) -> String {
+    let mut level: HashMap<&str, usize> = HashMap::new();
+    // Steps may stand before those that they need; each round moves what is still too high.
+    for _ in 0..proto.steps.len().min(64) {
+        let mut moved = false;
+        for step in &proto.steps {
+            let above = step.needs.iter().chain(&step.parent).filter_map(|n| level.get(n.as_str())).max();
+            let own = above.map_or(0, |l| l + 1);
+            moved |= level.insert(&step.id, own) != Some(own);
+        }
+        if !moved {
+            break;
+        }
+    }
+    let mut out = format!("{} ({} steps)\n", proto.formula, proto.steps.len());
+    for step in &proto.steps {
+        let indent = "  ".repeat(level.get(step.id.as_str()).copied().unwrap_or(0).min(20));
+        let _ = write!(out, "{indent}● {}", step.id);
+        if step.title != step.id {
+            let _ = write!(out, "  {}", crate::base::text::headline(&step.title, 60));
+        }
+        if !step.needs.is_empty() {
+            let _ = write!(out, "  ← {}", step.needs.join(", "));
+        }
+        if let Some(gate) = &step.gate {
+            let _ = write!(out, "  [gate {}]", gate.kind);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// A mermaid flowchart, from the steps that can begin to the last.
+pub fn mermaid(proto: &Proto) -> String {
+    let number: HashMap<&str, usize> = proto.steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+    let mut out = String::from("flowchart TD\n");
+    for (i, step) in proto.steps.iter().enumerate() {
+        let label = crate::base::text::headline(&step.title, 60).replace('"', "#quot;");
+        let _ = writeln!(out, "    s{i}[\"{label}\"]");
+    }
+    for (i, step) in proto.steps.iter().enumerate() {
+        for need in step.needs.iter().filter_map(|n| number.get(n.as_str())) {
+            let _ = writeln!(out, "    s{need} --> s{i}");
+        }
+        if let Some(parent) = step.parent.as_deref().and_then(|p| number.get(p)) {
+            let _ = writeln!(out, "    s{i} -.- s{parent}");
+        }
+    }
+    out
+}

@@ -1,0 +1,123 @@
+//! Arbitrary and hostile input: an error that says which bound was reached, never a panic, never a long wait.
+
+use std::fmt::Write as _;
+
+use gastown::formula::{Layer, Library, Limits, Report, Vars, cook};
+use proptest::prelude::*;
+
+use super::{cooked, library};
+
+fn codes(report: &Report) -> Vec<&'static str> {
+    report.findings.iter().map(|f| f.code).collect()
+}
+
+#[test]
+fn a_bomb_of_loops_is_counted_before_it_goes_off() {
+    let mut text = String::from("formula = \"f\"\n");
+    let mut path = String::from("steps");
+    for _ in 0..10 {
+        let _ = write!(text, "[[{path}]]\nid = \"x\"\n[{path}.loop]\ncount = 1000\n");
+        path.push_str(".loop.body");
+    }
+    let _ = write!(text, "[[{path}]]\nid = \"x\"\n");
+    let started = std::time::Instant::now();
+    let report = cooked(&text).expect_err("too many");
+    assert!(codes(&report).contains(&"too-many-steps"), "{report}");
+    assert!(started.elapsed().as_secs() < 20);
+    let one = cooked("formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nrange = \"1..9^15\"\n[[steps.loop.body]]\nid = \"x\"\n");
+    assert_eq!(codes(&one.expect_err("too many")), ["too-many-steps"]);
+}
+
+#[test]
+fn expansions_that_contain_themselves_end_at_the_depth_limit() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nexpand = \"e\"\n";
+    let again = "formula = \"e\"\ntype = \"expansion\"\n[[template]]\nid = \"{target}.x\"\nexpand = \"e\"\n";
+    let report = cook(&library(&[("f", text), ("e", again)]), "f", &Vars::new()).expect_err("endless");
+    assert!(codes(&report).contains(&"too-deep"), "{report}");
+}
+
+#[test]
+fn deep_nesting_is_refused_in_both_formats() {
+    let toml = format!("formula = \"f\"\nx = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000));
+    assert!(cooked(&toml).is_err());
+    let mut library = Library::empty();
+    library.add(Layer::Town, "f.formula.json", &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
+    assert_eq!(codes(&cook(&library, "f", &Vars::new()).expect_err("deep")), ["syntax"]);
+}
+
+#[test]
+fn a_file_over_the_limit_is_not_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("big.formula.toml"), "#".repeat(2000)).expect("written");
+    let library = Library::new([(Layer::Town, dir.path().to_owned())])
+        .with_limits(Limits { file_bytes: 1000, ..Limits::default() });
+    assert_eq!(codes(&cook(&library, "big", &Vars::new()).expect_err("too large")), ["too-large"]);
+}
+
+#[test]
+fn a_long_chain_is_checked_without_running_out_of_stack() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 100000\n[[steps.loop.body]]\nid = \"x\"\n";
+    assert_eq!(cooked(text).expect("cooks").steps.len(), 100_000);
+}
+
+/// Pieces of formulas, put together at random: mostly valid TOML, mostly wrong formulas.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "formula = \"f\"\n",
+        "type = \"aspect\"\n",
+        "extends = [\"f\"]\n",
+        "extends = [\"shiny\"]\n",
+        "[[steps]]\nid = \"a\"\n",
+        "[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n",
+        "[[steps]]\nid = \"a.b\"\nexpand = \"rule-of-five\"\n",
+        "[steps.loop]\ncount = 3\n",
+        "[steps.loop]\nrange = \"1..{n}\"\nvar = \"n\"\n",
+        "[[steps.loop.body]]\nid = \"x\"\n",
+        "[[steps.loop.body]]\nid = \"y\"\nneeds = [\"x\"]\n",
+        "[[steps.children]]\nid = \"c\"\n",
+        "[steps.gate]\ntype = \"timer\"\ntimeout = \"1h\"\n",
+        "[vars]\nn = \"2\"\n",
+        "[[advice]]\ntarget = \"*\"\n",
+        "[advice.before]\nid = \"pre-{step.id}\"\n",
+        "[[advice.around.after]]\nid = \"post\"\n",
+        "[[compose.branch]]\nfrom = \"a\"\nsteps = [\"b\"]\njoin = \"c\"\n",
+        "[[compose.map]]\nselect = \"*\"\nwith = \"rule-of-five\"\n",
+        "[compose]\naspects = [\"security-audit\"]\n",
+        "waits_for = \"children-of(a)\"\n",
+        "priority = 9\n",
+        "x = [[[1]]]\n",
+        "= = =\n",
+        "\u{0}\u{fffd}é\n",
+    ]);
+    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_compiler_panic(text in any::<String>(), json in any::<bool>()) {
+        let mut library = Library::empty();
+        library.add(Layer::Town, if json { "f.formula.json" } else { "f.formula.toml" }, &text);
+        if let Err(report) = cook(&library, "f", &Vars::new()) {
+            prop_assert!(!report.render(false).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_formula_makes_the_compiler_panic(text in pieces()) {
+        let mut library = Library::new([]);
+        library.add(Layer::Home, "f.formula.toml", &text);
+        match cook(&library, "f", &Vars::new()) {
+            Err(report) => prop_assert!(!report.render(false).is_empty()),
+            Ok(proto) => {
+                // What was cooked is a graph that can be worked off.
+                let ids: std::collections::HashSet<&str> = proto.steps.iter().map(|s| s.id.as_str()).collect();
+                prop_assert_eq!(ids.len(), proto.steps.len());
+                for step in &proto.steps {
+                    prop_assert!(step.needs.iter().all(|n| ids.contains(n.as_str())));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the compiler says: all mistakes at once, each with its place, an excerpt, the reason and what to do.
+
+use gastown::formula::{Layer, Library, Vars, cook};
+
+use super::{cooked, library, vars};
+
+fn said(text: &str) -> String {
+    cooked(text).expect_err("it is wrong").render(false)
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let said = said(
+        r#"formula = "f"
+[[steps]]
+id = "implement"
+titel = "Build it"
+priority = 7
+[[steps]]
+id = "test"
+needs = ["impelment"]
+[[steps]]
+id = "test"
+"#,
+    );
+    insta::assert_snapshot!(said, @r#"
+    formula::priority
+
+      × priority 7 is not one of 0 to 4
+       ╭─[town:f.formula.toml:5:12]
+     4 │ titel = "Build it"
+     5 │ priority = 7
+       ·            ┬
+       ·            ╰── 0 is the most urgent, 4 the least
+     6 │ [[steps]]
+       ╰────
+
+    formula::unknown-key
+
+      × step `implement` has no key `titel`
+       ╭─[town:f.formula.toml:4:1]
+     3 │ id = "implement"
+     4 │ titel = "Build it"
+       · ──┬──
+       ·   ╰── unknown
+     5 │ priority = 7
+       ╰────
+      help: did you mean `title`?
+
+    formula::duplicate-id
+
+      × two steps are called `test`
+        ╭─[town:f.formula.toml:10:6]
+      6 │ [[steps]]
+      7 │ id = "test"
+        ·      ───┬──
+        ·         ╰── the first: f@steps[1]
+      8 │ needs = ["impelment"]
+      9 │ [[steps]]
+     10 │ id = "test"
+        ·      ───┬──
+        ·         ╰── the second: f@steps[2]
+        ╰────
+
+    formula::unknown-need
+
+      × step `test` names `impelment`, which is no step
+       ╭─[town:f.formula.toml:8:10]
+     7 │ id = "test"
+     8 │ needs = ["impelment"]
+       ·          ─────┬─────
+       ·               ╰── no step of that id
+     9 │ [[steps]]
+       ╰────
+      help: did you mean `implement`?
+    "#);
+}
+
+#[test]
+fn a_circle_is_drawn() {
+    insta::assert_snapshot!(said("formula = \"f\"\n[[steps]]\nid = \"a\"\nneeds = [\"c\"]\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n[[steps]]\nid = \"c\"\nneeds = [\"b\"]\n"), @r#"
+    formula::cycle
+
+      × steps wait for each other: a -> c -> b -> a
+       ╭─[town:f.formula.toml:7:10]
+     6 │ id = "b"
+     7 │ needs = ["a"]
+       ·          ─┬─
+       ·           ╰── this edge closes the circle
+     8 │ [[steps]]
+       ╰────
+      help: an arrow reads `needs`; drop one of them, or no step of the circle can ever start
+    "#);
+}
+
+#[test]
+fn a_range_names_the_variable_that_it_lacks() {
+    insta::assert_snapshot!(said("formula = \"f\"\n[vars]\ndisks = \"3\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nrange = \"1..2^{disk}-1\"\n[[steps.loop.body]]\nid = \"x\"\n"), @r#"
+    formula::range
+
+      × the range `1..2^{disk}-1` is not understood: `{` was not expected in the expression
+       ╭─[town:f.formula.toml:7:9]
+     6 │ [steps.loop]
+     7 │ range = "1..2^{disk}-1"
+       ·         ───────┬───────
+       ·                ╰── here
+     8 │ [[steps.loop.body]]
+       ╰────
+      help: did you mean `disks`?
+    "#);
+}
+
+#[test]
+fn a_missing_parent_is_the_only_thing_said() {
+    insta::assert_snapshot!(said("formula = \"f\"\nextends = [\"shiney\"]\n[[steps]]\nid = \"a\"\nneeds = [\"design\"]\n"), @r#"
+    formula::unknown-formula
+
+      × there is no formula `shiney`
+       ╭─[town:f.formula.toml:2:12]
+     1 │ formula = "f"
+     2 │ extends = ["shiney"]
+       ·            ────┬───
+       ·                ╰── asked for here
+     3 │ [[steps]]
+       ╰────
+      help: searched: the built-in formulas; `bd formula list` shows what there is
+    "#);
+    let with = library(&[("f", "formula = \"f\"\nextends = [\"g\"]"), ("g", "formula = \"g\"\nextends = [\"f\"]")]);
+    insta::assert_snapshot!(cook(&with, "f", &Vars::new()).expect_err("a circle").render(false), @r#"
+    formula::circular-extends
+
+      × circular extends: f -> g -> f
+       ╭─[town:g.formula.toml:2:12]
+     1 │ formula = "g"
+     2 │ extends = ["f"]
+       ·            ─┬─
+       ·             ╰── comes back to where it started
+       ╰────
+    "#);
+}
+
+#[test]
+fn values_are_held_to_what_the_formula_allows() {
+    let text = "formula = \"f\"\n[vars.level]\nenum = [\"low\", \"high\"]\n[vars.n]\ntype = \"int\"\ndefault = \"many\"\n[[steps]]\nid = \"a\"\n";
+    let library = library(&[("f", text)]);
+    let report = cook(&library, "f", &vars(&[("level", "hgih")])).expect_err("two bad values");
+    insta::assert_snapshot!(report.render(false), @r#"
+    formula::var-value
+
+      × `hgih` is no value of variable `level`: it must be one of low, high
+       ╭─[town:f.formula.toml:2:7]
+     1 │ formula = "f"
+     2 │ [vars.level]
+       ·       ──┬──
+       ·         ╰── declared here
+     3 │ enum = ["low", "high"]
+       ╰────
+      help: give another: --var level=…
+
+    formula::var-value
+
+      × `many` is no value of variable `n`: it must be an integer
+       ╭─[town:f.formula.toml:4:7]
+     3 │ enum = ["low", "high"]
+     4 │ [vars.n]
+       ·       ┬
+       ·       ╰── declared here
+     5 │ type = "int"
+       ╰────
+      help: give another: --var n=…
+    "#);
+}
+
+#[test]
+fn syntax_errors_point_at_the_place() {
+    insta::assert_snapshot!(said("formula = \"f\"\n[[steps]\nid = \"a\"\n"), @r#"
+    formula::syntax
+
+      × this is not valid TOML: unclosed array table, expected `]`
+       ╭─[town:f.formula.toml:2:9]
+     1 │ formula = "f"
+     2 │ [[steps]
+       ·         ▲
+       ·         ╰── here
+     3 │ id = "a"
+       ╰────
+
+    formula::unknown-key
+
+      × a formula has no key `id`
+       ╭─[town:f.formula.toml:3:1]
+     2 │ [[steps]
+     3 │ id = "a"
+       · ─┬
+       ·  ╰── unknown
+       ╰────
+      help: its keys are advice, compose, description, extends, formula, inputs, legs, output, phase,
+            pointcuts, pointcuts, pour, presets, prompts, review_only, squash, steps, synthesis,
+            template, type, type, vars, version
+    "#);
+    let mut json = Library::empty();
+    json.add(Layer::Town, "f.formula.json", "{\"formula\": \"f\",\n \"steps\": [}");
+    insta::assert_snapshot!(cook(&json, "f", &Vars::new()).expect_err("broken").render(false), @r#"
+    formula::syntax
+
+      × this is not valid JSON: expected a value, found `}`
+       ╭─[town:f.formula.json:2:12]
+     1 │ {"formula": "f",
+     2 │  "steps": [}
+       ·            ┬
+       ·            ╰── here
+       ╰────
+    "#);
+}
+
+#[test]
+fn in_files_of_others_an_unknown_key_is_only_a_warning() {
+    let text = "formula = \"f\"\nowner = \"me\"\n[[steps]]\nid = \"a\"\n";
+    assert!(cooked(text).is_err());
+    let mut library = Library::empty();
+    library.add(Layer::Repository, "f.formula.toml", text);
+    assert!(cook(&library, "f", &Vars::new()).is_ok());
+}
+
+#[test]
+fn an_unknown_name_suggests_the_one_that_was_meant() {
+    let report = cook(&Library::new([]), "shinny", &Vars::new()).expect_err("a slip");
+    assert_eq!(report.findings[0].help.as_deref(), Some("did you mean `shiny`?"));
+}

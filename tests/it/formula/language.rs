@@ -1,0 +1,361 @@
+//! What the language means: loops, branches, expansions, aspects, extending, variables.
+
+use gastown::formula::{Layer, Library, Mode, NoAspects, Options, Vars, compile, cook};
+
+use super::{cooked, edges, library, vars};
+
+#[test]
+fn a_counted_loop_runs_its_rounds_one_after_the_other() {
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "prepare"
+        [[steps]]
+        id = "l"
+        needs = ["prepare"]
+        labels = ["round"]
+        condition = "{{go}}"
+        [steps.loop]
+        count = 2
+        var = "n"
+        [[steps.loop.body]]
+        id = "a"
+        title = "A {n} of {{total}}"
+        [[steps.loop.body]]
+        id = "b"
+        needs = ["a", "prepare"]
+        [[steps]]
+        id = "z"
+        needs = ["l"]"#,
+    )
+    .expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    prepare
+    l.iter1.a <- prepare
+    l.iter1.b <- l.iter1.a, prepare
+    l.iter2.a <- l.iter1.b
+    l.iter2.b <- l.iter2.a, prepare
+    z <- l.iter2.b
+    ");
+    let second = proto.step("l.iter2.a").expect("a step");
+    assert_eq!((second.title.as_str(), second.origin.location.as_str()), ("A 2 of {{total}}", "steps[1].loop.body[0].iter2"));
+    assert_eq!((&second.labels[..], &second.condition[..]), (&["round".to_owned()][..], &["{{go}}".to_owned()][..]));
+}
+
+#[test]
+fn hanoi_is_a_loop_over_a_variable() {
+    let text = r#"formula = "f"
+        [vars]
+        disks = "3"
+        [[steps]]
+        id = "moves"
+        [steps.loop]
+        range = "1..2^{disks}-1"
+        var = "n"
+        [[steps.loop.body]]
+        id = "move"
+        title = "Move {n}""#;
+    assert_eq!(cooked(text).expect("cooks").steps.len(), 7);
+    let four = cook(&library(&[("f", text)]), "f", &vars(&[("disks", "4")])).expect("cooks");
+    assert_eq!((four.steps.len(), four.steps[14].title.as_str()), (15, "Move 15"));
+}
+
+#[test]
+fn nested_loops_chain_and_may_count_on_the_outer_variable() {
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "o"
+        [steps.loop]
+        range = "1..2"
+        var = "i"
+        [[steps.loop.body]]
+        id = "in"
+        [steps.loop.body.loop]
+        range = "1..{i}"
+        var = "j"
+        [[steps.loop.body.loop.body]]
+        id = "x"
+        title = "{i}.{j}"
+        [[steps.loop.body]]
+        id = "after"
+        needs = ["in"]"#,
+    )
+    .expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    o.iter1.in.iter1.x
+    o.iter1.after <- o.iter1.in.iter1.x
+    o.iter2.in.iter1.x <- o.iter1.after
+    o.iter2.in.iter2.x <- o.iter2.in.iter1.x
+    o.iter2.after <- o.iter2.in.iter2.x
+    ");
+    assert_eq!(proto.step("o.iter2.in.iter2.x").expect("a step").title, "2.2");
+}
+
+#[test]
+fn an_until_loop_runs_once_and_remembers_its_end() {
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "l"
+        [steps.loop]
+        until = "step.output.n >= 3"
+        max = 5
+        [[steps.loop.body]]
+        id = "x""#,
+    )
+    .expect("cooks");
+    let step = &proto.steps[0];
+    assert_eq!(step.labels, [r#"loop:{"max":5,"until":"step.output.n \u003e= 3"}"#]);
+    assert_eq!(step.until.as_ref().map(|u| u.max), Some(5));
+}
+
+#[test]
+fn branches_fork_and_join_and_gate_rules_label() {
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "a"
+        [[steps]]
+        id = "b"
+        [[steps]]
+        id = "c"
+        [[steps]]
+        id = "d"
+        [[compose.branch]]
+        from = "a"
+        steps = ["b", "c"]
+        join = "d"
+        [[compose.gate]]
+        before = "d"
+        condition = "children.all(status == 'complete')""#,
+    )
+    .expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    a
+    b <- a
+    c <- a
+    d <- b, c
+    ");
+    assert!(proto.step("d").expect("a step").labels[0].starts_with("gate:{"));
+}
+
+const TWICE: &str = r#"formula = "twice"
+    type = "expansion"
+    [vars.what]
+    default = "it"
+    [[template]]
+    id = "{target}.one"
+    title = "{target.title}: {what} once"
+    [[template]]
+    id = "{target}.two"
+    needs = ["{target}.one"]"#;
+
+#[test]
+fn expansions_take_the_place_of_steps_inline_by_id_and_by_pattern() {
+    let text = r#"formula = "f"
+        [[steps]]
+        id = "p"
+        [[steps]]
+        id = "a"
+        needs = ["p"]
+        condition = "{{yes}}"
+        expand = "twice"
+        expand_vars = { what = "this" }
+        [[steps]]
+        id = "b"
+        needs = ["a"]
+        [[steps]]
+        id = "c.x"
+        needs = ["b"]
+        [[steps]]
+        id = "z"
+        needs = ["c.x"]
+        [[compose.expand]]
+        target = "b"
+        with = "twice"
+        [[compose.map]]
+        select = "c.*"
+        with = "twice"
+        vars = { what = "that" }"#;
+    let proto = cook(&library(&[("f", text), ("twice", TWICE)]), "f", &Vars::new()).expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    p
+    a.one <- p
+    a.two <- a.one
+    b.one <- a.two
+    b.two <- b.one
+    c.x.one <- b.two
+    c.x.two <- c.x.one
+    z <- c.x.two
+    ");
+    let titles: Vec<&str> = proto.steps.iter().filter(|s| s.id.ends_with("one")).map(|s| s.title.as_str()).collect();
+    assert_eq!(titles, ["a: this once", "b: it once", "c.x: that once"]);
+    assert!(proto.steps.iter().filter(|s| s.id.starts_with("a.")).all(|s| s.condition == ["{{yes}}"]));
+}
+
+#[test]
+fn advice_surrounds_its_target_and_what_comes_after_gates_unless_it_says_otherwise() {
+    let text = |gates: &str| {
+        format!(
+            r#"formula = "f"
+        [[steps]]
+        id = "p"
+        [[steps]]
+        id = "a"
+        needs = ["p"]
+        [[steps]]
+        id = "z"
+        needs = ["a"]
+        [[advice]]
+        target = "a"
+        {gates}
+        [advice.before]
+        id = "pre-{{step.id}}"
+        [advice.after]
+        id = "post-{{step.id}}"
+        title = "After {{step.title}}""#
+        )
+    };
+    insta::assert_snapshot!(edges(&cooked(&text("")).expect("cooks")), @r"
+    p
+    pre-a <- p
+    a <- p, pre-a
+    post-a <- a
+    z <- a, post-a
+    ");
+    insta::assert_snapshot!(edges(&cooked(&text("gates = false")).expect("cooks")), @r"
+    p
+    pre-a <- p
+    a <- p, pre-a
+    post-a <- a
+    z <- a
+    ");
+}
+
+#[test]
+fn pointcuts_select_by_pattern_type_and_label_together() {
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "x.one"
+        type = "bug"
+        labels = ["auth"]
+        [[steps]]
+        id = "x.two"
+        type = "bug"
+        [[steps]]
+        id = "y.one"
+        type = "bug"
+        labels = ["auth"]
+        [[advice]]
+        [advice.after]
+        id = "{step.id}-review"
+        only_if = { touches = ["**/auth/**"] }
+        [[pointcuts]]
+        glob = "x.*"
+        type = "bug"
+        label = "auth""#,
+    )
+    .expect("cooks");
+    let review: Vec<_> = proto.steps.iter().filter(|s| s.only_if.is_some()).map(|s| s.id.as_str()).collect();
+    assert_eq!(review, ["x.one-review"]);
+}
+
+#[test]
+fn several_parents_are_merged_and_nothing_is_dropped() {
+    let base = r#"formula = "base"
+        phase = "vapor"
+        vars = { a = "base", b = "base" }
+        [[steps]]
+        id = "one"
+        title = "base one"
+        [[steps]]
+        id = "two"
+        needs = ["one"]
+        [[compose.branch]]
+        from = "one"
+        steps = ["two"]"#;
+    let other = r#"formula = "other"
+        vars = { a = "other", c = "other" }
+        [[steps]]
+        id = "three"
+        [[advice]]
+        target = "one"
+        [advice.before]
+        id = "first""#;
+    let child = r#"formula = "f"
+        extends = ["base", "other"]
+        vars = { b = "child" }
+        [[steps]]
+        id = "one"
+        title = "child one"
+        [[steps]]
+        id = "four"
+        needs = ["three"]"#;
+    let proto =
+        cook(&library(&[("f", child), ("base", base), ("other", other)]), "f", &Vars::new()).expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    first
+    one <- first
+    two <- one
+    three
+    four <- three
+    ");
+    assert_eq!(proto.step("one").expect("a step").title, "child one");
+    let defaults: Vec<_> = proto.vars.values().filter_map(|v| v.default.as_deref()).collect();
+    assert_eq!((defaults, proto.phase.as_deref()), (vec!["base", "child", "other"], Some("vapor")));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_protomolecule_wherever_they_lie() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\n";
+    let moved = format!("# a remark\n\n{text}");
+    let (a, b) = (cooked(text).expect("cooks"), cooked(&moved).expect("cooks"));
+    assert_eq!(a.id, b.id);
+    assert_ne!(a.id, cooked(&text.replace("\"a\"", "\"b\"")).expect("cooks").id);
+    let json = serde_json::to_string(&a).expect("serialises");
+    assert_eq!(serde_json::from_str::<gastown::formula::Proto>(&json).expect("reads"), a);
+}
+
+#[test]
+fn runtime_mode_fills_texts_and_names_all_variables_without_a_value() {
+    let text = r#"formula = "f"
+        [vars.a]
+        default = "x"
+        [[steps]]
+        id = "s"
+        title = "{{a}} {{b}}"
+        description = "{{c}}""#;
+    let library = library(&[("f", text)]);
+    let given = vars(&[("b", "y"), ("c", "{{a}}")]);
+    let run = |vars: &Vars| compile(&library, "f", Options { vars, mode: Mode::Runtime, aspects: &NoAspects });
+    let cooked = run(&given).expect("cooks");
+    assert_eq!((cooked.proto.steps[0].title.as_str(), cooked.proto.steps[0].description.as_str()), ("x y", "{{a}}"));
+    let missing = run(&Vars::new()).expect_err("two are missing");
+    assert_eq!(missing.findings[0].message, "these variables have no value: b, c");
+}
+
+#[test]
+fn json_formulas_say_the_same_and_point_at_their_mistakes() {
+    let mut library = Library::empty();
+    library.add(Layer::Town, "j.formula.json", r#"{"formula": "j", "steps": [{"id": "a"}, {"id": "b", "needs": ["a"]}]}"#);
+    library.add(Layer::Town, "bad.formula.json", "{\"formula\": \"bad\",\n \"steps\": [{\"id\": \"a\", \"nedes\": []}]}");
+    assert_eq!(edges(&cook(&library, "j", &Vars::new()).expect("cooks")), "a\nb <- a");
+    let report = cook(&library, "bad", &Vars::new()).expect_err("a slip");
+    assert_eq!(report.findings[0].place().as_deref(), Some("town:bad.formula.json:2:24"));
+}
+
+#[test]
+fn nearer_layers_hide_further_ones_and_the_list_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("shiny.formula.toml"), "formula = \"shiny\"\n[[steps]]\nid = \"mine\"\n").expect("written");
+    std::fs::write(dir.path().join("broken.formula.toml"), "formula = \n").expect("written");
+    let library = Library::new([(Layer::Home, dir.path().to_owned())]);
+    assert_eq!(cook(&library, "shiny", &Vars::new()).expect("cooks").steps[0].id, "mine");
+    let list = library.list();
+    let shiny = list.iter().find(|l| l.name == "shiny").expect("listed");
+    assert_eq!((shiny.layer, shiny.shadows.as_slice()), (Layer::Home, &["builtin:shiny.formula.toml".to_owned()][..]));
+    let broken = list.iter().find(|l| l.name == "broken").expect("listed too");
+    assert!(broken.error.as_deref().is_some_and(|e| e.contains(":1:11: this is not valid TOML")), "{broken:?}");
+}

@@ -1,0 +1,1 @@
+//! Molecules on a real store.
