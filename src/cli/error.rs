@@ -83,6 +83,11 @@ impl CliError {
         this
     }
 
+    /// The answer that was printed says it all: nothing more is printed, only the exit code tells.
+    pub fn silent(kind: Kind) -> Self {
+        Self::new(kind, "")
+    }
+
     /// The request cannot be carried out as given.
     pub fn user(message: impl Into<String>) -> Self {
         Self::new(Kind::User, message)
@@ -107,6 +112,9 @@ impl CliError {
 
     /// Prints the error (JSON on stdout with `json`, text on stderr without) and gives its exit code.
     pub fn report(&self, json: bool) -> ExitCode {
+        if self.message.is_empty() {
+            return ExitCode::from(self.kind.code());
+        }
         if json {
             let value = serde_json::json!({
                 "error": { "kind": self.kind.word(), "code": self.kind.code(), "message": self.message,

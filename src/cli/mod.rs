@@ -7,6 +7,7 @@ pub mod bd;
 pub mod env;
 pub mod error;
 pub mod gt;
+mod molecule_error;
 pub mod output;
 mod store_error;
 mod town_error;

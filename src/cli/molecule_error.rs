@@ -13,9 +13,13 @@ impl From<MoleculeError> for CliError {
                 Self::user(text).hint(format!("give them: {}", flags.join(" ")))
             }
             MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
-            MoleculeError::NoSteps { .. } => Self::user(text).hint("name it in `extends`, `compose.aspects` or `expand` of a workflow"),
+            MoleculeError::NoSteps { .. } => {
+                Self::user(text).hint("name it in `extends`, `compose.aspects` or `expand` of a workflow")
+            }
             MoleculeError::NotAMolecule(_) => Self::user(text).hint("`bd mol list` shows the molecules"),
-            MoleculeError::NotAStep { root, .. } => Self::user(text).hint(format!("`bd mol show {root}` shows its steps")),
+            MoleculeError::NotAStep { root, .. } => {
+                Self::user(text).hint(format!("`bd mol show {root}` shows its steps"))
+            }
             MoleculeError::Blocked { step, .. } => {
                 Self::refused(text).hint(format!("`bd show {step}` says what is open; --force closes it anyway"))
             }

@@ -52,8 +52,7 @@ pub fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, Report>
 
 /// Cooks the formula `name`. The error holds everything that was found, warnings too.
 pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Cooked, Report> {
-    let Some(loaded) = find(library, name, options)? else { return Err(library.missing(name, None).into()) };
-    let (formula, mut sources, mut report) = loaded;
+    let (formula, mut sources, mut report) = find(library, name, options)?;
     // Loops are decided by values, so the defaults count before anything is unrolled.
     let mut values: Vars =
         formula.vars.iter().filter_map(|(k, def)| Some((k.clone(), def.var.default.clone()?))).collect();
@@ -71,6 +70,7 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
         }
     }
     merge(&mut report, cx.report);
+    report.sort();
     if report.failed() {
         return Err(report);
     }
@@ -86,12 +86,15 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
 type Loaded = (Formula, Vec<(String, String, String)>, Report);
 
 /// Parses and extends.
-fn find(library: &Library, name: &str, options: Options<'_>) -> Result<Option<Loaded>, Report> {
+fn find(library: &Library, name: &str, options: Options<'_>) -> Result<Loaded, Report> {
     let none = Vars::new();
     let mut cx = Cx::new(library, options.aspects, &none);
-    let Some(loaded) = cx.load(name, None) else { return Err(cx.report) };
-    let Some(formula) = extends::resolve(&mut cx, &loaded) else { return Err(cx.report) };
-    Ok(Some((formula, cx.sources, cx.report)))
+    let resolved = cx.load(name, None).and_then(|loaded| extends::resolve(&mut cx, &loaded));
+    let Some(formula) = resolved else {
+        cx.report.sort();
+        return Err(cx.report);
+    };
+    Ok((formula, cx.sources, cx.report))
 }
 
 /// Findings of the second round that the first made too are not said twice.

@@ -201,6 +201,22 @@ impl Report {
         }
     }
 
+    /// Puts the findings in the order of the text, file by file.
+    pub(super) fn sort(&mut self) {
+        let mut files: Vec<String> = Vec::new();
+        let place = |f: &Diagnostic, files: &mut Vec<String>| {
+            f.at.as_ref().map(|(at, _)| {
+                let known = files.iter().position(|p| *p == at.source.path);
+                let file = known.unwrap_or_else(|| {
+                    files.push(at.source.path.clone());
+                    files.len() - 1
+                });
+                (file, at.start())
+            })
+        };
+        self.findings.sort_by_cached_key(|f| place(f, &mut files));
+    }
+
     /// Whether there is an error among them.
     pub fn failed(&self) -> bool {
         self.findings.iter().any(|f| f.severity == Severity::Error)

@@ -137,7 +137,8 @@ fn dry(cooked: &Cooked, mode: Mode) -> String {
     for (i, step) in proto.steps.iter().enumerate() {
         let branch = if i == last { "└──" } else { "├──" };
         let indent = if step.parent.is_some() { "    " } else { "" };
-        let _ = writeln!(out, "  {indent}{branch} {} [from: {}@{}]", line(step), step.origin.formula, step.origin.location);
+        let _ =
+            writeln!(out, "  {indent}{branch} {} [from: {}@{}]", line(step), step.origin.formula, step.origin.location);
     }
     let used = cooked.used_vars();
     if !used.is_empty() {

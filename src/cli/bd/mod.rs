@@ -11,12 +11,15 @@ mod blocked;
 mod close;
 mod comments;
 mod context;
+mod cook;
 mod create;
 mod dep;
+mod formula;
 mod info;
 mod init;
 mod label;
 mod list;
+mod mol;
 mod place;
 mod q;
 mod ready;
@@ -107,6 +110,14 @@ enum Verb {
     Comments(comments::Args),
     /// Find beads by their words
     Search(search::Args),
+    /// Look at formulas
+    #[command(alias = "formulas")]
+    Formula(formula::Args),
+    /// Cook a formula into a protomolecule
+    Cook(cook::Args),
+    /// Pour formulas and work molecules
+    #[command(alias = "molecule")]
+    Mol(mol::Args),
     /// Say where the tracker is, and why there
     Where(r#where::Args),
     /// Describe the tracker
@@ -155,6 +166,9 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Label(args) => label::run(cx, args),
         Verb::Comments(args) => comments::run(cx, args),
         Verb::Search(args) => search::run(cx, args),
+        Verb::Formula(args) => formula::run(cx, args),
+        Verb::Cook(args) => cook::run(cx, args),
+        Verb::Mol(args) => mol::run(cx, args),
         Verb::Where(args) => r#where::run(cx, args),
         Verb::Info(args) => info::run(cx, args),
         Verb::Version(args) => version::run(cx, args),

@@ -24,7 +24,9 @@ fn a_bomb_of_loops_is_counted_before_it_goes_off() {
     let report = cooked(&text).expect_err("too many");
     assert!(codes(&report).contains(&"too-many-steps"), "{report}");
     assert!(started.elapsed().as_secs() < 20);
-    let one = cooked("formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nrange = \"1..9^15\"\n[[steps.loop.body]]\nid = \"x\"\n");
+    let one = cooked(
+        "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nrange = \"1..9^15\"\n[[steps.loop.body]]\nid = \"x\"\n",
+    );
     assert_eq!(codes(&one.expect_err("too many")), ["too-many-steps"]);
 }
 
@@ -56,7 +58,8 @@ fn a_file_over_the_limit_is_not_read() {
 
 #[test]
 fn a_long_chain_is_checked_without_running_out_of_stack() {
-    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 100000\n[[steps.loop.body]]\nid = \"x\"\n";
+    let text =
+        "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 100000\n[[steps.loop.body]]\nid = \"x\"\n";
     assert_eq!(cooked(text).expect("cooks").steps.len(), 100_000);
 }
 

@@ -24,17 +24,6 @@ id = "test"
 "#,
     );
     insta::assert_snapshot!(said, @r#"
-    formula::priority
-
-      × priority 7 is not one of 0 to 4
-       ╭─[town:f.formula.toml:5:12]
-     4 │ titel = "Build it"
-     5 │ priority = 7
-       ·            ┬
-       ·            ╰── 0 is the most urgent, 4 the least
-     6 │ [[steps]]
-       ╰────
-
     formula::unknown-key
 
       × step `implement` has no key `titel`
@@ -46,6 +35,29 @@ id = "test"
      5 │ priority = 7
        ╰────
       help: did you mean `title`?
+
+    formula::priority
+
+      × priority 7 is not one of 0 to 4
+       ╭─[town:f.formula.toml:5:12]
+     4 │ titel = "Build it"
+     5 │ priority = 7
+       ·            ┬
+       ·            ╰── 0 is the most urgent, 4 the least
+     6 │ [[steps]]
+       ╰────
+
+    formula::unknown-need
+
+      × step `test` names `impelment`, which is no step
+       ╭─[town:f.formula.toml:8:10]
+     7 │ id = "test"
+     8 │ needs = ["impelment"]
+       ·          ─────┬─────
+       ·               ╰── no step of that id
+     9 │ [[steps]]
+       ╰────
+      help: did you mean `implement`?
 
     formula::duplicate-id
 
@@ -61,18 +73,6 @@ id = "test"
         ·      ───┬──
         ·         ╰── the second: f@steps[2]
         ╰────
-
-    formula::unknown-need
-
-      × step `test` names `impelment`, which is no step
-       ╭─[town:f.formula.toml:8:10]
-     7 │ id = "test"
-     8 │ needs = ["impelment"]
-       ·          ─────┬─────
-       ·               ╰── no step of that id
-     9 │ [[steps]]
-       ╰────
-      help: did you mean `implement`?
     "#);
 }
 

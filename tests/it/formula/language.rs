@@ -38,7 +38,10 @@ fn a_counted_loop_runs_its_rounds_one_after_the_other() {
     z <- l.iter2.b
     ");
     let second = proto.step("l.iter2.a").expect("a step");
-    assert_eq!((second.title.as_str(), second.origin.location.as_str()), ("A 2 of {{total}}", "steps[1].loop.body[0].iter2"));
+    assert_eq!(
+        (second.title.as_str(), second.origin.location.as_str()),
+        ("A 2 of {{total}}", "steps[1].loop.body[0].iter2")
+    );
     assert_eq!((&second.labels[..], &second.condition[..]), (&["round".to_owned()][..], &["{{go}}".to_owned()][..]));
 }
 
@@ -293,8 +296,7 @@ fn several_parents_are_merged_and_nothing_is_dropped() {
         [[steps]]
         id = "four"
         needs = ["three"]"#;
-    let proto =
-        cook(&library(&[("f", child), ("base", base), ("other", other)]), "f", &Vars::new()).expect("cooks");
+    let proto = cook(&library(&[("f", child), ("base", base), ("other", other)]), "f", &Vars::new()).expect("cooks");
     insta::assert_snapshot!(edges(&proto), @r"
     first
     one <- first
@@ -339,8 +341,16 @@ fn runtime_mode_fills_texts_and_names_all_variables_without_a_value() {
 #[test]
 fn json_formulas_say_the_same_and_point_at_their_mistakes() {
     let mut library = Library::empty();
-    library.add(Layer::Town, "j.formula.json", r#"{"formula": "j", "steps": [{"id": "a"}, {"id": "b", "needs": ["a"]}]}"#);
-    library.add(Layer::Town, "bad.formula.json", "{\"formula\": \"bad\",\n \"steps\": [{\"id\": \"a\", \"nedes\": []}]}");
+    library.add(
+        Layer::Town,
+        "j.formula.json",
+        r#"{"formula": "j", "steps": [{"id": "a"}, {"id": "b", "needs": ["a"]}]}"#,
+    );
+    library.add(
+        Layer::Town,
+        "bad.formula.json",
+        "{\"formula\": \"bad\",\n \"steps\": [{\"id\": \"a\", \"nedes\": []}]}",
+    );
     assert_eq!(edges(&cook(&library, "j", &Vars::new()).expect("cooks")), "a\nb <- a");
     let report = cook(&library, "bad", &Vars::new()).expect_err("a slip");
     assert_eq!(report.findings[0].place().as_deref(), Some("town:bad.formula.json:2:24"));
@@ -349,7 +359,8 @@ fn json_formulas_say_the_same_and_point_at_their_mistakes() {
 #[test]
 fn nearer_layers_hide_further_ones_and_the_list_says_so() {
     let dir = tempfile::tempdir().expect("a folder");
-    std::fs::write(dir.path().join("shiny.formula.toml"), "formula = \"shiny\"\n[[steps]]\nid = \"mine\"\n").expect("written");
+    std::fs::write(dir.path().join("shiny.formula.toml"), "formula = \"shiny\"\n[[steps]]\nid = \"mine\"\n")
+        .expect("written");
     std::fs::write(dir.path().join("broken.formula.toml"), "formula = \n").expect("written");
     let library = Library::new([(Layer::Home, dir.path().to_owned())]);
     assert_eq!(cook(&library, "shiny", &Vars::new()).expect("cooks").steps[0].id, "mine");

@@ -1,1 +1,293 @@
-//! Molecules on a real store.
+//! Molecules on a real store, and the same story told by `bd` processes.
+
+use gastown::base::{Prefix, Time};
+use gastown::formula::{Library, Proto, Vars, cook};
+use gastown::molecule::{self, Advance, MoleculeError, PourOpts};
+use gastown::store::{Bead, Close, Stamp, Store};
+use serde_json::Value;
+
+use super::{cooked, vars};
+use crate::support::Sandbox;
+
+fn stamp(ms: i64) -> Stamp {
+    Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
+}
+
+fn store(dir: &std::path::Path) -> Store {
+    Store::create(&dir.join(".beads"), &Prefix::new("tt").expect("a prefix"), stamp(0).now).expect("a store")
+}
+
+fn name(bead: Option<&Bead>) -> String {
+    bead.and_then(molecule::step_name).unwrap_or_default().to_owned()
+}
+
+fn poured(store: &mut Store, proto: &Proto, vars: &Vars, opts: &PourOpts) -> molecule::Poured {
+    store.write::<_, MoleculeError>(&stamp(1), |w| molecule::pour(w, proto, vars, opts)).expect("pours")
+}
+
+#[test]
+fn a_molecule_is_poured_advanced_and_finished() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cook(&Library::new([]), "shiny", &Vars::new()).expect("cooks");
+    let root = poured(&mut store, &proto, &vars(&[("feature", "auth"), ("more", "x")]), &PourOpts::default()).root;
+    let bead = store.read::<_, MoleculeError>(|r| Ok(r.need(&root)?)).expect("there");
+    assert_eq!((bead.issue_type.as_str(), bead.title.as_str(), bead.meta_str("formula")), ("molecule", "shiny", Some("shiny")));
+    let mut seen = Vec::new();
+    for ms in 2.. {
+        let done = store
+            .write::<_, MoleculeError>(&stamp(ms), |w| {
+                let Some(now) = molecule::current(w, &root)? else { return Ok(true) };
+                seen.push(now.title.clone());
+                let then = Advance { assignee: Some("nux"), touches: None };
+                let came = molecule::close_step(w, &root, &now.id, Close::because("done"), then)?;
+                if let Some(next) = &came.next {
+                    assert_eq!((next.status.as_str(), next.assignee.as_str()), ("in_progress", "nux"));
+                }
+                Ok(came.complete)
+            })
+            .expect("closes");
+        if done {
+            break;
+        }
+    }
+    assert_eq!(seen, ["Design auth", "Implement auth", "Test auth", "Submit auth"]);
+    let progress = store.read(|r| molecule::progress(r, &root)).expect("reads");
+    assert_eq!((progress.total, progress.completed, progress.percent), (4, 4, Some(100.0)));
+    let closed = store.write(&stamp(99), |w| molecule::finish(w, &root, "landed")).expect("finishes");
+    assert_eq!(closed.len(), 1, "only the root was left");
+}
+
+#[test]
+fn another_reader_after_a_crash_sees_the_same_next_step() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut first = store(dir.path());
+    let proto = cook(&Library::new([]), "beads-release", &Vars::new()).expect("cooks");
+    let root = poured(&mut first, &proto, &Vars::new(), &PourOpts::default()).root;
+    for ms in 2..5 {
+        let by = stamp(ms);
+        first
+            .write::<_, MoleculeError>(&by, |w| {
+                let now = molecule::current(w, &root)?.expect("a step");
+                molecule::close_step(w, &root, &now.id, Close::default(), Advance::default())
+            })
+            .expect("closes");
+    }
+    // The worker dies without a word, in the middle of a transaction.
+    let gone: Result<(), MoleculeError> = first.write(&stamp(6), |w| {
+        let now = molecule::current(w, &root)?.expect("a step");
+        molecule::close_step(w, &root, &now.id, Close::default(), Advance::default())?;
+        Err(MoleculeError::NotAMolecule(root.clone()))
+    });
+    assert!(gone.is_err());
+    drop(first);
+    let mut second = Store::open(&dir.path().join(".beads")).expect("opens");
+    let next = second.read(|r| molecule::current(r, &root)).expect("reads");
+    assert_eq!(name(next.as_ref()), "build-binaries");
+    // Asking again for a step that is closed already changes nothing.
+    let tests = second.read(|r| molecule::steps(r, &root)).expect("reads").remove(2);
+    let again = second
+        .write(&stamp(9), |w| molecule::close_step(w, &root, &tests.id, Close::default(), Advance::default()))
+        .expect("no error");
+    assert_eq!((again.closed.len(), name(again.next.as_ref())), (0, "build-binaries".to_owned()));
+}
+
+#[test]
+fn a_step_that_waits_cannot_be_closed_and_says_for_what() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cook(&Library::new([]), "shiny", &Vars::new()).expect("cooks");
+    let made = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
+    let error = store
+        .write(&stamp(3), |w| {
+            molecule::close_step(w, &made.root, &made.steps[1].1, Close::default(), Advance::default())
+        })
+        .expect_err("it waits");
+    assert_eq!(error.to_string(), format!("step {} waits for {}", made.steps[1].1, made.steps[0].1));
+}
+
+#[test]
+fn conditions_leave_steps_out_and_keep_the_order_of_the_others() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cooked(
+        r#"formula = "f"
+        [vars]
+        docs = "yes"
+        [[steps]]
+        id = "a"
+        [[steps]]
+        id = "b"
+        needs = ["a"]
+        condition = "{{docs}}"
+        [[steps.children]]
+        id = "b1"
+        [[steps]]
+        id = "c"
+        needs = ["b"]"#,
+    )
+    .expect("cooks");
+    let all = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
+    assert_eq!(all.steps.len(), 4);
+    let some = poured(&mut store, &proto, &vars(&[("docs", "off")]), &PourOpts::default());
+    assert_eq!(some.skipped, ["b", "b1"]);
+    let (a, c) = (&some.steps[0].1, &some.steps[1].1);
+    let blockers = store.read::<_, MoleculeError>(|r| Ok(r.blockers(c)?)).expect("reads");
+    assert_eq!(blockers, [a.clone()]);
+}
+
+#[test]
+fn groups_close_with_their_last_child() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "g"
+        [[steps.children]]
+        id = "g1"
+        [[steps.children]]
+        id = "g2"
+        [[steps]]
+        id = "z"
+        needs = ["g"]"#,
+    )
+    .expect("cooks");
+    let root = poured(&mut store, &proto, &Vars::new(), &PourOpts::default()).root;
+    let mut order = Vec::new();
+    while let Some(now) = store.read(|r| molecule::current(r, &root)).expect("reads") {
+        order.push(name(Some(&now)));
+        store
+            .write(&stamp(5), |w| molecule::close_step(w, &root, &now.id, Close::default(), Advance::default()))
+            .expect("closes");
+    }
+    assert_eq!(order, ["g1", "g2", "z"]);
+}
+
+#[test]
+fn a_gate_holds_its_step_until_it_is_closed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cooked(
+        "formula = \"f\"\n[[steps]]\nid = \"a\"\n[steps.gate]\ntype = \"human\"\nid = \"{{who}}\"\ntimeout = \"1h30m\"\n",
+    )
+    .expect("cooks");
+    let made = poured(&mut store, &proto, &vars(&[("who", "ada")]), &PourOpts::default());
+    let gate = made.steps[0].1.clone();
+    assert_eq!(store.read(|r| molecule::current(r, &made.root)).expect("reads"), None);
+    let bead = store.read::<_, MoleculeError>(|r| Ok(r.need(&gate)?)).expect("there");
+    assert_eq!((bead.await_type.as_str(), bead.await_id.as_str(), bead.timeout), ("human", "ada", 5_400_000_000_000));
+    store.write::<_, MoleculeError>(&stamp(5), |w| Ok(w.close(&gate, Close::default())?)).expect("closes");
+    let now = store.read(|r| molecule::current(r, &made.root)).expect("reads");
+    assert_eq!(name(now.as_ref()), "a");
+}
+
+#[test]
+fn a_review_appears_only_where_its_paths_were_touched() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cooked(
+        r#"formula = "f"
+        [[steps]]
+        id = "build"
+        [[steps]]
+        id = "review"
+        needs = ["build"]
+        only_if = { touches = ["**/auth/**"] }
+        [[steps]]
+        id = "submit"
+        needs = ["review"]"#,
+    )
+    .expect("cooks");
+    for (touched, expected) in [(false, "submit"), (true, "review")] {
+        let made = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
+        let touches = move |_: &[String]| touched;
+        let then = Advance { assignee: Some("nux"), touches: Some(&touches) };
+        let came = store
+            .write(&stamp(5), |w| molecule::close_step(w, &made.root, &made.steps[0].1, Close::default(), then))
+            .expect("closes");
+        assert_eq!(name(came.next.as_ref()), expected);
+    }
+}
+
+#[test]
+fn wisps_are_squashed_to_a_digest_or_burnt_without_a_trace() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cook(&Library::new([]), "shiny", &Vars::new()).expect("cooks");
+    let wisp = PourOpts { ephemeral: true, ..PourOpts::default() };
+    let (a, b) = (poured(&mut store, &proto, &Vars::new(), &wisp), poured(&mut store, &proto, &Vars::new(), &wisp));
+    assert!(store.read(|r| molecule::current(r, &a.root)).expect("reads").is_some(), "steps of wisps can be begun");
+    let squashed = store.write(&stamp(4), |w| molecule::squash(w, &a.root, None, false)).expect("squashes");
+    let digest = store.read::<_, MoleculeError>(|r| Ok(r.need(&squashed.digest_id)?)).expect("there");
+    assert!(!digest.ephemeral && digest.is_over());
+    assert!(digest.description.contains("**Completed**: 0/4"), "{}", digest.description);
+    store.write(&stamp(5), |w| molecule::burn(w, &b.root, false)).expect("burns");
+    let left = store.read::<_, MoleculeError>(|r| Ok(molecule::wisps(r, true)?)).expect("reads");
+    assert_eq!(left, []);
+    let lasting = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
+    assert!(store.write(&stamp(6), |w| molecule::burn(w, &lasting.root, false)).is_err(), "only with force");
+}
+
+#[test]
+fn protos_freeze_once_and_thaw_as_they_were() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cook(&Library::new([]), "release", &vars(&[("version", "1.0.0")])).expect("cooks");
+    assert!(store.write(&stamp(1), |w| molecule::freeze(w, &proto)).expect("kept"));
+    assert!(!store.write(&stamp(2), |w| molecule::freeze(w, &proto)).expect("kept"));
+    assert_eq!(store.read(|r| molecule::thaw(r, &proto.id)).expect("reads"), Some(proto.clone()));
+    let missing = store.write(&stamp(3), |w| molecule::pour(w, &proto, &Vars::new(), &PourOpts::default()));
+    assert_eq!(missing.expect_err("no version").to_string(), "missing required variables: version");
+    let bad = store.write(&stamp(3), |w| molecule::pour(w, &proto, &vars(&[("version", "new")]), &PourOpts::default()));
+    assert!(matches!(bad, Err(MoleculeError::Value { .. })));
+}
+
+#[test]
+fn the_lines_of_the_readme_run() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let list = sandbox.bd(&repo, &["formula", "list", "--json"]).json();
+    assert!(list.as_array().is_some_and(|l| l.iter().any(|f| f["name"] == "shiny")), "{list}");
+    let cooked = sandbox.bd(&repo, &["cook", "shiny", "--json"]).json();
+    assert_eq!((&cooked["steps"][1]["needs"][0], &cooked["frozen"]), (&Value::from("design"), &Value::from(true)));
+    let poured = sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=auth", "--json"]).json();
+    assert_eq!((&poured["phase"], &poured["created"]), (&Value::from("liquid"), &Value::from(5)));
+    let root = poured["new_epic_id"].as_str().expect("an id");
+    let current = sandbox.bd(&repo, &["mol", "current", root, "--json"]).json();
+    assert_eq!(current[0]["current_step"]["title"], "Design auth");
+    let step = current[0]["current_step"]["id"].as_str().expect("an id");
+    sandbox.bd(&repo, &["close", step]).ok();
+    let progress = sandbox.bd(&repo, &["mol", "progress", root, "--json"]).json();
+    assert_eq!((&progress["completed"], &progress["total"]), (&Value::from(1), &Value::from(4)));
+    let squash = sandbox.bd(&repo, &["mol", "squash", root, "--summary", "all well", "--json"]).json();
+    let digest = squash["digest_id"].as_str().expect("an id");
+    let shown = sandbox.bd(&repo, &["show", digest, "--json"]).json();
+    assert_eq!(shown[0]["description"], "all well");
+}
+
+#[test]
+fn a_formula_with_mistakes_ends_with_code_3_and_the_excerpts() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    std::fs::write(repo.join(".beads/formulas/mine.formula.toml"), "formula = \"mine\"\n[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n")
+        .expect("written");
+    let ran = sandbox.bd(&repo, &["cook", "mine"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    insta::assert_snapshot!(sandbox.tidy(&ran.stderr), @r#"
+    formula::unknown-need
+
+      × step `a` names `b`, which is no step
+       ╭─[$BOX/repo/.beads/formulas/mine.formula.toml:4:10]
+     3 │ id = "a"
+     4 │ needs = ["b"]
+       ·          ─┬─
+       ·           ╰── no step of that id
+       ╰────
+    error: `mine` cannot be cooked: 1 error
+    "#);
+}

@@ -79,5 +79,8 @@ fn every_shipped_formula_cooks_without_a_warning() {
 #[test]
 fn the_shipped_shiny_has_the_steps_that_a_worker_runs() {
     let proto = cook(&Library::new([]), "shiny", &Vars::new()).expect("cooks");
-    assert_eq!(proto.steps.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["design", "implement", "test", "submit"]);
+    assert_eq!(
+        proto.steps.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(),
+        ["design", "implement", "test", "submit"]
+    );
 }

@@ -48,7 +48,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         findings.join("\n\n")
     });
     if failed > 0 {
-        let error = CliError::new(Kind::Config, format!("{} of {} cannot be cooked", failed, count(names.len(), "formula")));
+        let error =
+            CliError::new(Kind::Config, format!("{} of {} cannot be cooked", failed, count(names.len(), "formula")));
         if cx.out.json {
             output::message(&error.to_string());
             return Err(CliError::silent(Kind::Config));

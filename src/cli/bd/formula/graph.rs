@@ -35,7 +35,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         .iter()
         .map(|s| json!({ "id": s.id, "title": s.title, "parent": s.parent, "needs": s.needs }))
         .collect();
-    let value = json!({ "formula": proto.formula, "proto": proto.id, "steps": nodes, "mermaid": graph::mermaid(&proto) });
+    let value =
+        json!({ "formula": proto.formula, "proto": proto.id, "steps": nodes, "mermaid": graph::mermaid(&proto) });
     cx.out.print(&value, |_| if args.mermaid { graph::mermaid(&proto) } else { graph::tree(&proto) });
     Ok(())
 }

@@ -41,10 +41,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             Some(named) => vec![super::meant(r, Some(named), &who)?],
             None => super::mine(r, &who)?.into_iter().map(|b| b.id).collect(),
         };
-        roots
-            .iter()
-            .map(|root| Ok((r.need(root)?, molecule::lines(r, root)?)))
-            .collect::<Result<Vec<_>, CliError>>()
+        roots.iter().map(|root| Ok((r.need(root)?, molecule::lines(r, root)?))).collect::<Result<Vec<_>, CliError>>()
     })?;
     let value: Vec<Value> = all
         .iter()
@@ -68,10 +65,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         })
         .collect();
     cx.out.print(&value, |_| {
-        let pages: Vec<String> = all
-            .iter()
-            .map(|(root, lines)| super::show::page(root.id.as_str(), &root.title, lines))
-            .collect();
+        let pages: Vec<String> =
+            all.iter().map(|(root, lines)| super::show::page(root.id.as_str(), &root.title, lines)).collect();
         if pages.is_empty() { format!("{who} works on no molecule") } else { pages.join("\n") }
     });
     Ok(())

@@ -79,8 +79,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 
 /// What people read after pouring.
 pub(super) fn told(verb: &str, proto: &Proto, poured: &Poured) -> String {
-    let mut out =
-        format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.steps.len(), "step"));
+    let mut out = format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.steps.len(), "step"));
     for (step, bead) in poured.steps.iter().take(40) {
         let _ = writeln!(out, "  {bead}  {step}");
     }
@@ -95,22 +94,18 @@ pub(super) fn told(verb: &str, proto: &Proto, poured: &Poured) -> String {
 }
 
 /// What would be poured.
-pub(super) fn dry<'p>(
-    cx: &Context,
-    protos: impl Iterator<Item = &'p Proto>,
-    vars: &Vars,
-) -> Result<(), CliError> {
+pub(super) fn dry<'p>(cx: &Context, protos: impl Iterator<Item = &'p Proto>, vars: &Vars) -> Result<(), CliError> {
     let protos: Vec<&Proto> = protos.collect();
     for proto in &protos {
-        let mut all: Vars =
-            proto.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.default.clone()?))).collect();
+        let mut all: Vars = proto.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.default.clone()?))).collect();
         all.extend(vars.clone());
         let missing = molecule::missing(proto, &all);
         if !missing.is_empty() {
             return Err(molecule::MoleculeError::MissingVars(missing).into());
         }
     }
-    let value: Vec<_> = protos.iter().map(|p| json!({ "formula": p.formula, "proto_id": p.id, "steps": p.steps })).collect();
+    let value: Vec<_> =
+        protos.iter().map(|p| json!({ "formula": p.formula, "proto_id": p.id, "steps": p.steps })).collect();
     cx.out.print(&value, |_| {
         let mut out = String::new();
         for proto in &protos {

@@ -31,8 +31,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let lines = molecule::lines(r, &root.id)?;
         Ok::<_, CliError>((root, lines))
     })?;
-    let ready: Vec<_> =
-        lines.iter().filter(|l| matches!(l.status, StepState::Ready | StepState::Current)).collect();
+    let ready: Vec<_> = lines.iter().filter(|l| matches!(l.status, StepState::Ready | StepState::Current)).collect();
     let ids: Vec<_> = ready.iter().map(|l| l.issue.id.clone()).collect();
     let value = json!({
         "molecule_id": root.id, "molecule_title": root.title, "total_steps": lines.len(), "ready_steps": ready.len(),
@@ -76,7 +75,12 @@ fn gated(cx: &Context) -> Result<(), CliError> {
     cx.out.print(&json!({ "molecules": found, "count": found.len() }), |_| {
         let mut out = String::new();
         for one in &found {
-            let _ = writeln!(out, "{}  {}", one["molecule_id"].as_str().unwrap_or_default(), one["ready_step"]["title"].as_str().unwrap_or_default());
+            let _ = writeln!(
+                out,
+                "{}  {}",
+                one["molecule_id"].as_str().unwrap_or_default(),
+                one["ready_step"]["title"].as_str().unwrap_or_default()
+            );
         }
         if out.is_empty() { "no molecule waits behind a closed gate".to_owned() } else { out }
     });

@@ -54,7 +54,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let mut out = String::new();
         for one in &found {
             let get = |key: &str| one[key].as_str().unwrap_or_default();
-            let _ = writeln!(out, "{}  {}  all {} closed", get("id"), headline(get("title"), 80), one["total_children"]);
+            let _ =
+                writeln!(out, "{}  {}  all {} closed", get("id"), headline(get("title"), 80), one["total_children"]);
         }
         if out.is_empty() { "nothing is stale".to_owned() } else { out }
     });

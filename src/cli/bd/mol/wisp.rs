@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::formula::library::{proto, var};
-use crate::base::Span;
+use crate::base::span::Span;
 use crate::base::text::{count, headline};
 use crate::cli::CliError;
 use crate::formula::Vars;
