@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon;
 pub mod formula;
 pub mod git;
+pub mod ledger;
 pub mod molecule;
 pub mod policy;
 pub mod queue;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::program::{self, NETWORK};
-use super::{Git, GitError, Repo};
+use super::{GitError, Repo};
 
 /// Settings of our own repositories: nothing is thrown away behind our back, and commits are flushed.
 const SETTINGS: [(&str, &str); 8] = [
@@ -53,7 +53,9 @@ impl Repo {
                 return Err(GitError::PathTaken { path: dest.to_owned(), is: "not a git repository".to_owned() });
             }
         }
-        Git::bare(dest).args(["init", "--quiet", "--bare", "--template=", "--initial-branch=main"]).arg(dest).ok()?;
+        let mut options = git2::RepositoryInitOptions::new();
+        options.bare(true).mkpath(true).external_template(false).initial_head("main");
+        git2::Repository::init_opts(dest, &options)?;
         let repo = Self::open(dest)?;
         let config = repo.raw().config()?;
         if SETTINGS.iter().any(|(key, value)| config.get_string(key).ok().as_deref() != Some(*value)) {

@@ -43,6 +43,7 @@ pub use stack::{StackItem, Stacked};
 pub use state::{InProgress, WorktreeState, worktree_state};
 pub use worktree::{Worktree, WorktreeInfo};
 
+pub(crate) use history::trailers;
 pub(crate) use program::Git;
 
 #[cfg(test)]

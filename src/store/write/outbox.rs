@@ -23,6 +23,15 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Drops exactly these outbox rows: the ledger has them. A batch published in the meantime keeps its own.
+    pub fn ack_outbox_rows(&mut self, seqs: &[i64]) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?;
+        for seq in seqs {
+            statement.execute([seq])?;
+        }
+        Ok(())
+    }
+
     /// Drops outbox rows up to and including `seq`: the ledger has them.
     pub fn ack_outbox(&mut self, seq: i64) -> Result<usize, StoreError> {
         self.run("DELETE FROM outbox WHERE seq <= ?1 AND (batch = 0 OR batch IN (SELECT id FROM batches WHERE state = 'published'))", [seq])

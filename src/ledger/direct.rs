@@ -1,0 +1,98 @@
+//! Short backlogs: loose objects, written in this process, flushed before the branches move.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use super::{LedgerError, layout};
+use crate::git::{Ident, Oid, Repo};
+use crate::store::OutboxRow;
+
+const FILE: i32 = 0o100_644;
+const FOLDER: i32 = 0o040_000;
+
+/// Commits `rows` in order until the time is over (at least one) and moves the branches in `tips`; how many.
+pub(super) fn write(
+    repo: &Repo,
+    replica: &str,
+    rows: &[&OutboxRow],
+    tips: &mut BTreeMap<String, Option<Oid>>,
+    left: Option<Duration>,
+) -> Result<usize, LedgerError> {
+    let started = Instant::now();
+    let mut written = Vec::new();
+    let mut heads: HashMap<String, Oid> = HashMap::new();
+    let mut made = 0;
+    for row in rows {
+        if made > 0 && left.is_some_and(|l| started.elapsed() >= l) {
+            break;
+        }
+        let branch = layout::branch(row.bead.prefix());
+        let parent = heads.get(&branch).copied().or_else(|| tips.get(&branch).copied().flatten());
+        heads.insert(branch, commit(repo, replica, row, parent, &mut written)?);
+        made += 1;
+    }
+    flush(repo, &written)?;
+    for (branch, head) in heads {
+        let old = tips.get(&branch).copied().flatten();
+        repo.set_ref(&branch, head, old, "ledger")?;
+        let path = repo.path().join(&branch);
+        // A packed ref has no file of its own; a moved one always has.
+        if let Ok(file) = File::open(&path) {
+            file.sync_all().map_err(LedgerError::io("flush", &path))?;
+        }
+        tips.insert(branch, Some(head));
+    }
+    Ok(made)
+}
+
+fn commit(
+    repo: &Repo,
+    replica: &str,
+    row: &OutboxRow,
+    parent: Option<Oid>,
+    written: &mut Vec<Oid>,
+) -> Result<Oid, LedgerError> {
+    let git = repo.raw();
+    let parent = parent.map(|oid| git.find_commit(oid)).transpose()?;
+    let root = parent.as_ref().map(git2::Commit::tree).transpose()?;
+    let (outer, inner, name) = layout::path(&row.bead);
+    let below = |tree: Option<&git2::Tree<'_>>, name: &str| -> Result<Option<Oid>, LedgerError> {
+        Ok(tree.and_then(|t| t.get_name(name).map(|e| e.id())))
+    };
+    let outer_tree = below(root.as_ref(), &outer)?.map(|oid| git.find_tree(oid)).transpose()?;
+    let inner_tree = below(outer_tree.as_ref(), &inner)?.map(|oid| git.find_tree(oid)).transpose()?;
+    let mut put = |tree: Option<&git2::Tree<'_>>, name: &str, oid: Oid, mode: i32| -> Result<Oid, LedgerError> {
+        let mut builder = git.treebuilder(tree)?;
+        builder.insert(name, oid, mode)?;
+        let tree = builder.write()?;
+        written.extend([oid, tree]);
+        Ok(tree)
+    };
+    let blob = git.blob(row.doc.as_bytes())?;
+    let inner_oid = put(inner_tree.as_ref(), &name, blob, FILE)?;
+    let outer_oid = put(outer_tree.as_ref(), &inner, inner_oid, FOLDER)?;
+    let root_oid = put(root.as_ref(), &outer, outer_oid, FOLDER)?;
+    let tree = git.find_tree(root_oid)?;
+    let (author, committer) = (layout::author(row).signature(row.at)?, Ident::town().signature(row.at)?);
+    let parents: Vec<_> = parent.iter().collect();
+    let oid = git.commit(None, &author, &committer, &layout::message(row, replica), &tree, &parents)?;
+    written.push(oid);
+    Ok(oid)
+}
+
+/// Flushes new loose objects; one that is not loose is in a pack, which was flushed when it was made.
+fn flush(repo: &Repo, written: &[Oid]) -> Result<(), LedgerError> {
+    let mut oids = written.to_vec();
+    oids.sort_unstable();
+    oids.dedup();
+    let objects = repo.path().join("objects");
+    for oid in oids {
+        let hex = oid.to_string();
+        let path = objects.join(&hex[..2]).join(&hex[2..]);
+        if let Ok(file) = File::open(&path) {
+            file.sync_all().map_err(LedgerError::io("flush", &path))?;
+        }
+    }
+    Ok(())
+}

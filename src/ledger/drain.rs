@@ -1,0 +1,150 @@
+//! From the outbox into the ledger: one commit per transition, at least once and never twice.
+//!
+//! Rows are committed, the branches move, and then one transaction drops the rows and notes where the branches are.
+//! A branch that is not where it was noted was moved by a drain that died before that transaction (or by a sync):
+//! the commits since then say by their trailer which rows they hold.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{LedgerError, direct, fast, layout};
+use crate::git::{Oid, Repo};
+use crate::store::{OutboxRow, Stamp, Store};
+
+/// Rows that are read and acknowledged together.
+const CHUNK: usize = 2000;
+/// From here on one `git fast-import` is cheaper than loose objects.
+const LONG: usize = 200;
+/// Time that a long backlog needs at least; with less, loose objects are written as far as it goes.
+const LONG_TIME: Duration = Duration::from_secs(2);
+/// Local table of the store in which the drain notes the branches.
+const NOTES: &str = "ledger";
+
+/// What a drain did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Commits made.
+    pub commits: usize,
+    /// Something is left: the time was over, or another process is draining.
+    pub left: bool,
+}
+
+/// Commits what waits in the outbox; at most for `budget` (all of it without one).
+///
+/// With a budget it gives way to another drain that is running; without one it waits for it.
+pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, LedgerError> {
+    let started = Instant::now();
+    let folder = store.beads_dir().to_owned();
+    let mut done = Drained::default();
+    if store.read(|r| r.outbox(0, 1))?.is_empty() {
+        return Ok(done);
+    }
+    let lock_path = folder.join(layout::LOCK);
+    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
+    if budget.is_some() {
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Drained { commits: 0, left: true }),
+            Err(TryLockError::Error(e)) => return Err(LedgerError::io("lock", &lock_path)(e)),
+        }
+    } else {
+        lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    }
+    let repo = open_or_create(&folder)?;
+    let replica = store.replica()?;
+    loop {
+        // Read under the lock: another drain may have taken what was there before.
+        let rows = store.read(|r| r.outbox(0, CHUNK))?;
+        if rows.is_empty() {
+            return Ok(done);
+        }
+        let left = budget.map(|b| b.saturating_sub(started.elapsed()));
+        if done.commits > 0 && left.is_some_and(|l| l.is_zero()) {
+            return Ok(Drained { left: true, ..done });
+        }
+        let (made, acked) = chunk(store, &repo, &replica, &rows, left)?;
+        done.commits += made;
+        if acked < rows.len() {
+            done.left = true;
+            return Ok(done);
+        }
+    }
+}
+
+/// Commits as many of `rows` as the time allows and acknowledges them: (commits made, rows acknowledged).
+fn chunk(
+    store: &mut Store,
+    repo: &Repo,
+    replica: &str,
+    rows: &[OutboxRow],
+    left: Option<Duration>,
+) -> Result<(usize, usize), LedgerError> {
+    let notes: BTreeMap<String, Value> = store.read(|r| r.local_all(NOTES))?.into_iter().collect();
+    let mut have = HashSet::new();
+    let mut tips: BTreeMap<String, Option<Oid>> = BTreeMap::new();
+    for row in rows {
+        let Entry::Vacant(slot) = tips.entry(layout::branch(row.bead.prefix())) else { continue };
+        let tip = repo.oid_of(slot.key())?;
+        let known = notes.get(slot.key()).and_then(Value::as_str).and_then(|t| Oid::from_str(t).ok());
+        if let Some(tip) = tip.filter(|tip| Some(*tip) != known) {
+            committed_since(repo, replica, tip, known, &mut have)?;
+        }
+        slot.insert(tip);
+    }
+    let todo: Vec<&OutboxRow> = rows.iter().filter(|r| !have.contains(&r.seq)).collect();
+    let long = todo.len() >= LONG && left.is_none_or(|l| l >= LONG_TIME);
+    let made = if long {
+        fast::write(repo, replica, &todo, &mut tips)?
+    } else {
+        direct::write(repo, replica, &todo, &mut tips, left)?
+    };
+    let last = todo.get(made).map_or(rows.len(), |next| rows.iter().position(|r| r.seq == next.seq).unwrap_or(0));
+    let seqs: Vec<i64> = rows[..last].iter().map(|r| r.seq).collect();
+    let Some(newest) = rows[..last].last() else { return Ok((made, 0)) };
+    store.write(&Stamp::new("ledger", newest.at), |w| {
+        w.ack_outbox_rows(&seqs)?;
+        for (branch, tip) in &tips {
+            if let Some(tip) = tip {
+                w.put_local(NOTES, branch, &Value::String(tip.to_string()))?;
+            }
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    Ok((made, last))
+}
+
+/// Adds the outbox rows of this replica that `tip` has and `known` has not.
+fn committed_since(
+    repo: &Repo,
+    replica: &str,
+    tip: Oid,
+    known: Option<Oid>,
+    have: &mut HashSet<i64>,
+) -> Result<(), LedgerError> {
+    let mut walk = repo.raw().revwalk()?;
+    walk.push(tip)?;
+    if let Some(noted) = known.filter(|k| repo.raw().find_commit(*k).is_ok()) {
+        walk.hide(known)?;
+    }
+    for oid in walk {
+        let text = repo.trailer(oid?, layout::OUTBOX)?;
+        let seq = text.as_deref().and_then(|t| t.rsplit_once('/')).filter(|(whose, _)| *whose == replica);
+        have.extend(seq.and_then(|(_, seq)| seq.parse::<i64>().ok()));
+    }
+    Ok(())
+}
+
+fn open_or_create(beads_dir: &Path) -> Result<Repo, LedgerError> {
+    let path = beads_dir.join(layout::FOLDER);
+    if let Ok(repo) = Repo::open(&path)
+        && repo.raw().config()?.get_string("gc.auto").is_ok()
+    {
+        return Ok(repo);
+    }
+    Ok(Repo::create(&path)?)
+}

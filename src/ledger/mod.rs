@@ -1,0 +1,25 @@
+//! The ledger: every transition of every bead as a commit, in a bare git repository beside the store.
+//!
+//! `<beads_dir>/ledger.git` has one branch per id prefix, `refs/heads/beads/<prefix>`, one commit per transition
+//! (author: who did it; message: what happened) and one canonical JSON file per bead. `git log` of it is the
+//! audit trail; git is its network. The store is the truth: a transition is durable in the store's outbox before
+//! it is committed here, so that a crash at any point only delays it, and repeating a drain changes nothing.
+//!
+//! Short backlogs are written as loose objects in this process, long ones by one `git fast-import`; both give the
+//! same commits. Only the file and its two folders' trees are rewritten for a transition.
+
+mod direct;
+mod drain;
+mod error;
+mod fast;
+mod layout;
+mod read;
+mod repack;
+
+pub use drain::{Drained, drain};
+pub use error::LedgerError;
+pub use read::{Entry, Ledger};
+pub use repack::{Repacked, repack, wants_repack};
+
+#[cfg(test)]
+mod tests;
