@@ -128,7 +128,7 @@ fn committed_since(
 ) -> Result<(), LedgerError> {
     let mut walk = repo.raw().revwalk()?;
     walk.push(tip)?;
-    if let Some(noted) = known.filter(|k| repo.raw().find_commit(*k).is_ok()) {
+    if let Some(known) = known.filter(|k| repo.raw().find_commit(*k).is_ok()) {
         walk.hide(known)?;
     }
     for oid in walk {
