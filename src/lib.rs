@@ -14,4 +14,5 @@ pub mod policy;
 pub mod queue;
 pub mod session;
 pub mod store;
+pub mod surface;
 pub mod town;

@@ -206,6 +206,16 @@ pub fn of(r: &Read<'_>, bead: &BeadId) -> Result<Vec<Bead>, StoreError> {
     Ok(convoys)
 }
 
+/// The convoys that have not landed, newest first.
+pub fn open(r: &Read<'_>) -> Result<Vec<Bead>, StoreError> {
+    r.find(&Filter {
+        types: vec![IssueType::CONVOY],
+        not_statuses: vec![Status::CLOSED],
+        sort: crate::store::Sort::Created,
+        ..Filter::default()
+    })
+}
+
 /// The ids that a convoy tracks.
 pub fn tracked_ids(r: &Read<'_>, convoy: &BeadId) -> Result<Vec<BeadId>, StoreError> {
     Ok(r.deps(convoy)?.into_iter().filter(|d| d.kind == DepKind::TRACKS).map(|d| d.depends_on_id).collect())
@@ -223,13 +233,12 @@ pub fn need(r: &Read<'_>, id: &BeadId) -> Result<Bead, TownError> {
 
 /// Open convoys, newest first; with `all` the closed ones too.
 pub fn list(r: &Read<'_>, all: bool, now: Time) -> Result<Vec<ConvoyStatus>, TownError> {
-    let filter = Filter {
-        types: vec![IssueType::CONVOY],
-        not_statuses: if all { Vec::new() } else { vec![Status::CLOSED] },
-        sort: crate::store::Sort::Created,
-        ..Filter::default()
+    let found = if all {
+        r.find(&Filter { types: vec![IssueType::CONVOY], sort: crate::store::Sort::Created, ..Filter::default() })?
+    } else {
+        open(r)?
     };
-    r.find(&filter)?.into_iter().map(|convoy| describe(r, convoy, now)).collect()
+    found.into_iter().map(|convoy| describe(r, convoy, now)).collect()
 }
 
 /// A convoy and its beads as they are now.

@@ -1,0 +1,116 @@
+//! `gt review`: changes that wait for your word.
+
+use std::io::Read as _;
+
+use clap::Subcommand;
+
+use super::{Context, place};
+use crate::base::text::{count, headline};
+use crate::cli::CliError;
+use crate::town::TownError;
+use crate::town::review::{self, Review};
+
+/// Lists the changes in the queue; those that wait for your word come first.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List them (what `gt review` alone does)
+    List,
+    /// Show a change as a patch
+    Diff {
+        /// The bead, or its merge request.
+        id: String,
+    },
+    /// Let a change land
+    Accept {
+        /// The bead, or its merge request.
+        id: String,
+    },
+    /// Send a change back to its worker
+    Back {
+        /// The bead, or its merge request.
+        id: String,
+        /// What is to be done about it; `-` reads it from the standard input.
+        #[arg(short, long, value_name = "TEXT")]
+        comment: String,
+    },
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    let acting = here.acting();
+    let id = |text: &str| store.read(|r| place::bead(r, text));
+    match args.verb {
+        None | Some(Verb::List) => {
+            let all = store.read(|r| review::list(&acting, r))?;
+            if all.is_empty() {
+                cx.out.note("nothing is in the queue");
+            }
+            cx.out.print(&all, |all| all.iter().map(line).collect::<Vec<_>>().join("\n"));
+        }
+        Some(Verb::Diff { id: text }) => {
+            let diff = store.read(|r| review::diff(&acting, r, &place::bead(r, &text)?))?;
+            cx.out.print(&serde_json::json!({ "diff": diff }), |_| diff.clone());
+        }
+        Some(Verb::Accept { id: text }) => {
+            let id = id(&text)?;
+            let accepted = review::accept(&acting, &mut store, &id)?;
+            cx.out.print(&accepted, |r| format!("✓ {} ({}) may land on its target", r.bead, r.mr));
+        }
+        Some(Verb::Back { id: text, comment }) => {
+            let id = id(&text)?;
+            let comment = words(comment)?;
+            let back = review::back(&acting, &mut store, &id, &comment)?;
+            cx.out.print(&back, |r| format!("✓ {} goes back to {} with your comment", r.bead, r.worker));
+        }
+    }
+    Ok(())
+}
+
+fn words(comment: String) -> Result<String, CliError> {
+    let mut text = comment;
+    if text == "-" {
+        text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|e| CliError::user(format!("stdin cannot be read: {e}")))?;
+    }
+    if text.trim().is_empty() {
+        return Err(TownError::user("the comment is empty").hint("say what is to be done: --comment TEXT").into());
+    }
+    Ok(text)
+}
+
+fn line(r: &Review) -> String {
+    let gates: Vec<String> = r
+        .evidence
+        .get("gates")
+        .and_then(|v| v.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|run| Some(format!("{} {}", run["gate"].as_str()?, run["verdict"].as_str()?)))
+        .collect();
+    let paths: Vec<&str> = r.paths.iter().take(3).map(String::as_str).collect();
+    let more = r.paths.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let next = if r.waits_for_you {
+        format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
+    } else {
+        String::new()
+    };
+    format!(
+        "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{next}",
+        r.bead,
+        headline(&r.title, 44),
+        r.state.word(),
+        count(r.lines as usize, "line"),
+        paths.join(", "),
+        r.worker.short(),
+        if r.attempt > 1 { format!(", attempt {}", r.attempt) } else { String::new() },
+        if gates.is_empty() { String::new() } else { format!("   {}", gates.join(", ")) },
+    )
+}

@@ -1,0 +1,212 @@
+//! The town at a glance.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::agents::{self, Agent};
+use crate::base::{Address, RigName, Time};
+use crate::config::Landing;
+use crate::daemon::lock;
+use crate::queue::{self, State, wait};
+use crate::store::{Filter, IssueType, Read, Status, StoreError};
+use crate::town::roles::load::{WARNINGS, Warning};
+use crate::town::{Rig, Town, TownError, agent, convoy, intent, lifecycle};
+
+/// The town.
+#[derive(Debug, Clone, Serialize)]
+pub struct TownStatus {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub location: PathBuf,
+    /// Since when it is up; none when it is down.
+    pub up_since: Option<Time>,
+    /// The process of its daemon, when one runs.
+    pub daemon: Option<u32>,
+    /// Agents that belong to no rig.
+    pub agents: Vec<Agent>,
+    /// Its rigs.
+    pub rigs: Vec<RigStatus>,
+    /// Convoys that have not landed.
+    pub convoys: usize,
+    /// Unread messages to the person who owns the town.
+    pub mail: usize,
+    /// Things begun outside the store and not ended: the daemon or the next command finishes them.
+    pub intents: usize,
+    /// What is wrong, each with its place.
+    pub warnings: Vec<String>,
+    /// What is switched off or not running, and what that means.
+    pub off: Vec<String>,
+}
+
+/// A rig.
+#[derive(Debug, Clone, Serialize)]
+pub struct RigStatus {
+    /// Its name.
+    pub rig: RigName,
+    /// What happens to changes that pass.
+    pub landing: Landing,
+    /// The runtime of its workers.
+    pub runtime: String,
+    /// Its agents.
+    pub agents: Vec<Agent>,
+    /// Its merge queue.
+    pub queue: Queue,
+}
+
+/// A merge queue, counted.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Queue {
+    /// Waiting for their turn.
+    pub pending: usize,
+    /// Being built, tested or pushed.
+    pub in_flight: usize,
+    /// Waiting for a person.
+    pub held: usize,
+    /// Why it takes nothing for now.
+    pub paused: Option<String>,
+}
+
+/// Looks at the town.
+pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
+    let config = town.config()?;
+    let rigs = town.rigs()?;
+    let daemon = lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
+    let up_since = lifecycle::up_since(r)?;
+    let mut rows = agent::all(r)?;
+    let mut each = Vec::with_capacity(rigs.len());
+    for rig in &rigs {
+        let (own, rest) = rows.into_iter().partition(|row| row.rig() == Some(&rig.name));
+        rows = rest;
+        each.push(rig_status(r, rig, own)?);
+    }
+    let messages = Filter {
+        types: vec![IssueType::MESSAGE],
+        statuses: vec![Status::OPEN],
+        assignee: Some(Address::Overseer.to_string()),
+        ..Filter::default()
+    };
+    Ok(TownStatus {
+        name: config.name(),
+        location: town.root().to_owned(),
+        agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
+        convoys: convoy::open(r)?.len(),
+        mail: r.count(&messages)?,
+        intents: intent::all(r)?.len(),
+        warnings: warnings(r)?,
+        off: off(&rigs, config.mayor(), up_since.is_some(), daemon.is_some()),
+        rigs: each,
+        up_since,
+        daemon,
+    })
+}
+
+fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<RigStatus, TownError> {
+    let (open, _) = queue::open(r, &rig.name)?;
+    let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
+    let mut paused = wait::pause(r, &rig.name)?.map(|pause| pause.why);
+    if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
+        paused = Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
+    }
+    Ok(RigStatus {
+        rig: rig.name.clone(),
+        landing: rig.config.landing,
+        runtime: rig.config.runtime.clone(),
+        agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
+        queue: Queue {
+            pending: count(|s| s == State::Queued),
+            in_flight: count(State::in_hand),
+            held: count(|s| s == State::Held),
+            paused,
+        },
+    })
+}
+
+fn warnings(r: &Read<'_>) -> Result<Vec<String>, StoreError> {
+    let (ns, key) = WARNINGS;
+    let Some(value) = r.local(ns, key)? else { return Ok(Vec::new()) };
+    let kept: Vec<Warning> = serde_json::from_value(value).unwrap_or_default();
+    Ok(kept.into_iter().map(|w| w.text).collect())
+}
+
+fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool) -> Vec<String> {
+    let mut off = Vec::new();
+    match (up, daemon) {
+        (false, false) => {
+            off.push("the town is down: nothing watches workers, merges, or slings what becomes ready (gt start)".into());
+        }
+        (true, false) => off.push("the daemon is not running; the next command starts it".into()),
+        (false, true) => off.push("the town is going down".into()),
+        (true, true) => {}
+    }
+    for rig in rigs {
+        if !rig.config.witness {
+            off.push(format!("witness of {} is off: silent workers and ready beads are yours to see to", rig.name));
+        }
+        if !rig.config.refinery {
+            off.push(format!("refinery of {} is off: what is handed in stays in the queue", rig.name));
+        }
+    }
+    if !mayor {
+        off.push("the Mayor is off".into());
+    }
+    off
+}
+
+impl TownStatus {
+    /// For people.
+    pub fn text(&self, now: Time) -> String {
+        let daemon = self.daemon.map_or("no daemon".to_owned(), |pid| format!("daemon {pid}"));
+        let state = if self.up_since.is_some() { "up" } else { "down" };
+        let mut lines = vec![format!("{}  {}  {state}, {daemon}", self.name, self.location.display())];
+        for agent in &self.agents {
+            lines.push(format!("  {}", agent.line(&format!("{:<9}", agent.address.short()), now)));
+        }
+        for rig in &self.rigs {
+            rig.text(&mut lines, now);
+        }
+        if self.rigs.is_empty() {
+            lines.push("no project yet: gt rig add NAME URL-OR-PATH".into());
+        }
+        let mut counts = Vec::new();
+        if self.convoys > 0 {
+            counts.push(format!("{} open (gt convoy list)", crate::base::text::count(self.convoys, "convoy")));
+        }
+        if self.mail > 0 {
+            counts.push(format!("{} unread for you (bd list --type message)", crate::base::text::count(self.mail, "message")));
+        }
+        if self.intents > 0 {
+            counts.push(format!("{} under way", crate::base::text::count(self.intents, "action")));
+        }
+        if !counts.is_empty() {
+            lines.push(counts.join(" · "));
+        }
+        lines.extend(self.off.iter().map(|text| format!("off: {text}")));
+        for warning in &self.warnings {
+            let known = if warning.starts_with("warning") { "" } else { "warning: " };
+            lines.push(format!("{known}{warning}"));
+        }
+        lines.join("\n")
+    }
+}
+
+impl RigStatus {
+    fn text(&self, lines: &mut Vec<String>, now: Time) {
+        let busy = self.agents.iter().filter(|a| a.bead.is_some()).count();
+        let queue = &self.queue;
+        let mut line = format!("{}  {}", self.rig, crate::base::text::count(busy, "worker"));
+        line += &format!(" · queue {}", queue.pending + queue.in_flight);
+        if queue.held > 0 {
+            line += &format!(" · {} for your review (gt review)", queue.held);
+        }
+        line += &format!(" · landing {} · {}", self.landing, self.runtime);
+        lines.push(line);
+        if let Some(why) = &queue.paused {
+            lines.push(format!("  queue waits: {why}"));
+        }
+        for agent in &self.agents {
+            lines.push(format!("  {}", agent.line(&format!("{:<9}", agent.address.short()), now)));
+        }
+    }
+}
