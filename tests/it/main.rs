@@ -7,3 +7,4 @@ mod policy;
 mod queue;
 mod session;
 mod support;
+mod town;

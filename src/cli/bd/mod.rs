@@ -147,6 +147,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let cx = Context::new(env, Output { json: cli.globals.json, quiet: cli.globals.quiet });
     let done = dispatch(&cx, cli.verb);
     cx.after();
+    crate::cli::gt::revive::after(&cx.env);
     done
 }
 

@@ -29,6 +29,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     crate::git::version().map_err(crate::town::TownError::from)?;
     let root = cx.env.cwd.join(expand(&args.path, cx));
+    let host = args.host;
     let opts = InstallOpts { name: args.name, runtime: args.runtime, host: args.host };
     let (_, made) = install::install(&root, &opts, cx.env.now())?;
     if let Some(outer) = &made.inside {
@@ -41,7 +42,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             return format!("✓ {root} is a town already; nothing was changed");
         }
         let what = if made.already { "completed" } else { "made" };
-        let sessions = if tmux { "tmux (a server of its own)" } else { "headless (tmux is not installed)" };
+        let headless = host == Some(HostChoice::Headless);
+        let sessions = if headless {
+            "headless (as asked)"
+        } else if tmux { "tmux (a server of its own)" } else { "headless (tmux is not installed)" };
         format!(
             "✓ town {what} at {root}\n  sessions  {sessions}\n\
              Next:  cd {root}\n       gt rig add myproject URL-OR-PATH     a project for the town to work on\n       \

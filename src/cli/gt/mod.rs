@@ -20,11 +20,13 @@ mod polecat;
 mod prime;
 mod queue;
 pub(crate) mod revive;
+mod review;
 mod rig;
 mod session_host;
 mod shutdown;
 mod sling;
 mod start;
+mod status;
 mod step;
 mod unsling;
 mod version;
@@ -83,6 +85,8 @@ enum Verb {
     /// Show what waits to be merged
     #[command(visible_alias = "mq")]
     Queue(queue::Args),
+    /// Look at what waits for your word, and let it land or send it back
+    Review(review::Args),
     /// Add and list the projects of the town
     #[command(visible_alias = "project")]
     Rig(rig::Args),
@@ -95,6 +99,9 @@ enum Verb {
     Sling(sling::Args),
     /// Start the town
     Start(start::Args),
+    /// Show the town at a glance
+    #[command(visible_alias = "stat")]
+    Status(status::Args),
     /// Close the current step of your work
     Step(step::Args),
     /// Take work off a hook
@@ -162,11 +169,13 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Polecat(args) => polecat::run(cx, &args),
         Verb::Prime(args) => prime::run(cx, &args),
         Verb::Queue(args) => queue::run(cx, &args),
+        Verb::Review(args) => review::run(cx, args),
         Verb::Rig(args) => rig::run(cx, args),
         Verb::SessionHost(args) => session_host::run(cx, args),
         Verb::Shutdown(args) => shutdown::run(cx, &args),
         Verb::Sling(args) => sling::run(cx, &args),
         Verb::Start(args) => start::run(cx, args),
+        Verb::Status(args) => status::run(cx, &args),
         Verb::Step(args) => step::run(cx, &args),
         Verb::Unsling(args) => unsling::run(cx, &args),
         Verb::Demo(args) => demo::run(cx, args),

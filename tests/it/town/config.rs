@@ -1,0 +1,32 @@
+//! Errors in town.toml and rig.toml.
+
+use super::TestTown;
+
+#[test]
+fn an_error_in_a_file_is_shown_with_line_column_and_what_was_meant() {
+    let town = TestTown::new();
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    std::fs::write(&path, text.replace("landing = \"hold\"", "landnig = \"hold\"")).expect("rig.toml");
+    let ran = town.gt(&["rig", "list"]);
+    assert_eq!(ran.code, 3);
+    let line = text.lines().position(|l| l.starts_with("landing")).expect("landing") + 1;
+    let shown = town.sandbox.tidy(&ran.stderr);
+    assert!(shown.contains(&format!("app/rig.toml:{line}:1: unknown key `landnig`")), "{shown}");
+    assert!(shown.contains("^^^^^^^"), "{shown}");
+    assert!(shown.contains("hint: did you mean `landing`?"), "{shown}");
+}
+
+#[test]
+fn a_wrong_value_in_the_town_is_an_error_of_every_verb_that_needs_it() {
+    let town = TestTown::new();
+    let path = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&path).expect("town.toml");
+    std::fs::write(&path, format!("host = \"tmuks\"\n{}", text.replace("host = \"headless\"", ""))).expect("town.toml");
+    let bead = town.bead("x");
+    let ran = town.gt(&["sling", &bead, "app"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("town.toml:1:8"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `tmux`?"), "{}", ran.stderr);
+    assert_eq!(town.status_of(&bead), "open", "nothing was changed");
+}

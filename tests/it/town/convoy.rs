@@ -1,0 +1,54 @@
+//! `gt convoy`.
+
+use super::TestTown;
+
+#[test]
+fn a_convoy_of_chosen_beads_is_shown_with_what_they_wait_for() {
+    let town = TestTown::new();
+    let (a, b) = (town.bead("first"), town.bead("second"));
+    town.bd(&["dep", "add", &b, &a]).ok();
+    let made = town.gt(&["convoy", "create", "Feature X", &a, &b, "--notify", "--human", "--json"]).json();
+    let id = made["id"].as_str().expect("id").to_owned();
+    assert!(id.starts_with("hq-cv-"), "{id}");
+    assert_eq!(made["total"], 2);
+    let status = town.gt(&["convoy", "status", &id]).ok();
+    assert!(status.contains("\"Feature X\"  open, 0 of 2"), "{status}");
+    assert!(status.contains(&format!("waits for {a}")), "{status}");
+    assert_eq!(town.gt(&["convoy", "status", "1", "--json"]).json()["id"], id.as_str());
+    let error = town.gt(&["convoy", "create", "Y", "gt-nosuch"]).fails();
+    assert!(error.contains("gt-nosuch"), "{error}");
+    assert_eq!(town.gt(&["convoy", "list", "--json"]).json().as_array().expect("list").len(), 1);
+    assert!(town.gt(&["convoy", "add", &a, &b]).fails().contains("is a task, not a convoy"));
+}
+
+#[test]
+fn a_discovered_bead_joins_the_convoy_of_what_it_was_found_in() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let tree = town.worktree("toast");
+    let found = town.sandbox.bd(&tree, &["create", "found on the way", "--deps", &format!("discovered-from:{bead}"), "-q"]).ok();
+    assert!(found.starts_with("gt-"), "{found}");
+    let convoy = town.gt(&["convoy", "list", "--json"]).json()[0].clone();
+    let ids: Vec<&str> = convoy["tracked"].as_array().expect("list").iter().filter_map(|t| t["id"].as_str()).collect();
+    assert_eq!(ids, [bead.as_str(), found.as_str()]);
+    town.all_steps("toast");
+    let done = town.as_worker("toast", &["done", "--no-change", "nothing", "--json"]).json();
+    assert_eq!(done["convoys"], serde_json::json!([]), "it waits for what was found");
+}
+
+#[test]
+fn a_landed_convoy_opens_again_when_work_is_added_and_tells_who_asked() {
+    let town = TestTown::new();
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    let id = town.gt(&["convoy", "create", "C", &a, "--human", "--json"]).json()["id"].as_str().expect("id").to_owned();
+    town.gt(&["sling", &a, "app", "--no-start"]).ok();
+    town.all_steps("toast");
+    let _ = town.as_worker("toast", &["done", "--no-change", "nothing"]).ok();
+    assert_eq!(town.status_of(&id), "closed");
+    let mail = town.bd(&["list", "--all", "--type", "message", "--json"]).json();
+    assert_eq!(mail[0]["assignee"], "overseer");
+    assert!(mail[0]["title"].as_str().expect("title").contains("Convoy landed: C"), "{mail}");
+    town.gt(&["convoy", "add", &id, &b]).ok();
+    assert_eq!(town.status_of(&id), "open");
+}

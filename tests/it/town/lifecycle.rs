@@ -1,0 +1,55 @@
+//! `gt start`, `gt shutdown`, `gt status`, and what brings a town back.
+
+use super::TestTown;
+use crate::support::eventually;
+
+fn daemon(town: &TestTown) -> Option<i64> {
+    town.gt(&["status", "--json"]).json()["daemon"].as_i64()
+}
+
+#[test]
+fn a_town_that_was_shut_down_has_no_process_left_and_keeps_its_work() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.gt(&["start"]).ok();
+    town.gt(&["sling", &bead, "app"]).ok();
+    let pid = town.agents()[0]["pid"].as_i64().expect("a process");
+    std::fs::write(town.worktree("toast").join("loose.txt"), "x\n").expect("file");
+    let proof = town.gt(&["shutdown", "--json"]).json();
+    assert_eq!(proof["left"], serde_json::json!([]));
+    assert_eq!(proof["uncommitted"], 1);
+    assert_eq!(proof["stopped"], serde_json::json!(["app/polecats/toast"]));
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert!(daemon(&town).is_none());
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "bead.id"]).ok(), bead, "the work stays on the hook");
+    assert!(daemon(&town).is_none(), "a town that is down is not brought back by a command");
+
+    town.gt(&["start"]).ok();
+    eventually("the worker is back", || (town.agents()[0]["running"] == true).then_some(()));
+    assert!(town.worktree("toast").join("loose.txt").is_file());
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn the_next_command_brings_a_killed_daemon_back() {
+    let town = TestTown::new();
+    town.gt(&["start"]).ok();
+    let first = daemon(&town).expect("a daemon");
+    let parent = std::fs::read_to_string(format!("/proc/{first}/stat")).expect("stat");
+    let parent = parent.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).expect("a parent").to_owned();
+    town.sandbox.run("sh", &town.root, &["-c", &format!("kill -9 {parent} {first}")]).ok();
+    let second = eventually("another daemon", || daemon(&town).filter(|pid| *pid != first));
+    assert_ne!(first, second);
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn status_says_what_is_off_and_what_that_means() {
+    let town = TestTown::new();
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    std::fs::write(&path, format!("{text}\n[components]\nwitness = false\n")).expect("rig.toml");
+    let status = town.gt(&["status"]).ok();
+    assert!(status.contains("off: the town is down: nothing watches workers"), "{status}");
+    assert!(status.contains("off: witness of app is off"), "{status}");
+}

@@ -1,0 +1,100 @@
+//! `gt rig add`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{TestTown, make_remote};
+
+/// Every file below a folder with its bytes.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.insert(path.display().to_string(), std::fs::read(&path).unwrap_or_default());
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_clone_that_fails_leaves_no_rig_and_no_part_of_one() {
+    let town = TestTown::without_rig();
+    let names = || -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(&town.root)
+            .expect("town")
+            .chain(std::fs::read_dir(town.root.join(".runtime")).expect("runtime"))
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let error = town.gt(&["rig", "add", "app", "/nowhere/at/all.git"]).fails();
+    assert!(error.contains("cannot reach") || error.contains("failed"), "{error}");
+    assert_eq!(names(), before);
+    assert_eq!(town.gt(&["rig", "list", "--json"]).json(), serde_json::json!([]));
+    town.gt(&["rig", "add", "app", &town.remote.display().to_string()]).ok();
+}
+
+#[test]
+fn the_gate_is_found_and_run_once_and_nothing_lands_before_the_owner_says_so() {
+    let town = TestTown::without_rig();
+    let before = contents(&town.remote);
+    let added = town.gt(&["rig", "add", "app", &town.remote.display().to_string(), "--json"]).json();
+    assert_eq!(added["gate"], serde_json::json!(["make test", "Makefile"]));
+    assert_eq!(added["tried"]["verdict"], "pass");
+    assert_eq!(added["landing"], "hold");
+    assert_eq!(added["prefix"], "app");
+    assert_eq!(added["target"], "main");
+    assert_eq!(contents(&town.remote), before, "the user's repository is only read");
+    let scratch: Vec<_> = std::fs::read_dir(town.root.join("app/refinery")).expect("refinery").flatten().collect();
+    assert!(scratch.is_empty(), "{scratch:?}");
+}
+
+#[test]
+fn a_gate_that_fails_on_the_target_is_kept_and_told() {
+    let town = TestTown::without_rig();
+    let remote = make_remote(&town.sandbox, "red.git", &[("Makefile", "test:\n\t@echo no good; exit 3\n")]);
+    let added = town.gt(&["rig", "add", "red", &remote.display().to_string()]).ok();
+    assert!(added.contains("ran on main: FAIL"), "{added}");
+    let toml = std::fs::read_to_string(town.root.join("red/rig.toml")).expect("rig.toml");
+    assert!(toml.contains("[gates.test]"), "{toml}");
+}
+
+#[test]
+fn a_project_without_a_test_command_is_told_that_nothing_lands() {
+    let town = TestTown::without_rig();
+    let remote = make_remote(&town.sandbox, "bare.git", &[("README", "x\n")]);
+    let added = town.gt(&["rig", "add", "plain", &remote.display().to_string()]).ok();
+    assert!(added.contains("none found: nothing lands until"), "{added}");
+}
+
+#[test]
+fn names_and_prefixes_are_taken_once() {
+    let town = TestTown::new();
+    let remote = town.remote.display().to_string();
+    assert!(town.gt(&["rig", "add", "app", &remote]).fails().contains("is a rig already"));
+    let error = town.gt(&["rig", "add", "other", &remote, "--prefix", "gt"]).fails();
+    assert!(error.contains("the prefix `gt` is taken"), "{error}");
+    let added = town.gt(&["rig", "add", "gt", &remote, "--json"]).json();
+    assert_eq!(added["prefix"], "gt2");
+    assert_eq!(town.gt(&["rig", "add", "mayor", &remote]).code, 2, "a folder of the town");
+}
+
+#[test]
+fn a_clone_of_something_stands_for_what_it_was_cloned_from() {
+    let town = TestTown::without_rig();
+    let mine = town.sandbox.path().join("mine");
+    town.sandbox.git(town.sandbox.path(), &["clone", "-q", &town.remote.display().to_string(), "mine"]).ok();
+    let before = contents(&mine);
+    let ran = town.gt(&["rig", "add", "app", &mine.display().to_string(), "--json"]);
+    assert_eq!(ran.json()["remote"], town.remote.display().to_string());
+    assert_eq!(contents(&mine), before, "the user's clone is only read");
+}

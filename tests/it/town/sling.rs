@@ -1,0 +1,149 @@
+//! `gt sling`: what it decides, refuses and leaves behind.
+
+use super::{TestTown, hints};
+
+#[test]
+fn a_slung_bead_has_a_worker_a_worktree_a_molecule_and_a_convoy() {
+    let town = TestTown::new();
+    let bead = town.bead("say hello");
+    let plan = town.sling(&bead);
+    assert_eq!(plan["worker"], "app/polecats/toast");
+    assert_eq!(plan["branch"], format!("gt/toast/{bead}"));
+    let tree = town.worktree("toast");
+    assert_eq!(town.sandbox.git(&tree, &["branch", "--show-current"]).ok(), format!("gt/toast/{bead}"));
+    assert_eq!(town.sandbox.git(&tree, &["status", "--porcelain"]).ok(), "", "nothing of ours is in the tree");
+    assert_eq!(town.status_of(&bead), "in_progress");
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "bead.id"]).ok(), bead);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "design");
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "molecule.formula"]).ok(), "shiny");
+    let convoys = town.gt(&["convoy", "list", "--json"]).json();
+    assert_eq!(convoys[0]["title"], "Work: say hello");
+    assert_eq!(convoys[0]["tracked"][0]["worker"], "app/polecats/toast");
+    assert_eq!(town.agents()[0]["running"], true);
+}
+
+#[test]
+fn a_runtime_that_is_not_installed_is_an_error_before_anything_is_changed() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    let before = town.show(&bead);
+    let ran = town.gt(&["sling", &bead, "app", "--runtime", "codex"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no `codex` on PATH"), "{}", ran.stderr);
+    assert!(hints(&ran.stderr)[0].contains("installed on this machine:"), "{}", ran.stderr);
+    assert!(hints(&ran.stderr)[0].contains("script"), "{}", ran.stderr);
+    assert_eq!(town.show(&bead), before);
+    assert!(town.agents().is_empty());
+    assert_eq!(town.gt(&["convoy", "list", "--all", "--json"]).json(), serde_json::json!([]));
+    let ran = town.gt(&["sling", &bead, "app", "--runtime", "codexx"]);
+    assert!(ran.stderr.contains("did you mean `codex`?"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_dry_run_says_what_the_real_one_does_and_does_nothing() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    let before = town.show(&bead);
+    let plan = town.gt(&["sling", &bead, "app", "--dry-run", "--json"]).json()[0].clone();
+    assert_eq!(town.show(&bead), before);
+    assert!(town.agents().is_empty());
+    let real = town.sling(&bead);
+    for key in ["worker", "branch", "runtime", "host", "formula", "new_convoy"] {
+        assert_eq!(plan[key], real[key], "{key}");
+    }
+}
+
+#[test]
+fn work_that_is_hooked_closed_or_no_work_is_refused_with_the_way_out() {
+    let town = TestTown::new();
+    let (bead, other) = (town.bead("x"), town.bead("y"));
+    town.sling(&bead);
+    let error = town.gt(&["sling", &bead, "app", "--no-start"]).fails();
+    assert!(error.contains("already on the hook of app/polecats/toast"), "{error}");
+    town.bd(&["close", &other]).ok();
+    assert!(town.gt(&["sling", &other, "app", "--no-start"]).fails().contains("bd reopen"));
+    let convoy = town.gt(&["convoy", "list", "--json"]).json()[0]["id"].as_str().expect("id").to_owned();
+    assert!(town.gt(&["sling", &convoy, "app", "--no-start"]).fails().contains("is a convoy, not work"));
+    let error = town.gt(&["sling", &bead, "apq", "--no-start"]).fails();
+    assert!(error.contains("did you mean `app`?"), "{error}");
+    assert!(town.gt(&["sling", "gt-nosuch", "app", "--no-start"]).code == 4);
+}
+
+#[test]
+fn several_beads_share_a_convoy_and_a_blocked_one_waits() {
+    let town = TestTown::new();
+    let (a, b, c) = (town.bead("a"), town.bead("b"), town.bead("c"));
+    town.bd(&["dep", "add", &c, &a]).ok();
+    let plans = town.gt(&["sling", &a, &b, &c, "app", "--no-start", "--json"]).json();
+    assert_eq!(plans[0]["worker"], "app/polecats/toast");
+    assert_eq!(plans[1]["worker"], "app/polecats/nux");
+    assert!(plans[2]["worker"].is_null());
+    assert_eq!(plans[2]["waits"], format!("waits for {a}"));
+    assert_eq!(town.status_of(&c), "open");
+    let convoys = town.gt(&["convoy", "list", "--json"]).json();
+    assert_eq!(convoys.as_array().expect("list").len(), 1);
+    assert_eq!((convoys[0]["total"].as_i64(), convoys[0]["active"].as_bool()), (Some(3), Some(true)));
+}
+
+#[test]
+fn a_rig_has_no_more_workers_than_it_may() {
+    let town = TestTown::new();
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    std::fs::write(&path, format!("workers = 1\n{text}")).expect("rig.toml");
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    assert_eq!(town.sling(&a)["worker"], "app/polecats/toast");
+    let plan = town.sling(&b);
+    assert!(plan["worker"].is_null());
+    assert!(plan["waits"].as_str().expect("why").contains("busy"), "{plan}");
+}
+
+#[test]
+fn a_sling_that_died_between_intent_and_act_is_finished_by_the_next_start() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    // The worktree's place is taken, so the acting half fails after the intent was written.
+    std::fs::create_dir_all(town.root.join("app/polecats")).expect("folder");
+    let blocked = town.root.join("app/polecats/toast");
+    std::os::unix::fs::symlink("/nonexistent/place", &blocked).expect("link");
+    // A taken name is not given out, so take the next one's place instead of the first's.
+    let plan = town.gt(&["sling", &bead, "app", "--dry-run", "--json"]).json()[0].clone();
+    assert_eq!(plan["worker"], "app/polecats/nux");
+    std::fs::remove_file(&blocked).expect("unlink");
+    std::fs::remove_dir(town.root.join("app/polecats")).expect("remove");
+    std::fs::write(town.root.join("app/polecats"), "in the way").expect("file");
+    let ran = town.gt(&["sling", &bead, "app", "--no-start"]);
+    assert_ne!(ran.code, 0);
+    assert_eq!(town.status_of(&bead), "hooked", "decided and written down");
+    assert_eq!(town.agents()[0]["state"], "spawning");
+    std::fs::remove_file(town.root.join("app/polecats")).expect("unlink");
+    town.gt(&["start"]).ok();
+    crate::support::eventually("the worker is at work", || {
+        (town.agents()[0]["state"] == "working" && town.agents()[0]["running"] == true).then_some(())
+    });
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "bead.id"]).ok(), bead);
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn work_that_is_given_back_goes_on_where_it_was_left() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.commit("toast", "half.txt", "half\n");
+    let _ = town.as_worker("toast", &["step", "done"]).ok();
+    std::fs::write(town.worktree("toast").join("loose.txt"), "not committed\n").expect("file");
+    let left = town.sandbox.git(&town.worktree("toast"), &["rev-parse", "HEAD"]).ok();
+    town.gt(&["unsling", &bead]).ok();
+    assert_eq!(town.status_of(&bead), "open");
+    assert!(!town.worktree("toast").exists());
+    assert!(town.agents().is_empty());
+    let kept = town.show(&bead)["metadata"]["left_off_files"].as_str().expect("a ref").to_owned();
+    let repo = town.root.join("app/.repo.git");
+    assert_eq!(town.sandbox.git(&repo, &["show", &format!("{kept}:loose.txt")]).ok(), "not committed");
+    town.sling(&bead);
+    assert_eq!(town.sandbox.git(&town.worktree("toast"), &["rev-parse", "HEAD"]).ok(), left);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "implement", "a closed step stays closed");
+    let prime = town.as_worker("toast", &["prime"]).ok();
+    assert!(prime.contains("left off at") && prime.contains(&kept), "{prime}");
+}
