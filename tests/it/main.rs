@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bd;
+mod daemon;
 mod formula;
 mod policy;
 mod queue;

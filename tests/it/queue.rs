@@ -1,6 +1,6 @@
 //! The merge queue on real repositories with real gates, without a daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gastown::base::{Address, BeadId, Clock, Prefix, RigName, SystemClock, Time};
 use gastown::config::{Gate, Landing};
@@ -8,7 +8,7 @@ use gastown::git::Repo;
 use gastown::queue::bench::Bench;
 use gastown::queue::driver::{Driver, Job, Report, Site};
 use gastown::queue::{self, MergeLock, MrMeta, Request, State, push, wait};
-use gastown::store::{Close, IssueType, NewBead, Stamp, Store, StoreError};
+use gastown::store::{Close, IssueType, NewBead, Stamp, Status, Store, StoreError};
 
 use super::support::Sandbox;
 
@@ -58,53 +58,8 @@ impl Yard {
 
     /// A bead, and a request with what `change` does to a fresh checkout of the first commit.
     fn request(&mut self, name: &str, change: &[(&str, &str)]) -> BeadId {
-        let work = self.work();
-        let branch = format!("gt/{name}/work");
-        let root = self.sandbox.git(&work, &["rev-list", "--max-parents=0", "HEAD"]).ok();
-        self.sandbox.git(&work, &["checkout", "--quiet", "-B", &branch, &root]).ok();
-        for (path, text) in change {
-            std::fs::write(work.join(path), text).expect("write");
-        }
-        self.sandbox.git(&work, &["add", "."]).ok();
-        self.sandbox.git(&work, &["commit", "--quiet", "-m", name]).ok();
-        let commit = self.sandbox.git(&work, &["rev-parse", "HEAD"]).ok();
         let bare = self.sandbox.path().join("rig/.repo.git");
-        let source_ref = format!("refs/gt/mr/{name}");
-        let spec = format!("HEAD:{source_ref}");
-        self.sandbox.git(&work, &["push", "--quiet", bare.to_str().expect("text"), &spec]).ok();
-        self.store
-            .write(&stamp(), |w| {
-                let bead = w.create(NewBead {
-                    prefix: Some(Prefix::new("ap").expect("prefix")),
-                    ..NewBead::titled(format!("the work of {name}"))
-                })?;
-                let meta = MrMeta {
-                    rig: RigName::new("app").expect("name"),
-                    bead: bead.id,
-                    worker: format!("app/polecats/{name}").parse::<Address>().expect("address"),
-                    branch,
-                    commit,
-                    target: "main".into(),
-                    source_ref,
-                    attempt: 1,
-                    state: State::Queued,
-                    queued_at: now(),
-                    lines: 1,
-                    paths: change.iter().map(|(p, _)| (*p).to_owned()).collect(),
-                    approved: None,
-                    landed: None,
-                    why: None,
-                    evidence: gastown::store::Map::new(),
-                };
-                let mr = w.create(NewBead {
-                    id: Some(BeadId::new(format!("ap-mr-{name}")).expect("id")),
-                    issue_type: Some(IssueType::MERGE_REQUEST),
-                    metadata: [("mr".to_owned(), meta.to_value())].into_iter().collect(),
-                    ..NewBead::titled(format!("Merge: {name}"))
-                })?;
-                Ok::<_, StoreError>(mr.id)
-            })
-            .expect("request")
+        hand_in(&self.sandbox, &mut self.store, &bare, ("app", "ap"), name, change)
     }
 
     /// A one-line change that fits with all the others.
@@ -167,6 +122,64 @@ impl Yard {
     fn paused(&self) -> Option<String> {
         self.store.read(|r| wait::pause(r, &self.site.rig)).expect("read").map(|p| p.why)
     }
+}
+
+/// Files a bead and a request for it, as `gt done` would: the commit is in the rig's repository under its own ref.
+///
+/// The work happens in `work` of the sandbox, from its first commit.
+pub(crate) fn hand_in(
+    sandbox: &Sandbox,
+    store: &mut Store,
+    bare: &Path,
+    (rig, prefix): (&str, &str),
+    name: &str,
+    change: &[(&str, &str)],
+) -> BeadId {
+    let work = sandbox.path().join("work");
+    let branch = format!("gt/{name}/work");
+    let root = sandbox.git(&work, &["rev-list", "--max-parents=0", "HEAD"]).ok();
+    sandbox.git(&work, &["checkout", "--quiet", "-B", &branch, &root]).ok();
+    for (path, text) in change {
+        std::fs::write(work.join(path), text).expect("write");
+    }
+    sandbox.git(&work, &["add", "."]).ok();
+    sandbox.git(&work, &["commit", "--quiet", "-m", name]).ok();
+    let commit = sandbox.git(&work, &["rev-parse", "HEAD"]).ok();
+    let source_ref = format!("refs/gt/mr/{name}");
+    sandbox.git(&work, &["push", "--quiet", bare.to_str().expect("text"), &format!("HEAD:{source_ref}")]).ok();
+    let made = store.write(&stamp(), |w| {
+        let bead = w.create(NewBead {
+            prefix: Some(Prefix::new(prefix).expect("prefix")),
+            status: Some(Status::IN_PROGRESS),
+            ..NewBead::titled(format!("the work of {name}"))
+        })?;
+        let meta = MrMeta {
+            rig: RigName::new(rig).expect("name"),
+            bead: bead.id,
+            worker: format!("{rig}/polecats/{name}").parse::<Address>().expect("address"),
+            branch,
+            commit,
+            target: "main".into(),
+            source_ref,
+            attempt: 1,
+            state: State::Queued,
+            queued_at: now(),
+            lines: 1,
+            paths: change.iter().map(|(p, _)| (*p).to_owned()).collect(),
+            approved: None,
+            landed: None,
+            why: None,
+            evidence: gastown::store::Map::new(),
+        };
+        let mr = w.create(NewBead {
+            id: Some(BeadId::new(format!("{prefix}-mr-{name}")).expect("id")),
+            issue_type: Some(IssueType::MERGE_REQUEST),
+            metadata: [("mr".to_owned(), meta.to_value())].into_iter().collect(),
+            ..NewBead::titled(format!("Merge: {name}"))
+        })?;
+        Ok::<_, StoreError>(mr.id)
+    });
+    made.expect("request")
 }
 
 fn now() -> Time {

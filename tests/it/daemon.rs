@@ -1,0 +1,219 @@
+//! The daemon of a real town: lands by itself, obeys its policies, survives being killed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gastown::base::{BeadId, RigName};
+use gastown::daemon::{client, lock};
+use gastown::queue::{Request, State};
+use gastown::store::{Store, StoreError};
+
+use super::queue::hand_in;
+use super::support::{Sandbox, eventually};
+
+/// A town with one rig, whose gate is `true` unless told otherwise.
+struct Hall {
+    sandbox: Sandbox,
+}
+
+impl Hall {
+    fn new(gate: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let (remote, work) = (sandbox.folder("remote.git"), sandbox.folder("work"));
+        sandbox.git(&remote, &["init", "--bare", "--quiet", "--initial-branch=main"]).ok();
+        sandbox.git(&work, &["init", "--quiet", "--initial-branch=main"]).ok();
+        std::fs::write(work.join("lines.txt"), "1\n2\n3\n").expect("write");
+        sandbox.git(&work, &["add", "."]).ok();
+        sandbox.git(&work, &["commit", "--quiet", "-m", "first"]).ok();
+        sandbox.git(&work, &["push", "--quiet", remote.to_str().expect("text"), "main"]).ok();
+        sandbox.gt(sandbox.path(), &["install", "town"]).ok();
+        let hall = Self { sandbox };
+        hall.gt(&["rig", "add", "app", remote.to_str().expect("text")]);
+        let url = remote.display();
+        hall.configure(&format!(
+            "url = \"{url}\"\ntarget = \"main\"\nprefix = \"app\"\nlanding = \"direct\"\n[gates.test]\n{gate}\n"
+        ));
+        hall
+    }
+
+    fn town(&self) -> PathBuf {
+        self.sandbox.path().join("town")
+    }
+
+    #[track_caller]
+    fn gt(&self, args: &[&str]) -> String {
+        self.sandbox.gt(&self.town(), args).ok()
+    }
+
+    fn configure(&self, rig_toml: &str) {
+        std::fs::write(self.town().join("app/rig.toml"), rig_toml).expect("rig.toml");
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.town().join(".beads")).expect("store")
+    }
+
+    /// A change that merges with all the others, handed in.
+    fn file(&self, name: &str) -> BeadId {
+        let bare = self.town().join("app/.repo.git");
+        let mut store = self.store();
+        let id = hand_in(&self.sandbox, &mut store, &bare, ("app", "app"), name, &[(&format!("{name}.txt"), name)]);
+        if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
+            let _ = socket.send_to(b"1", self.town().join(".runtime/wake"));
+        }
+        id
+    }
+
+    fn state(&self, id: &BeadId) -> State {
+        self.store().read(|r| Request::load(r, id)).expect("request").state()
+    }
+
+    #[track_caller]
+    fn wait_merged(&self, ids: &[BeadId]) {
+        let merged = || ids.iter().all(|id| self.state(id) == State::Merged).then_some(());
+        eventually(&format!("{ids:?} to be merged\n{}", self.log()), merged);
+    }
+
+    fn note(&self, id: &BeadId) -> Option<String> {
+        let note = self.store().read(|r| r.local("mr_note", id.as_str())).expect("read");
+        note.and_then(|v| v.as_str().map(str::to_owned))
+    }
+
+    fn warnings(&self) -> String {
+        let warnings = self.store().read(|r| r.local("town", "policy_warnings")).expect("read");
+        warnings.map(|v| v.to_string()).unwrap_or_default()
+    }
+
+    fn refinery(&self, text: &str) {
+        let dir = self.town().join("lua/roles");
+        std::fs::create_dir_all(&dir).expect("folder");
+        let text = format!("local gt = require \"gt\"\nlocal refinery = gt.extend(\"refinery\")\n{text}\n");
+        // As editors do: a new file in place of the old one.
+        std::fs::write(dir.join("refinery.lua.new"), text).expect("write");
+        std::fs::rename(dir.join("refinery.lua.new"), dir.join("refinery.lua")).expect("rename");
+    }
+
+    fn revision(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().rev().find(|l| l.contains("app/refinery"))?;
+        line.rsplit("app/refinery ").next().map(str::to_owned)
+    }
+
+    fn log(&self) -> String {
+        let logs = std::fs::read_dir(self.town().join("logs")).into_iter().flatten().flatten();
+        logs.filter_map(|e| std::fs::read_to_string(e.path()).ok()).collect()
+    }
+
+    /// Ids of the requests on the remote's main, oldest first.
+    fn landed(&self) -> Vec<String> {
+        let remote = self.sandbox.path().join("remote.git");
+        let format = "--format=%(trailers:key=Gt-MR,valueonly,separator=%x2C)";
+        let log = self.sandbox.git(&remote, &["log", "--reverse", "--first-parent", format, "main"]).ok();
+        log.lines().filter(|l| !l.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn daemon(&self) -> Option<u32> {
+        lock::is_held(&self.town()).ok()?.then(|| lock::holder(&self.town())).flatten()
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+#[test]
+fn what_is_handed_in_lands_by_itself_and_says_why() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.gt(&["start"]);
+    let mr = hall.file("a");
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert_eq!(hall.landed(), ["app-mr-a"]);
+    let why = hall.gt(&["why", "app-mr-a"]);
+    assert!(why.contains("batch [app-mr-a]") && why.contains("roles/refinery.lua:"), "{why}");
+    let answer = client::ask(&hall.town(), &client::Request::Status, Duration::from_secs(10)).expect("answered");
+    let client::Reply::Status(status) = answer else { panic!("{answer:?}") };
+    assert!(status.passes > 0 && status.trouble.is_none(), "{status:?}");
+    hall.gt(&["shutdown"]);
+    assert_eq!(hall.daemon(), None);
+}
+
+#[test]
+fn a_refinery_that_admits_nothing_merges_nothing_until_it_is_edited() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.refinery("refinery.admit(function(mr) return false, \"closed for today\" end)");
+    hall.gt(&["start"]);
+    let ids: Vec<BeadId> = ["a", "b", "c"].iter().map(|name| hall.file(name)).collect();
+    eventually("the word why", || (hall.note(&ids[2])? == "closed for today").then_some(()));
+    assert_eq!(hall.landed(), Vec::<String>::new());
+    assert!(ids.iter().all(|id| hall.state(id) == State::Queued));
+    // Another order, and one at a time: no restart, no word to the daemon.
+    let before = hall.daemon();
+    hall.refinery(
+        "refinery.order(function(mr) if mr.id == \"app-mr-c\" then return 9 end\n\
+         if mr.id == \"app-mr-b\" then return 5 end return 1 end)\n\
+         refinery.batch(function(queue) return { queue[1] } end)",
+    );
+    hall.wait_merged(&ids);
+    assert_eq!(hall.landed(), ["app-mr-c", "app-mr-b", "app-mr-a"]);
+    assert_eq!(hall.daemon(), before);
+}
+
+#[test]
+fn a_syntax_error_changes_nothing_but_a_warning_with_its_place() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.refinery("refinery.batch(function(queue) return { queue[1] } end)");
+    hall.gt(&["start"]);
+    let good = eventually("a revision", || hall.revision());
+    hall.refinery("refinery.batch(function(queue) return { queue[1] end)");
+    let warning = eventually("a warning", || Some(hall.warnings()).filter(|w| w.contains("refinery.lua:3")));
+    assert!(warning.contains(&good), "it says which revision is in charge: {warning}");
+    let ids = [hall.file("a"), hall.file("b")];
+    hall.wait_merged(&ids);
+    hall.refinery("refinery.batch(function(queue) return { queue[1] } end)");
+    eventually("the warning to go", || (hall.warnings() == "[]").then_some(()));
+}
+
+#[test]
+fn a_daemon_that_is_killed_again_and_again_merges_everything_exactly_once() {
+    let hall = Hall::new("command = \"sleep 0.05\"");
+    hall.refinery("refinery.batch(function(queue) return { queue[1] } end)");
+    hall.gt(&["start"]);
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let ids: Vec<BeadId> = names.iter().map(|name| hall.file(name)).collect();
+    // Each kill waits for another state of some request, and strikes when it is seen.
+    for (n, state) in [State::Building, State::Gating, State::Pushing, State::Gating, State::Merged].into_iter().enumerate() {
+        let all_done = || ids.iter().all(|id| hall.state(id) == State::Merged);
+        eventually("a state to strike in", || {
+            let hit = ids.iter().filter(|id| hall.state(id) == state).count() > usize::from(state == State::Merged) * n;
+            (hit || all_done()).then_some(())
+        });
+        if let Some(pid) = hall.daemon() {
+            kill(pid);
+            eventually("another daemon", || hall.daemon().filter(|new| *new != pid));
+        }
+    }
+    hall.wait_merged(&ids);
+    let mut landed = hall.landed();
+    landed.sort();
+    assert_eq!(landed, ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let store = hall.store();
+    let rig = RigName::new("app").expect("name");
+    assert_eq!(store.read(|r| gastown::queue::push::get(r, &rig)).expect("read"), None);
+    for id in &ids {
+        let merged = store.read(|r| Ok::<_, StoreError>(r.history(id)?.iter().filter(|e| e.kind == "mr_merged").count()));
+        assert_eq!(merged.expect("read"), 1, "{id}");
+        let bead = store.read(|r| Request::load(r, id)).expect("request").mr.bead;
+        assert!(store.read(|r| r.need(&bead)).expect("bead").is_over(), "{bead}");
+    }
+}
+
+#[test]
+fn a_daemon_whose_town_is_removed_ends_and_so_does_its_parent() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.gt(&["start"]);
+    let pid = hall.daemon().expect("it runs");
+    std::fs::rename(hall.town(), hall.sandbox.path().join("gone")).expect("moved away");
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    eventually("the daemon to end", || (!process.exists()).then_some(()));
+}
