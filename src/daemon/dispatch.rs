@@ -16,7 +16,7 @@ use super::lock::DaemonLock;
 use super::merges::Merges;
 use super::run::{DaemonError, World};
 use crate::base::process::{ExitWatch, ProcId};
-use crate::base::{RigName, Time};
+use crate::base::{BeadId, RigName, Time};
 use crate::policy::Limits;
 use crate::queue::wait;
 use crate::store::{Stamp, Store, StoreError, Write};
@@ -30,8 +30,6 @@ const FALLBACK: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 8;
 /// Wakes that come thicker than this are answered together.
 const BREATH: Duration = Duration::from_millis(15);
-/// Why requests wait, for `gt why`.
-const NOTES: &str = "mr_note";
 
 /// Why a dispatcher ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +56,8 @@ pub struct Dispatcher {
     hands: Hands,
     merges: Merges,
     config_error: Option<String>,
+    /// What the configuration was made of when it was last read.
+    config: Vec<Option<Vec<u8>>>,
     status: Status,
     seen_version: Option<u64>,
 }
@@ -103,6 +103,7 @@ impl Dispatcher {
             looker: Looker::default(),
             cursors: Cursors::new(),
             config_error: None,
+            config: Vec::new(),
             status,
             seen_version: None,
         })
@@ -182,17 +183,22 @@ impl Dispatcher {
                 self.config_error = Some(error.to_string());
             }
         }
-        for swapped in self.roles.reload(&self.world.town, &self.rigs) {
-            tracing::info!(policy = swapped, "a policy is in charge");
+        let swapped = self.roles.reload(&self.world.town, &self.rigs);
+        for policy in &swapped {
+            tracing::info!(policy, "a policy is in charge");
         }
         self.watch_files();
+        let paths = std::iter::once(self.world.town.config_path()).chain(self.rigs.iter().map(Rig::config_path));
+        let config: Vec<Option<Vec<u8>>> = paths.map(|path| std::fs::read(path).ok()).collect();
+        let changed = config != self.config || !swapped.is_empty();
+        self.config = config;
         let config_error = self.config_error.clone();
         let rigs: Vec<RigName> = self.rigs.iter().map(|r| r.name.clone()).collect();
         let (roles, by) = (&self.roles, Self::stamp(&self.world));
         self.store.write(&by, |w| {
             roles.save_warnings(w)?;
             save_config_error(w, config_error.as_deref())?;
-            for rig in &rigs {
+            for rig in rigs.iter().filter(|_| changed) {
                 // What made the queue wait may just have been mended.
                 wait::end_pause(w, rig)?;
             }
@@ -361,12 +367,12 @@ impl Dispatcher {
                 stored.push((role, *cursor));
             }
         }
-        let notes: BTreeMap<String, &String> = judged.notes.iter().map(|(id, why)| (id.to_string(), why)).collect();
+        let notes: BTreeMap<&BeadId, &String> = judged.notes.iter().map(|(id, why)| (id, why)).collect();
         let changed = self.store.read(|r| {
             let mut changed = Vec::new();
-            for (id, why) in &notes {
-                if r.local(NOTES, id)?.as_ref().and_then(|v| v.as_str()) != Some(why.as_str()) {
-                    changed.push((id.clone(), (*why).clone()));
+            for (id, why) in notes {
+                if wait::note(r, id)?.as_ref() != Some(why) {
+                    changed.push((id, why));
                 }
             }
             Ok::<_, StoreError>(changed)
@@ -379,8 +385,8 @@ impl Dispatcher {
             for (role, cursor) in stored {
                 events::set_cursor(w, &rig.name, role, cursor)?;
             }
-            for (id, why) in &changed {
-                w.put_local(NOTES, id, &json!(why))?;
+            for (id, why) in changed {
+                wait::set_note(w, id, why)?;
             }
             judged.ladders.save(w)?;
             roles.save_warnings(w)

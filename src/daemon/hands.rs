@@ -12,7 +12,8 @@ use serde_json::json;
 use super::bus::{Sender, Wake};
 use super::run::World;
 use crate::base::Address;
-use crate::store::{Stamp, Store, StoreError};
+use crate::store::{IssueType, NewBead, Stamp, Store, StoreError};
+use crate::town::intent::Act;
 use crate::town::roles::After;
 use crate::town::{self, Intent, TownError, agent, hosts};
 
@@ -153,9 +154,30 @@ impl Hands {
         if before + 1 == TELL_AFTER {
             let by = Stamp::new("deacon", self.world.clock.now());
             let what = json!({ "what": intent.act, "why": error.to_string(), "hints": error.hints() });
-            store.write(&by, |w| w.emit("action_failed", &intent.agent.to_string(), what).map(|_| ()))?;
+            store.write(&by, |w| {
+                w.emit("action_failed", &intent.agent.to_string(), what)?;
+                let hints: String = error.hints().iter().map(|hint| format!("\n{hint}")).collect();
+                w.create(NewBead {
+                    description: format!("{error}\n{hints}\nIt is tried again by itself."),
+                    issue_type: Some(IssueType::MESSAGE),
+                    assignee: "overseer".into(),
+                    priority: Some(1),
+                    labels: vec!["from:deacon".into()],
+                    ..NewBead::titled(format!("{} cannot be {}", intent.agent, verb(intent)))
+                })?;
+                Ok::<_, StoreError>(())
+            })?;
         }
         Ok(())
+    }
+}
+
+fn verb(intent: &Intent) -> &'static str {
+    match intent.act {
+        Act::Spawn(_) => "started",
+        Act::Done(_) => "handed in",
+        Act::Retire { .. } => "taken down",
+        Act::Stop { .. } => "stopped",
     }
 }
 

@@ -131,6 +131,7 @@ pub fn step(w: &mut Write<'_>, id: &BeadId, event: Event, words: &Words) -> Resu
         mr.save(w, id)?;
     }
     if next.state.is_final() {
+        super::wait::forget(w, id)?;
         let reason = words.why.clone().unwrap_or_else(|| next.state.word().to_owned());
         w.close(id, Close { reason, force: true, ..Close::default() })?;
     }

@@ -1,5 +1,5 @@
 //! Why a queue waits: a whole rig (the remote is away, a gate cannot run) or one request (the target itself is
-//! red). Kept on disk, so that a restart does not hurry, and shown by `gt status`.
+//! red, the policy leaves it out). Kept on disk, so that a restart does not hurry, and shown by `gt status`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::store::{Read, StoreError, Write};
 
 const RIGS: &str = "queue";
 const REQUESTS: &str = "mr_wait";
+const NOTES: &str = "mr_note";
 
 /// The shortest and the longest time before a rig's queue tries again.
 const FIRST_MS: i64 = 15_000;
@@ -67,6 +68,22 @@ pub fn wait(r: &Read<'_>, mr: &BeadId) -> Result<Option<Wait>, StoreError> {
 pub fn set_wait(w: &mut Write<'_>, mr: &BeadId, why: &str, base: &str) -> Result<(), StoreError> {
     let wait = Wait { why: why.to_owned(), base: base.to_owned(), until: w.by().now.plus_millis(LONGEST_MS) };
     w.put_local(REQUESTS, mr.as_str(), &serde_json::to_value(&wait).expect("plain data serialises"))
+}
+
+/// Why the policy left a request out when it last looked, if it did.
+pub fn note(r: &Read<'_>, mr: &BeadId) -> Result<Option<String>, StoreError> {
+    Ok(r.local(NOTES, mr.as_str())?.and_then(|v| v.as_str().map(str::to_owned)))
+}
+
+/// Notes why the policy leaves a request out.
+pub fn set_note(w: &mut Write<'_>, mr: &BeadId, why: &str) -> Result<(), StoreError> {
+    w.put_local(NOTES, mr.as_str(), &why.into())
+}
+
+/// Forgets all that was kept about the waiting of a request.
+pub fn forget(w: &mut Write<'_>, mr: &BeadId) -> Result<(), StoreError> {
+    w.delete_local(NOTES, mr.as_str())?;
+    end_wait(w, mr)
 }
 
 /// Ends the wait of a request.

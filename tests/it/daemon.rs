@@ -75,8 +75,7 @@ impl Hall {
     }
 
     fn note(&self, id: &BeadId) -> Option<String> {
-        let note = self.store().read(|r| r.local("mr_note", id.as_str())).expect("read");
-        note.and_then(|v| v.as_str().map(str::to_owned))
+        self.store().read(|r| gastown::queue::wait::note(r, id)).expect("read")
     }
 
     fn warnings(&self) -> String {
@@ -96,7 +95,7 @@ impl Hall {
     fn revision(&self) -> Option<String> {
         let log = self.log();
         let line = log.lines().rev().find(|l| l.contains("app/refinery"))?;
-        line.rsplit("app/refinery ").next().map(str::to_owned)
+        line.rsplit("app/refinery ").next().map(|r| r.trim_end_matches('"').to_owned())
     }
 
     fn log(&self) -> String {

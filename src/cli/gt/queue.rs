@@ -73,7 +73,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
 fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
     let mut requests = Vec::new();
     for request in queue::open(r, rig)?.0 {
-        let note = r.local("mr_note", request.id.as_str())?.and_then(|v| v.as_str().map(str::to_owned));
+        let note = wait::note(r, &request.id)?;
         requests.push(Line {
             id: request.id.to_string(),
             bead: request.mr.bead.to_string(),

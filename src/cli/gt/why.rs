@@ -91,7 +91,7 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
         && let Ok(request) = Request::load(r, &mr)
     {
         text.push_str(&format!("; {mr} is {}", request.state()));
-        let note = r.local("mr_note", mr.as_str())?.and_then(|v| v.as_str().map(str::to_owned));
+        let note = crate::queue::wait::note(r, &mr)?;
         let pause = crate::queue::wait::pause(r, &request.mr.rig)?.map(|p| p.why);
         if !request.state().is_final() {
             waits = pause.or(request.mr.why).or(note);

@@ -22,8 +22,8 @@ pub struct Seen {
     pub alive: Option<bool>,
     /// When something was last heard of it: output, a commit, a closed step.
     pub heard: Option<Time>,
-    /// Its last sign of getting on: a commit or a closed step.
-    pub progress: Option<Time>,
+    /// Its last commit.
+    pub committed: Option<Time>,
     /// What its screen says; `None` when it was not looked at.
     pub screen: Option<Screen>,
     /// A person is attached to it.
@@ -78,8 +78,8 @@ impl Looker {
 
 fn cheap(cx: &Acting<'_>, repo: Option<&Repo>, row: &AgentRow) -> Seen {
     let mut seen = Seen { alive: row.proc.as_ref().map(crate::base::process::ProcId::alive), ..Seen::default() };
-    seen.progress = row.last_progress_at.max(commit_time(repo, row)).max(row.started_at);
-    seen.heard = seen.progress.max(output_time(cx, row));
+    seen.committed = commit_time(repo, row);
+    seen.heard = seen.committed.max(row.last_progress_at).max(row.started_at).max(output_time(cx, row));
     seen
 }
 

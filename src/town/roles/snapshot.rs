@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::evidence::{QUIET_MS, Seen};
 use super::keep;
-use crate::base::{Address, BeadId, RigName};
+use crate::base::{Address, BeadId, RigName, Time};
 use crate::policy::{BeadFact, ConvoyFact, MrFact, PolecatFact, PolecatState, Snapshot, StepFact, Subject};
 use crate::queue::{self, Request, State};
 use crate::session::Screen;
-use crate::store::{Bead, DepKind, Filter, IssueType, Read, Status, StoreError};
+use crate::store::{Bead, DepKind, Filter, Hook, IssueType, Read, Status, StoreError};
 use crate::town::{AgentRow, AgentState, Rig, agent, budget, convoy, intent, mol};
 
 /// At most so many beads of a rig are facts of one pass, the most urgent first.
@@ -88,7 +88,7 @@ impl<'a, 'r> Beads<'a, 'r> {
         let held = keep::hold(self.r, key, self.now_ms)?;
         self.wake_at(held.as_ref().and_then(|h| h.until_ms));
         let open = bead.status == Status::OPEN && bead.assignee.is_empty();
-        let deferred = bead.defer_until.map(crate::base::Time::millis).filter(|t| *t > self.now_ms);
+        let deferred = bead.defer_until.map(Time::millis).filter(|t| *t > self.now_ms);
         self.wake_at(deferred);
         let mut fact = BeadFact::new(bead.id.clone(), bead.title.clone());
         fact.kind = bead.issue_type.to_string();
@@ -154,9 +154,11 @@ pub fn snapshot(
     let rows: Vec<AgentRow> =
         agent::of_rig(r, &rig.name)?.into_iter().filter(|row| matches!(row.address, Address::Polecat(..))).collect();
     for row in &rows {
-        if let (Some(bead), Some(at)) = (&row.bead, seen.get(&row.address).and_then(|s| s.progress)) {
-            let entry = beads.progress.entry(bead.clone()).or_insert(at.millis());
-            *entry = (*entry).max(at.millis());
+        let committed = seen.get(&row.address).and_then(|s| s.committed);
+        if let Some(hook) = r.hook(&row.address)?
+            && let Some(at) = committed.max(last_word(r, &hook)?)
+        {
+            beads.progress.insert(hook.bead, at.millis());
         }
     }
     let mut next_ms = None;
@@ -200,6 +202,17 @@ pub fn snapshot(
     let snapshot =
         Snapshot { now_ms, rig: Some(rig.name.clone()), polecats, beads: facts, mrs, memory, probes: BTreeMap::new() };
     Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests })
+}
+
+/// The last closed step of the work on a hook, or the last word of a person about it. A restart is neither.
+fn last_word(r: &Read<'_>, hook: &Hook) -> Result<Option<Time>, StoreError> {
+    let mut last = None;
+    if let Some(root) = &hook.molecule {
+        last = r.children(root)?.into_iter().filter_map(|step| step.closed_at).max();
+    }
+    let person = |author: &str| !author.contains('/') && author != "deacon";
+    let said = r.comments(&hook.bead)?.into_iter().filter(|c| person(&c.author)).map(|c| c.created_at).max();
+    Ok(last.max(said))
 }
 
 fn machinery() -> Vec<IssueType> {
