@@ -41,10 +41,15 @@ block() {
     return "$found"
 }
 
+# Whether there is anything to commit, a merge that changes nothing included.
+pending() {
+    [ -n "$(git status --porcelain)" ] || [ -e "$(git rev-parse --git-path MERGE_HEAD)" ]
+}
+
 # What a worker before us left behind in the middle of a step.
 tidy() {
     rm -f -- "$(git rev-parse --git-path index.lock)"
-    [ -n "$(git status --porcelain)" ] || return 0
+    pending || return 0
     say "keeping what a step that was cut short had written, and beginning it again"
     git add -A &&
         tree=$(git write-tree) &&
@@ -55,11 +60,12 @@ tidy() {
 
 # Whether the work of step bead $1 is in a commit already.
 committed() {
-    [ -n "$(git log -1 --format=%H --fixed-strings --grep="Gt-Step: $1")" ]
+    pattern=$(printf '%s' "$1" | sed 's/\./\\./g')
+    [ -n "$(git log -1 --format=%H --grep="^Gt-Step: $pattern\$")" ]
 }
 
 commit() {
-    [ -n "$(git status --porcelain)" ] || return 0
+    pending || return 0
     git add -A && git commit -q --no-verify -m "$1" -m "Gt-Step: $2" || fail 1 "the changes cannot be committed"
 }
 
@@ -83,7 +89,13 @@ while :; do
         say "$step: was committed before"
     elif script=$(field bead.description | block "$step"); then
         say "$step: running its block"
-        GT_STEP=$step GT_STEP_ID=$id GT_BEAD=$bead sh -eu -c "$script"
+        (
+            # git asks for a name even where it commits nothing, as in `git merge --no-commit`.
+            export GIT_AUTHOR_NAME="$me" GIT_AUTHOR_EMAIL="$me@gastown.invalid"
+            export GIT_COMMITTER_NAME="$me" GIT_COMMITTER_EMAIL="$me@gastown.invalid"
+            export GT_STEP="$step" GT_STEP_ID="$id" GT_BEAD="$bead"
+            exec sh -eu -c "$script"
+        )
         status=$?
         [ "$status" -eq 0 ] || fail 1 "the block of step $step ended with status $status"
         commit "$title ($step)" "$id"
