@@ -171,7 +171,7 @@ impl Cooked {
     /// The variables used in texts, in order of first appearance.
     pub fn used_vars(&self) -> Vec<String> {
         let none = Vars::new();
-        check::unfilled(&self.formula.steps, &self.formula, &none).iter().map(|n| n.to_string()).collect()
+        check::unfilled(&self.formula.steps, &self.formula, &none).iter().map(ToString::to_string).collect()
     }
 
     /// How many steps stand at the top level.

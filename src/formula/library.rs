@@ -106,6 +106,11 @@ pub struct Library {
 
 const ENDINGS: [&str; 2] = [".formula.toml", ".formula.json"];
 
+/// Whether a file is JSON. Endings are written in lower case, as the files of the format are.
+fn is_json(file: &str) -> bool {
+    file.ends_with(ENDINGS[1])
+}
+
 /// The formulas in the binary: file name and text.
 const BUILTIN: &[(&str, &str)] = &[
     ("beads-release.formula.toml", include_str!("../../formulas/beads-release.formula.toml")),
@@ -163,7 +168,7 @@ impl Library {
         let path = Path::new(name);
         if name.contains('/') || ENDINGS.iter().any(|e| name.ends_with(e)) {
             return match self.read(Layer::Given, path) {
-                Some(Ok(source)) => Ok(Found { json: name.ends_with(".json"), source, shadows: Vec::new() }),
+                Some(Ok(source)) => Ok(Found { json: is_json(name), source, shadows: Vec::new() }),
                 Some(Err(e)) => Err(e.into()),
                 None => Err(Diagnostic::error("no-file", format!("there is no file `{name}`")).into()),
             };
@@ -264,7 +269,7 @@ impl Library {
                 if ENDINGS.iter().any(|e| file.ends_with(e))
                     && let Some(Ok(source)) = self.take(shelf, &file)
                 {
-                    files.push((source, file.ends_with(".json")));
+                    files.push((source, is_json(&file)));
                 }
             }
         }
@@ -287,8 +292,8 @@ impl Library {
         }
     }
 
-    fn take(&self, shelf: &Shelf, file: &str) -> Option<Result<Arc<Source>, Report>> {
-        match shelf {
+    fn take(&self, from: &Shelf, file: &str) -> Option<Result<Arc<Source>, Report>> {
+        match from {
             Shelf::Dir(layer, dir) => self.read(*layer, &dir.join(file)).map(|r| r.map_err(Report::from)),
             Shelf::Text(layer, name, text) if name == file => {
                 Some(Ok(Arc::new(Source::new(format!("{}:{name}", layer.word()), text.as_str(), *layer))))

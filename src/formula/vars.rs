@@ -56,14 +56,15 @@ pub fn fill(text: &str, vars: &Vars) -> String {
     for piece in pieces(text) {
         match piece {
             Piece::Plain(plain) => out.push_str(plain),
-            Piece::Name(name) => match vars.get(name) {
-                Some(value) => out.push_str(value),
-                None => {
+            Piece::Name(name) => {
+                if let Some(value) = vars.get(name) {
+                    out.push_str(value);
+                } else {
                     out.push_str("{{");
                     out.push_str(name);
                     out.push_str("}}");
                 }
-            },
+            }
         }
     }
     out
@@ -118,16 +119,13 @@ pub(crate) fn fill_single(text: &str, value: impl Fn(&str) -> Option<String>) ->
             continue;
         }
         let found = rest.find('}').and_then(|close| value(&rest[1..close]).map(|v| (close, v)));
-        match found {
-            Some((close, v)) => {
-                out.push_str(&v);
-                rest = &rest[close + 1..];
-                changed = true;
-            }
-            None => {
-                out.push('{');
-                rest = &rest[1..];
-            }
+        if let Some((close, v)) = found {
+            out.push_str(&v);
+            rest = &rest[close + 1..];
+            changed = true;
+        } else {
+            out.push('{');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

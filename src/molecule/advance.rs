@@ -6,13 +6,16 @@ use super::{MoleculeError, is_step, only_if_of, view};
 use crate::base::BeadId;
 use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
 
+/// Whether the molecule's changes touch one of these globs.
+pub type Touches<'a> = &'a dyn Fn(&[String]) -> bool;
+
 /// How the next step is taken up.
 #[derive(Clone, Copy, Default)]
 pub struct Advance<'a> {
     /// Who takes it; `None` takes up nothing and only says which it is.
     pub assignee: Option<&'a str>,
     /// Whether the molecule's changes touch one of these globs. Without it, a step with `only_if` is done.
-    pub touches: Option<&'a dyn Fn(&[String]) -> bool>,
+    pub touches: Option<Touches<'a>>,
 }
 
 impl std::fmt::Debug for Advance<'_> {

@@ -26,7 +26,7 @@ mod squash;
 mod view;
 mod wisp;
 
-pub use advance::{Advance, Advanced, advance, close_step, finish};
+pub use advance::{Advance, Advanced, Touches, advance, close_step, finish};
 pub use bond::{BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn};
 pub use error::MoleculeError;

@@ -1,6 +1,6 @@
 //! Pouring: a proto and values become beads, in one transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -126,16 +126,16 @@ fn values(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
 /// The declared variables that `values` leaves without one: required ones, and those that a text uses.
 pub fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
-    let mut used: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
     for step in &proto.steps {
         let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
         for text in [&step.title, &step.description, &step.notes, step.assignee.as_deref().unwrap_or_default(), gate] {
-            used.extend(names_in(text).map(|n| (n, ())));
+            used.extend(names_in(text));
         }
     }
-    used.extend(names_in(&proto.description).map(|n| (n, ())));
+    used.extend(names_in(&proto.description));
     for (name, var) in &proto.vars {
-        if var.default.is_none() && !values.contains_key(name) && (var.required || used.contains_key(name.as_str())) {
+        if var.default.is_none() && !values.contains_key(name) && (var.required || used.contains(name.as_str())) {
             missing.push(name.clone());
         }
     }

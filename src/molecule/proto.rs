@@ -80,7 +80,7 @@ pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: boo
         bead.labels.clone_from(&step.labels);
         bead.priority = step.priority;
         bead.issue_type = Some(IssueType::new(&step.kind));
-        bead.metadata = step.metadata.clone();
+        bead.metadata.clone_from(&step.metadata);
         bead.metadata.insert("step".into(), json!(step.id));
         bead.parent = Some(step.parent.as_ref().and_then(|p| ids.get(p)).unwrap_or(id).clone());
         w.create(bead)?;

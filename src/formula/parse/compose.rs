@@ -107,7 +107,9 @@ fn glob(reader: &Reader, text: &Text) {
 pub(super) fn pointcuts(fields: &Fields<'_>) -> Vec<Pointcut> {
     each(fields, "pointcuts", "a pointcut", |f| {
         let pointcut = Pointcut { glob: f.text("glob"), kind: f.text("type"), label: f.text("label") };
-        pointcut.glob.iter().for_each(|g| glob(f.reader, g));
+        if let Some(pattern) = &pointcut.glob {
+            glob(f.reader, pattern);
+        }
         if pointcut.glob.is_none() && pointcut.kind.is_none() && pointcut.label.is_none() {
             f.reader.push(
                 Diagnostic::error("pointcut", "a pointcut needs a glob, a type or a label").at(f.at, "selects nothing"),
@@ -130,7 +132,9 @@ pub(super) fn advice(fields: &Fields<'_>, formula: &Arc<str>) -> Vec<Rule> {
 fn rule(reader: &Reader, node: &Node, index: usize, formula: &Arc<str>, has_pointcuts: bool) -> Option<Rule> {
     let fields = reader.fields("an advice", "advice", node)?;
     let target = fields.text("target");
-    target.iter().for_each(|t| glob(reader, t));
+    if let Some(target) = &target {
+        glob(reader, target);
+    }
     let part = |fields: &Fields<'_>, key: &'static str, path: &str| -> Vec<StepDef> {
         let Some(node) = fields.node(key) else { return Vec::new() };
         let nodes = match &node.value {

@@ -147,13 +147,13 @@ fn repeat(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: u
         return None;
     }
     let times = match (count, range, until) {
-        (Some((n, at)), _, _) => match u64::try_from(n) {
-            Ok(n) => Times::Count(n),
-            Err(_) => {
+        (Some((n, at)), _, _) => {
+            let Ok(n) = u64::try_from(n) else {
                 reader.push(Diagnostic::error("loop", format!("a loop cannot run {n} times")).at(&at, "here"));
                 return None;
-            }
-        },
+            };
+            Times::Count(n)
+        }
         (_, Some(range), _) => Times::Range(range),
         (_, _, Some(condition)) => Times::Until(self::until(reader, condition, max)?),
         _ => return None,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::def::{Formula, Kind, Pointcut, Rule, StepDef, walk, walk_mut};
 use super::super::vars::fill_single;
-use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Text};
+use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Report, Text};
 use super::Cx;
 
 /// What a Lua aspect may know of a step: the frozen text, variables still unfilled.
@@ -67,7 +67,7 @@ pub struct NewStep {
 /// Evaluates Lua aspects. The policy engine supplies it; without one a Lua aspect is an error.
 pub trait Aspects {
     /// The advice of one aspect for the steps of one formula: a pure function of its arguments.
-    fn advise(&self, aspect: &AspectFile, steps: &[StepView]) -> Result<Vec<Advice>, Diagnostic>;
+    fn advise(&self, aspect: &AspectFile, steps: &[StepView]) -> Result<Vec<Advice>, Report>;
 }
 
 /// No Lua at all.
@@ -75,9 +75,10 @@ pub trait Aspects {
 pub struct NoAspects;
 
 impl Aspects for NoAspects {
-    fn advise(&self, aspect: &AspectFile, _: &[StepView]) -> Result<Vec<Advice>, Diagnostic> {
+    fn advise(&self, aspect: &AspectFile, _: &[StepView]) -> Result<Vec<Advice>, Report> {
         Err(Diagnostic::error("lua-aspect", format!("`{}` is a Lua aspect, and no Lua engine is here", aspect.name))
-            .at(&At::new(&aspect.source, 0..0), "this file"))
+            .at(&At::new(&aspect.source, 0..0), "this file")
+            .into())
     }
 }
 
@@ -131,11 +132,15 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
     let mut plan = Plan::new();
     let mut added = 0;
     walk(&steps, &mut |step| {
-        if !cuts.is_empty() && !cuts.iter().any(|(glob, cut)| selected(step, glob.as_ref(), &cut.kind, &cut.label)) {
+        if !cuts.is_empty()
+            && !cuts.iter().any(|(glob, cut)| selected(step, glob.as_ref(), cut.kind.as_ref(), cut.label.as_ref()))
+        {
             return;
         }
         for (rule, glob) in rules.iter().zip(&targets) {
-            if rule.target.is_some() && glob.is_none() || !selected(step, glob.as_ref(), &rule.kind, &rule.label) {
+            if rule.target.is_some() && glob.is_none()
+                || !selected(step, glob.as_ref(), rule.kind.as_ref(), rule.label.as_ref())
+            {
                 continue;
             }
             let around = plan.entry(Arc::clone(&step.id.value)).or_default();
@@ -153,10 +158,10 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
 }
 
 /// All that is given must hold.
-fn selected(step: &StepDef, glob: Option<&Glob>, kind: &Option<Text>, label: &Option<Text>) -> bool {
+fn selected(step: &StepDef, glob: Option<&Glob>, kind: Option<&Text>, label: Option<&Text>) -> bool {
     glob.is_none_or(|g| g.matches(step.id.as_str()))
-        && kind.as_ref().is_none_or(|k| step.kind.as_ref().map_or("task", Text::as_str) == k.as_str())
-        && label.as_ref().is_none_or(|l| step.labels.contains(l))
+        && kind.is_none_or(|k| step.kind.as_ref().map_or("task", Text::as_str) == k.as_str())
+        && label.is_none_or(|l| step.labels.contains(l))
 }
 
 /// The new step with `{step.id}` and its like filled from the step that it is for.
@@ -184,8 +189,8 @@ fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formul
     });
     let advice = match cx.aspects.advise(file, &views) {
         Ok(advice) => advice,
-        Err(finding) => {
-            cx.report.push(finding);
+        Err(report) => {
+            report.findings.into_iter().for_each(|f| cx.report.push(f));
             return steps;
         }
     };

@@ -14,5 +14,5 @@ use super::{Report, Source};
 
 /// Parses a source. Syntax errors go to the report; what could be read comes back.
 pub(crate) fn parse(source: &Arc<Source>, json: bool, report: &mut Report) -> Option<Node> {
-    if json { json::parse(source, report) } else { toml::parse(source, report) }
+    if json { json::parse(source, report) } else { Some(toml::parse(source, report)) }
 }

@@ -34,25 +34,19 @@ impl Reader {
 
     /// The keys of a table; `what` names it in messages, as in "step `design`".
     pub(crate) fn fields<'r>(&'r self, what: impl Into<String>, key: &str, node: &'r Node) -> Option<Fields<'r>> {
-        match &node.value {
-            Value::Table(entries) => {
-                Some(Fields { reader: self, what: what.into(), at: &node.at, entries, asked: RefCell::default() })
-            }
-            _ => {
-                self.mistyped(key, node, "a table");
-                None
-            }
+        if let Value::Table(entries) = &node.value {
+            return Some(Fields { reader: self, what: what.into(), at: &node.at, entries, asked: RefCell::default() });
         }
+        self.mistyped(key, node, "a table");
+        None
     }
 
     pub(crate) fn text(&self, key: &str, node: &Node) -> Option<Text> {
-        match &node.value {
-            Value::Text(text) => Some(Text::new(text.as_str(), node.at.clone())),
-            _ => {
-                self.mistyped(key, node, "a string");
-                None
-            }
+        if let Value::Text(text) = &node.value {
+            return Some(Text::new(text.as_str(), node.at.clone()));
         }
+        self.mistyped(key, node, "a string");
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::super::{At, Diagnostic, Report, Source, Text};
 use super::node::{Node, Value};
 
-pub(super) fn parse(source: &Arc<Source>, report: &mut Report) -> Option<Node> {
+pub(super) fn parse(source: &Arc<Source>, report: &mut Report) -> Node {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
@@ -19,7 +19,7 @@ pub(super) fn parse(source: &Arc<Source>, report: &mut Report) -> Option<Node> {
         );
     }
     let span = table.span();
-    Some(Node { value: entries(source, table.get_ref(), report), at: At::new(source, span) })
+    Node { value: entries(source, table.get_ref(), report), at: At::new(source, span) }
 }
 
 fn entries(source: &Arc<Source>, table: &DeTable<'_>, report: &mut Report) -> Value {
@@ -40,13 +40,10 @@ fn node(source: &Arc<Source>, value: &Spanned<DeValue<'_>>, report: &mut Report)
         DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
         DeValue::Boolean(b) => Value::Bool(*b),
         DeValue::Datetime(time) => Value::Time(time.to_string()),
-        DeValue::Integer(i) => match i64::from_str_radix(i.as_str(), i.radix()) {
-            Ok(i) => Value::Int(i),
-            Err(_) => {
-                report.push(Diagnostic::error("number", "this integer is too large").at(&at, "64 bits are kept"));
-                Value::Int(0)
-            }
-        },
+        DeValue::Integer(i) => Value::Int(i64::from_str_radix(i.as_str(), i.radix()).unwrap_or_else(|_| {
+            report.push(Diagnostic::error("number", "this integer is too large").at(&at, "64 bits are kept"));
+            0
+        })),
         DeValue::Float(f) => Value::Float(f.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Array(items) => Value::List(items.iter().map(|v| node(source, v, report)).collect()),
         DeValue::Table(table) => entries(source, table, report),

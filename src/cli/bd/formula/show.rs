@@ -1,5 +1,6 @@
 //! `bd formula show`: the text of a formula.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -31,7 +32,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.out.print(&value, |_| {
         let mut text = format!("# {} ({})\n", found.source.path, found.source.layer.word());
         for hidden in &found.shadows {
-            text.push_str(&format!("# hides {hidden}\n"));
+            let _ = writeln!(text, "# hides {hidden}");
         }
         text + &found.source.text
     });

@@ -1,5 +1,7 @@
 //! `bd mol progress`: how far a molecule is.
 
+use std::fmt::Write as _;
+
 use super::super::Context;
 use crate::cli::CliError;
 use crate::molecule;
@@ -21,16 +23,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.out.print(&progress, |p| {
         let mut out = format!("{}  {}\n  {}/{} closed", p.molecule_id, p.molecule_title, p.completed, p.total);
         if let Some(percent) = p.percent {
-            out.push_str(&format!(" ({percent:.0} %)"));
+            let _ = write!(out, " ({percent:.0} %)");
         }
         if p.in_progress > 0 {
-            out.push_str(&format!(", {} in progress", p.in_progress));
+            let _ = write!(out, ", {} in progress", p.in_progress);
         }
         if let Some(step) = &p.current_step_id {
-            out.push_str(&format!("\n  now: {step}"));
+            let _ = write!(out, "\n  now: {step}");
         }
         if let (Some(rate), Some(eta)) = (p.rate_per_hour, p.eta_hours) {
-            out.push_str(&format!("\n  {rate:.1} an hour, {eta:.1} h to go"));
+            let _ = write!(out, "\n  {rate:.1} an hour, {eta:.1} h to go");
         }
         out
     });

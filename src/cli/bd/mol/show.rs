@@ -42,7 +42,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         if let Some(groups) = &groups {
             value["parallel_groups"] = json!(groups);
         }
-        let mut text = page(&bead.id.to_string(), &bead.title, &lines);
+        let mut text = page(bead.id.as_str(), &bead.title, &lines);
         if let Some(groups) = groups.filter(|g| !g.is_empty()) {
             let _ = writeln!(text, "\ncan run side by side: {}", groups.join(", "));
         }
