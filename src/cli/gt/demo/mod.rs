@@ -121,9 +121,7 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
     ));
     say(&stamp("convoy", &format!("{convoy} \"Demo\": beads that land together")));
     place.gt(&["start"])?;
-    for id in [&beads.parser, &beads.errors, &beads.flags] {
-        place.gt(&["sling", id, "sample"])?;
-    }
+    place.gt(&["sling", &beads.parser, &beads.errors, &beads.flags, "sample"])?;
 
     let mut crash = args.crash.then(|| Crash::new(place, &beads));
     let convoy_id = watch.store().read(|r| r.resolve(&convoy).map_err(CliError::from))?;
