@@ -18,7 +18,10 @@ fail() { say "$2" >&2; exit "$1"; }
 field() { gt hook --field "$1" || fail 1 "gt hook --field $1 failed"; }
 
 me=$(basename -- "$PWD")
-git() { command git -c user.name="$me" -c user.email="$me@gastown.invalid" -c commit.gpgSign=false "$@"; }
+# Its own name on what it commits, also in the blocks: it has no HOME and no git configuration.
+export GIT_AUTHOR_NAME="$me" GIT_AUTHOR_EMAIL="$me@gastown.invalid"
+export GIT_COMMITTER_NAME="$me" GIT_COMMITTER_EMAIL="$me@gastown.invalid"
+git() { command git -c commit.gpgSign=false "$@"; }
 
 # block NAME: the text of the first fenced block "```sh NAME" on standard input; status 1 when there is none.
 block() {

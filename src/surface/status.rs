@@ -107,7 +107,8 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
     let mut paused = wait::pause(r, &rig.name)?.map(|pause| pause.why);
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
-        paused = Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
+        paused =
+            Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
     }
     Ok(RigStatus {
         rig: rig.name.clone(),
@@ -134,7 +135,9 @@ fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool) -> Vec<String> {
     let mut off = Vec::new();
     match (up, daemon) {
         (false, false) => {
-            off.push("the town is down: nothing watches workers, merges, or slings what becomes ready (gt start)".into());
+            off.push(
+                "the town is down: nothing watches workers, merges, or slings what becomes ready (gt start)".into(),
+            );
         }
         (true, false) => off.push("the daemon is not running; the next command starts it".into()),
         (false, true) => off.push("the town is going down".into()),
@@ -174,7 +177,10 @@ impl TownStatus {
             counts.push(format!("{} open (gt convoy list)", crate::base::text::count(self.convoys, "convoy")));
         }
         if self.mail > 0 {
-            counts.push(format!("{} unread for you (bd list --type message)", crate::base::text::count(self.mail, "message")));
+            counts.push(format!(
+                "{} unread for you (bd list --type message)",
+                crate::base::text::count(self.mail, "message")
+            ));
         }
         if self.intents > 0 {
             counts.push(format!("{} under way", crate::base::text::count(self.intents, "action")));

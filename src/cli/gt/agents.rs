@@ -37,6 +37,8 @@ pub(super) fn list(cx: &Context, rig: Option<&str>, wanted: impl Fn(&Address) ->
         cx.out.note("nobody is here; give work: gt sling BEAD RIG");
     }
     let now = cx.env.now();
-    cx.out.print(&lines, |lines| lines.iter().map(|l| l.line(&format!("{:<28}", l.address), now)).collect::<Vec<_>>().join("\n"));
+    cx.out.print(&lines, |lines| {
+        lines.iter().map(|l| l.line(&format!("{:<28}", l.address), now)).collect::<Vec<_>>().join("\n")
+    });
     Ok(())
 }

@@ -45,7 +45,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let headless = host == Some(HostChoice::Headless);
         let sessions = if headless {
             "headless (as asked)"
-        } else if tmux { "tmux (a server of its own)" } else { "headless (tmux is not installed)" };
+        } else if tmux {
+            "tmux (a server of its own)"
+        } else {
+            "headless (tmux is not installed)"
+        };
         format!(
             "✓ town {what} at {root}\n  sessions  {sessions}\n\
              Next:  cd {root}\n       gt rig add myproject URL-OR-PATH     a project for the town to work on\n       \

@@ -32,7 +32,10 @@ fn a_molecule_is_poured_advanced_and_finished() {
     let proto = cook(&Library::new([]), "shiny", &Vars::new()).expect("cooks");
     let root = poured(&mut store, &proto, &vars(&[("feature", "auth"), ("more", "x")]), &PourOpts::default()).root;
     let bead = store.read::<_, MoleculeError>(|r| Ok(r.need(&root)?)).expect("there");
-    assert_eq!((bead.issue_type.as_str(), bead.title.as_str(), bead.meta_str("formula")), ("molecule", "shiny", Some("shiny")));
+    assert_eq!(
+        (bead.issue_type.as_str(), bead.title.as_str(), bead.meta_str("formula")),
+        ("molecule", "shiny", Some("shiny"))
+    );
     let mut seen = Vec::new();
     for ms in 2.. {
         let done = store
@@ -274,8 +277,11 @@ fn a_formula_with_mistakes_ends_with_code_3_and_the_excerpts() {
     let repo = sandbox.folder("repo");
     sandbox.git(&repo, &["init", "-q"]).ok();
     std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
-    std::fs::write(repo.join(".beads/formulas/mine.formula.toml"), "formula = \"mine\"\n[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n")
-        .expect("written");
+    std::fs::write(
+        repo.join(".beads/formulas/mine.formula.toml"),
+        "formula = \"mine\"\n[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n",
+    )
+    .expect("written");
     let ran = sandbox.bd(&repo, &["cook", "mine"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
     insta::assert_snapshot!(sandbox.tidy(&ran.stderr), @r#"

@@ -27,7 +27,10 @@ fn a_discovered_bead_joins_the_convoy_of_what_it_was_found_in() {
     let bead = town.bead("x");
     town.sling(&bead);
     let tree = town.worktree("toast");
-    let found = town.sandbox.bd(&tree, &["create", "found on the way", "--deps", &format!("discovered-from:{bead}"), "-q"]).ok();
+    let found = town
+        .sandbox
+        .bd(&tree, &["create", "found on the way", "--deps", &format!("discovered-from:{bead}"), "-q"])
+        .ok();
     assert!(found.starts_with("gt-"), "{found}");
     let convoy = town.gt(&["convoy", "list", "--json"]).json()[0].clone();
     let ids: Vec<&str> = convoy["tracked"].as_array().expect("list").iter().filter_map(|t| t["id"].as_str()).collect();

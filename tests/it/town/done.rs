@@ -15,7 +15,9 @@ fn what_is_missing_is_refused_all_at_once_with_the_commands_that_mend_it() {
     std::fs::write(town.worktree("toast").join("new.txt"), "x\n").expect("file");
     let ran = town.as_worker("toast", &["done"]);
     assert_eq!(ran.code, 5);
-    for part in ["1 file not committed (new.txt)", "no commit that main lacks", "4 steps open: design, implement, test, submit"] {
+    for part in
+        ["1 file not committed (new.txt)", "no commit that main lacks", "4 steps open: design, implement, test, submit"]
+    {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
     let mend = hints(&ran.stderr);

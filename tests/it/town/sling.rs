@@ -143,7 +143,11 @@ fn work_that_is_given_back_goes_on_where_it_was_left() {
     assert_eq!(town.sandbox.git(&repo, &["show", &format!("{kept}:loose.txt")]).ok(), "not committed");
     town.sling(&bead);
     assert_eq!(town.sandbox.git(&town.worktree("toast"), &["rev-parse", "HEAD"]).ok(), left);
-    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "implement", "a closed step stays closed");
+    assert_eq!(
+        town.as_worker("toast", &["hook", "--field", "step.name"]).ok(),
+        "implement",
+        "a closed step stays closed"
+    );
     let prime = town.as_worker("toast", &["prime"]).ok();
     assert!(prime.contains("left off at") && prime.contains(&kept), "{prime}");
 }
