@@ -10,6 +10,7 @@ use serde_json::json;
 use super::bus::{self, Sender, Wake};
 use super::client::{QueueStatus, Reply, Request, Status};
 use super::components::FileWatch;
+use super::drain::Drainer;
 use super::hands::Hands;
 use super::judge::{self, Cursors, Judged, Look};
 use super::lock::DaemonLock;
@@ -55,6 +56,7 @@ pub struct Dispatcher {
     cursors: Cursors,
     hands: Hands,
     merges: Merges,
+    drainer: Drainer,
     config_error: Option<String>,
     /// What the configuration was made of when it was last read.
     config: Vec<Option<Vec<u8>>>,
@@ -91,6 +93,7 @@ impl Dispatcher {
         Ok(Self {
             hands: Hands::new(Arc::clone(&world), bus.clone()),
             merges: Merges::new(Arc::clone(&world), bus),
+            drainer: Drainer::start(Arc::clone(&world)),
             world,
             store,
             lock,
@@ -225,6 +228,7 @@ impl Dispatcher {
         for _ in 0..ROUNDS {
             self.seen_version = Some(self.store.data_version()?);
             if !self.round()? {
+                self.drainer.ring();
                 return Ok(());
             }
         }

@@ -9,6 +9,7 @@ pub mod bus;
 pub mod client;
 pub mod components;
 pub mod dispatch;
+pub mod drain;
 pub mod hands;
 pub mod judge;
 pub mod lock;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Context, place};
-use crate::base::BeadId;
+use crate::base::{BeadId, Time};
 use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request};
 use crate::store::{DecisionRow, IssueType, Read, StoreError};
@@ -60,6 +60,9 @@ fn about(r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     for subject in &subjects {
         decisions.extend(r.decisions(subject)?);
     }
+    if let Ok(id) = r.resolve(&args.subject) {
+        decisions.extend(of_holders(r, &id)?);
+    }
     decisions.sort_by_key(|d| d.seq);
     decisions.dedup_by_key(|d| d.seq);
     let skip = decisions.len().saturating_sub(args.limit);
@@ -74,7 +77,6 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
     let mut text = format!("{id} {:?}  {}", bead.title, bead.status);
     if let Some(hook) = r.hook_of(id)? {
         text.push_str(&format!(" on {}", hook.agent));
-        subjects.push(hook.agent.to_string());
     }
     let mut waits = None;
     let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
@@ -103,6 +105,29 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
         waits = Some(format!("waits for {}", list.join(", ")));
     }
     Ok((text, waits))
+}
+
+/// The decisions about whoever held the bead, while they did.
+fn of_holders(r: &Read<'_>, id: &BeadId) -> Result<Vec<DecisionRow>, StoreError> {
+    let mut all = Vec::new();
+    let mut holds: Vec<(String, Time, Option<Time>)> = Vec::new();
+    for event in r.history(id)? {
+        let agent = event.payload["agent"].as_str().unwrap_or_default().to_owned();
+        match event.kind.as_str() {
+            "hooked" => holds.push((agent, event.at, None)),
+            "unhooked" => {
+                if let Some(open) = holds.iter_mut().rev().find(|(who, _, end)| *who == agent && end.is_none()) {
+                    open.2 = Some(event.at);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (agent, from, until) in holds {
+        let rows = r.decisions(&agent)?;
+        all.extend(rows.into_iter().filter(|row| row.at >= from && until.is_none_or(|end| row.at <= end)));
+    }
+    Ok(all)
 }
 
 fn text_of(why: &Why) -> String {
