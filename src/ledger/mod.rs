@@ -7,19 +7,25 @@
 //!
 //! Short backlogs are written as loose objects in this process, long ones by one `git fast-import`; both give the
 //! same commits. Only the file and its two folders' trees are rewritten for a transition.
+//!
+//! Two copies of a bead's file merge without a common base, by the stamps in its `_v`: [`merge()`].
 
 mod direct;
 mod drain;
 mod error;
 mod fast;
 mod layout;
+mod merge;
 mod read;
 mod repack;
 
 pub use drain::{Drained, drain};
 pub use error::LedgerError;
+pub use merge::{MergeError, merge};
 pub use read::{Entry, Ledger};
 pub use repack::{Repacked, repack, wants_repack};
 
+#[cfg(test)]
+mod merge_tests;
 #[cfg(test)]
 mod tests;
