@@ -181,7 +181,9 @@ fn a_daemon_that_is_killed_again_and_again_merges_everything_exactly_once() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let ids: Vec<BeadId> = names.iter().map(|name| hall.file(name)).collect();
     // Each kill waits for another state of some request, and strikes when it is seen.
-    for (n, state) in [State::Building, State::Gating, State::Pushing, State::Gating, State::Merged].into_iter().enumerate() {
+    for (n, state) in
+        [State::Building, State::Gating, State::Pushing, State::Gating, State::Merged].into_iter().enumerate()
+    {
         let all_done = || ids.iter().all(|id| hall.state(id) == State::Merged);
         eventually("a state to strike in", || {
             let hit = ids.iter().filter(|id| hall.state(id) == state).count() > usize::from(state == State::Merged) * n;
@@ -200,7 +202,8 @@ fn a_daemon_that_is_killed_again_and_again_merges_everything_exactly_once() {
     let rig = RigName::new("app").expect("name");
     assert_eq!(store.read(|r| gastown::queue::push::get(r, &rig)).expect("read"), None);
     for id in &ids {
-        let merged = store.read(|r| Ok::<_, StoreError>(r.history(id)?.iter().filter(|e| e.kind == "mr_merged").count()));
+        let merged =
+            store.read(|r| Ok::<_, StoreError>(r.history(id)?.iter().filter(|e| e.kind == "mr_merged").count()));
         assert_eq!(merged.expect("read"), 1, "{id}");
         let bead = store.read(|r| Request::load(r, id)).expect("request").mr.bead;
         assert!(store.read(|r| r.need(&bead)).expect("bead").is_over(), "{bead}");
