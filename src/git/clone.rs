@@ -32,8 +32,9 @@ impl Repo {
                 return Err(GitError::PathTaken { path: dest.to_owned(), is });
             }
             None => {
-                repo.program().args(["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]).ok()?;
-                repo.program().args(["config", "remote.origin.url", source]).ok()?;
+                let mut config = repo.raw().config()?.open_level(git2::ConfigLevel::Local)?;
+                config.set_str("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")?;
+                config.set_str("remote.origin.url", source)?;
             }
         }
         repo.fetch_with("origin", progress)?;

@@ -40,6 +40,16 @@ fn a_clone_can_be_interrupted_and_has_our_settings() {
 }
 
 #[test]
+fn an_address_is_never_an_option_or_a_command() {
+    let f = Fixture::new();
+    for (n, bad) in ["--upload-pack=touch owned", "ext::sh -c touch% owned", "-c"].into_iter().enumerate() {
+        let refused = Repo::clone(bad, &f.at(&format!("bad{n}.git")), &mut |_| {});
+        assert!(matches!(refused, Err(GitError::Unreachable { .. })), "{bad}: {refused:?}");
+        assert!(!f.at("owned").exists() && !f.at(&format!("bad{n}.git/owned")).exists());
+    }
+}
+
+#[test]
 fn another_default_branch_is_found() {
     let f = Fixture::new();
     f.git("seed", &["push", "-q", "../remote.git", "main:trunk", "main:main2"]);
