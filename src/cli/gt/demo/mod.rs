@@ -109,7 +109,7 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
         .map_err(|e| CliError::new(Kind::Internal, format!("`gt convoy create --json` gave no JSON: {e}")))?;
     let convoy = convoy.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
 
-    let mut watch = Watch::open(&place.town().join(".beads"))?;
+    let mut watch = Watch::open(&place.town().join(".beads"), begun)?;
     for (id, name) in
         [(&beads.parser, "parser"), (&beads.errors, "errors"), (&beads.docs, "docs"), (&beads.flags, "flags")]
     {

@@ -21,10 +21,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Opens the town's store.
-    pub(super) fn open(beads_dir: &Path) -> Result<Self, CliError> {
+    /// Opens the town's store; lines count from `started`.
+    pub(super) fn open(beads_dir: &Path, started: Instant) -> Result<Self, CliError> {
         let store = Store::open(beads_dir)?;
-        Ok(Self { store, version: None, events: Vec::new(), started: Instant::now(), names: BTreeMap::new() })
+        Ok(Self { store, version: None, events: Vec::new(), started, names: BTreeMap::new() })
     }
 
     /// The store, for questions.

@@ -1,0 +1,47 @@
+//! Says what is missing on this machine before the long part of the build, in words that help.
+//!
+//! SQLite, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
+//! would be an error in the middle of somebody else's build script.
+
+use std::process::{Command, Stdio};
+
+const GIT: (u32, u32) = (2, 38);
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=PATH");
+    for (variable, program, what) in [("CC", "cc", "a C compiler"), ("CXX", "c++", "a C++ compiler")] {
+        let chosen = std::env::var(variable).unwrap_or_else(|_| program.to_owned());
+        if output(&chosen, "--version").is_none() {
+            println!(
+                "cargo::error={what} is missing (`{chosen}`): install one and run again, as in \
+                 `apt-get install gcc g++` or `xcode-select --install`"
+            );
+        }
+    }
+    match output("git", "--version") {
+        None => println!("cargo::error=git is missing: install git {}.{} or newer and run again", GIT.0, GIT.1),
+        Some(text) => match version(&text) {
+            Some(found) if found < GIT => println!(
+                "cargo::error=git {}.{} is too old: install git {}.{} or newer and run again",
+                found.0, found.1, GIT.0, GIT.1
+            ),
+            Some(_) => {}
+            None => println!("cargo::warning=`git --version` printed {text:?}; git {}.{} or newer is needed", GIT.0, GIT.1),
+        },
+    }
+}
+
+/// What a program prints, if it can be run.
+fn output(program: &str, argument: &str) -> Option<String> {
+    let mut words = program.split_ascii_whitespace();
+    let out = Command::new(words.next()?).args(words).arg(argument).stdin(Stdio::null()).output().ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The first two numbers of `git version 2.47.3`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let number = text.split_ascii_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let mut parts = number.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
