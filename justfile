@@ -16,6 +16,7 @@ soak n="20":
 # whole-process figures beside `git --version`
 bench:
     cargo bench --bench processes
+    cargo bench --bench town
 
 # licences, advisories, duplicate crates
 deny:

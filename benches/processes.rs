@@ -3,18 +3,19 @@
 //! `cargo bench --bench processes [RUNS]`. Prints minimum, median, 99th percentile and maximum in milliseconds,
 //! the median above git, and the peak memory. Works in a throw-away town with 10 and with 10,000 beads.
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use support::{Figures, Place};
 
 fn main() {
     let runs: usize = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(200);
     let dir = tempfile::tempdir().expect("temporary folder");
-    let town = dir.path().join("town");
-    let at = |cwd: &Path| Place { root: dir.path().to_owned(), cwd: cwd.to_owned() };
-    std::fs::create_dir_all(dir.path().join("home")).expect("home");
-    at(dir.path()).must("gt", &["install", town.to_str().expect("utf-8")]);
-    let town_at = at(&town);
+    let town_at = support::town(dir.path());
+    let town = town_at.cwd.clone();
     let first = town_at.must("bd", &["create", "first", "-q"]);
     for beads in [100, 10_000] {
         fill(&town, beads);
@@ -35,37 +36,7 @@ fn main() {
     fsync_floor(dir.path(), runs);
 }
 
-struct Place {
-    root: PathBuf,
-    cwd: PathBuf,
-}
-
-impl Place {
-    fn command(&self, program: &str) -> Command {
-        let program = match program {
-            "gt" => PathBuf::from(env!("CARGO_BIN_EXE_gt")),
-            "bd" => PathBuf::from(env!("CARGO_BIN_EXE_bd")),
-            other => PathBuf::from(other),
-        };
-        let mut command = Command::new(program);
-        command
-            .current_dir(&self.cwd)
-            .env_clear()
-            .env("HOME", self.root.join("home"))
-            .env("PATH", std::env::var("PATH").unwrap_or_default())
-            .env("USER", "bench")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn must(&self, program: &str, args: &[&str]) -> String {
-        let out = self.command(program).args(args).output().expect("start");
-        assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8_lossy(&out.stdout).trim().to_owned()
-    }
-}
-
-/// Files beads through `bd create --file`-like bulk until the town has `beads` of them.
+/// Files beads until the town has `beads` of them.
 fn fill(town: &Path, beads: usize) {
     use gastown::base::{Clock, SystemClock};
     use gastown::store::{NewBead, Stamp, Store, StoreError};
@@ -125,22 +96,6 @@ fn peak_memory(place: &Place, command: &[&str], more: &[String]) -> Option<f64> 
         .output()
         .ok()?;
     String::from_utf8_lossy(&out.stderr).lines().last()?.trim().parse().ok()
-}
-
-struct Figures {
-    min: f64,
-    median: f64,
-    p99: f64,
-    max: f64,
-}
-
-impl Figures {
-    fn of(times: Vec<Duration>) -> Self {
-        let mut ms: Vec<f64> = times.into_iter().map(|t| t.as_secs_f64() * 1000.0).collect();
-        ms.sort_by(f64::total_cmp);
-        let at = |share: f64| ms[((ms.len() - 1) as f64 * share).round() as usize];
-        Self { min: at(0.0), median: at(0.5), p99: at(0.99), max: at(1.0) }
-    }
 }
 
 /// What one small append with `fdatasync` costs here: the floor under every durable write.

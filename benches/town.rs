@@ -1,0 +1,130 @@
+//! Measures a living town: how fast work moves through it, and what it costs when nothing moves.
+//!
+//! `cargo bench --bench town [ROUNDS]`. First, per round, two beads of which the second needs the first: from
+//! handing in to the merge on the remote, and from the landing of the first to the session of the second. Then, for 60
+//! seconds, ten workers that wait: CPU time and memory of daemon and supervisor, and processes started on the machine.
+
+mod support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use gastown::store::{Event, Store, StoreError};
+use serde_json::Value;
+use support::{Figures, Place};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(60);
+
+fn main() {
+    let rounds: usize = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(10);
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let town = support::town(dir.path());
+    rig(&town);
+    town.must("gt", &["start"]);
+    flow(&town, rounds);
+    idle(&town);
+    town.must("gt", &["shutdown"]);
+}
+
+/// A rig whose gate does nothing and whose landings wait for nobody.
+fn rig(town: &Place) {
+    let remote = town.root.join("remote.git");
+    let seed = town.root.join("seed");
+    let (remote, seed) = (remote.to_str().expect("utf-8"), seed.to_str().expect("utf-8"));
+    town.must("git", &["init", "-q", "--bare", "-b", "main", remote]);
+    town.must("git", &["clone", "-q", remote, seed]);
+    fs::write(format!("{seed}/run-tests"), "#!/bin/sh\ntrue\n").expect("write");
+    let inside = Place { root: town.root.clone(), cwd: seed.into() };
+    inside.must("git", &["add", "-A"]);
+    inside.must("git", &["commit", "-q", "-m", "first"]);
+    inside.must("git", &["push", "-q", "origin", "HEAD:main"]);
+    town.must("gt", &["rig", "add", "bench", remote, "--prefix", "b", "--landing", "direct"]);
+    let path = town.cwd.join("bench/rig.toml");
+    let text = fs::read_to_string(&path).expect("rig.toml");
+    fs::write(&path, format!("workers = 20\n{text}")).expect("write");
+}
+
+fn flow(town: &Place, rounds: usize) {
+    let store = Store::open(&town.cwd.join(".beads")).expect("store");
+    let (mut landing, mut dispatch) = (Vec::new(), Vec::new());
+    for n in 0..rounds {
+        let work = |name: &str| format!("```sh implement\necho {name} >{name}-{n}\n```");
+        let first = town.must("bd", &["create", "first", "--rig", "bench", "-d", &work("first"), "-q"]);
+        let second = town.must("bd", &["create", "second", "--rig", "bench", "-d", &work("second"), "-q"]);
+        town.must("bd", &["dep", "add", &second, &first]);
+        let seen = store.read(|r| r.last_event()).expect("store");
+        town.must("gt", &["convoy", "create", "round", &first, &second]);
+        town.must("gt", &["sling", &first, "bench"]);
+        let event = |kind: &str, bead: &str| wait(&store, seen, kind, bead).at.millis();
+        let (handed_in, landed) = (event("mr_queued", &first), event("mr_merged", &first));
+        let begun = event("agent_started", &second);
+        landing.push(Duration::from_millis((landed - handed_in).max(0) as u64));
+        dispatch.push(Duration::from_millis((begun - landed).max(0) as u64));
+        event("mr_merged", &second);
+    }
+    println!("                                              min  median     max   ms, {rounds} rounds");
+    for (what, times) in [("gt done to the merge on the remote", landing), ("blocker landed to its dependent's session", dispatch)] {
+        let f = Figures::of(times);
+        println!("{what:<42} {:>6.0} {:>7.0} {:>7.0}", f.min, f.median, f.max);
+    }
+}
+
+/// The first event of `kind` about `bead` after `seen`.
+fn wait(store: &Store, seen: i64, kind: &str, bead: &str) -> Event {
+    let start = Instant::now();
+    loop {
+        let events = store.read(|r| r.events_after(seen, 10_000)).map_err(|e: StoreError| e).expect("store");
+        let about = |e: &Event| e.subject == bead || e.payload.get("bead").and_then(Value::as_str) == Some(bead);
+        if let Some(event) = events.into_iter().find(|e| e.kind == kind && about(e)) {
+            return event;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {kind} of {bead}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// CPU ticks (1/100 s) and resident KB of a process.
+fn cost(pid: u32) -> (u64, u64) {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
+    let ticks = [11, 12, 13, 14].iter().filter_map(|n| fields.get(*n)?.parse::<u64>().ok()).sum();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let rss = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    (ticks, rss)
+}
+
+/// How many processes the machine has started since it booted.
+fn started() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    stat.lines().find_map(|l| l.strip_prefix("processes ")?.trim().parse().ok()).unwrap_or(0)
+}
+
+fn idle(town: &Place) {
+    let store = Store::open(&town.cwd.join(".beads")).expect("store");
+    let seen = store.read(|r| r.last_event()).expect("store");
+    for n in 0..10 {
+        let wait_here = "```sh design\nexec sleep 600\n```";
+        let bead = town.must("bd", &["create", &format!("idle {n}"), "--rig", "bench", "-d", wait_here, "-q"]);
+        town.must("gt", &["sling", &bead, "bench"]);
+        wait(&store, seen, "agent_started", &bead);
+    }
+    let daemon: u32 = fs::read_to_string(town.cwd.join(".runtime/daemon.lock")).expect("lock").trim().parse().expect("pid");
+    let parent = gastown::base::process::ProcId::of(daemon).and_then(|p| p.parent()).map_or(0, |p| p.pid);
+    // What slinging set in motion comes to rest first.
+    std::thread::sleep(Duration::from_secs(10));
+    let (before, parent_before, forks) = (cost(daemon).0, cost(parent).0, started());
+    std::thread::sleep(IDLE);
+    let ((after, rss), (parent_after, parent_rss)) = (cost(daemon), cost(parent));
+    let seconds = (after - before) as f64 / 100.0;
+    println!(
+        "\nidle for {} s with 10 waiting workers: daemon {seconds:.2} s CPU ({:.2} % of a core), {:.1} MB; supervisor {:.2} s, {:.1} MB; \
+         processes started on the machine: {}",
+        IDLE.as_secs(),
+        seconds / IDLE.as_secs_f64() * 100.0,
+        rss as f64 / 1024.0,
+        (parent_after - parent_before) as f64 / 100.0,
+        parent_rss as f64 / 1024.0,
+        started() - forks
+    );
+}
