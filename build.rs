@@ -27,7 +27,9 @@ fn main() {
                 found.0, found.1, GIT.0, GIT.1
             ),
             Some(_) => {}
-            None => println!("cargo::warning=`git --version` printed {text:?}; git {}.{} or newer is needed", GIT.0, GIT.1),
+            None => {
+                println!("cargo::warning=`git --version` printed {text:?}; git {}.{} or newer is needed", GIT.0, GIT.1)
+            }
         },
     }
 }

@@ -64,7 +64,9 @@ fn flow(town: &Place, rounds: usize) {
         event("mr_merged", &second);
     }
     println!("                                              min  median     max   ms, {rounds} rounds");
-    for (what, times) in [("gt done to the merge on the remote", landing), ("blocker landed to its dependent's session", dispatch)] {
+    for (what, times) in
+        [("gt done to the merge on the remote", landing), ("blocker landed to its dependent's session", dispatch)]
+    {
         let f = Figures::of(times);
         println!("{what:<42} {:>6.0} {:>7.0} {:>7.0}", f.min, f.median, f.max);
     }
@@ -90,7 +92,8 @@ fn cost(pid: u32) -> (u64, u64) {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
     let ticks = [11, 12, 13, 14].iter().filter_map(|n| fields.get(*n)?.parse::<u64>().ok()).sum();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let rss = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    let rss =
+        status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
     (ticks, rss)
 }
 
@@ -109,7 +112,8 @@ fn idle(town: &Place) {
         town.must("gt", &["sling", &bead, "bench"]);
         wait(&store, seen, "agent_started", &bead);
     }
-    let daemon: u32 = fs::read_to_string(town.cwd.join(".runtime/daemon.lock")).expect("lock").trim().parse().expect("pid");
+    let daemon: u32 =
+        fs::read_to_string(town.cwd.join(".runtime/daemon.lock")).expect("lock").trim().parse().expect("pid");
     let parent = gastown::base::process::ProcId::of(daemon).and_then(|p| p.parent()).map_or(0, |p| p.pid);
     // What slinging set in motion comes to rest first.
     std::thread::sleep(Duration::from_secs(10));

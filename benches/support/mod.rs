@@ -42,7 +42,8 @@ impl Place {
 pub fn town(dir: &Path) -> Place {
     let town = dir.join("town");
     std::fs::create_dir_all(dir.join("home")).expect("home");
-    std::fs::write(dir.join("home/.gitconfig"), "[user]\n\tname = Bench\n\temail = bench@example.org\n").expect("config");
+    std::fs::write(dir.join("home/.gitconfig"), "[user]\n\tname = Bench\n\temail = bench@example.org\n")
+        .expect("config");
     let outside = Place { root: dir.to_owned(), cwd: dir.to_owned() };
     outside.must("gt", &["install", town.to_str().expect("utf-8"), "--runtime", "script", "--host", "headless"]);
     Place { root: dir.to_owned(), cwd: town }

@@ -55,7 +55,23 @@ impl Kept {
         self.every_pushed_tree_was_tested();
         self.no_closed_step_ran_twice();
         self.one_conflict_was_reworked(&beads);
+        self.the_policy_decided_what_landed_first();
+        self.somebody_elses_push_was_kept();
         self.nothing_lives();
+    }
+
+    /// The town's own refinery.lua admits nothing before what is labelled `first`.
+    fn the_policy_decided_what_landed_first(&self) {
+        let first = self.json("bd", &["list", "--all", "--label", "first"]);
+        let log = self.remote(&["log", "--first-parent", "--reverse", "--format=%(trailers:key=Gt-Bead,valueonly)", "main"]);
+        let landed = log.lines().find(|line| !line.is_empty());
+        assert_eq!(landed, first[0]["id"].as_str(), "{log}");
+    }
+
+    /// The target moved while a gate ran: what was tested then was not pushed over it.
+    fn somebody_elses_push_was_kept(&self) {
+        self.remote(&["merge-base", "--is-ancestor", "refs/demo/somebody", "main"]);
+        assert_eq!(self.remote(&["show", "main:SOMEBODY.md"]), "By somebody else.");
     }
 
     fn every_bead_is_closed_by_its_merge(&self, beads: &[String]) {

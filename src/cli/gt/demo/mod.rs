@@ -120,6 +120,10 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
         &format!("{} parser · {} errors · {} docs (needs parser) · {} flags", first[0], first[1], first[2], first[3]),
     ));
     say(&stamp("convoy", &format!("{convoy} \"Demo\": beads that land together")));
+    let policy = place.town().join("lua/roles/refinery.lua");
+    std::fs::write(&policy, sample::POLICY)
+        .map_err(|e| CliError::user(format!("{} cannot be written: {e}", policy.display())))?;
+    say(&stamp("policy", "lua/roles/refinery.lua of this town: what is labelled `first` (flags) lands first"));
     place.gt(&["start"])?;
     place.gt(&["sling", &beads.parser, &beads.errors, &beads.flags, "sample"])?;
 
@@ -148,7 +152,7 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
         say(&line);
     }
     let tracked = tracked(&watch, &convoy_id)?;
-    let checks = verify::all(place, &watch, &tracked, args.crash)?;
+    let checks = verify::all(place, &watch, &tracked, &beads.flags, args.crash)?;
     say(&report::evidence(place, &watch, &convoy)?);
     Ok((checks, crash.map(|c| c.recovered).unwrap_or_default()))
 }

@@ -28,9 +28,43 @@ const CLI: &str = "#!/bin/sh\n# Says hello.\n\n# options\n\nname=${1:-world}\nec
 const RUN_TESTS: &str = "#!/bin/sh\n# Every test of the project.\nset -e\ncd \"$(dirname \"$0\")/..\"\n\
     for file in src/*.sh tests/*.sh; do sh -n \"$file\"; done\n[ \"$(sh src/cli.sh gas)\" = \"hello gas\" ]\n\
     for file in tests/case-*.sh; do if [ -e \"$file\" ]; then sh \"$file\"; fi; done\n";
-/// What the rig's gate runs: the tests, and a line of evidence that outlives the scratch worktree it runs in.
-const GATE: &str = "#!/bin/sh\n# The tests, and a note of the tree that passed.\nset -e\nsh tests/run.sh\n\
-    git rev-parse 'HEAD^{tree}' >>\"$(git rev-parse --git-common-dir)/tested-trees\"\n";
+/// What the rig's gate runs: the tests, and a line of evidence that outlives the scratch worktree it runs in. While it
+/// runs for the first time, somebody else lands a change on the target: what was tested may not be pushed then.
+const GATE: &str = r#"#!/bin/sh
+# The tests, and a note of the tree that passed.
+set -e
+sh tests/run.sh
+git rev-parse 'HEAD^{tree}' >>"$(git rev-parse --git-common-dir)/tested-trees"
+
+# Somebody else works on this project too, and lands a change while this gate runs on a merge for the first time.
+git rev-parse -q --verify HEAD^2 >/dev/null || exit 0
+remote=$(git config remote.origin.url)
+cd "$remote"
+git show-ref -q refs/demo/somebody && exit 0
+export GIT_AUTHOR_NAME=Somebody GIT_AUTHOR_EMAIL=somebody@example.org
+export GIT_COMMITTER_NAME=Somebody GIT_COMMITTER_EMAIL=somebody@example.org
+export GIT_DIR="$remote" GIT_INDEX_FILE="$remote/somebody.index"
+git read-tree main
+git update-index --add --cacheinfo "100644,$(echo 'By somebody else.' | git hash-object -w --stdin),SOMEBODY.md"
+commit=$(git commit-tree -p main -m 'A change by somebody else' "$(git write-tree)")
+git update-ref refs/demo/somebody "$commit"
+git update-ref refs/heads/main "$commit"
+"#;
+
+/// The town's own layer of the Refinery: it decides what lands first.
+pub(super) const POLICY: &str = r#"-- What is labelled `first` lands before everything else. Edit it while the town runs.
+local gt = require "gt"
+local refinery = gt.extend "refinery"
+
+refinery.admit(function(mr, town, base)
+  if not mr.bead:has "first" then
+    for _, bead in ipairs(town.beads.find { label = "first" }) do
+      if bead.status ~= "closed" then return false, bead.id .. " goes first" end
+    end
+  end
+  return base(mr, town)
+end)
+"#;
 
 /// Makes the remote: a bare repository with three commits on `main`.
 pub(super) fn make_remote(place: &Place) -> Result<(), CliError> {
@@ -125,6 +159,7 @@ pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
     ]
     .join("\n");
     let flags = create("flags: greet loudly", "Add src/loud.sh.", &Work { slug: "flags", implement: &find, rework })?;
+    place.bd(&["label", "add", &flags, "first"])?;
     Ok(Beads { parser, errors, docs, flags })
 }
 

@@ -24,7 +24,13 @@ fn check(held: bool, what: impl Into<String>) -> Check {
 }
 
 /// Checks everything that can be checked while the town is up.
-pub(super) fn all(place: &Place, watch: &Watch, beads: &[String], crashed: bool) -> Result<Vec<Check>, CliError> {
+pub(super) fn all(
+    place: &Place,
+    watch: &Watch,
+    beads: &[String],
+    first: &str,
+    crashed: bool,
+) -> Result<Vec<Check>, CliError> {
     let mut checks = Vec::new();
     let closed = watch.store().read(|r| {
         let mut closed = 0;
@@ -62,6 +68,11 @@ pub(super) fn all(place: &Place, watch: &Watch, beads: &[String], crashed: bool)
         tested &= passed.contains(tree.as_str());
     }
     checks.push(check(tested, format!("the gate passed on every pushed tree ({})", pushed.len())));
+
+    let oldest = landed.last().map(|l| l.bead.as_str());
+    checks.push(check(oldest == Some(first), format!("the town's policy was followed: {first} landed first")));
+    let kept = place.git(&place.remote(), &["merge-base", "--is-ancestor", "refs/demo/somebody", "main"]).is_ok();
+    checks.push(check(kept, "what somebody else pushed while a gate ran was kept, and tested again with"));
 
     let conflicts = watch.count("rework", "");
     checks.push(check(conflicts == 1, format!("{conflicts} conflict sent back and reworked")));

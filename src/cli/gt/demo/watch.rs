@@ -85,6 +85,10 @@ impl Watch {
                 )
             }
             "pushed" => ("refinery".to_owned(), format!("pushed {:.8} to {}", text("new"), text("target"))),
+            "mr_put_back" => (
+                "refinery".to_owned(),
+                format!("{} waits again: {}", self.bead(text("bead")), headline(text("reason"), 80)),
+            ),
             "mr_merged" => ("refinery".to_owned(), format!("{} landed", self.bead(text("bead")))),
             "mr_failed" => {
                 let why = headline(text("reason"), 80);
