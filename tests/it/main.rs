@@ -3,9 +3,11 @@
 mod architecture;
 mod bd;
 mod daemon;
+mod demo;
 mod formula;
 mod policy;
 mod queue;
+mod readme;
 mod session;
 mod support;
 mod town;
