@@ -28,6 +28,11 @@ const TAIL: usize = 6000;
 /// The variable that marks the processes of a bench, so that those of a dead daemon can be found.
 const MARK: &str = "GT_BENCH";
 
+/// What the marks of all gates that run below `folder` begin with.
+pub fn mark_prefix(folder: &Path) -> String {
+    format!("{MARK}={}/", folder.display())
+}
+
 /// What one gate said of one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {

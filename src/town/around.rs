@@ -42,20 +42,14 @@ impl Surroundings {
         w.put_local("town", OUTSIDE, &serde_json::json!({ "path": self.path, "env": env }))
     }
 
-    /// Adds what is remembered and not set here: a session's environment has PATH alone.
-    pub fn complete(&mut self, r: &Read<'_>) -> Result<(), StoreError> {
-        let Some(saved) = r.local("town", OUTSIDE)? else { return Ok(()) };
-        if !self.env.contains_key("HOME")
-            && let Some(path) = saved["path"].as_str()
-        {
-            path.clone_into(&mut self.path);
-        }
-        for (name, value) in saved["env"].as_object().into_iter().flatten() {
-            if let Some(value) = value.as_str() {
-                self.env.entry(name.clone()).or_insert_with(|| value.to_owned());
-            }
-        }
-        Ok(())
+    /// What is remembered, PATH among it: what the town's daemon is started with, whoever starts it.
+    pub fn recall(r: &Read<'_>) -> Result<BTreeMap<String, String>, StoreError> {
+        let Some(saved) = r.local("town", OUTSIDE)? else { return Ok(BTreeMap::new()) };
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let vars = saved["env"].as_object().into_iter().flatten();
+        let mut env: BTreeMap<String, String> = vars.filter_map(|(k, v)| Some((k.clone(), text(v)?))).collect();
+        env.extend(text(&saved["path"]).map(|path| ("PATH".to_owned(), path)));
+        Ok(env)
     }
 }
 

@@ -53,9 +53,10 @@ pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
     let rows = store.read(agent::all)?;
     let mut asleep = Vec::new();
     for row in rows {
-        if matches!(row.state, AgentState::Stopped | AgentState::Working | AgentState::Dead)
-            && !hosts::open(cx, row.host)?.probe(&row.session)?.alive
-        {
+        let rests = matches!(row.state, AgentState::Stopped | AgentState::Working | AgentState::Dead);
+        // A host that cannot be asked any more has no session of ours that runs.
+        let alive = || hosts::open(cx, row.host).is_ok_and(|host| host.probe(&row.session).is_ok_and(|p| p.alive));
+        if rests && !alive() {
             asleep.push(row.address);
         }
     }
@@ -141,10 +142,16 @@ pub fn stop_sessions(
         }
         Ok::<_, TownError>(())
     })?;
+    let bench = crate::queue::bench::mark_prefix(cx.town.root());
+    if let Err(error) = process::kill_all(&process::marked(&bench, true), None, grace) {
+        trouble.push(format!("gates: {error}"));
+    }
     let mut left: Vec<ProcId> = known.into_iter().filter(ProcId::alive).collect();
-    for found in process::marked(&crate::session::mark_prefix(&cx.town.runtime_dir()), true) {
-        if !left.contains(&found) {
-            left.push(found);
+    for mark in [crate::session::mark_prefix(&cx.town.runtime_dir()), bench] {
+        for found in process::marked(&mark, true) {
+            if !left.contains(&found) {
+                left.push(found);
+            }
         }
     }
     Ok(Proof { stopped, left, trouble, uncommitted: uncommitted(&rows) })

@@ -1,5 +1,6 @@
 //! Brings a town's daemon back: any command that finds an up town without one starts it, after its own work.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::cli::{CliError, Kind};
 use crate::daemon::{client, lock};
 use crate::session::MARK_VAR;
 use crate::store::Store;
-use crate::town::{Town, lifecycle};
+use crate::town::{Surroundings, Town, TownError, lifecycle};
 
 /// Variables that belong to one session or command and not to the town's daemon.
 const NOT_FOR_THE_DAEMON: [&str; 6] = [MARK_VAR, "GT_ROLE", "BD_ACTOR", "BEADS_ACTOR", "TMUX", "TMUX_PANE"];
@@ -30,12 +31,13 @@ pub(crate) fn after(env: &Env) {
     if store.read(lifecycle::is_up).unwrap_or(false)
         && let Ok(gt) = super::place::gt_program()
     {
-        let _ = spawn(&gt, &town);
+        let _ = spawn(&gt, &town, &store.read(Surroundings::recall).unwrap_or_default());
     }
 }
 
-/// Starts `gt daemon supervise` for the town, detached. A second one finds the lock taken and ends.
-pub(crate) fn spawn(gt: &Path, town: &Town) -> std::io::Result<()> {
+/// Starts `gt daemon supervise` for the town, detached, in the environment that `gt start` remembered: whoever
+/// finds the daemon gone may be an agent with next to nothing in its own. A second one finds the lock taken.
+fn spawn(gt: &Path, town: &Town, env: &BTreeMap<String, String>) -> std::io::Result<()> {
     let log = std::fs::File::options().create(true).append(true).open(town.logs_dir().join("daemon.log"));
     let mut command = Command::new(gt);
     command.args(["daemon", "supervise"]).arg("-C").arg(town.root()).current_dir(town.root());
@@ -47,6 +49,7 @@ pub(crate) fn spawn(gt: &Path, town: &Town) -> std::io::Result<()> {
     for name in NOT_FOR_THE_DAEMON {
         command.env_remove(name);
     }
+    command.envs(env);
     command.spawn().map(drop)
 }
 
@@ -70,7 +73,10 @@ pub(super) fn start_daemon(place: &Place) -> Result<Daemon, CliError> {
         return Ok(Daemon { already: true, pid });
     }
     let log = town.logs_dir().join("daemon.log");
-    spawn(&place.around().gt, town).map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
+    let store = Store::open(&town.beads_dir()).map_err(TownError::from)?;
+    let env = store.read(Surroundings::recall).map_err(TownError::from)?;
+    drop(store);
+    spawn(&place.around().gt, town, &env).map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
     match wait(held) {
         Some(pid) => Ok(Daemon { already: false, pid }),
         None => Err(CliError::new(Kind::Timeout, format!("the daemon did not begin within {} s", PATIENCE.as_secs()))

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::place;
-use crate::base::{BeadId, RigName};
+use crate::base::{Address, BeadId, RigName};
 use crate::cli::CliError;
 use crate::config::HostChoice;
 use crate::town::sling::{self, Plan, SlingOpts, Slung};
@@ -50,6 +50,10 @@ pub(super) fn host(text: &str) -> Result<HostChoice, String> {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
+    if matches!(here.me, Address::Polecat(..)) {
+        return Err(CliError::refused(format!("{} is a worker, and workers do not sling", here.me))
+            .hint("file what you found; it joins the convoy: bd create TITLE --deps discovered-from:ID"));
+    }
     let acting = here.acting();
     let (texts, named) = split(&here, &args.what)?;
     let beads: Vec<BeadId> =
