@@ -106,7 +106,7 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
         while let Some(arg) = seq.next_element()? {
             argv.push(arg);
         }
-        if argv.first().is_none_or(|program| program.is_empty()) {
+        if argv.first().is_none_or(String::is_empty) {
             return Err(serde::de::Error::custom("the command of a gate must name a program"));
         }
         Ok(Command::Argv(argv))

@@ -201,13 +201,13 @@ impl RigStatus {
     fn text(&self, lines: &mut Vec<String>, now: Time) {
         let busy = self.agents.iter().filter(|a| a.bead.is_some()).count();
         let queue = &self.queue;
-        let mut line = format!("{}  {}", self.rig, crate::base::text::count(busy, "worker"));
-        line += &format!(" · queue {}", queue.pending + queue.in_flight);
+        let workers = crate::base::text::count(busy, "worker");
+        let mut parts = vec![format!("{}  {workers}", self.rig), format!("queue {}", queue.pending + queue.in_flight)];
         if queue.held > 0 {
-            line += &format!(" · {} for your review (gt review)", queue.held);
+            parts.push(format!("{} for your review (gt review)", queue.held));
         }
-        line += &format!(" · landing {} · {}", self.landing, self.runtime);
-        lines.push(line);
+        parts.extend([format!("landing {}", self.landing), self.runtime.clone()]);
+        lines.push(parts.join(" · "));
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));
         }

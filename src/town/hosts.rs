@@ -59,8 +59,7 @@ pub fn require_runtime(cx: &Acting<'_>, name: &str) -> Result<Runtime, TownError
 pub fn choose(cx: &Acting<'_>, wanted: HostChoice) -> Result<HostKind, TownError> {
     let tmux = process::find_program("tmux", &cx.around.path).is_some();
     match wanted {
-        HostChoice::Auto if tmux => Ok(HostKind::Tmux),
-        HostChoice::Tmux if tmux => Ok(HostKind::Tmux),
+        HostChoice::Auto | HostChoice::Tmux if tmux => Ok(HostKind::Tmux),
         HostChoice::Tmux => Err(TownError::refused("tmux is not installed")
             .hint("install it, or run without it: --host headless, or `host = \"headless\"` in town.toml")),
         HostChoice::Auto | HostChoice::Headless => Ok(HostKind::Headless),

@@ -60,12 +60,14 @@ const POOL: [&str; 50] = [
 
 /// The first name that is not taken; after the list come `worker-51`, `worker-52` and so on.
 pub fn first_free(taken: &BTreeSet<WorkerName>) -> WorkerName {
-    POOL.iter()
-        .map(|name| (*name).to_owned())
-        .chain((POOL.len() + 1..).map(|n| format!("worker-{n}")))
+    let listed = POOL.iter().map(|name| (*name).to_owned());
+    // One more than are taken is enough: one of them is free.
+    let numbered = (POOL.len() + 1..=POOL.len() + 1 + taken.len()).map(|n| format!("worker-{n}"));
+    listed
+        .chain(numbered)
         .filter_map(|name| WorkerName::new(name).ok())
         .find(|name| !taken.contains(name))
-        .expect("the list has no end")
+        .expect("more names than are taken")
 }
 
 #[cfg(test)]

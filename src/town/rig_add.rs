@@ -245,7 +245,7 @@ fn free_prefix(cx: &Acting<'_>, name: &RigName, wanted: Option<Prefix>) -> Resul
         return Ok(prefix);
     }
     let base = derive_prefix(name.as_str());
-    (1..)
+    (1..=rigs.len() + 2)
         .map(|n| if n == 1 { base.clone() } else { format!("{base}{n}") })
         .filter_map(|candidate| Prefix::new(candidate).ok())
         .find(|prefix| !taken(prefix))
@@ -267,7 +267,7 @@ fn derive_prefix(name: &str) -> String {
 
 fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detected: Option<&Detected>) -> String {
     let quote = |s: &str| toml::Value::String(s.to_owned()).to_string();
-    let mut text = format!(
+    let text = format!(
         "# A rig of the town: what is set here wins over town.toml.\n\n\
          # The remote, the branch that changes land on, and what bead ids start with.\n\
          url = {}\ntarget = {}\nprefix = {}\n\n\
@@ -280,20 +280,16 @@ fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detec
         quote(prefix.as_str()),
         quote(&landing.to_string()),
     );
-    match detected {
+    let gate = match detected {
         Some(found) => {
             let argv: Vec<toml::Value> = found.gate.command.argv().into_iter().map(toml::Value::String).collect();
-            text += &format!(
-                "[gates.test]\ncommand = {}\ntimeout = \"{}\"\n",
-                toml::Value::Array(argv),
-                found.gate.timeout
-            );
+            format!("[gates.test]\ncommand = {}\ntimeout = \"{}\"\n", toml::Value::Array(argv), found.gate.timeout)
         }
         None => {
-            text += "# None was found, and without one nothing lands.\n#[gates.test]\n#command = [\"make\", \"test\"]\n"
+            "# None was found, and without one nothing lands.\n#[gates.test]\n#command = [\"make\", \"test\"]\n".into()
         }
-    }
-    text
+    };
+    text + &gate
 }
 
 /// One line of `gt rig list`.

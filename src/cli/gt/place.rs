@@ -103,8 +103,8 @@ pub(super) fn rig(place: &Place, cx: &Context, named: Option<&str>) -> Result<Ri
     if let Some(name) = identity::rig_of_folder(&place.town, &cx.env.cwd) {
         return Ok(name);
     }
-    let names = place.town.rig_names()?;
-    match names.as_slice() {
+    let all = place.town.rig_names()?;
+    match all.as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(CliError::not_found("the town has no rig").hint("add one: gt rig add NAME URL-OR-PATH")),
         many => Err(CliError::user(format!("which rig? there are {}", text::count(many.len(), "rig")))

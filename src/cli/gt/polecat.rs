@@ -53,7 +53,7 @@ fn attach(cx: &Context, worker: &str) -> Result<(), CliError> {
 
 /// Becomes the program that shows a session on this terminal.
 pub(super) fn show(argv: &[String]) -> Result<(), CliError> {
-    let Some((program, args)) = argv.split_first() else { return Err(CliError::user("this session cannot be shown")) };
-    let error = std::process::Command::new(program).args(args).exec();
+    let Some((program, rest)) = argv.split_first() else { return Err(CliError::user("this session cannot be shown")) };
+    let error = std::process::Command::new(program).args(rest).exec();
     Err(CliError::user(format!("{program} cannot be started: {error}")))
 }

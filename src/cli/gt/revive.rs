@@ -93,7 +93,7 @@ pub(super) fn stop_daemon(place: &Place) -> Result<Vec<ProcId>, CliError> {
     }
     let Some(daemon) = lock::holder(root).and_then(ProcId::of) else { return Ok(Vec::new()) };
     // The supervisor is its parent; a daemon that a person runs in the foreground has a shell there.
-    let supervisor = daemon.parent().filter(|p| is_gt(p));
+    let supervisor = daemon.parent().filter(is_gt);
     let all: Vec<ProcId> = supervisor.into_iter().chain([daemon]).collect();
     let asked = client::ask(root, &client::Request::Stop, PATIENCE).is_ok();
     if !asked || wait(|| all.iter().all(|p| !p.alive()).then_some(())).is_none() {
