@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::{Dep, IssueType, Map, Status};
 use crate::base::{BeadId, Time};
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(n: &i64) -> bool {
     *n == 0
 }

@@ -126,7 +126,7 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite or a check said.
+        /// What `SQLite` or a check said.
         detail: String,
     },
     /// A file of the store cannot be opened, locked or written.
@@ -137,7 +137,7 @@ pub enum StoreError {
         /// Why.
         error: std::io::Error,
     },
-    /// SQLite failed.
+    /// `SQLite` failed.
     #[error("the store failed: {0}")]
     Sqlite(rusqlite::Error),
 }

@@ -1,4 +1,4 @@
-//! The store: one SQLite file that holds all work state, and the only SQL of the crate.
+//! The store: one `SQLite` file that holds all work state, and the only SQL of the crate.
 //!
 //! A store is a folder (`.beads/`) with `beads.db` in WAL mode and `write.lock`. [`Store::read`] gives a
 //! [`Read`]: one snapshot, every answer from the same moment. [`Store::write`] queues on the lock, opens one
@@ -21,8 +21,10 @@ mod dep;
 mod doc;
 mod error;
 mod event;
+mod file;
 mod hook;
 mod id;
+pub mod interchange;
 mod new;
 mod outbox;
 mod patch;
@@ -33,7 +35,6 @@ mod schema;
 mod stage;
 mod stamp;
 mod status;
-mod store;
 mod write;
 
 pub use bead::{Bead, Comment};
@@ -42,6 +43,7 @@ pub use decision::DecisionRow;
 pub use dep::{Dep, DepKind, NewDep};
 pub use error::StoreError;
 pub use event::Event;
+pub use file::Store;
 pub use hook::Hook;
 pub use new::NewBead;
 pub use outbox::OutboxRow;
@@ -51,7 +53,6 @@ pub use read::Read;
 pub use stage::Batch;
 pub use stamp::Stamp;
 pub use status::{IssueType, Status};
-pub use store::Store;
 pub use write::Write;
 
 /// A JSON object, keys in the order they were read.

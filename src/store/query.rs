@@ -155,14 +155,14 @@ pub struct Blocked {
     pub bead: Bead,
     /// How many open beads it waits for.
     pub blocked_by_count: usize,
-    /// Which.
-    pub blocked_by: Vec<BeadId>,
+    /// Which: ids, and names in other projects as `external:<project>:<capability>`.
+    pub blocked_by: Vec<String>,
 }
 
 /// The children of an epic, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct EpicCount {
-    /// All that are not deleted.
+    /// All.
     pub total: usize,
     /// Those that are closed.
     pub closed: usize,

@@ -28,7 +28,7 @@ pub(super) struct Stored {
 impl Stored {
     /// Reads a row selected with [`COLUMNS`].
     pub(super) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
-        let id = id(&row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let id = id(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
         let text = |i: usize| row.get::<_, String>(i);
         let flag = |i: usize| row.get::<_, i64>(i).map(|n| n != 0);
         let mut bead = Bead::bare(id, text(22)?, time(row, 13)?.unwrap_or(Time::from_millis(0)));
@@ -87,6 +87,7 @@ pub(super) fn values(bead: &Bead) -> Vec<(&'static str, Sql)> {
         ("pinned", flag(bead.pinned)),
         ("ephemeral", flag(bead.ephemeral)),
         ("is_template", flag(bead.is_template)),
+        ("outside", Sql::Integer(outside(bead).count() as i64)),
         ("created_ns", ns(Some(bead.created_at))),
         ("updated_ns", ns(Some(bead.updated_at))),
         ("closed_ns", ns(bead.closed_at)),
@@ -110,6 +111,17 @@ pub(super) fn values(bead: &Bead) -> Vec<(&'static str, Sql)> {
         ("acceptance_criteria", text(&bead.acceptance_criteria)),
         ("notes", text(&bead.notes)),
     ]
+}
+
+/// Where dependencies are kept whose target is no bead id; written back among the others.
+pub(super) const ODD_DEPENDENCIES: &str = "~dependencies";
+
+/// What a bead waits for in other projects: targets of its `blocks` edges to `external:…`.
+pub(super) fn outside(bead: &Bead) -> impl Iterator<Item = &str> {
+    let odd = bead.extra.get(ODD_DEPENDENCIES).and_then(Value::as_array).into_iter().flatten();
+    odd.filter(|dep| dep["type"] == "blocks")
+        .filter_map(|dep| dep["depends_on_id"].as_str())
+        .filter(|target| target.starts_with("external:"))
 }
 
 /// Keys that have a column or a table of their own.

@@ -1,7 +1,6 @@
 //! `bd blocked`: what is held back, and by what.
 
 use super::{Context, render};
-use crate::base::BeadId;
 use crate::cli::CliError;
 
 /// Lists beads that were put aside or wait for open ones.
@@ -20,10 +19,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.print(&blocked, |blocked| {
             let lines = blocked.iter().map(|one| match one.blocked_by.as_slice() {
                 [] => render::line(&one.bead),
-                by => {
-                    let by: Vec<&str> = by.iter().map(BeadId::as_str).collect();
-                    format!("{}\n    waits for {}", render::line(&one.bead), by.join(", "))
-                }
+                by => format!("{}\n    waits for {}", render::line(&one.bead), by.join(", ")),
             });
             let text = lines.collect::<Vec<_>>().join("\n");
             if text.is_empty() { "nothing is held back".to_owned() } else { text }

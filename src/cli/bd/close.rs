@@ -60,7 +60,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         None => Ok(()),
         Some(mut first) => {
             if others > 0 {
-                first.causes.push(format!("and {} more could not be closed", others));
+                first.causes.push(format!("and {others} more could not be closed"));
             }
             if !closed.is_empty() && cx.out.json {
                 crate::cli::output::message(&first.to_string());

@@ -62,6 +62,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 }
 
 fn told(comment: &Comment) -> String {
-    let body: String = text::printable(&comment.text).lines().map(|line| format!("  {line}\n")).collect();
-    format!("{} at {}\n{body}", text::headline(&comment.author, 80), comment.created_at)
+    let body = text::printable(&comment.text).replace('\n', "\n  ");
+    format!("{} at {}\n  {body}\n", text::headline(&comment.author, 80), comment.created_at)
 }

@@ -27,17 +27,13 @@ impl Context {
     }
 
     /// Where the tracker is.
-    pub(super) fn place(&self) -> Result<&Place, CliError> {
-        if let Some(place) = self.place.get() {
-            return Ok(place);
-        }
-        let place = Place::find(&self.env)?;
-        Ok(self.place.get_or_init(|| place))
+    pub(super) fn place(&self) -> &Place {
+        self.place.get_or_init(|| Place::find(&self.env))
     }
 
     /// Who acts, now.
-    pub(super) fn stamp(&self) -> Result<Stamp, CliError> {
-        Ok(Stamp::new(self.place()?.actor(&self.env), self.env.now()))
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::new(self.place().actor(&self.env), self.env.now())
     }
 
     /// The present.
@@ -53,7 +49,7 @@ impl Context {
 
     /// One transaction; it is on disk when this returns.
     pub(super) fn write<T>(&self, f: impl FnOnce(&mut Write<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
-        let stamp = self.stamp()?;
+        let stamp = self.stamp();
         let mut slot = self.store.borrow_mut();
         let answer = self.opened(&mut slot)?.write(&stamp, f)?;
         self.wrote.set(true);
@@ -69,7 +65,7 @@ impl Context {
         if !rehearse {
             return self.write(f);
         }
-        let stamp = self.stamp()?;
+        let stamp = self.stamp();
         let mut slot = self.store.borrow_mut();
         let done = self.opened(&mut slot)?.write::<(), Undone<T>>(&stamp, |w| match f(w) {
             Ok(answer) => Err(Undone::Rehearsed(answer)),
@@ -88,10 +84,17 @@ impl Context {
         f(self.opened(&mut slot)?)
     }
 
+    /// As [`Self::with_store`], for what writes in transactions of its own.
+    pub(super) fn change_store<T>(&self, f: impl FnOnce(&mut Store) -> Result<T, CliError>) -> Result<T, CliError> {
+        let answer = self.with_store(f)?;
+        self.wrote.set(true);
+        Ok(answer)
+    }
+
     fn opened<'s>(&self, slot: &'s mut Option<Store>) -> Result<&'s mut Store, CliError> {
         let store = match slot.take() {
             Some(store) => store,
-            None => Store::open(&self.place()?.beads_dir)?,
+            None => Store::open(&self.place().beads_dir)?,
         };
         Ok(slot.insert(store))
     }

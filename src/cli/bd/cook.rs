@@ -67,7 +67,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 
 /// Freezes into the tracker, if there is one here. `None` when there is none.
 fn keep(cx: &Context, cooked: &Cooked) -> Result<Option<bool>, CliError> {
-    if !cx.place()?.beads_dir.join("beads.db").is_file() {
+    if !cx.place().beads_dir.join("beads.db").is_file() {
         return Ok(None);
     }
     if cx.read(|r| molecule::thaw(r, &cooked.proto.id).map_err(CliError::from))?.is_some() {

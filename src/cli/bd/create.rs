@@ -155,7 +155,7 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
         let from: Vec<BeadId> =
             new.deps.iter().filter(|d| d.kind == DepKind::DISCOVERED_FROM).map(|d| d.depends_on_id.clone()).collect();
         let bead = w.create(new)?;
-        if cx.place()?.town.is_some() {
+        if cx.place().town.is_some() {
             for from in &from {
                 crate::town::convoy::adopt(w, &bead.id, from)?;
             }
@@ -166,7 +166,7 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
 
 /// The prefix asked for, or the one of the rig whose folder we are in; none leaves it to the store.
 fn prefix(cx: &Context, args: &Args) -> Result<Option<Prefix>, CliError> {
-    let place = cx.place()?;
+    let place = cx.place();
     if let Some(prefix) = &args.prefix {
         return Ok(Some(Prefix::new(prefix.trim_end_matches('-'))?));
     }
@@ -187,7 +187,7 @@ fn check_prefix(cx: &Context, w: &Write<'_>, args: &Args) -> Result<(), CliError
     if args.force || known(&own) {
         return Ok(());
     }
-    let place = cx.place()?;
+    let place = cx.place();
     let rigs = place.rigs();
     if rigs.iter().any(|rig| place.rig_prefix(rig).is_ok_and(|prefix| known(&prefix))) {
         return Ok(());

@@ -10,7 +10,7 @@ pub struct Args {}
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
-    let place = cx.place()?.clone();
+    let place = cx.place().clone();
     let replica = cx.with_store(|store| Ok(store.replica()?))?;
     cx.read(|r| {
         let count = |filter: Filter| r.count(&filter);

@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let place = cx.place()?;
+    let place = cx.place();
     if let Some(town) = &place.town {
         return Err(CliError::refused(format!(
             "this folder belongs to the town {}, which has a tracker",

@@ -48,7 +48,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             let counts = r.label_counts()?;
             let value: Vec<_> =
                 counts.iter().map(|(label, n)| serde_json::json!({ "label": label, "count": n })).collect();
-            cx.out.print(&value, |_| counts.iter().map(|(label, n)| format!("{n:>5}  {label}\n")).collect());
+            cx.out.print(&value, |_| {
+                counts.iter().map(|(label, n)| format!("{n:>5}  {label}")).collect::<Vec<_>>().join("\n")
+            });
             Ok(())
         }),
     }
@@ -73,8 +75,9 @@ fn change(cx: &Context, mut ids: Vec<String>, add: bool) -> Result<(), CliError>
     cx.out.print(&done, |done| {
         let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
         done.iter()
-            .map(|one| format!("{}  {} {}\n", text(one, "issue_id"), text(one, "label"), text(one, "status")))
-            .collect()
+            .map(|one| format!("{}  {} {}", text(one, "issue_id"), text(one, "label"), text(one, "status")))
+            .collect::<Vec<_>>()
+            .join("\n")
     });
     Ok(())
 }

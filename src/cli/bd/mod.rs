@@ -10,17 +10,26 @@ mod arg;
 mod blocked;
 mod close;
 mod comments;
+mod config;
 mod context;
 mod cook;
+mod count;
 mod create;
+mod delete;
 mod dep;
+mod epic;
+mod export;
 mod formula;
+mod graph;
+mod import;
 mod info;
 mod init;
 mod label;
 mod list;
 mod mol;
+mod onboard;
 mod place;
+mod prime;
 mod q;
 mod ready;
 mod render;
@@ -28,6 +37,8 @@ mod reopen;
 mod search;
 mod select;
 mod show;
+mod stale;
+mod stats;
 mod update;
 mod version;
 mod r#where;
@@ -118,6 +129,29 @@ enum Verb {
     /// Pour formulas and work molecules
     #[command(alias = "molecule")]
     Mol(mol::Args),
+    /// Delete beads; a tombstone of each stays
+    Delete(delete::Args),
+    /// Count beads
+    Count(count::Args),
+    /// Show the tracker in numbers
+    #[command(visible_alias = "status")]
+    Stats(stats::Args),
+    /// List open beads that nobody has touched for long
+    Stale(stale::Args),
+    /// Show how far epics are
+    Epic(epic::Args),
+    /// Show what is connected with a bead, in layers
+    Graph(graph::Args),
+    /// Write issues.jsonl
+    Export(export::Args),
+    /// Read issues.jsonl
+    Import(import::Args),
+    /// Read and change settings
+    Config(config::Args),
+    /// Say how to work with the tracker, and what is ready
+    Prime(prime::Args),
+    /// Print the lines for AGENTS.md
+    Onboard(onboard::Args),
     /// Say where the tracker is, and why there
     Where(r#where::Args),
     /// Describe the tracker
@@ -170,8 +204,28 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Formula(args) => formula::run(cx, args),
         Verb::Cook(args) => cook::run(cx, args),
         Verb::Mol(args) => mol::run(cx, args),
-        Verb::Where(args) => r#where::run(cx, args),
+        Verb::Delete(args) => delete::run(cx, args),
+        Verb::Count(args) => count::run(cx, args),
+        Verb::Stats(args) => stats::run(cx, args),
+        Verb::Stale(args) => stale::run(cx, args),
+        Verb::Epic(args) => epic::run(cx, args),
+        Verb::Graph(args) => graph::run(cx, args),
+        Verb::Export(args) => export::run(cx, args),
+        Verb::Import(args) => import::run(cx, args),
+        Verb::Config(args) => config::run(cx, args),
+        Verb::Prime(args) => prime::run(cx, args),
+        Verb::Onboard(args) => {
+            onboard::run(cx, args);
+            Ok(())
+        }
+        Verb::Where(args) => {
+            r#where::run(cx, args);
+            Ok(())
+        }
         Verb::Info(args) => info::run(cx, args),
-        Verb::Version(args) => version::run(cx, args),
+        Verb::Version(args) => {
+            version::run(cx, args);
+            Ok(())
+        }
     }
 }

@@ -23,28 +23,28 @@ pub(crate) struct Place {
 
 impl Place {
     /// Finds the tracker that belongs to where we are; it need not exist yet.
-    pub(crate) fn find(env: &Env) -> Result<Self, CliError> {
+    pub(crate) fn find(env: &Env) -> Self {
         if let Some(town) = &env.town {
             let town = env.cwd.join(town);
-            return Ok(Self::in_town(&town, &env.cwd, "GT_TOWN names the town".to_owned()));
+            return Self::in_town(&town, &env.cwd, "GT_TOWN names the town".to_owned());
         }
         if let Some(dir) = &env.beads_dir {
             let beads_dir = env.cwd.join(dir);
-            return Ok(Self { beads_dir, town: None, rig: None, why: "BEADS_DIR names the folder".to_owned() });
+            return Self { beads_dir, town: None, rig: None, why: "BEADS_DIR names the folder".to_owned() };
         }
         if let Some(town) = env.cwd.ancestors().find(|dir| dir.join("town.toml").is_file()) {
-            return Ok(Self::in_town(town, &env.cwd, format!("{} is a town", town.display())));
+            return Self::in_town(town, &env.cwd, format!("{} is a town", town.display()));
         }
         if let Some(root) = main_work_tree(&env.cwd) {
             let why = format!("{} is the main work tree of this repository", root.display());
-            return Ok(Self { beads_dir: root.join(".beads"), town: None, rig: None, why });
+            return Self { beads_dir: root.join(".beads"), town: None, rig: None, why };
         }
         if let Some(dir) = env.cwd.ancestors().find(|dir| dir.join(".beads/beads.db").is_file()) {
             let why = format!("{} has a tracker", dir.display());
-            return Ok(Self { beads_dir: dir.join(".beads"), town: None, rig: None, why });
+            return Self { beads_dir: dir.join(".beads"), town: None, rig: None, why };
         }
         let why = "this folder belongs to no town and no git repository".to_owned();
-        Ok(Self { beads_dir: env.cwd.join(".beads"), town: None, rig: None, why })
+        Self { beads_dir: env.cwd.join(".beads"), town: None, rig: None, why }
     }
 
     fn in_town(town: &Path, cwd: &Path, why: String) -> Self {
@@ -114,10 +114,8 @@ pub(crate) fn main_work_tree(cwd: &Path) -> Option<PathBuf> {
                 return Some(dir.to_owned()); // a submodule, or a repository whose folder is elsewhere
             };
             let common = git_dir.join(common.trim()).canonicalize().ok()?;
-            return match common.file_name().is_some_and(|name| name == ".git") {
-                true => common.parent().map(Path::to_owned),
-                false => Some(common),
-            };
+            let inside = common.file_name().is_some_and(|name| name == ".git");
+            return if inside { common.parent().map(Path::to_owned) } else { Some(common) };
         }
     }
     None

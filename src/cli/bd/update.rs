@@ -108,7 +108,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 
 fn change(cx: &Context, w: &mut Write<'_>, id: &BeadId, args: &Args, mut patch: Patch) -> Result<Bead, CliError> {
     if args.claim {
-        let who = args.assignee.clone().map_or_else(|| Ok::<_, CliError>(cx.place()?.actor(&cx.env)), Ok)?;
+        let who = args.assignee.clone().unwrap_or_else(|| cx.place().actor(&cx.env));
         w.claim(id, &who)?;
         patch.assignee = None;
     }

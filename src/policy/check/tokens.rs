@@ -152,15 +152,16 @@ pub(in crate::policy) fn tokens(text: &str) -> Vec<Token> {
                 text = s.quoted(c);
                 Kind::Text
             }
-            '[' => {
-                if let Some(level) = s.long_level() {
+            '[' => match s.long_level() {
+                Some(level) => {
                     text = s.long_text(level);
                     Kind::Text
-                } else {
+                }
+                None => {
                     text.push('[');
                     Kind::Symbol
                 }
-            }
+            },
             c => {
                 text.push(c);
                 let double = match (c, s.peek()) {

@@ -15,6 +15,7 @@ CREATE TABLE beads (
     ephemeral INTEGER NOT NULL DEFAULT 0,
     is_template INTEGER NOT NULL DEFAULT 0,
     blockers INTEGER NOT NULL DEFAULT 0,       -- active edges that start here
+    outside INTEGER NOT NULL DEFAULT 0,        -- blocks edges to `external:…`, listed as held back and never judged
     children INTEGER NOT NULL DEFAULT 0,
     open_children INTEGER NOT NULL DEFAULT 0,
     next_child INTEGER NOT NULL DEFAULT 0,     -- the highest child number ever given
@@ -60,7 +61,7 @@ CREATE INDEX open_priority ON beads (batch, priority, created_ns, id) WHERE over
 CREATE INDEX open_type ON beads (issue_type, priority, created_ns) WHERE over = 0;
 CREATE INDEX open_assignee ON beads (assignee, priority, created_ns) WHERE over = 0 AND assignee <> '';
 CREATE INDEX open_updated ON beads (updated_ns) WHERE over = 0;
-CREATE INDEX held_back ON beads (batch, priority, created_ns) WHERE over = 0 AND (blockers > 0 OR status IN ('blocked', 'deferred'));
+CREATE INDEX held_back ON beads (batch, priority, created_ns) WHERE over = 0 AND (blockers > 0 OR outside > 0 OR status IN ('blocked', 'deferred'));
 CREATE INDEX by_status ON beads (status, priority, created_ns);
 CREATE INDEX wisps ON beads (updated_ns) WHERE ephemeral = 1;
 CREATE INDEX by_external_ref ON beads (external_ref) WHERE external_ref IS NOT NULL;

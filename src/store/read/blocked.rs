@@ -14,17 +14,18 @@ impl Read<'_> {
         for batch in self.seen_batches()? {
             let mut statement = self.conn.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM beads b INDEXED BY held_back
-                 WHERE b.batch = ?1 AND b.over = 0 AND (b.blockers > 0 OR b.status IN ('blocked', 'deferred'))
+                 WHERE b.batch = ?1 AND b.over = 0 AND (b.blockers > 0 OR b.outside > 0 OR b.status IN ('blocked', 'deferred'))
                    AND b.pinned = 0 AND b.ephemeral = 0
                  ORDER BY b.priority, b.created_ns"
             ))?;
             let mut rows = statement.query([batch])?;
-            while let Some(row) = rows.next()? {
-                let bead = Stored::read(row)?.bead;
+            while let Some(found) = rows.next()? {
+                let bead = Stored::read(found)?.bead;
                 if !bead.status.is_openish() || below.as_ref().is_some_and(|ids| !ids.contains(bead.id.as_str())) {
                     continue;
                 }
-                let blocked_by = self.blockers(&bead.id)?;
+                let mut blocked_by: Vec<String> = self.blockers(&bead.id)?.iter().map(ToString::to_string).collect();
+                blocked_by.extend(row::outside(&bead).map(str::to_owned));
                 let put_aside = matches!(bead.status.as_str(), "blocked" | "deferred");
                 if put_aside || !blocked_by.is_empty() {
                     blocked.push(Blocked { bead, blocked_by_count: blocked_by.len(), blocked_by });

@@ -120,11 +120,20 @@ impl Read<'_> {
         Ok(children.into_iter().map(|(_, _, bead)| bead).collect())
     }
 
-    /// Its children, counted.
+    /// Its children, counted. Deleted children whose edge is still there (only imports have them) are not closed.
     pub fn epic_count(&self, id: &BeadId) -> Result<EpicCount, StoreError> {
         let stored = self.need_stored(id)?;
         let (total, open) = (stored.children.max(0) as usize, stored.open_children.max(0) as usize);
-        Ok(EpicCount { total, closed: total.saturating_sub(open) })
+        let mut closed = total.saturating_sub(open);
+        let any_gone = "SELECT 1 FROM beads INDEXED BY by_status WHERE status = 'tombstone'";
+        if closed > 0 && self.conn.prepare_cached(any_gone)?.exists([])? {
+            let mut gone = self.conn.prepare_cached(
+                "SELECT count(*) FROM deps d JOIN beads b ON b.id = d.issue_id
+                 WHERE d.depends_on_id = ?1 AND d.kind = 'parent-child' AND d.live = 1 AND b.status = 'tombstone'",
+            )?;
+            closed = closed.saturating_sub(gone.query_row([id.as_str()], |r| r.get::<_, i64>(0))? as usize);
+        }
+        Ok(EpicCount { total, closed })
     }
 
     /// A way from `from` to `to` along live edges (all kinds but `relates-to`), both ends included.

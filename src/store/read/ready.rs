@@ -51,8 +51,9 @@ fn key(sort: ReadySort, cut: Option<i64>, bead: &Bead) -> (bool, u8, i64, crate:
 
 /// The scans that together hold the first `limit` answers.
 pub(in crate::store) fn scans(query: &ReadyQuery, batches: &[i64]) -> Vec<Scan> {
-    let unusual =
-        query.ephemeral || query.status.is_some() || query.issue_type.as_ref().is_some_and(|t| t.is_machinery());
+    let unusual = query.ephemeral
+        || query.status.is_some()
+        || query.issue_type.as_ref().is_some_and(crate::store::IssueType::is_machinery);
     if unusual {
         return vec![plain(query)];
     }
@@ -72,7 +73,7 @@ pub(in crate::store) fn scans(query: &ReadyQuery, batches: &[i64]) -> Vec<Scan> 
         }
         match query.sort {
             ReadySort::Priority => {
-                scans.push(scan("ready_priority", base, Some("b.priority, b.created_ns"), query.limit))
+                scans.push(scan("ready_priority", base, Some("b.priority, b.created_ns"), query.limit));
             }
             ReadySort::Oldest => scans.push(scan("ready_created", base, Some("b.created_ns"), query.limit)),
             ReadySort::Hybrid => {

@@ -1,6 +1,7 @@
 //! The store on a real file in a temporary folder.
 
 mod blocking;
+mod corpus;
 mod lifecycle;
 mod model;
 mod plans;

@@ -23,10 +23,10 @@ impl Write<'_> {
         bead.id = self.choose_id(&new, &bead)?;
         self.insert(&bead)?;
         let mut deps = new.deps;
-        if let Some(parent) = parent {
-            if !deps.iter().any(|d| d.kind == DepKind::PARENT_CHILD && d.depends_on_id == parent.id) {
-                deps.insert(0, NewDep::new(DepKind::PARENT_CHILD, parent.id));
-            }
+        if let Some(parent) = parent
+            && !deps.iter().any(|d| d.kind == DepKind::PARENT_CHILD && d.depends_on_id == parent.id)
+        {
+            deps.insert(0, NewDep::new(DepKind::PARENT_CHILD, parent.id));
         }
         self.announce(&bead, &deps)?;
         for dep in deps {
@@ -124,10 +124,8 @@ impl Write<'_> {
     }
 
     fn hash_id(&mut self, prefix: &Prefix, bead: &Bead) -> Result<BeadId, StoreError> {
-        let prefix = match bead.ephemeral && !prefix.as_str().ends_with("-wisp") {
-            true => format!("{prefix}-wisp"),
-            false => prefix.to_string(),
-        };
+        let wisp = bead.ephemeral && !prefix.as_str().ends_with("-wisp");
+        let prefix = if wisp { format!("{prefix}-wisp") } else { prefix.to_string() };
         let mut count = self.conn.prepare_cached("SELECT n FROM id_counts WHERE prefix = ?1")?;
         let n: i64 = count.query_row([&prefix], |r| r.get(0)).optional()?.unwrap_or(0);
         let number = |key: &str| -> Result<Option<f64>, StoreError> {

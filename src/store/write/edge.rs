@@ -65,17 +65,13 @@ impl Write<'_> {
         {
             return Ok(false);
         }
-        let parent_child = dep.kind == DepKind::PARENT_CHILD;
-        if parent_child && bead.issue_type == "epic" {
-            if let Some(parent) = self.stored(target)?
-                && !matches!(parent.bead.issue_type.as_str(), "epic" | "molecule" | "convoy")
-            {
-                return Err(StoreError::Refused {
-                    verb: "make a child of a plain bead of",
-                    id: bead.id.clone(),
-                    what: "an epic",
-                });
-            }
+        if dep.kind == DepKind::PARENT_CHILD
+            && bead.issue_type == "epic"
+            && let Some(parent) = self.stored(target)?
+            && !matches!(parent.bead.issue_type.as_str(), "epic" | "molecule" | "convoy")
+        {
+            let (verb, what) = ("make a child of a plain bead of", "an epic");
+            return Err(StoreError::Refused { verb, id: bead.id.clone(), what });
         }
         if dep.kind != DepKind::RELATES_TO
             && (known

@@ -8,7 +8,11 @@ impl Write<'_> {
     /// Puts a bead on an agent's hook; an error if either is hooked already. The bead itself is not changed.
     pub fn hook(&mut self, agent: &Address, bead: &BeadId, molecule: Option<&BeadId>) -> Result<Hook, StoreError> {
         self.need_stored(bead)?;
-        for taken in [self.read.hook(agent)?, self.read.hook_of(bead)?].into_iter().flatten() {
+        let taken = match self.read.hook(agent)? {
+            Some(taken) => Some(taken),
+            None => self.read.hook_of(bead)?,
+        };
+        if let Some(taken) = taken {
             return Err(StoreError::Hooked { agent: taken.agent.to_string(), bead: taken.bead });
         }
         let epoch: i64 = self

@@ -8,6 +8,7 @@ mod delete;
 mod edge;
 mod event;
 mod hook;
+mod import;
 mod label;
 mod local;
 mod outbox;

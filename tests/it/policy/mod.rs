@@ -8,4 +8,3 @@ mod questions;
 mod rules;
 mod sandbox;
 mod stubs;
-mod testing;

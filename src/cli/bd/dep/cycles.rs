@@ -27,7 +27,8 @@ pub(super) fn run(cx: &Context) -> Result<(), CliError> {
                 return "no circles".to_owned();
             }
             let ids = |circle: &Vec<Bead>| circle.iter().map(|b| b.id.to_string()).collect::<Vec<_>>().join(" → ");
-            circles.iter().map(|circle| format!("{} → {}\n", ids(circle), circle[0].id)).collect()
+            let lines = circles.iter().map(|circle| format!("{} → {}", ids(circle), circle[0].id));
+            lines.collect::<Vec<_>>().join("\n")
         });
         Ok(())
     })

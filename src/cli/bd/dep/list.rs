@@ -32,7 +32,7 @@ pub(super) fn run(cx: &Context, id: &str, direction: Direction, kind: Option<&De
                 let title = text::headline(&get(row, "title"), 80);
                 format!("{}  {}  {}  {title}\n", get(row, "dependency_type"), get(row, "id"), get(row, "status"))
             };
-            rows.iter().map(line).collect()
+            rows.iter().map(line).collect::<Vec<_>>().join("\n")
         });
         Ok(())
     })

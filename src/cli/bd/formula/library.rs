@@ -11,7 +11,7 @@ use crate::molecule;
 /// formulas.
 pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Result<Library, CliError> {
     let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.cwd.join(dir))).collect();
-    let place = cx.place()?;
+    let place = cx.place();
     let own = place.beads_dir.join("formulas");
     if let Some(root) = work_tree(&cx.env.cwd)
         && place.town.as_deref() != Some(root)

@@ -34,7 +34,7 @@ fn range(text: &str) -> Result<(usize, usize), String> {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let who = match &args.who {
         Some(who) => who.clone(),
-        None => cx.stamp()?.actor,
+        None => cx.stamp().actor,
     };
     let all = cx.read(|r| {
         let roots = match &args.molecule {

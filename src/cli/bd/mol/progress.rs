@@ -15,7 +15,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let who = cx.stamp()?.actor;
+    let who = cx.stamp().actor;
     let progress = cx.read(|r| {
         let root = super::meant(r, args.molecule.as_deref(), &who)?;
         molecule::progress(r, &root).map_err(CliError::from)

@@ -22,7 +22,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let who = cx.stamp()?.actor;
+    let who = cx.stamp().actor;
     let (value, text) = cx.read(|r| {
         let root = super::meant(r, args.molecule.as_deref(), &who)?;
         let bead = r.need(&root)?;

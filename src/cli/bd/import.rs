@@ -1,0 +1,62 @@
+//! `bd import`: reads `issues.jsonl`.
+
+use std::path::PathBuf;
+
+use super::Context;
+use crate::base::text;
+use crate::cli::{CliError, Kind, output};
+
+/// Reads beads from lines of JSON. No file is refused: lines that break a rule are repaired or left out alone,
+/// and listed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file; `-` reads stdin, and left out it is `.beads/issues.jsonl`.
+    file: Option<PathBuf>,
+    /// The same as a flag.
+    #[arg(short, long, conflicts_with = "file", value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let path = args.file.or(args.input).unwrap_or_else(|| cx.place().beads_dir.join("issues.jsonl"));
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(cx.env.cwd.join(&path))
+    };
+    let bytes = bytes.map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display())))?;
+    let stamp = cx.stamp();
+    let done = cx.change_store(|store| Ok(store.import(&stamp, &bytes)?))?;
+    cx.out.print(&done, |done| {
+        format!(
+            "✓ {} new, {} changed, {} as they were, {} deleted here and left so",
+            done.created, done.updated, done.unchanged, done.deleted_here
+        )
+    });
+    if !cx.out.json {
+        for finding in &done.findings {
+            let what = if finding.lost { "left out: " } else { "" };
+            output::message(&format!(
+                "{}:{}: {} {what}{}",
+                path.display(),
+                finding.line,
+                finding.id,
+                text::headline(&finding.text, 200)
+            ));
+        }
+    }
+    let lost = done.findings.iter().filter(|f| f.lost).count();
+    if lost > 0 {
+        let error =
+            CliError::new(Kind::User, format!("{} could not be read; all others are in", text::count(lost, "line")))
+                .hint("mend the lines named above and import the file again: what is in stays as it is");
+        if cx.out.json {
+            output::message(&error.to_string());
+            std::process::exit(error.kind.code().into());
+        }
+        return Err(error);
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Writing `issues.jsonl`.
+
+use std::collections::HashMap;
+
+use super::line::{format_line, parse_line};
+use crate::store::read::SEEN;
+use crate::store::row::{self, COLUMNS, Stored};
+use crate::store::{Bead, Comment, Dep, Read, StoreError};
+
+/// A wisp that came in a file stays in the file: what is read is written back.
+const LASTING: &str = "(b.ephemeral = 0 OR EXISTS (SELECT 1 FROM source_lines s WHERE s.bead = b.num))";
+
+impl Read<'_> {
+    /// All beads but wisps made here, deleted ones too, by id, with labels, dependencies and comments filled in.
+    pub fn all_whole(&self) -> Result<Vec<Bead>, StoreError> {
+        let mut deps: HashMap<String, Vec<Dep>> = HashMap::new();
+        for dep in self.all_deps()? {
+            deps.entry(dep.issue_id.to_string()).or_default().push(dep);
+        }
+        let mut comments = self.all_comments()?;
+        let sql = format!("SELECT {COLUMNS} FROM beads b WHERE {LASTING} AND {SEEN} ORDER BY b.id");
+        self.rows(&sql, [], |r| Ok(Stored::read(r)?)).map(|all| {
+            all.into_iter()
+                .map(|stored| {
+                    let mut bead = stored.bead;
+                    bead.dependencies = deps.remove(bead.id.as_str()).unwrap_or_default();
+                    bead.comments = comments.remove(bead.id.as_str()).unwrap_or_default();
+                    bead
+                })
+                .collect()
+        })
+    }
+
+    fn all_comments(&self) -> Result<HashMap<String, Vec<Comment>>, StoreError> {
+        let rows = self.rows(
+            "SELECT b.id, c.id, c.author, c.text, c.created_at FROM comments c JOIN beads b ON b.num = c.bead
+             WHERE c.live = 1 ORDER BY c.num",
+            [],
+            |r| {
+                Ok(Comment {
+                    id: r.get(1)?,
+                    issue_id: row::id(&r.get::<_, String>(0)?)?,
+                    author: r.get(2)?,
+                    text: r.get(3)?,
+                    created_at: row::parse_time(&r.get::<_, String>(4)?)?,
+                })
+            },
+        )?;
+        let mut comments: HashMap<String, Vec<Comment>> = HashMap::new();
+        for comment in rows {
+            comments.entry(comment.issue_id.to_string()).or_default().push(comment);
+        }
+        Ok(comments)
+    }
+
+    /// The text of `issues.jsonl`: a line for each bead but wisps made here, by id.
+    pub fn export(&self) -> Result<String, StoreError> {
+        let sources: HashMap<String, String> = self
+            .rows("SELECT b.id, s.line FROM source_lines s JOIN beads b ON b.num = s.bead", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?
+            .into_iter()
+            .collect();
+        let mut out = String::new();
+        for bead in self.all_whole()? {
+            let line = format_line(&bead);
+            // A line we would write otherwise stands as it came while it still says the same.
+            let source = sources
+                .get(bead.id.as_str())
+                .filter(|source| parse_line(source).is_ok_and(|parsed| format_line(&parsed.bead) == line));
+            out.push_str(source.unwrap_or(&line));
+            out.push('\n');
+        }
+        Ok(out)
+    }
+}

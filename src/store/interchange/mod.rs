@@ -1,0 +1,12 @@
+//! `issues.jsonl`: one bead a line, for other trackers and for people's own repositories.
+//!
+//! A line that was imported and whose bead has not changed since is exported byte for byte. Unknown keys are
+//! kept. A line that breaks a rule is repaired or left out alone, and said so; no file is refused.
+
+mod export;
+mod import;
+mod line;
+
+pub(super) use import::Incoming;
+pub use import::{Finding, Imported};
+pub use line::{ParsedLine, format_line, parse_line};
