@@ -207,6 +207,8 @@ function Role.drop(rule, why) end
 --- A decision's ledger actions are one transaction; session actions follow and are checked again.
 ---@alias NewBead { title: Text, type?: string, labels?: string[], priority?: integer, epic?: string, description?: Text, found_in?: Bead }
 ---@alias BeadChange { title?: string, description?: string, priority?: integer, labels?: string[], status?: string, assignee?: string }
+---@alias Question { name: string, to: "model"|"overseer", text: Text, choices: string[], tokens?: integer }
+---@class gt
 ---@field nudge fun(to: Polecat, text: Text): Action
 ---@field restart fun(who: Polecat, o?: { resume: boolean }): Action refused while a person is attached
 ---@field stop fun(who: Polecat, why: Text): Action work is preserved first

@@ -44,6 +44,8 @@ pub struct Engine {
     resting: HashSet<(String, usize)>,
     /// Warnings that were said already.
     said: HashSet<String>,
+    /// Each rule is judged a second time, and must answer the same.
+    pub(super) twice: bool,
 }
 
 /// What is dropped with a VM.
@@ -90,6 +92,7 @@ impl Engine {
             loaded: Some(Arc::new(loaded)),
             resting: HashSet::new(),
             said: HashSet::new(),
+            twice: false,
         })
     }
 
@@ -113,6 +116,25 @@ impl Engine {
         let Some(loaded) = &self.loaded else { return Vec::new() };
         let top = |r: &Rule| Some(self.origin(&r.name, r.heights.last()?.at()));
         loaded.rules.iter().filter_map(top).collect()
+    }
+
+    /// The settings: name, value in charge, meaning.
+    pub fn settings(&self) -> Vec<(String, String, String)> {
+        let Some(loaded) = &self.loaded else { return Vec::new() };
+        let Ok(state) = State::of(loaded.vm.lua()) else { return Vec::new() };
+        let all = state.declared.settings.iter();
+        all.map(|(name, s)| (name.clone(), s.value.to_string(), s.doc.clone())).collect()
+    }
+
+    /// The class of things that a rule is about; `None` for a rule on events or an unknown one.
+    pub(super) fn rule_class(&self, name: &str) -> Option<&'static str> {
+        let rule = self.loaded.as_ref()?.rules.iter().find(|r| r.name == name)?;
+        if let Says::Each(class) = rule.on { Some(class) } else { None }
+    }
+
+    /// Judges each rule twice on the same facts from now on; one that answers differently keeps state, and fails.
+    pub(super) fn judge_twice(&mut self) {
+        self.twice = true;
     }
 
     /// The VM, made anew when the last one was dropped; its data is that of this pass.

@@ -26,6 +26,19 @@ enum Verdict {
     Undecided(String),
 }
 
+impl Verdict {
+    /// Whether two judgements of the same facts say the same.
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Held, Self::Held) => true,
+            (Self::Waiting(a), Self::Waiting(b)) => a == b,
+            (Self::Undecided(a), Self::Undecided(b)) => a == b,
+            (Self::Act { actions: a, .. }, Self::Act { actions: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// A verdict with what led to it.
 struct Ruling {
     verdict: Verdict,
@@ -56,12 +69,12 @@ impl Engine {
                     let late = super::Diagnostic::bare(format!("the pass of `{}` took longer than {ms} ms", self.role));
                     self.say(late, &mut pass.warnings);
                     pass.next_ms = least(pass.next_ms, Some(snapshot.now_ms + AGAIN_MS));
-                    return self.finish(pass, candidates);
+                    return finish(pass, candidates);
                 }
                 self.one(index, &fact, snapshot, reads, Some(ladders), &mut pass, &mut candidates);
             }
         }
-        self.finish(pass, candidates)
+        finish(pass, candidates)
     }
 
     /// Judges the rules that listen to this event. Each event is to be given once; when a judgement is
@@ -76,7 +89,7 @@ impl Engine {
                 self.one(index, &fact, snapshot, reads, None, &mut pass, &mut candidates);
             }
         }
-        let mut pass = self.finish(pass, candidates);
+        let mut pass = finish(pass, candidates);
         for decision in &mut pass.decisions {
             decision.event = Some(event.seq);
         }
@@ -118,7 +131,7 @@ impl Engine {
             Fact::Event(event) => Fact::event_subject(event),
             other => other.subject().unwrap_or(Subject::Town),
         };
-        let role = self.role.clone();
+        let owner = self.role.clone();
         let mut top = None;
         for height in
             (0..usize::MAX).take_while(|h| self.height(index, *h, snapshot)).collect::<Vec<_>>().into_iter().rev()
@@ -138,8 +151,18 @@ impl Engine {
                 continue;
             }
             let ladder = ladders.as_mut().map(|l| &mut **l as &mut dyn Ladders);
-            let call = Call { loaded: &loaded, rule, at, role: &role, fact, now_ms: snapshot.now_ms, reads };
-            let ruling = match call.judge(ladder) {
+            let call = Call { loaded: &loaded, rule, at, role: &owner, fact, now_ms: snapshot.now_ms, reads };
+            let mut answer = call.judge(ladder);
+            if let (true, Ok(first)) = (self.twice, &answer) {
+                let ladder = ladders.as_mut().map(|l| &mut **l as &mut dyn Ladders);
+                let second = call.judge(ladder);
+                if !second.as_ref().is_ok_and(|second| second.verdict.same(&first.verdict)) {
+                    let error = PolicyError::new(format!("`{}` answers differently on the same facts", rule.name));
+                    let error = error.about(&rule.name).help("a rule keeps no state of its own: gt.remember does");
+                    answer = Err(Failure::Error(loaded.vm.at(error, &at.file, at.line)));
+                }
+            }
+            let ruling = match answer {
                 Ok(ruling) => ruling,
                 Err(failure) => match self.note(failure, &rule.name, at.layer, &mut pass.warnings) {
                     Some(why) => Ruling { verdict: Verdict::Undecided(why), because: call.because(), next_ms: None },
@@ -200,31 +223,31 @@ impl Engine {
         };
         self.say(warning, &mut pass.warnings);
     }
+}
 
-    /// One disruptive decision for each subject; `beats` decides, else the order of declaration.
-    fn finish(&self, mut pass: Pass, candidates: Vec<Candidate>) -> Pass {
-        let beaten = |c: &Candidate| {
-            let group = c.group.as_ref()?;
-            let rivals: Vec<&Candidate> = candidates.iter().filter(|r| r.group.as_ref() == Some(group)).collect();
-            let loses = |c: &Candidate| rivals.iter().any(|r| r.beats.contains(&c.decision.origin.rule));
-            let winner = rivals.iter().find(|r| !loses(r)).or(rivals.first())?;
-            (!std::ptr::eq(*winner, c)).then(|| winner.decision.origin.rule.clone())
-        };
-        let lost: Vec<Option<String>> = candidates.iter().map(beaten).collect();
-        for (candidate, lost) in candidates.into_iter().zip(lost) {
-            let decision = candidate.decision;
-            pass.judged.push(Judgement {
-                origin: decision.origin.clone(),
-                subject: decision.subject.clone(),
-                outcome: lost.clone().map_or(Outcome::Acted, |to| Outcome::Lost { to }),
-                because: decision.because.clone(),
-            });
-            if lost.is_none() {
-                pass.decisions.push(decision);
-            }
+/// One disruptive decision for each subject; `beats` decides, else the order of declaration.
+fn finish(mut pass: Pass, candidates: Vec<Candidate>) -> Pass {
+    let beaten = |c: &Candidate| {
+        let group = c.group.as_ref()?;
+        let rivals: Vec<&Candidate> = candidates.iter().filter(|r| r.group.as_ref() == Some(group)).collect();
+        let loses = |c: &Candidate| rivals.iter().any(|r| r.beats.contains(&c.decision.origin.rule));
+        let winner = rivals.iter().find(|r| !loses(r)).or(rivals.first())?;
+        (!std::ptr::eq(*winner, c)).then(|| winner.decision.origin.rule.clone())
+    };
+    let lost: Vec<Option<String>> = candidates.iter().map(beaten).collect();
+    for (candidate, lost) in candidates.into_iter().zip(lost) {
+        let decision = candidate.decision;
+        pass.judged.push(Judgement {
+            origin: decision.origin.clone(),
+            subject: decision.subject.clone(),
+            outcome: lost.clone().map_or(Outcome::Acted, |to| Outcome::Lost { to }),
+            because: decision.because.clone(),
+        });
+        if lost.is_none() {
+            pass.decisions.push(decision);
         }
-        pass
     }
+    pass
 }
 
 /// The subjects of `each.NAME`.
@@ -295,21 +318,22 @@ impl Call<'_> {
             None => None,
         };
         if !holds {
-            if place.is_some() && matches!(self.at.body, Body::Act(_)) {
-                if let Some(ladders) = &mut ladders {
-                    ladders.forget(&key);
-                }
+            if place.is_some()
+                && matches!(self.at.body, Body::Act(_))
+                && let Some(ladders) = &mut ladders
+            {
+                ladders.forget(&key);
             }
             return Ok(Ruling { verdict: Verdict::Held, because: self.because(), next_ms: flips });
         }
         let mut next_ms = flips;
-        if let (Some(at), Body::Ladder(_)) = (place, &self.at.body) {
-            if self.is_over(&at, &mut next_ms) {
-                if let Some(ladders) = &mut ladders {
-                    ladders.forget(&key);
-                }
-                place = None;
+        if let (Some(at), Body::Ladder(_)) = (place, &self.at.body)
+            && self.is_over(&at, &mut next_ms)
+        {
+            if let Some(ladders) = &mut ladders {
+                ladders.forget(&key);
             }
+            place = None;
         }
         let step = match &self.at.body {
             Body::Act(_) if place.is_some() => Step::Wait(None),

@@ -22,6 +22,7 @@ mod reads;
 mod registry;
 mod rules;
 mod schema;
+mod testing;
 mod types;
 mod vm;
 
@@ -37,6 +38,7 @@ pub use ladder::{Climb, LadderKey, Ladders, MemoryLadders, Place};
 pub use layer::{Layer, LayerSource};
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
 pub use registry::{Kept, Registry, Reload};
+pub use testing::{TestCase, TestReport, run_tests};
 pub use types::{fact_names, facts, types};
 
 /// The built-in layer of a role; `None` when no such role is shipped.

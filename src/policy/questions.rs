@@ -31,12 +31,11 @@ struct Level {
 pub(super) fn compose(lua: &Lua, questions: &[Question]) -> mlua::Result<Vec<Asked>> {
     let mut all: Vec<Asked> = Vec::new();
     for question in questions {
-        let index = match all.iter().position(|a| a.name == question.name) {
-            Some(index) => index,
-            None => {
-                all.push(Asked { name: question.name, levels: Vec::new() });
-                all.len() - 1
-            }
+        let index = if let Some(index) = all.iter().position(|a| a.name == question.name) {
+            index
+        } else {
+            all.push(Asked { name: question.name, levels: Vec::new() });
+            all.len() - 1
         };
         let below = all[index].levels.last();
         let base = below.map(|b| base(lua, &b.question.function, b.base.as_ref())).transpose()?;

@@ -72,7 +72,7 @@ pub(super) enum Ty {
     Map(&'static Ty),
     /// A method with this signature after `self`.
     Method(&'static str),
-    /// A table of functions or a function, with its LuaCATS type.
+    /// A table of functions or a function, with its `LuaCATS` type.
     Reads(&'static str),
 }
 

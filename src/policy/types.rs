@@ -1,4 +1,4 @@
-//! The LuaCATS stubs that editors read: written from the schema of facts and the table of builders.
+//! The `LuaCATS` stubs that editors read: written from the schema of facts and the table of builders.
 
 use super::schema::{Class, EACH, Ty, classes, each_class, event_class};
 use super::vm::{QUESTIONS, builder_types};
@@ -218,11 +218,13 @@ const RULES: &str = r#"---@alias Done Action|Action[]|nil
 -- One class per role with the rules that lower layers have.
 "#;
 
-const BUILDING: &str = r"---@class Action                   opaque, has no fields; may stand where its result is wanted: gt.sling(gt.create{…}).
+const BUILDING: &str = r#"---@class Action                   opaque, has no fields; may stand where its result is wanted: gt.sling(gt.create{…}).
 --- A decision's ledger actions are one transaction; session actions follow and are checked again.
 ---@alias NewBead { title: Text, type?: string, labels?: string[], priority?: integer, epic?: string, description?: Text, found_in?: Bead }
 ---@alias BeadChange { title?: string, description?: string, priority?: integer, labels?: string[], status?: string, assignee?: string }
-";
+---@alias Question { name: string, to: "model"|"overseer", text: Text, choices: string[], tokens?: integer }
+---@class gt
+"#;
 
 const SETTINGS: &str = r"---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
 ---@field list fun(items: table[], line: Text): Filled one line per item, filled from the item

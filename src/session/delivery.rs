@@ -59,9 +59,15 @@ pub(super) fn deliver(pane: &dyn Pane, message: &str, signs: &Signs) -> Result<D
     if message.is_empty() {
         return Ok(Delivery::Refused("there is nothing to send".to_owned()));
     }
-    let before = pane.look()?;
-    if let Screen::Dialog(name) = signs.read(&before) {
-        return Ok(Delivery::Refused(format!("a dialog is open ({name}): what is typed would answer it")));
+    match signs.read(&pane.look()?) {
+        Screen::Dialog(name) => {
+            return Ok(Delivery::Refused(format!("a dialog is open ({name}): what is typed would answer it")));
+        }
+        Screen::Limit(said) => return Ok(Delivery::Refused(format!("its provider refuses work: {said}"))),
+        Screen::Ready | Screen::Busy | Screen::Unknown => {}
+    }
+    if signs.has_input() && !wait(LANDED, || Ok(signs.input(&pane.look()?).is_some()))? {
+        return Ok(Delivery::Refused("its input line is not on the screen".to_owned()));
     }
     pane.clear()?;
     if !signs.has_input() {
@@ -128,5 +134,131 @@ fn wait(limit: Duration, mut reached: impl FnMut() -> Result<bool, SessionError>
             return Ok(false);
         }
         pause(STEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::session::Runtimes;
+
+    /// A client that draws as measured: a ruled input line, pastes folded, Enter taken late.
+    #[derive(Default)]
+    struct Client {
+        input: String,
+        taken: Vec<String>,
+        /// So many Enters are swallowed as a part of the paste.
+        deaf: usize,
+        busy: bool,
+        dialog: bool,
+        pastes_lost: bool,
+        /// Presses of Enter.
+        enters: usize,
+    }
+
+    struct Fake(RefCell<Client>);
+
+    impl Pane for Fake {
+        fn look(&self) -> Result<String, SessionError> {
+            let c = self.0.borrow();
+            if c.dialog {
+                return Ok("Do you want to proceed?\n ❯ 1. Yes\n   2. No\n".to_owned());
+            }
+            let rule = "─".repeat(40);
+            let input = match c.input.lines().count() {
+                0 if c.busy && !c.taken.is_empty() => "Press up to edit queued messages".to_owned(),
+                0 => "Try \"fix lint errors\"".to_owned(),
+                n if n > 5 => format!("[Pasted text #1 +{} lines]", n - 1),
+                _ => c.input.clone(),
+            };
+            let spinner = if c.busy { "✻ Crunching… (3s · ↓ 18 tokens)\n" } else { "" };
+            Ok(format!(
+                "❯\u{a0}an earlier prompt\n● done\n{spinner}{rule}\n❯\u{a0}{input}\n{rule}\n  ⏵⏵ bypass permissions on\n"
+            ))
+        }
+
+        fn clear(&self) -> Result<(), SessionError> {
+            let mut c = self.0.borrow_mut();
+            let rest = c.input.rfind('\n').map_or(0, |at| at);
+            c.input.truncate(rest);
+            Ok(())
+        }
+
+        fn paste(&self, text: &str) -> Result<(), SessionError> {
+            let mut c = self.0.borrow_mut();
+            if !c.pastes_lost {
+                c.input.push_str(text);
+            }
+            Ok(())
+        }
+
+        fn enter(&self) -> Result<(), SessionError> {
+            let mut c = self.0.borrow_mut();
+            c.enters += 1;
+            if c.enters > c.deaf {
+                let text = std::mem::take(&mut c.input);
+                c.taken.push(text);
+            }
+            Ok(())
+        }
+    }
+
+    fn send(client: Client, text: &str) -> (Delivery, Client) {
+        let runtimes = Runtimes::built_in();
+        let fake = Fake(RefCell::new(client));
+        let delivery = deliver(&fake, text, &runtimes.get("claude").expect("built in").signs).expect("answered");
+        (delivery, fake.0.into_inner())
+    }
+
+    #[test]
+    fn a_message_is_taken_whole_and_once() {
+        let long = (0..40).map(|n| format!("line {n} of `it`")).collect::<Vec<_>>().join("\n");
+        for text in ["short", long.as_str(), "wide é ✓ 漢字"] {
+            let (delivery, client) = send(Client::default(), text);
+            assert_eq!((delivery, client.taken), (Delivery::Taken, vec![text.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn enters_that_are_swallowed_are_repeated() {
+        let (delivery, client) = send(Client { deaf: 2, ..Client::default() }, "hello there");
+        assert_eq!((delivery, client.taken), (Delivery::Taken, vec!["hello there".to_owned()]));
+    }
+
+    #[test]
+    fn what_was_left_in_the_input_is_not_glued_to_the_message() {
+        let (delivery, client) = send(Client { input: "old\nrest".into(), ..Client::default() }, "new");
+        assert_eq!((delivery, client.taken), (Delivery::Taken, vec!["new".to_owned()]));
+    }
+
+    #[test]
+    fn a_busy_client_queues() {
+        let (delivery, client) = send(Client { busy: true, ..Client::default() }, "when you can");
+        assert_eq!((delivery, client.taken), (Delivery::Queued, vec!["when you can".to_owned()]));
+    }
+
+    #[test]
+    fn a_dialog_is_never_answered_by_a_message() {
+        let (delivery, client) = send(Client { dialog: true, ..Client::default() }, "y");
+        assert!(matches!(delivery, Delivery::Refused(why) if why.contains("permission")));
+        assert!(client.input.is_empty() && client.enters == 0);
+    }
+
+    #[test]
+    fn nothing_is_called_delivered_that_was_not_seen() {
+        let (delivery, _) = send(Client { pastes_lost: true, ..Client::default() }, "gone");
+        assert!(matches!(delivery, Delivery::Lost(_)), "{delivery:?}");
+        let (delivery, client) = send(Client { deaf: 99, ..Client::default() }, "stuck");
+        assert!(matches!(delivery, Delivery::Lost(_)), "{delivery:?}");
+        assert_eq!(client.enters, ENTERS);
+        assert!(matches!(send(Client::default(), " \u{1b}\n").0, Delivery::Refused(_)));
+    }
+
+    #[test]
+    fn escapes_do_not_get_out_of_the_paste() {
+        let (_, client) = send(Client::default(), "a\u{1b}[201~b");
+        assert_eq!(client.taken, ["a[201~b"]);
     }
 }

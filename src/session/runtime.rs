@@ -413,3 +413,97 @@ fn last_line(e: &regex::Error) -> String {
     let text = e.to_string();
     text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Runtimes, RuntimeError> {
+        let table: toml::Table = toml::from_str(text).expect("toml");
+        let tables = table.into_iter().map(|(name, value)| (name, value.as_table().expect("table").clone()));
+        Runtimes::load(&tables.collect())
+    }
+
+    #[test]
+    fn the_presets_are_sound() {
+        let all = Runtimes::built_in();
+        let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["amp", "claude", "codex", "copilot", "cursor", "gemini", "opencode", "script"]);
+        for runtime in all.iter() {
+            for arg in runtime.argv(&Launch { runtime_dir: "/r", prompt: Some("p"), ..Launch::default() }) {
+                assert!(!arg.contains('{') && !arg.is_empty(), "{}: {arg}", runtime.name);
+            }
+        }
+        assert_eq!(all.similar("cladue"), Some("claude"));
+    }
+
+    #[test]
+    fn an_argument_list_is_made_of_what_is_known() {
+        let all = Runtimes::built_in();
+        let claude = all.get("claude").expect("built in");
+        let start = Launch { prompt: Some("do {session}"), session: Some("id-1"), ..Launch::default() };
+        assert_eq!(
+            claude.argv(&start),
+            ["claude", "--dangerously-skip-permissions", "--session-id", "id-1", "do {session}"]
+        );
+        let resume = Launch { settings: Some("/s.json"), resume: true, ..start };
+        assert_eq!(claude.argv(&resume)[2..], ["--resume", "id-1", "--settings", "/s.json", "do {session}"]);
+        let script = all.get("script").expect("built in");
+        assert_eq!(
+            script.argv(&Launch { runtime_dir: "/t/.runtime", ..start }),
+            ["/bin/sh", "/t/.runtime/script-worker"]
+        );
+        assert!(!script.can_resume() && claude.can_resume());
+    }
+
+    #[test]
+    fn a_preset_is_changed_key_by_key() {
+        let all = load("[claude]\nprogram = \"/opt/claude\"\nenv = { A = \"1\" }\n[fast]\nlike = \"claude\"\nargs = []\n[own]\nprogram = \"agent\"")
+            .expect("loaded");
+        let claude = all.get("claude").expect("there");
+        assert_eq!((claude.program.as_str(), claude.title.as_str()), ("/opt/claude", "Claude Code"));
+        assert_eq!(claude.env.len(), 2);
+        assert!(!claude.signs.ready.is_empty());
+        assert_eq!(all.get("fast").expect("there").argv(&Launch::default()), ["claude"]);
+        assert_eq!(all.get("own").expect("there").prompt, PromptChannel::Typed);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text: &str| load(text).expect_err("refused").to_string();
+        assert!(message("[claude]\nprogramm = \"x\"").starts_with("[runtimes.claude] unknown field `programm`"));
+        assert!(message("[own]\nargs = []").contains("needs `program"));
+        assert!(message("[own]\nlike = \"clod\"").contains("there is no such preset"));
+        assert!(
+            message("[own]\nprogram = \"x\"\nsigns = { busy = [\"(\"] }")
+                .contains("`(` is not a pattern: unclosed group")
+        );
+        assert!(message("[own]\nprogram = \"x\"\nprompt = \"argument\"").contains("needs `with_prompt`"));
+    }
+
+    #[test]
+    fn only_what_a_runtime_names_is_handed_through() {
+        let all = Runtimes::built_in();
+        let outer = [("HOME", "/h"), ("ANTHROPIC_API_KEY", "k"), ("SECRET", "s"), ("LC_ALL", "C")];
+        let outer = || outer.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let names = |runtime: &str| -> Vec<String> {
+            all.get(runtime).expect("built in").environment(outer()).into_iter().map(|(n, _)| n).collect()
+        };
+        assert_eq!(names("claude"), ["ANTHROPIC_API_KEY", "DISABLE_AUTOUPDATER", "HOME", "LC_ALL"]);
+        assert_eq!(names("codex"), ["HOME", "LC_ALL"]);
+        assert!(names("script").is_empty());
+    }
+
+    #[test]
+    fn an_end_has_a_reason() {
+        let all = Runtimes::built_in();
+        let claude = all.get("claude").expect("built in");
+        assert_eq!(claude.exit_reason(Some(0), ""), ExitReason::Done);
+        assert_eq!(claude.exit_reason(Some(137), ""), ExitReason::Killed);
+        assert_eq!(claude.exit_reason(Some(1), ""), ExitReason::Crash);
+        assert_eq!(claude.exit_reason(None, ""), ExitReason::Unknown);
+        assert_eq!(claude.exit_reason(Some(1), "  ⎿ Invalid API key · Fix external API key"), ExitReason::Auth);
+        assert_eq!(claude.exit_reason(Some(1), "Claude usage limit reached."), ExitReason::Limit);
+        assert_eq!(claude.exit_reason(Some(1), "Unable to connect to Anthropic services"), ExitReason::Setup);
+    }
+}

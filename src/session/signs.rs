@@ -116,3 +116,55 @@ impl Signs {
         self.input(screen).filter(String::is_empty).map(|_| false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Runtimes;
+
+    fn read(runtime: &str, screen: &str, title: Option<&str>) -> Screen {
+        Runtimes::built_in().get(runtime).expect("built in").signs.read_with_title(screen, title)
+    }
+
+    const IDLE: &str = "✻ Baked for 0s\n────────────────────\n❯\u{a0}\n────────────────────\n  ? for shortcuts\n";
+
+    #[test]
+    fn claude_is_read_as_measured() {
+        assert_eq!(read("claude", IDLE, None), Screen::Ready);
+        assert_eq!(read("claude", IDLE, Some("✳ title")), Screen::Ready);
+        // The footer shows a hint in place of "esc to interrupt": the title knows better.
+        assert_eq!(read("claude", IDLE, Some("⠂ title")), Screen::Busy);
+        let busy = IDLE.replace("✻ Baked for 0s", "✻ Crunching… (3s · ↓ 18 tokens)");
+        assert_eq!(read("claude", &busy, None), Screen::Busy);
+        let asks = "● Bash(rm x)\n Do you want to proceed?\n ❯ 1. Yes\n   2. Yes, and always allow\n   3. No\n";
+        assert_eq!(read("claude", asks, Some("⠂ title")), Screen::Dialog("permission".into()));
+        let unknown = " Some new question\n ❯ 1. First\n   2. Second\n";
+        assert_eq!(read("claude", unknown, None), Screen::Dialog("choice".into()));
+        assert_eq!(
+            read("claude", "  5-hour session limit reached ∙ resets 3pm\n❯\u{a0}\n", None),
+            Screen::Limit("session limit reached ∙ resets 3pm".into())
+        );
+        assert_eq!(read("claude", "", None), Screen::Unknown);
+    }
+
+    #[test]
+    fn the_others_tell_by_their_titles() {
+        assert_eq!(read("gemini", "", Some("✦  Working… (dir)")), Screen::Busy);
+        assert_eq!(read("gemini", " *   Type your message", Some("◇  Ready (dir)")), Screen::Ready);
+        assert_eq!(read("codex", "› \n", Some("⠋ dir")), Screen::Busy);
+        assert_eq!(read("codex", "◦ Working (3s • esc to interrupt)\n› \n", None), Screen::Busy);
+        assert_eq!(read("codex", "› \n", Some("dir")), Screen::Ready);
+        assert_eq!(read("script", "anything", Some("⠋")), Screen::Unknown);
+    }
+
+    #[test]
+    fn the_input_line_is_the_last_one() {
+        let runtimes = Runtimes::built_in();
+        let signs = &runtimes.get("claude").expect("built in").signs;
+        let screen = "❯\u{a0}old prompt\n● answer\n──────────────\n❯\u{a0}new\n  text\n──────────────\n  hints\n";
+        assert_eq!(signs.input(screen).as_deref(), Some("new\n  text"));
+        assert!(signs.landed(screen, "new text") && !signs.landed(screen, "old prompt"));
+        assert_eq!(signs.input(IDLE).as_deref(), Some(""));
+        assert_eq!(signs.input("nothing"), None);
+    }
+}

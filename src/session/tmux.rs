@@ -102,7 +102,7 @@ impl Host for TmuxHost {
         if !self.server.answers() {
             return Ok(String::new());
         }
-        match self.server.capture(&format!("={name}:"), lines) {
+        match self.server.capture(&format!("={name}:0.0"), lines) {
             Ok(text) => Ok(tail(&text, lines)),
             Err(SessionError::Tmux { message, .. }) if server::is_missing(&message) => Ok(String::new()),
             Err(e) => Err(e),

@@ -32,27 +32,29 @@ pub(super) struct Facts {
 impl Outline {
     pub fn read(file: &File<'_>, rules: &mut BTreeMap<String, &'static Class>) -> Self {
         let mut outline = Self::default();
-        let mut roles: Vec<String> = Vec::new();
+        let mut owners: Vec<String> = Vec::new();
         for i in 0..file.tokens.len() {
             if let Some((name, at)) = local(file, i) {
                 if file.is(at, "require") && string_argument(file, at + 1) == Some("gt") {
                     outline.gt.push(name.to_owned());
                 }
                 if outline.is_gt(file, at) && matches!(file.name(at + 2), Some("role" | "extend")) {
-                    roles.push(name.to_owned());
+                    owners.push(name.to_owned());
                 }
-                if roles.iter().any(|r| file.is(at, r)) && file.is(at + 1, ".") && file.is(at + 2, "settings") {
+                if owners.iter().any(|r| file.is(at, r)) && file.is(at + 1, ".") && file.is(at + 2, "settings") {
                     outline.settings.push((name.to_owned(), settings(file, at + 3)));
                 }
             }
-            if file.name(i).is_some_and(|n| roles.iter().any(|r| r == n)) && file.is(i + 1, ".") {
+            if file.name(i).is_some_and(|n| owners.iter().any(|r| r == n)) && file.is(i + 1, ".") {
                 outline.declaration(file, i, rules);
             }
             // gt.take(queue, function(mr) … end)
-            if outline.is_gt(file, i) && file.is(i + 2, "take") && file.is(i + 3, "(") {
-                if let Some(function) = (i + 4..file.end(i + 3)).find(|j| file.is(*j, "function")) {
-                    outline.function(file, function, &[Some(&MR)], None);
-                }
+            if outline.is_gt(file, i)
+                && file.is(i + 2, "take")
+                && file.is(i + 3, "(")
+                && let Some(function) = (i + 4..file.end(i + 3)).find(|j| file.is(*j, "function"))
+            {
+                outline.function(file, function, &[Some(&MR)], None);
             }
         }
         outline
@@ -82,10 +84,10 @@ impl Outline {
             _ => return,
         };
         let Some(class) = class else { return };
-        if word != "override" {
-            if let Some(rule) = string_argument(file, open) {
-                rules.insert(rule.to_owned(), class);
-            }
+        if word != "override"
+            && let Some(rule) = string_argument(file, open)
+        {
+            rules.insert(rule.to_owned(), class);
         }
         let end = file.end(open);
         for j in open..end {

@@ -152,16 +152,15 @@ pub(in crate::policy) fn tokens(text: &str) -> Vec<Token> {
                 text = s.quoted(c);
                 Kind::Text
             }
-            '[' => match s.long_level() {
-                Some(level) => {
+            '[' => {
+                if let Some(level) = s.long_level() {
                     text = s.long_text(level);
                     Kind::Text
-                }
-                None => {
+                } else {
                     text.push('[');
                     Kind::Symbol
                 }
-            },
+            }
             c => {
                 text.push(c);
                 let double = match (c, s.peek()) {

@@ -29,12 +29,12 @@ fn town(fact: &Fact, get: impl Fn(&Arc<Snapshot>) -> Got) -> Got {
     if let Fact::Town(t) = fact { get(t) } else { Got::Nil }
 }
 
-fn text(value: &Option<String>) -> Got {
-    value.clone().map_or(Got::Nil, Got::Text)
+fn text(value: Option<String>) -> Got {
+    value.map_or(Got::Nil, Got::Text)
 }
 
-fn record<T>(value: &Option<Arc<T>>, make: fn(Arc<T>) -> Fact) -> Got {
-    value.clone().map_or(Got::Nil, |v| Got::Record(make(v)))
+fn record<T>(value: Option<Arc<T>>, make: fn(Arc<T>) -> Fact) -> Got {
+    value.map_or(Got::Nil, |v| Got::Record(make(v)))
 }
 
 fn answers(all: &std::collections::BTreeMap<String, crate::policy::facts::AnswerFact>) -> Got {
@@ -60,7 +60,7 @@ pub(in crate::policy) static BEAD: Class = Class {
         field("status", TEXT, "", |f| bead(f, |b| Got::Text(b.status.clone()))),
         field("priority", Ty::Integer, "0 is most urgent", |f| bead(f, |b| Got::Int(b.priority))),
         field("labels", Ty::List(&Ty::String), "", |f| bead(f, |b| Got::Strings(b.labels.clone()))),
-        field("epic", MAYBE_TEXT, "", |f| bead(f, |b| text(&b.epic.as_ref().map(ToString::to_string)))),
+        field("epic", MAYBE_TEXT, "", |f| bead(f, |b| text(b.epic.as_ref().map(ToString::to_string)))),
         field("workers", Ty::Integer, "how many sessions have held it", |f| {
             bead(f, |b| Got::Int(i64::from(b.workers)))
         }),
@@ -69,7 +69,7 @@ pub(in crate::policy) static BEAD: Class = Class {
         }),
         field("hooked", Ty::Boolean, "on somebody's hook", |f| bead(f, |b| Got::Bool(b.hooked))),
         field("rig", MAYBE_TEXT, "the rig that its id belongs to", |f| {
-            bead(f, |b| text(&b.rig.as_ref().map(ToString::to_string)))
+            bead(f, |b| text(b.rig.as_ref().map(ToString::to_string)))
         }),
         field("convoy", Ty::Optional(&Ty::Record(&CONVOY)), "the convoy that tracks it", |f| {
             bead(f, |b| b.convoy.clone().map_or(Got::Nil, |c| Got::Record(Fact::Convoy(Arc::new(c)))))
@@ -112,7 +112,7 @@ pub(in crate::policy) static POLECAT: Class = Class {
         field("attached", Ty::Boolean, "a person is looking at it", |f| polecat(f, |p| Got::Bool(p.attached))),
         field("memory", MEMORY, "", |f| polecat(f, |p| Got::Json(p.memory.clone().into()))),
         field("bead", Ty::Optional(&Ty::Record(&BEAD)), "the bead on its hook", |f| {
-            polecat(f, |p| record(&p.bead, Fact::Bead))
+            polecat(f, |p| record(p.bead.clone(), Fact::Bead))
         }),
     ],
 };
@@ -123,9 +123,9 @@ pub(in crate::policy) static WORKER: Class = Class {
     doc: "a polecat that holds work: bead is never nil",
     parent: Some(&POLECAT),
     fields: &[
-        field("bead", Ty::Record(&BEAD), "", |f| polecat(f, |p| record(&p.bead, Fact::Bead))),
+        field("bead", Ty::Record(&BEAD), "", |f| polecat(f, |p| record(p.bead.clone(), Fact::Bead))),
         field("step", Ty::Optional(&Ty::Record(&STEP)), "nil where its work has no steps", |f| {
-            polecat(f, |p| record(&p.step, Fact::Step))
+            polecat(f, |p| record(p.step.clone(), Fact::Step))
         }),
     ],
 };
@@ -148,7 +148,7 @@ pub(in crate::policy) static MR: Class = Class {
         field("paths", Ty::List(&Ty::String), "changed paths", |f| {
             mr(f, |m| m.paths.clone().map_or(Got::Unreadable("its diff"), Got::Strings))
         }),
-        field("gate", MAYBE_TEXT, "in on_failure: the gate that failed", |f| mr(f, |m| text(&m.gate))),
+        field("gate", MAYBE_TEXT, "in on_failure: the gate that failed", |f| mr(f, |m| text(m.gate.clone()))),
         field("held", Ty::Boolean, "kept back for a person", |f| mr(f, |m| Got::Bool(m.held))),
         field("answers", ANSWERS, "", |f| mr(f, |m| answers(&m.answers))),
         field("memory", MEMORY, "", |f| mr(f, |m| Got::Json(m.memory.clone().into()))),
@@ -199,7 +199,7 @@ pub(in crate::policy) static BRANCH: Class =
                 if let Fact::Branch(b) = f { Got::Age(b.last_commit_ms) } else { Got::Nil }
             }),
             field("bead", Ty::Optional(&Ty::Record(&BEAD)), "", |f| {
-                if let Fact::Branch(b) = f { record(&b.bead, Fact::Bead) } else { Got::Nil }
+                if let Fact::Branch(b) = f { record(b.bead.clone(), Fact::Bead) } else { Got::Nil }
             }),
         ],
     };
@@ -236,7 +236,7 @@ pub(in crate::policy) static TOWN: Class = Class {
     fields: &[
         field("now", Ty::Span, "since the epoch; in tests, the virtual clock", |_| Got::Age(0)),
         field("rig", MAYBE_TEXT, "nil in a town-wide role", |f| {
-            town(f, |t| text(&t.rig.as_ref().map(ToString::to_string)))
+            town(f, |t| text(t.rig.as_ref().map(ToString::to_string)))
         }),
         field("memory", MEMORY, "", |f| town(f, |t| Got::Json(t.memory.clone().into()))),
         field("beads", Ty::Reads("{ get: (fun(id: string): Bead?), find: fun(q: BeadQuery): Bead[] }"), "", |_| {
@@ -279,16 +279,16 @@ pub(in crate::policy) static EVENT: Class = Class {
     ],
 };
 
-const E_BEAD: Field = field("bead", Ty::Record(&BEAD), "", |f| event(f, |e| record(&e.bead, Fact::Bead)));
+const E_BEAD: Field = field("bead", Ty::Record(&BEAD), "", |f| event(f, |e| record(e.bead.clone(), Fact::Bead)));
 const MAYBE_BEAD: Ty = Ty::Optional(&Ty::Record(&BEAD));
-const E_MAYBE_BEAD: Field = field("bead", MAYBE_BEAD, "", |f| event(f, |e| record(&e.bead, Fact::Bead)));
-const E_MR: Field = field("mr", Ty::Record(&MR), "", |f| event(f, |e| record(&e.mr, Fact::Mr)));
+const E_MAYBE_BEAD: Field = field("bead", MAYBE_BEAD, "", |f| event(f, |e| record(e.bead.clone(), Fact::Bead)));
+const E_MR: Field = field("mr", Ty::Record(&MR), "", |f| event(f, |e| record(e.mr.clone(), Fact::Mr)));
 const E_POLECAT: Field =
-    field("polecat", Ty::Record(&POLECAT), "", |f| event(f, |e| record(&e.polecat, Fact::Polecat)));
-const E_STEP: Field = field("step", Ty::Record(&STEP), "", |f| event(f, |e| record(&e.step, Fact::Step)));
-const E_MAIL: Field = field("mail", Ty::Record(&MAIL), "", |f| event(f, |e| record(&e.mail, Fact::Mail)));
-const E_COMMIT: Field = field("commit", TEXT, "", |f| event(f, |e| text(&e.commit)));
-const E_REASON: Field = field("reason", MAYBE_TEXT, "", |f| event(f, |e| text(&e.reason)));
+    field("polecat", Ty::Record(&POLECAT), "", |f| event(f, |e| record(e.polecat.clone(), Fact::Polecat)));
+const E_STEP: Field = field("step", Ty::Record(&STEP), "", |f| event(f, |e| record(e.step.clone(), Fact::Step)));
+const E_MAIL: Field = field("mail", Ty::Record(&MAIL), "", |f| event(f, |e| record(e.mail.clone(), Fact::Mail)));
+const E_COMMIT: Field = field("commit", TEXT, "", |f| event(f, |e| text(e.commit.clone())));
+const E_REASON: Field = field("reason", MAYBE_TEXT, "", |f| event(f, |e| text(e.reason.clone())));
 
 const fn on(name: &'static str, lua: &'static str, doc: &'static str, fields: &'static [Field]) -> Class {
     Class { name, lua, doc, parent: Some(&EVENT), fields }

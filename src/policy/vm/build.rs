@@ -131,7 +131,7 @@ fn renumber(action: Action, place: &impl Fn(usize) -> usize) -> Action {
 
 type Builder = fn(&mut Args<'_>) -> mlua::Result<Action>;
 
-/// Every builder: name, LuaCATS type, function.
+/// Every builder: name, `LuaCATS` type, function.
 const BUILDERS: &[(&str, &str, Builder)] = &[
     ("nudge", "fun(to: Polecat, text: Text): Action", |a| {
         Ok(Action::Nudge { to: a.polecat(1)?.address.clone(), text: a.text(2)? })
@@ -222,7 +222,7 @@ fn create(a: &mut Args<'_>) -> mlua::Result<Action> {
     Ok(Action::Create(new))
 }
 
-/// Name and LuaCATS type of each builder.
+/// Name and `LuaCATS` type of each builder.
 pub(in crate::policy) fn builder_types() -> impl Iterator<Item = (&'static str, &'static str)> {
     BUILDERS.iter().map(|(name, ty, _)| (*name, *ty))
 }

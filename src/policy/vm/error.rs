@@ -63,7 +63,7 @@ pub(super) fn diagnose(error: &mlua::Error, files: &[SourceFile]) -> Diagnostic 
     if let Some((file, line)) = at {
         diagnostic.file.clone_from(&file.path);
         diagnostic.line = line;
-        diagnostic.excerpt = file.text.lines().nth(line as usize - 1).unwrap_or_default().to_owned();
+        diagnostic.excerpt = file.text.lines().nth(line as usize - 1).unwrap_or_default().into();
         diagnostic.column = token.and_then(|t| tokens::once_on_line(&file.text, line, &t));
     }
     diagnostic
@@ -123,14 +123,14 @@ fn recognise(message: &str) -> Option<(String, Option<String>, Option<String>)> 
             ));
         }
     }
-    if let Some(rest) = message.strip_prefix("attempt to perform arithmetic ") {
-        if rest.contains("span") {
-            return Some((
-                "a span is added to something that is no span".into(),
-                None,
-                Some("write the literal as gt.span \"5m\"; only * and / take a number".into()),
-            ));
-        }
+    if let Some(rest) = message.strip_prefix("attempt to perform arithmetic ")
+        && rest.contains("span")
+    {
+        return Some((
+            "a span is added to something that is no span".into(),
+            None,
+            Some("write the literal as gt.span \"5m\"; only * and / take a number".into()),
+        ));
     }
     if message.starts_with("attempt to modify a readonly table") {
         return Some((

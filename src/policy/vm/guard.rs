@@ -75,7 +75,7 @@ impl Guard {
         if self.tripped.load(Relaxed) || self.out_of_memory.load(Relaxed) {
             return true;
         }
-        if self.ticks.fetch_add(1, Relaxed) % SAMPLE != 0 {
+        if !self.ticks.fetch_add(1, Relaxed).is_multiple_of(SAMPLE) {
             return false;
         }
         let deadline = self.deadline.load(Relaxed);
@@ -93,9 +93,12 @@ pub(super) fn open(guard: &Arc<Guard>) -> mlua::Result<Lua> {
     let lua = Lua::new_with(libs, LuaOptions::new())?;
     lua.set_memory_limit(guard.limits.memory)?;
     let watch = Arc::clone(guard);
-    lua.set_interrupt(move |_| match watch.over() {
-        true => Err(watch.tripped().unwrap_or_else(|| PolicyError::new("it overran")).into()),
-        false => Ok(VmState::Continue),
+    lua.set_interrupt(move |_| {
+        if watch.over() {
+            Err(watch.tripped().unwrap_or_else(|| PolicyError::new("it overran")).into())
+        } else {
+            Ok(VmState::Continue)
+        }
     });
     let globals = lua.globals();
     for name in REMOVED {

@@ -47,6 +47,37 @@ pub(in crate::policy) fn load(
     if errors.is_empty() { Ok(vm) } else { Err(errors) }
 }
 
+/// A VM that runs a test file, with `gt.test` as its only module.
+pub(in crate::policy) fn load_test(
+    file: &LayerSource,
+    limits: Limits,
+    module: impl FnOnce(&Lua) -> mlua::Result<Table>,
+) -> Result<Vm, Diagnostic> {
+    let files = Arc::new(sources(std::slice::from_ref(file)));
+    let guard = Guard::new(limits);
+    let open = || -> mlua::Result<Lua> {
+        let lua = guard::open(&guard)?;
+        lua.set_app_data(State { files: Arc::clone(&files), ..State::default() });
+        let module = module(&lua)?;
+        let require = lua.create_function(move |_, name: String| match name.as_str() {
+            "gt.test" => Ok(module.clone()),
+            _ => Err(PolicyError::new(format!("a test requires gt.test, not `{name}`")).about(name).into()),
+        })?;
+        lua.globals().raw_set("require", require)?;
+        guard::seal(&lua)?;
+        Ok(lua)
+    };
+    let lua = open().map_err(|e| Diagnostic::bare(format!("the test VM does not start: {e}")))?;
+    let vm = Vm { lua, guard: Arc::clone(&guard), files: Arc::clone(&files) };
+    let run =
+        |lua: &Lua| lua.load(file.text.as_str()).set_name(format!("@{}", file.path)).set_mode(ChunkMode::Text).exec();
+    match vm.guarded(run) {
+        Ok(()) => Ok(vm),
+        Err(Failure::Error(d) | Failure::Tripped(d)) => Err(d),
+        Err(Failure::Unreadable(what)) => Err(Diagnostic::bare(format!("unreadable: {what}"))),
+    }
+}
+
 fn sources(layers: &[LayerSource]) -> Vec<SourceFile> {
     let mut files = Vec::new();
     for source in layers {

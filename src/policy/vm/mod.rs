@@ -25,7 +25,7 @@ use guard::Guard;
 pub(in crate::policy) use build::{Built, builder_names, builder_types, collect};
 pub(in crate::policy) use error::{PolicyError, SourceFile};
 pub(in crate::policy) use guard::global_help;
-pub(in crate::policy) use load::{gt_names, load};
+pub(in crate::policy) use load::{gt_names, load, load_test};
 pub(in crate::policy) use record::{fact_of, field_help, strings};
 pub(in crate::policy) use role::{Body, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};
 pub(in crate::policy) use state::{State, least};
@@ -125,13 +125,13 @@ impl Vm {
             diagnostic.message = why.message;
             return Err(Failure::Tripped(diagnostic));
         }
-        if let Err(error) = &result {
-            if is_memory(error) {
-                let mut diagnostic = self.diagnose(error);
-                self.guard.trip_memory();
-                diagnostic.message = self.guard.tripped().map_or(diagnostic.message, |why| why.message);
-                return Err(Failure::Tripped(diagnostic));
-            }
+        if let Err(error) = &result
+            && is_memory(error)
+        {
+            let mut diagnostic = self.diagnose(error);
+            self.guard.trip_memory();
+            diagnostic.message = self.guard.tripped().map_or(diagnostic.message, |why| why.message);
+            return Err(Failure::Tripped(diagnostic));
         }
         let unreadable = State::of(&self.lua).ok().and_then(|state| state.trace.unreadable.clone());
         if let Some(what) = unreadable {
@@ -178,6 +178,13 @@ pub(in crate::policy) fn place(lua: &Lua, level: usize) -> Option<(String, u32)>
             files.iter().any(|f| f.path == name).then(|| (name, debug.current_line().unwrap_or(0) as u32))
         })?
     })
+}
+
+/// The text of a line of a policy file; empty when there is none.
+pub(in crate::policy) fn line_of(lua: &Lua, file: &str, line: u32) -> String {
+    let Ok(files) = State::of(lua).map(|state| Arc::clone(&state.files)) else { return String::new() };
+    let text = files.iter().find(|f| f.path == file).map_or("", |f| f.text.as_str());
+    text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default().to_owned()
 }
 
 /// The value of a `when`: true or false, nothing else.

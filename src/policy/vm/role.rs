@@ -115,12 +115,9 @@ pub(super) fn role(lua: &Lua, (name, options): (String, Option<Table>)) -> mlua:
         return Err(error.help(format!("gt.extend(\"{name}\") adds a layer over it")).into());
     }
     own(&loading, &name)?;
-    let options = match options {
-        Some(options) => options,
-        None => {
-            let error = PolicyError::new(format!("gt.role(\"{name}\") says what the role is"));
-            return Err(error.help("{ api = 1, scope = \"rig\", doc = \"…\" }").into());
-        }
+    let Some(options) = options else {
+        let error = PolicyError::new(format!("gt.role(\"{name}\") says what the role is"));
+        return Err(error.help("{ api = 1, scope = \"rig\", doc = \"…\" }").into());
     };
     keys(&options, &["api", "scope", "doc", "agent"], "a role")?;
     let api: Value = options.get("api")?;

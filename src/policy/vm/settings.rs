@@ -170,22 +170,23 @@ fn checked(setting: &Setting, name: &str, role: &str, toml: Option<&toml::Value>
             .read(given)
             .ok_or_else(|| PolicyError::new(format!("{place} = {given} is not {}", setting.value.kind())))?,
     };
-    if let SettingValue::Integer(n) = value {
-        if setting.min.is_some_and(|min| n < min) || setting.max.is_some_and(|max| n > max) {
-            let bound = |b: Option<i64>, none: &str| b.map_or_else(|| none.to_owned(), |b| b.to_string());
-            let (min, max) = (bound(setting.min, "…"), bound(setting.max, "…"));
-            return Err(PolicyError::new(format!("{place} = {n} is not within {min} to {max}")));
-        }
+    if let SettingValue::Integer(n) = value
+        && (setting.min.is_some_and(|min| n < min) || setting.max.is_some_and(|max| n > max))
+    {
+        let bound = |b: Option<i64>, none: &str| b.map_or_else(|| none.to_owned(), |b| b.to_string());
+        let (min, max) = (bound(setting.min, "…"), bound(setting.max, "…"));
+        return Err(PolicyError::new(format!("{place} = {n} is not within {min} to {max}")));
     }
-    if let SettingValue::Text(text) = &value {
-        if !setting.one_of.is_empty() && !setting.one_of.contains(text) {
-            return Err(PolicyError::new(format!("{place} = {text:?} is none of {}", setting.one_of.join(", "))));
-        }
+    if let SettingValue::Text(text) = &value
+        && !setting.one_of.is_empty()
+        && !setting.one_of.contains(text)
+    {
+        return Err(PolicyError::new(format!("{place} = {text:?} is none of {}", setting.one_of.join(", "))));
     }
-    if let SettingValue::Globs(all) = &value {
-        if let Some(bad) = all.iter().find(|g| globset::Glob::new(g).is_err()) {
-            return Err(PolicyError::new(format!("{place}: `{bad}` is no glob")));
-        }
+    if let SettingValue::Globs(all) = &value
+        && let Some(bad) = all.iter().find(|g| globset::Glob::new(g).is_err())
+    {
+        return Err(PolicyError::new(format!("{place}: `{bad}` is no glob")));
     }
     Ok(value)
 }

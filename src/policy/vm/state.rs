@@ -158,10 +158,10 @@ impl State {
         self.names.insert(fact.key(), path.to_owned());
         for field in ["bead", "step", "mr", "polecat"] {
             let below = fact.class().field(field).map(|f| (f.get)(fact));
-            if let Some(Got::Record(record)) = below {
-                if !self.names.contains_key(&record.key()) {
-                    self.name(&record, &format!("{path}{field}."));
-                }
+            if let Some(Got::Record(record)) = below
+                && !self.names.contains_key(&record.key())
+            {
+                self.name(&record, &format!("{path}{field}."));
             }
         }
     }

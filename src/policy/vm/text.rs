@@ -124,14 +124,13 @@ fn walk(fact: &Fact, path: &str, now_ms: i64) -> Result<Option<String>, String> 
         (Got::Unreadable(what), _) => return Err(what.into()),
         // A worker without a step, a bead without an epic.
         (Got::Nil, _) => Some("none".into()),
-        (_, Some(_)) => None,
+        (_, Some(_)) | (Got::Named(_) | Got::Method(_) | Got::Reads(_), None) => None,
         (Got::Text(text), None) => Some(text),
         (Got::Int(n), None) => Some(n.to_string()),
         (Got::Bool(b), None) => Some(b.to_string()),
         (Got::Age(since), None) => Some(Span::millis(now_ms - since).to_string()),
         (Got::Strings(all), None) => Some(all.join(", ")),
         (Got::Records(all), None) => Some(all.iter().map(|f| f.key().1).collect::<Vec<_>>().join(", ")),
-        (Got::Named(_) | Got::Method(_) | Got::Reads(_), None) => None,
     })
 }
 

@@ -8,3 +8,4 @@ mod questions;
 mod rules;
 mod sandbox;
 mod stubs;
+mod testing;

@@ -1,5 +1,6 @@
 //! What only headless hosts promise.
 
+use std::io::Write;
 use std::time::Duration;
 
 use gastown::base::process::ProcId;
@@ -107,4 +108,33 @@ fn a_host_is_quiet_while_nothing_happens() {
     let (ticks_after, wakes_after) = numbers();
     // The answer to the last look may still be on its way out at the first reading.
     assert!(ticks_after == ticks && wakes_after <= wakes + 2, "{ticks} {wakes} -> {ticks_after} {wakes_after}");
+}
+
+#[test]
+fn attaching_passes_keys_and_a_key_lets_go() {
+    // A terminal for the client: `script` gives it one.
+    if !crate::support::has("script") {
+        return;
+    }
+    let ground = Ground::headless();
+    let agent = ground.start("a", "echo before; while read line; do echo \"got $line\"; stty size; done");
+    ground.see("a", "before");
+    let argv = ground.host.attach_argv("a").expect("argv");
+    let mut client = ground.sandbox.command("script", &ground.sandbox.folder("work"));
+    client.args(["-qec", &argv.join(" "), "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+    client.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut client = client.spawn().expect("script");
+    eventually("the client", || ground.host.probe("a").expect("probe").attached.then_some(()));
+    // While a person is there nobody else types.
+    let delivery = ground.host.send("a", "x", &gastown::session::Signs::default()).expect("answered");
+    assert!(matches!(delivery, gastown::session::Delivery::Refused(_)), "{delivery:?}");
+    let mut keys = client.stdin.take().expect("keys");
+    keys.write_all(b"by hand\r").expect("typed");
+    ground.see("a", "got by hand");
+    keys.write_all(&[gastown::session::headless::attach::DETACH]).expect("typed");
+    drop(keys);
+    let out = client.wait_with_output().expect("ended");
+    assert!(String::from_utf8_lossy(&out.stdout).contains("before"), "{out:?}");
+    assert!(agent.alive());
+    assert!(!ground.host.probe("a").expect("probe").attached);
 }

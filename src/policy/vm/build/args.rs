@@ -62,10 +62,10 @@ impl<'a> Args<'a> {
 
     pub fn subject(&mut self, n: usize, allowed: &[&str]) -> mlua::Result<Subject> {
         let value = self.get(n);
-        if allowed.contains(&"bead") {
-            if let Some(index) = self.handle(&value)? {
-                return Ok(Subject::Made(index));
-            }
+        if allowed.contains(&"bead")
+            && let Some(index) = self.handle(&value)?
+        {
+            return Ok(Subject::Made(index));
         }
         let fact = fact_of(&value);
         let class = fact.as_ref().map(|f| match f.class().name {

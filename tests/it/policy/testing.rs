@@ -1,0 +1,116 @@
+//! The runner of Lua tests, on the shipped ones, the examples, and tests that must fail.
+
+use std::path::Path;
+
+use gastown::policy::{Layer, LayerSource, TestReport, builtin, run_tests};
+
+use super::facts::*;
+
+fn shipped(role: &str) -> Option<(Vec<LayerSource>, toml::Table)> {
+    Some((vec![builtin(role)?], toml::Table::new()))
+}
+
+fn file(path: &str) -> LayerSource {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("readable");
+    LayerSource::new(Layer::Builtin, path, text)
+}
+
+fn failures(report: &TestReport) -> String {
+    let failed = report.cases.iter().filter_map(|c| Some(format!("{}: {}", c.name, c.failure.as_ref()?)));
+    failed.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_tests_of_the_shipped_roles_hold() {
+    for path in ["lua/roles/witness_test.lua", "lua/roles/refinery_test.lua"] {
+        let report = run_tests(&file(path), &shipped);
+        assert!(report.is_good(), "{path}: {}", failures(&report));
+    }
+}
+
+#[test]
+fn the_tests_of_the_examples_hold_over_the_shipped_layers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies");
+    let sources = |role: &str| {
+        let example = LayerSource::read(Layer::Town, &folder, role).expect("readable")?;
+        Some((builtin(role).into_iter().chain([example]).collect(), toml::Table::new()))
+    };
+    let report = run_tests(&file("examples/policies/roles/witness_test.lua"), &sources);
+    assert!(report.is_good(), "{}", failures(&report));
+    assert_eq!(report.cases.len(), 5);
+}
+
+fn run(text: &str) -> TestReport {
+    run_tests(&LayerSource::new(Layer::Town, "witness_test.lua", text), &shipped)
+}
+
+#[test]
+fn a_failing_test_says_what_happened_instead() {
+    let head = "local t = require 'gt.test'\n";
+    let fails = |text: &str| failures(&run(&format!("{head}{text}")));
+    insta::assert_snapshot!(fails("t.rule('witness', 'nudge-silent'):fires { state = 'silent', silent_for = '5m' }"), @r"
+    nudge-silent fires, line 2: error: `nudge-silent` holds: state silent, silent_for 5m > patience 5m is false
+     --> witness_test.lua:2
+    2 | t.rule('witness', 'nudge-silent'):fires { state = 'silent', silent_for = '5m' }
+    ");
+    insta::assert_snapshot!(fails("t.case('x', function(town) t.equal(town:tally(), { nudge = 1 }) end)"), @r#"
+    x: error: got [], wanted {"nudge":1}
+     --> witness_test.lua:2:30
+    2 | t.case('x', function(town) t.equal(town:tally(), { nudge = 1 }) end)
+      |                              ^^^^^
+    "#);
+    insta::assert_snapshot!(fails("t.case('x', function(town) town:worker { bead = 'gt-9' } end)"), @r"
+    x: error: there is no bead `gt-9` in this town
+     --> witness_test.lua:2:49
+    2 | t.case('x', function(town) town:worker { bead = 'gt-9' } end)
+      |                                                 ^^^^^^
+      = help: town:bead { id = … } makes one
+    ");
+    insta::assert_snapshot!(fails("t.rule('witness', 'nudge-silnt'):fires {}"), @r"
+    witness_test.lua loads: error: the role `witness` has no rule `nudge-silnt`
+     --> witness_test.lua:2:19
+    2 | t.rule('witness', 'nudge-silnt'):fires {}
+      |                   ^^^^^^^^^^^^^
+      = help: feed-convoy, nudge-silent, restart-dead, park-limited
+    ");
+    insta::assert_snapshot!(fails("t.rule('witness', 'nudge-silent'):fires { state = 'quiet' }"), @r#"
+    nudge-silent fires, line 2: error: `state` is never "quiet"
+     --> witness_test.lua:2
+    2 | t.rule('witness', 'nudge-silent'):fires { state = 'quiet' }
+    "#);
+}
+
+#[test]
+fn what_happened_can_be_accepted() {
+    let text = "local t = require \"gt.test\"\nt.case(\"x\", function(town)\n  \
+                town:worker { name = \"toast\", bead = town:bead { id = \"gt-1\" }, silent = true }\n  town:run(\"6m\")\n  \
+                town:expect [[\n    wrong\n  ]]\nend)\n";
+    let report = run(text);
+    assert!(!report.is_good());
+    let accepted = report.accepted(text);
+    insta::assert_snapshot!(accepted, @r#"
+    local t = require "gt.test"
+    t.case("x", function(town)
+      town:worker { name = "toast", bead = town:bead { id = "gt-1" }, silent = true }
+      town:run("6m")
+      town:expect [[
+        +5m    nudge  toast  nudge-silent 1/4
+      ]]
+    end)
+    "#);
+    assert!(run(&accepted).is_good());
+}
+
+#[test]
+fn a_rule_that_keeps_state_fails_its_case() {
+    let policy = "local gt = require 'gt'\nlocal w = gt.extend 'witness'\nlocal calls = 0\n\
+                  w.each.bead('forgetful', { when = function() calls = calls + 1; return calls % 2 == 1 end,\n\
+                  act = function(b) return gt.close(b, 'x') end })";
+    let sources = |role: &str| {
+        let layers = vec![builtin(role)?, town(policy)];
+        Some((layers, toml::Table::new()))
+    };
+    let test = "local t = require 'gt.test'\nt.case('x', function(town) town:bead {}; town:run('1m') end)";
+    let report = run_tests(&LayerSource::new(Layer::Town, "witness_test.lua", test), &sources);
+    assert!(failures(&report).contains("`forgetful` answers differently on the same facts"), "{}", failures(&report));
+}
