@@ -1,6 +1,6 @@
 //! One role of one rig: its layers, loaded and checked, ready to be asked.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,8 +122,9 @@ impl Engine {
     pub fn settings(&self) -> Vec<(String, String, String)> {
         let Some(loaded) = &self.loaded else { return Vec::new() };
         let Ok(state) = State::of(loaded.vm.lua()) else { return Vec::new() };
-        let all = state.declared.settings.iter();
-        all.map(|(name, s)| (name.clone(), s.value.to_string(), s.doc.clone())).collect()
+        // A layer above may declare the same setting again: the last word stands.
+        let all: BTreeMap<&String, _> = state.declared.settings.iter().map(|(name, s)| (name, s)).collect();
+        all.into_iter().map(|(name, s)| (name.clone(), s.value.to_string(), s.doc.clone())).collect()
     }
 
     /// The class of things that a rule is about; `None` for a rule on events or an unknown one.

@@ -17,6 +17,7 @@ mod mayor;
 mod peek;
 mod place;
 mod polecat;
+mod policy;
 mod prime;
 mod queue;
 mod review;
@@ -80,6 +81,8 @@ enum Verb {
     /// List workers and attach to them
     #[command(visible_alias = "worker")]
     Polecat(polecat::Args),
+    /// Look at the rules of the town, check and test your own
+    Policy(policy::Args),
     /// Say who you are and what to do
     Prime(prime::Args),
     /// Show what waits to be merged
@@ -167,6 +170,7 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Mayor(args) => mayor::run(cx, &args),
         Verb::Peek(args) => peek::run(cx, &args),
         Verb::Polecat(args) => polecat::run(cx, &args),
+        Verb::Policy(args) => policy::run(cx, args),
         Verb::Prime(args) => prime::run(cx, &args),
         Verb::Queue(args) => queue::run(cx, &args),
         Verb::Review(args) => review::run(cx, args),

@@ -115,3 +115,40 @@ impl<'a> File<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::tokens::{Kind, tokens};
+
+    fn lua_files(folder: &Path, into: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                lua_files(&path, into);
+            } else if path.extension().is_some_and(|e| e == "lua") {
+                into.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn shipped_files_keep_to_the_lua_that_editors_understand() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut files = Vec::new();
+        lua_files(&root.join("lua"), &mut files);
+        lua_files(&root.join("examples"), &mut files);
+        assert!(files.len() > 5);
+        for path in files {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let all = tokens(&text);
+            for (i, token) in all.iter().enumerate().filter(|(_, t)| t.kind != Kind::Text) {
+                let statement = i == 0 || all[i - 1].line < token.line;
+                let luau = matches!(token.text.as_str(), "+=" | "-=" | "*=" | "/=" | "..=" | "//" | "::" | "!=" | "`")
+                    || (statement && matches!(token.text.as_str(), "continue" | "export" | "goto"));
+                assert!(!luau, "{}:{}: `{}` is no Lua 5.1", path.display(), token.line, token.text);
+            }
+        }
+    }
+}

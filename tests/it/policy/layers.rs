@@ -182,3 +182,13 @@ fn what_is_built_and_not_returned_is_said() {
     ");
     assert!(!pass.decisions.iter().any(|d| d.actions.iter().any(|a| matches!(a, Action::Nudge { .. }))));
 }
+
+#[test]
+fn an_ejected_role_loads_over_the_shipped_one_and_decides_the_same() {
+    for role in ["witness", "refinery"] {
+        let text = gastown::policy::eject(role).expect("shipped");
+        extended(role, &text).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let mut engine = extended("witness", &gastown::policy::eject("witness").expect("shipped")).expect("it loads");
+    assert_eq!(rules_of(&mut engine, &dead(&[])), [("restart-dead".into(), Layer::Town)]);
+}

@@ -1,5 +1,6 @@
 //! Policies on the public interface: shipped rules, layers, ladders, questions, sandbox, messages.
 
+mod cli;
 mod examples;
 mod facts;
 mod layers;

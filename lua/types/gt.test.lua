@@ -1,0 +1,32 @@
+---@meta gt.test
+-- Tests of policies: roles/NAME_test.lua beside roles/NAME.lua, run by `gt policy test`.
+
+---@class gt.test
+---@field case fun(name: string, f: fun(town: TestTown))
+---@field rule fun(role: string, rule: string): RuleTable
+---@field equal fun(got: any, want: any)
+local t = {}
+
+---@class TestTown                 a town in memory, the virtual clock, the real engine
+---@field bead fun(self: TestTown, b?: TestBeadFacts): TestBead
+---@field worker fun(self: TestTown, w: { name?: string, bead?: string|TestBead, silent?: boolean, state?: string, attached?: boolean }): TestWorker
+---@field mr fun(self: TestTown, mr: TestMrFacts)
+---@field run fun(self: TestTown, d: string)
+---@field expect fun(self: TestTown, text: string) all that happened since the case began; `--accept` rewrites it
+---@field tally fun(self: TestTown): table<string, integer>
+---@field order fun(self: TestTown): string[] ids of the merge requests in policy order
+---@field batch fun(self: TestTown): string[] ids of those that are built together
+---@field ask fun(self: TestTown, question: "admit"|"on_conflict"|"on_failure"|"after_merge", id: string): string
+---@class TestBead
+---@field id string
+---@class TestWorker
+---@field commit fun(self: TestWorker, path: string)
+---@field falls_silent fun(self: TestWorker)
+---@field dies fun(self: TestWorker)
+---@class RuleTable
+---@field holds fun(self: RuleTable, facts: table): RuleTable
+---@field fires fun(self: RuleTable, facts: table): RuleTable
+---@alias TestBeadFacts { id?: string, title?: string, type?: string, status?: string, priority?: integer, labels?: string[], epic?: string, ready?: boolean, hooked?: boolean, held?: boolean, quarantined?: boolean, workers?: integer, convoy?: { active: boolean }, memory?: table }
+---@alias TestMrFacts { id?: string, bead?: TestBeadFacts, waiting?: string, attempt?: integer, lines?: integer, paths?: string[], held?: boolean, gate?: string, target?: string }
+
+return t

@@ -1,0 +1,93 @@
+//! `gt policy test`: runs the Lua tests that stand beside policies.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Context, lua_files, named, rigs, roles, town};
+use crate::base::text::count;
+use crate::cli::CliError;
+use crate::cli::error::Kind;
+use crate::policy::{Layer, LayerSource, run_tests};
+
+/// Run the tests that stand beside policies. Without FILE, all of the town.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Test files, as in `lua/roles/witness_test.lua`.
+    files: Vec<PathBuf>,
+    /// Write what happened into the texts of `expect`.
+    #[arg(long)]
+    accept: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Case {
+    file: String,
+    name: String,
+    failure: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
+    let mut cases = Vec::new();
+    for path in files(cx, args)? {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| CliError::not_found(format!("{} cannot be read: {e}", path.display())))?;
+        let file = LayerSource::new(Layer::Town, path.display().to_string(), text);
+        let report = run_tests(&file, &|role| {
+            // The policy beside the test, else the role as the town has it.
+            let beside = path.with_file_name(format!("{role}.lua"));
+            let role = if beside.is_file() {
+                named(cx, &beside).ok()?
+            } else {
+                roles(cx, None).ok()?.into_iter().find(|r| r.name == role)?
+            };
+            Some((role.layers, role.settings))
+        });
+        if args.accept && !report.accept.is_empty() {
+            let new = report.accepted(&file.text);
+            crate::base::atomic::write(&path, new.as_bytes())
+                .map_err(|e| CliError::user(format!("{} cannot be written: {e}", path.display())))?;
+            cx.out.note(&format!("✓ wrote {} into {}", count(report.accept.len(), "text"), path.display()));
+        }
+        cases.extend(report.cases.into_iter().map(|case| Case {
+            file: file.path.clone(),
+            name: case.name,
+            failure: case.failure.map(|f| f.to_string()),
+        }));
+    }
+    cx.out.print(&cases, text_of);
+    let failed = cases.iter().filter(|c| c.failure.is_some()).count();
+    if failed > 0 && !args.accept {
+        return Err(CliError::silent(Kind::Config));
+    }
+    Ok(())
+}
+
+fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
+    if !args.files.is_empty() {
+        return Ok(args.files.iter().map(|f| cx.env.cwd.join(f)).collect());
+    }
+    let Some(town) = town(cx)? else {
+        return Err(CliError::user("there is no town here, and no test file was named")
+            .hint("gt policy test lua/roles/witness_test.lua"));
+    };
+    let mut folders = vec![town.lua_dir()];
+    folders.extend(rigs(&town, None)?.iter().map(crate::town::Rig::lua_dir));
+    let is_test = |p: &PathBuf| p.file_stem().and_then(|s| s.to_str()).is_some_and(|s| s.ends_with("_test"));
+    Ok(folders.iter().flat_map(|f| lua_files(Path::new(&f.join("roles")))).filter(is_test).collect())
+}
+
+#[expect(clippy::ptr_arg, reason = "the shape that `Output::print` asks for")]
+fn text_of(cases: &Vec<Case>) -> String {
+    let mut out = String::new();
+    for case in cases {
+        match &case.failure {
+            None => out.push_str(&format!("✓ {}\n", case.name)),
+            Some(failure) => out.push_str(&format!("✗ {}\n{failure}\n", case.name)),
+        }
+    }
+    let failed = cases.iter().filter(|c| c.failure.is_some()).count();
+    out.push_str(&format!("{}, {failed} failed", count(cases.len(), "case")));
+    out
+}
