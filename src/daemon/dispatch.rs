@@ -18,6 +18,7 @@ use super::merges::Merges;
 use super::run::{DaemonError, World};
 use crate::base::process::{ExitWatch, ProcId};
 use crate::base::{BeadId, RigName, Time};
+use crate::config::Overrides;
 use crate::policy::Limits;
 use crate::queue::wait;
 use crate::store::{Stamp, Store, StoreError, Write};
@@ -175,17 +176,7 @@ impl Dispatcher {
 
     /// Reads configuration and policies again; what is broken leaves the last good in charge.
     fn reload(&mut self) -> Result<(), DaemonError> {
-        match self.world.town.rigs() {
-            Ok(rigs) => {
-                self.prefixes = rigs.iter().map(|r| (r.prefix().to_string(), r.name.clone())).collect();
-                self.rigs = rigs;
-                self.config_error = None;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the configuration cannot be read; the last good one stays in charge");
-                self.config_error = Some(error.to_string());
-            }
-        }
+        self.read_rigs()?;
         let swapped = self.roles.reload(&self.world.town, &self.rigs);
         for policy in &swapped {
             tracing::info!(policy, "a policy is in charge");
@@ -207,6 +198,27 @@ impl Dispatcher {
             }
             Ok::<_, StoreError>(())
         })?;
+        Ok(())
+    }
+
+    /// Opens every rig; one whose configuration is broken stays as it was.
+    fn read_rigs(&mut self) -> Result<(), DaemonError> {
+        let mut rigs = Vec::new();
+        let mut errors = Vec::new();
+        for name in self.world.town.rig_names()? {
+            match self.world.town.rig(&name, &Overrides::default()) {
+                Ok(rig) => rigs.push(rig),
+                Err(error) => {
+                    tracing::warn!(rig = %name, %error, "the configuration cannot be read; the last good one stays");
+                    errors.push(error.to_string());
+                    rigs.extend(self.rigs.iter().find(|r| r.name == name).cloned());
+                }
+            }
+        }
+        errors.dedup();
+        self.prefixes = rigs.iter().map(|r| (r.prefix().to_string(), r.name.clone())).collect();
+        self.rigs = rigs;
+        self.config_error = (!errors.is_empty()).then(|| errors.join("\n"));
         Ok(())
     }
 

@@ -27,6 +27,8 @@ const REFINERY: &str = "refinery";
 const EVENTS: usize = 500;
 /// What is undecided is looked at again after this.
 const AGAIN_MS: i64 = 15_000;
+/// Whatever the policy's order: who has waited this long goes first, so that nobody waits for ever.
+const MAX_WAIT_MS: i64 = 4 * 3_600_000;
 
 /// How far each role has got, as the daemon remembers it; the store may be a little behind.
 pub type Cursors = BTreeMap<(RigName, String), Cursor>;
@@ -259,8 +261,19 @@ impl Judged {
         if queue.is_empty() {
             return Ok(());
         }
-        let order = engine.order(&queue, &made.snapshot, reads);
-        let batch = engine.batch(&order.value, &made.snapshot, reads);
+        let mut order = engine.order(&queue, &made.snapshot, reads);
+        // The sort is stable: among those who have waited too long, arrival decides, as in `queue`.
+        let overdue: Vec<Arc<MrFact>> =
+            queue.iter().filter(|mr| now.millis() - mr.queued_ms > MAX_WAIT_MS).cloned().collect();
+        order.value.retain(|mr| !overdue.iter().any(|o| o.id == mr.id));
+        order.value.splice(0..0, overdue.iter().cloned());
+        let mut batch = engine.batch(&order.value, &made.snapshot, reads);
+        if let Some(first) = overdue.first()
+            && !batch.value.iter().any(|mr| mr.id == first.id)
+        {
+            batch.value = vec![Arc::clone(first)];
+            batch.reasons.push((Subject::Mr(first.id.clone()), "has waited too long: goes first, alone".into()));
+        }
         self.reasons(&batch.reasons);
         let all: Vec<String> = rig.config.gates.keys().cloned().collect();
         let required: Vec<String> =

@@ -241,13 +241,13 @@ impl Bench {
     }
 }
 
-/// Ends every process that was started as a gate in `scratch`.
+/// Ends every process that was started as a gate in `scratch`, or below it when that is a town.
 pub fn end_marked(scratch: &Path) {
     let mark = format!("{MARK}={}", scratch.display());
-    let left = process::marked(&mark, false);
+    let left = process::marked(&mark, true);
     if !left.is_empty() {
         tracing::info!(scratch = %scratch.display(), count = left.len(), "ending gates that outlived their daemon");
-        let _ = process::kill_all(&left, Some(&mark), Duration::from_millis(300));
+        let _ = process::kill_all(&left, None, Duration::from_millis(300));
     }
 }
 

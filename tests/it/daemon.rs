@@ -84,12 +84,28 @@ impl Hall {
     }
 
     fn refinery(&self, text: &str) {
+        self.role("refinery", &format!("local refinery = gt.extend(\"refinery\")\n{text}"));
+    }
+
+    fn role(&self, name: &str, text: &str) {
         let dir = self.town().join("lua/roles");
         std::fs::create_dir_all(&dir).expect("folder");
-        let text = format!("local gt = require \"gt\"\nlocal refinery = gt.extend(\"refinery\")\n{text}\n");
         // As editors do: a new file in place of the old one.
-        std::fs::write(dir.join("refinery.lua.new"), text).expect("write");
-        std::fs::rename(dir.join("refinery.lua.new"), dir.join("refinery.lua")).expect("rename");
+        let (new, file) = (dir.join(format!("{name}.lua.new")), dir.join(format!("{name}.lua")));
+        std::fs::write(&new, format!("local gt = require \"gt\"\n{text}\n")).expect("write");
+        std::fs::rename(new, file).expect("rename");
+    }
+
+    /// Titles of open beads with this label.
+    fn labelled(&self, label: &str) -> Vec<String> {
+        let filter = gastown::store::Filter { labels: vec![label.to_owned()], ..gastown::store::Filter::default() };
+        self.store().read(|r| r.find(&filter)).expect("found").into_iter().map(|b| b.title).collect()
+    }
+
+    fn kill_daemon(&self) {
+        let pid = self.daemon().expect("a daemon");
+        kill(pid);
+        eventually("another daemon", || self.daemon().filter(|new| *new != pid));
     }
 
     fn revision(&self) -> Option<String> {
@@ -208,6 +224,69 @@ fn a_daemon_that_is_killed_again_and_again_merges_everything_exactly_once() {
         let bead = store.read(|r| Request::load(r, id)).expect("request").mr.bead;
         assert!(store.read(|r| r.need(&bead)).expect("bead").is_over(), "{bead}");
     }
+}
+
+#[test]
+fn a_rule_of_ones_own_acts_once_on_each_event_also_when_the_daemon_dies() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.role(
+        "librarian",
+        "local librarian = gt.role(\"librarian\", { api = 1, scope = \"rig\", doc = \"Files documentation work\" })\n\
+         librarian.on.mr_merged(\"file-docs\", {\n\
+           when = function(e) return not e.bead:has(\"docs\") end,\n\
+           act = function(e) return gt.create { title = \"Document: {bead.title}\", labels = { \"docs\" } } end,\n\
+         })",
+    );
+    hall.gt(&["start"]);
+    let a = hall.file("a");
+    hall.wait_merged(std::slice::from_ref(&a));
+    eventually("the bead", || (hall.labelled("docs") == ["Document: the work of a"]).then_some(()));
+    hall.kill_daemon();
+    let b = hall.file("b");
+    hall.wait_merged(std::slice::from_ref(&b));
+    eventually("the next bead", || (hall.labelled("docs").len() == 2).then_some(()));
+    hall.gt(&["shutdown"]);
+    assert_eq!(hall.labelled("docs"), ["Document: the work of a", "Document: the work of b"]);
+}
+
+#[test]
+fn a_policy_that_never_ends_stops_nobody_else() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.role(
+        "witness",
+        "local witness = gt.extend(\"witness\")\n\
+         witness.each.mr(\"spin\", { when = function(mr) while true do end end, act = function(mr) return nil end })",
+    );
+    hall.gt(&["start"]);
+    let ids = [hall.file("a"), hall.file("b")];
+    hall.wait_merged(&ids);
+    eventually("a warning", || hall.warnings().contains("spin").then_some(()));
+}
+
+#[test]
+fn what_a_rig_holds_lands_when_a_person_accepts_it() {
+    let hall = Hall::new("command = [\"true\"]");
+    let rig_toml = std::fs::read_to_string(hall.town().join("app/rig.toml")).expect("rig.toml");
+    hall.configure(&rig_toml.replace("\"direct\"", "\"hold\""));
+    hall.gt(&["start"]);
+    let mr = hall.file("a");
+    eventually("the change to be held", || (hall.state(&mr) == State::Held).then_some(()));
+    assert_eq!(hall.landed(), Vec::<String>::new());
+    hall.gt(&["review", "accept", mr.as_str()]);
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert_eq!(hall.landed(), ["app-mr-a"]);
+}
+
+#[test]
+fn a_gate_that_outlives_its_daemon_is_ended_and_run_anew() {
+    let hall = Hall::new("command = \"if test -e $HOME/once; then exit 0; fi; touch $HOME/once; echo $$ > $HOME/pid; exec sleep 1000\"");
+    hall.gt(&["start"]);
+    let mr = hall.file("a");
+    let pid = hall.sandbox.home().join("pid");
+    let gate = eventually("the gate", || std::fs::read_to_string(&pid).ok()?.trim().parse::<u32>().ok());
+    hall.kill_daemon();
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert!(!PathBuf::from(format!("/proc/{gate}")).exists(), "the old gate still runs");
 }
 
 #[test]
