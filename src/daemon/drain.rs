@@ -48,9 +48,8 @@ fn drain(world: &World, rung: &mpsc::Receiver<()>) {
                 Err(error) => {
                     tracing::warn!(%error, "the ledger could not be drained; it is tried again");
                     store = None;
-                    match rung.recv_timeout(AGAIN) {
-                        Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                        _ => continue,
+                    if rung.recv_timeout(AGAIN) == Err(mpsc::RecvTimeoutError::Disconnected) {
+                        return;
                     }
                 }
             }

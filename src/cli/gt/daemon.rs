@@ -1,6 +1,7 @@
 //! `gt daemon`: the process that lets policies act; started by `gt start`, rarely typed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -157,17 +158,17 @@ fn status(cx: &Context) -> Result<(), CliError> {
 fn text_of(status: &Status) -> String {
     let mut text = format!("daemon {} (version {})", status.pid, status.version);
     if let Some(since) = status.started_at {
-        text.push_str(&format!(", since {since}"));
+        let _ = write!(text, ", since {since}");
     }
-    text.push_str(&format!("\n  looked {} times, acted {} times", status.passes, status.actions));
+    let _ = write!(text, "\n  looked {} times, acted {} times", status.passes, status.actions);
     if let Some(next) = status.next {
-        text.push_str(&format!("\n  looks again at {next}, or when something happens"));
+        let _ = write!(text, "\n  looks again at {next}, or when something happens");
     }
     for queue in &status.queues {
-        text.push_str(&format!("\n  queue of {}: {}", queue.rig, queue.in_hand.join(" ")));
+        let _ = write!(text, "\n  queue of {}: {}", queue.rig, queue.in_hand.join(" "));
     }
     if let Some(trouble) = &status.trouble {
-        text.push_str(&format!("\n  trouble: {trouble}"));
+        let _ = write!(text, "\n  trouble: {trouble}");
     }
     text
 }

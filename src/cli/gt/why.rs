@@ -1,5 +1,7 @@
 //! `gt why`: what was decided about a bead, a request or an agent, by which rule, and what it looked at.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -76,7 +78,7 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
     subjects.push(id.to_string());
     let mut text = format!("{id} {:?}  {}", bead.title, bead.status);
     if let Some(hook) = r.hook_of(id)? {
-        text.push_str(&format!(" on {}", hook.agent));
+        let _ = write!(text, " on {}", hook.agent);
     }
     let mut waits = None;
     let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
@@ -92,7 +94,7 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
     if let Some(mr) = mr
         && let Ok(request) = Request::load(r, &mr)
     {
-        text.push_str(&format!("; {mr} is {}", request.state()));
+        let _ = write!(text, "; {mr} is {}", request.state());
         let note = crate::queue::wait::note(r, &mr)?;
         let pause = crate::queue::wait::pause(r, &request.mr.rig)?.map(|p| p.why);
         if !request.state().is_final() {
