@@ -45,10 +45,10 @@ pub fn close_step(
     then: Advance<'_>,
 ) -> Result<Advanced, MoleculeError> {
     view::need(w, root)?;
-    let steps = view::steps(w, root)?;
-    let Some(bead) = steps.iter().find(|s| s.id == *step) else {
+    let bead = w.need(step)?;
+    if !is_step(&bead) || !is_below(w, step, root)? {
         return Err(MoleculeError::NotAStep { step: step.clone(), root: root.clone() });
-    };
+    }
     let mut closed = Vec::new();
     if !bead.is_over() {
         let waits = w.blockers(step)?;
@@ -63,8 +63,23 @@ pub fn close_step(
     }
     let (skipped, next) = advance(w, root, then)?;
     closed.extend(skipped);
-    let complete = view::steps(w, root)?.iter().all(Bead::is_over);
+    let complete = next.is_none() && view::steps(w, root)?.iter().all(Bead::is_over);
     Ok(Advanced { closed, next, complete })
+}
+
+/// Whether `id` is below `root`, at any depth.
+fn is_below(w: &Write<'_>, id: &BeadId, root: &BeadId) -> Result<bool, MoleculeError> {
+    let mut at = id.clone();
+    // Bounded: a damaged ledger may hold a circle of parents.
+    for _ in 0..64 {
+        let parent = w.deps(&at)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD);
+        match parent {
+            Some(edge) if edge.depends_on_id == *root => return Ok(true),
+            Some(edge) => at = edge.depends_on_id,
+            None => return Ok(false),
+        }
+    }
+    Ok(false)
 }
 
 /// Takes up the step to be done now, after closing as skipped those whose `only_if` does not hold. Gives what was

@@ -31,7 +31,7 @@ pub use bond::{BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn};
 pub use error::MoleculeError;
 pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
-pub use pour::{PourOpts, Poured, missing, pour};
+pub use pour::{PourOpts, Poured, missing, pour, pour_large};
 pub use proto::{Kept, freeze, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash};
 pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};

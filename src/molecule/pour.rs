@@ -8,7 +8,7 @@ use super::{MoleculeError, conditions};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
 use crate::formula::{Gate, Proto, Step, Vars, fill, names_in};
-use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Write};
+use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Stamp, Store, Write};
 
 /// How a molecule is poured.
 #[derive(Debug, Clone, Default)]
@@ -40,58 +40,189 @@ pub struct Poured {
     pub skipped: Vec<String>,
 }
 
-/// Pours `proto`.
+/// Pours `proto` in the caller's transaction.
 ///
 /// A variable without a given value has its default. It is an error if one is missing that is required, or that is
 /// declared, used and has no default, and if a value is not one that the formula allows.
 pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Poured, MoleculeError> {
-    let vars = values(proto, vars)?;
-    if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion") {
-        return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
+    let mut create = |w: &mut Write<'_>, new: NewBead| Ok(w.create(new)?.id);
+    let mut pouring = Pouring::new(proto, vars, opts)?;
+    pouring.root(w, &mut create)?;
+    pouring.some(w, usize::MAX, &mut create)?;
+    pouring.late_edges(w)?;
+    pouring.done(w)
+}
+
+/// Beads per transaction while a large molecule is poured: well under the 100 ms that a writer may hold the lock.
+const CHUNK: usize = 200;
+
+/// Pours a molecule of any size: staged in short transactions that no reader sees, and published by one. A crash in
+/// between leaves nothing that anybody can see.
+pub fn pour_large(
+    store: &mut Store,
+    by: &Stamp,
+    proto: &Proto,
+    vars: &Vars,
+    opts: &PourOpts,
+) -> Result<Poured, MoleculeError> {
+    let mut pouring = Pouring::new(proto, vars, opts)?;
+    if pouring.steps.len() <= CHUNK || opts.root_only || pouring.has_late_edges() {
+        return store.write(by, |w| pour(w, proto, vars, opts));
     }
-    let (steps, skipped) = conditions::filter(proto, &vars);
-    let root = w.create(root(w, proto, &vars, opts)?)?.id;
-    let mut poured = Poured { root: root.clone(), steps: Vec::with_capacity(steps.len()), skipped };
-    if opts.root_only {
-        return Ok(poured);
+    let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch("pour")?))?;
+    let mut stage = |w: &mut Write<'_>, new: NewBead| -> Result<BeadId, MoleculeError> {
+        let made = w.stage(batch, vec![new])?;
+        made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(proto.id.clone()))
+    };
+    let result = (|| {
+        store.write(by, |w| pouring.root(w, &mut stage))?;
+        while store.write(by, |w| pouring.some(w, CHUNK, &mut stage))? {}
+        store.write::<_, MoleculeError>(by, |w| Ok(w.publish(batch)?))
+    })();
+    if let Err(error) = result {
+        // What was staged is invisible either way; the first error is the one to tell.
+        let _ = store.write::<_, MoleculeError>(by, |w| Ok(w.discard(batch)?));
+        return Err(error);
     }
-    let mut beads: HashMap<&str, BeadId> = HashMap::with_capacity(steps.len());
-    let mut later: Vec<(BeadId, NewDep, String)> = Vec::new();
-    for (order, step) in steps.iter().enumerate() {
-        let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(&root).clone();
-        let gate = match &step.gate {
-            Some(gate) => {
-                let bead = w.create(gate_bead(proto, step, gate, &vars, &parent, opts))?;
-                poured.steps.push((format!("gate-{}", step.id), bead.id.clone()));
-                Some(bead.id)
+    store.write(by, |w| pouring.done(w))
+}
+
+/// How a bead is filed: plainly, or into a batch.
+type Create<'c> = &'c mut dyn FnMut(&mut Write<'_>, NewBead) -> Result<BeadId, MoleculeError>;
+
+/// A molecule on its way into the store.
+struct Pouring<'p> {
+    proto: &'p Proto,
+    vars: Vars,
+    opts: &'p PourOpts,
+    /// With their places in the formula, so ordered that what a step needs comes before it.
+    steps: Vec<(usize, Step)>,
+    next: usize,
+    beads: HashMap<String, BeadId>,
+    /// Edges to steps that come later after all.
+    later: Vec<(BeadId, NewDep, String)>,
+    root: Option<BeadId>,
+    made: Vec<(String, BeadId)>,
+    skipped: Vec<String>,
+}
+
+impl<'p> Pouring<'p> {
+    fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts) -> Result<Self, MoleculeError> {
+        let vars = values(proto, vars)?;
+        if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion") {
+            return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
+        }
+        let (steps, skipped) = conditions::filter(proto, &vars);
+        Ok(Self {
+            proto,
+            vars,
+            opts,
+            beads: HashMap::with_capacity(steps.len()),
+            made: Vec::with_capacity(steps.len()),
+            steps: in_order(steps),
+            next: 0,
+            later: Vec::new(),
+            root: None,
+            skipped,
+        })
+    }
+
+    /// Whether some step needs one that cannot come before it: its own child, say.
+    fn has_late_edges(&self) -> bool {
+        let place: HashMap<&str, usize> = self.steps.iter().enumerate().map(|(i, (_, s))| (s.id.as_str(), i)).collect();
+        self.steps
+            .iter()
+            .enumerate()
+            .any(|(i, (_, step))| edges(step).iter().any(|(_, _, target)| place.get(target).is_some_and(|at| *at > i)))
+    }
+
+    fn root(&mut self, w: &mut Write<'_>, create: Create<'_>) -> Result<(), MoleculeError> {
+        let new = root(w, self.proto, &self.vars, self.opts)?;
+        self.root = Some(create(w, new)?);
+        Ok(())
+    }
+
+    /// Files the next `most` steps; true when more are left.
+    fn some(&mut self, w: &mut Write<'_>, most: usize, create: Create<'_>) -> Result<bool, MoleculeError> {
+        let Some(root) = self.root.clone().filter(|_| !self.opts.root_only) else { return Ok(false) };
+        let end = self.next.saturating_add(most).min(self.steps.len());
+        for (order, step) in &self.steps[self.next..end] {
+            let parent = step.parent.as_deref().and_then(|p| self.beads.get(p)).unwrap_or(&root).clone();
+            let mut new = step_bead(self.proto, step, &self.vars, self.opts, *order);
+            if let Some(gate) = &step.gate {
+                let gate = create(w, gate_bead(self.proto, step, gate, &self.vars, &parent, self.opts))?;
+                self.made.push((format!("gate-{}", step.id), gate.clone()));
+                new.deps.push(NewDep::new(DepKind::BLOCKS, gate));
             }
-            None => None,
-        };
-        let mut new = step_bead(proto, step, &vars, opts, order);
-        new.deps.extend(gate.map(|gate| NewDep::new(DepKind::BLOCKS, gate)));
-        let mut open = Vec::new();
-        for (kind, metadata, target) in edges(step) {
-            let edge = |depends_on_id| NewDep { depends_on_id, kind: kind.clone(), metadata: metadata.clone() };
-            match beads.get(target) {
-                Some(bead) => new.deps.push(edge(bead.clone())),
-                // The target comes further down: the edge is drawn when it is there.
-                None => open.push((edge(root.clone()), target.to_owned())),
+            let mut open = Vec::new();
+            for (kind, metadata, target) in edges(step) {
+                match self.beads.get(target) {
+                    Some(bead) => new.deps.push(NewDep { depends_on_id: bead.clone(), kind, metadata }),
+                    None => open.push((NewDep { depends_on_id: root.clone(), kind, metadata }, target.to_owned())),
+                }
+            }
+            new.parent = Some(parent);
+            let bead = create(w, new)?;
+            self.later.extend(open.into_iter().map(|(edge, target)| (bead.clone(), edge, target)));
+            self.made.push((step.id.clone(), bead.clone()));
+            self.beads.insert(step.id.clone(), bead);
+        }
+        self.next = end;
+        Ok(end < self.steps.len())
+    }
+
+    fn late_edges(&mut self, w: &mut Write<'_>) -> Result<(), MoleculeError> {
+        for (bead, mut edge, target) in std::mem::take(&mut self.later) {
+            if let Some(target) = self.beads.get(&target) {
+                edge.depends_on_id = target.clone();
+                w.add_dep(&bead, edge)?;
             }
         }
-        new.parent = Some(parent);
-        let bead = w.create(new)?;
-        later.extend(open.into_iter().map(|(edge, target)| (bead.id.clone(), edge, target)));
-        poured.steps.push((step.id.clone(), bead.id.clone()));
-        beads.insert(&step.id, bead.id);
+        Ok(())
     }
-    for (bead, mut edge, target) in later {
-        if let Some(target) = beads.get(target.as_str()) {
-            edge.depends_on_id = target.clone();
-            w.add_dep(&bead, edge)?;
+
+    fn done(&mut self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
+        let Some(root) = self.root.take() else { return Err(MoleculeError::UnknownProto(self.proto.id.clone())) };
+        let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": self.beads.len() });
+        w.emit("poured", root.as_str(), payload)?;
+        Ok(Poured { root, steps: std::mem::take(&mut self.made), skipped: std::mem::take(&mut self.skipped) })
+    }
+}
+
+/// The steps with their places, parents and needs first where that is possible, else as they stand.
+fn in_order(steps: Vec<Step>) -> Vec<(usize, Step)> {
+    let place: HashMap<&str, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+    let before = |step: &Step| -> Vec<usize> {
+        let needs = step.needs.iter().chain(&step.parent).chain(step.waits_for.iter().filter_map(|w| w.of.as_ref()));
+        needs.filter_map(|id| place.get(id.as_str()).copied()).collect()
+    };
+    if steps.iter().enumerate().all(|(i, step)| before(step).iter().all(|at| *at < i)) {
+        return steps.into_iter().enumerate().collect();
+    }
+    let mut waiting: Vec<usize> = Vec::with_capacity(steps.len());
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    for (i, step) in steps.iter().enumerate() {
+        let needs = before(step);
+        waiting.push(needs.len());
+        needs.into_iter().for_each(|at| dependents[at].push(i));
+    }
+    let mut free: BTreeSet<usize> = (0..steps.len()).filter(|i| waiting[*i] == 0).collect();
+    let mut order = Vec::with_capacity(steps.len());
+    while let Some(i) = free.pop_first() {
+        order.push(i);
+        for next in &dependents[i] {
+            waiting[*next] -= 1;
+            if waiting[*next] == 0 {
+                free.insert(*next);
+            }
         }
     }
-    w.emit("poured", root.as_str(), json!({ "formula": proto.formula, "proto": proto.id, "steps": beads.len() }))?;
-    Ok(poured)
+    // A parent that waits for its own child: no order does, and the edges are drawn afterwards.
+    if order.len() < steps.len() {
+        return steps.into_iter().enumerate().collect();
+    }
+    let mut steps: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|i| steps[i].take().map(|s| (i, s))).collect()
 }
 
 /// The edges of a step to other steps: kind, metadata, step.

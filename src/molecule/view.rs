@@ -6,15 +6,25 @@ use serde::Serialize;
 
 use super::{MoleculeError, is_molecule, is_step};
 use crate::base::{BeadId, Time};
-use crate::store::{Bead, Read, ReadyQuery, Status, StoreError};
+use crate::store::{Bead, Filter, Read, ReadyQuery, Sort, Status, StoreError};
 
-/// The steps of a molecule, depth first in the order of the formula. Gates and other children are not among them.
+/// The steps of a molecule in the order of the formula, what was added later behind them. Gates are not among them.
 pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
     Ok(all(r, root)?.into_iter().filter(is_step).collect())
 }
 
-/// Every bead below the root, depth first.
+/// Every bead below the root, parents before their children.
 pub(super) fn all(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    let mut below = r.find(&Filter { under: Some(root.clone()), sort: Sort::Id, ..Filter::default() })?;
+    if below.iter().any(is_molecule) {
+        return nested(r, root);
+    }
+    below.sort_by_key(order);
+    Ok(below)
+}
+
+/// As [`all`], where molecules are part of the molecule: each in one piece.
+fn nested(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
     let mut out = Vec::new();
     let mut seen: HashSet<BeadId> = HashSet::from([root.clone()]);
     let mut todo = children(r, root)?;
@@ -31,7 +41,8 @@ pub(super) fn all(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> 
 /// The children in reverse order, for a stack.
 fn children(r: &Read<'_>, id: &BeadId) -> Result<Vec<Bead>, StoreError> {
     let mut children: Vec<Bead> = r.children(id)?.into_iter().filter(|b| b.status != Status::TOMBSTONE).collect();
-    children.sort_by_key(|b| std::cmp::Reverse(order(b)));
+    children.sort_by_key(order);
+    children.reverse();
     Ok(children)
 }
 
@@ -71,8 +82,8 @@ pub struct StepLine {
 pub fn lines(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepLine>, MoleculeError> {
     let bead = need(r, root)?;
     let steps = steps(r, root)?;
-    let ready = ready(r, &bead)?;
-    let now = pick(&steps, &ready).map(|b| b.id.clone());
+    let ready: HashSet<BeadId> = ready_beads(r, &bead)?.into_iter().map(|b| b.id).collect();
+    let now = current(r, root)?.map(|b| b.id);
     Ok(steps
         .into_iter()
         .map(|issue| {
@@ -95,29 +106,29 @@ pub fn lines(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepLine>, MoleculeError
 
 /// The step to be done now: the first one in progress, else the first that is ready. `None` when all are closed, or
 /// when the rest waits.
+///
+/// Looks only at steps that are begun or ready, so it is as quick on a molecule of a million steps.
 pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
     let bead = need(r, root)?;
-    let steps = steps(r, root)?;
-    let ready = ready(r, &bead)?;
-    Ok(pick(&steps, &ready).cloned())
+    let begun =
+        Filter { under: Some(root.clone()), statuses: vec![Status::IN_PROGRESS], sort: Sort::Id, ..Filter::default() };
+    for candidates in [r.find(&begun)?, ready_beads(r, &bead)?] {
+        let mut steps: Vec<Bead> = candidates.into_iter().filter(is_step).collect();
+        steps.sort_by_key(order);
+        for step in steps {
+            // A step with open children is done by doing them.
+            let children = r.epic_count(&step.id)?;
+            if children.total == children.closed {
+                return Ok(Some(step));
+            }
+        }
+    }
+    Ok(None)
 }
 
-pub(super) fn pick<'a>(steps: &'a [Bead], ready: &HashSet<BeadId>) -> Option<&'a Bead> {
-    // A step with open children is done by doing them.
-    let group = |bead: &Bead| steps.iter().any(|s| !s.is_over() && under(&s.id, &bead.id));
-    let mut open = steps.iter().filter(|s| !s.is_over() && !group(s));
-    open.clone().find(|s| s.status == Status::IN_PROGRESS).or_else(|| open.find(|s| ready.contains(&s.id)))
-}
-
-/// Whether `id` is a child id of `above`, as steps of steps have them.
-fn under(id: &BeadId, above: &BeadId) -> bool {
-    id.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// Ids of the steps that can be begun.
-pub(super) fn ready(r: &Read<'_>, root: &Bead) -> Result<HashSet<BeadId>, StoreError> {
-    let query = ReadyQuery { under: Some(root.id.clone()), ephemeral: root.ephemeral, ..ReadyQuery::default() };
-    Ok(r.ready(&query)?.into_iter().map(|b| b.id).collect())
+/// The beads of the molecule that can be begun.
+fn ready_beads(r: &Read<'_>, root: &Bead) -> Result<Vec<Bead>, StoreError> {
+    r.ready(&ReadyQuery { under: Some(root.id.clone()), ephemeral: root.ephemeral, ..ReadyQuery::default() })
 }
 
 /// The root, or an error that says that it is none.
@@ -157,7 +168,7 @@ pub struct Progress {
 pub fn progress(r: &Read<'_>, root: &BeadId) -> Result<Progress, MoleculeError> {
     let bead = need(r, root)?;
     let steps = steps(r, root)?;
-    let ready = ready(r, &bead)?;
+    let now = current(r, root)?;
     let (total, completed) = (steps.len(), steps.iter().filter(|s| s.is_over()).count());
     let closed: Vec<Time> = steps.iter().filter_map(|s| s.closed_at).collect();
     let span = closed.iter().max().zip(closed.iter().min()).map(|(last, first)| last.millis() - first.millis());
@@ -171,7 +182,7 @@ pub fn progress(r: &Read<'_>, root: &BeadId) -> Result<Progress, MoleculeError> 
         total,
         completed,
         in_progress: steps.iter().filter(|s| s.status == Status::IN_PROGRESS).count(),
-        current_step_id: pick(&steps, &ready).map(|s| s.id.clone()),
+        current_step_id: now.map(|s| s.id),
         percent: (total > 0).then(|| completed as f64 * 100.0 / total as f64),
         rate_per_hour: rate,
         eta_hours: rate.filter(|r| *r > 0.0).map(|r| (total - completed) as f64 / r),

@@ -137,11 +137,14 @@ fn rule(reader: &Reader, node: &Node, index: usize, formula: &Arc<str>, has_poin
     }
     let part = |fields: &Fields<'_>, key: &'static str, path: &str| -> Vec<StepDef> {
         let Some(node) = fields.node(key) else { return Vec::new() };
-        let nodes = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
-        nodes.iter().filter_map(|n| advice_step(reader, n, &format!("advice[{index}].{path}{key}"), formula)).collect()
+        let at = format!("advice[{index}].{path}{key}");
+        match &node.value {
+            Value::List(items) => {
+                let one = |(i, n)| advice_step(reader, n, &format!("{at}[{i}]"), formula);
+                items.iter().enumerate().filter_map(one).collect()
+            }
+            _ => advice_step(reader, node, &at, formula).into_iter().collect(),
+        }
     };
     let mut rule = Rule {
         kind: fields.text("type"),

@@ -146,15 +146,11 @@ fn waits(cx: &mut Cx<'_>, flat: &[&StepDef], index: &Index<'_>) {
 /// Checks the values that were given against the declarations, and that none is missing.
 pub(in super::super) fn values(cx: &mut Cx<'_>, formula: &Formula) {
     for (name, def) in &formula.vars {
-        match (cx.vars.get(name), &def.var.default) {
-            (Some(given), _) => {
-                let given = given.clone();
-                value(cx, name, def, &given, None);
-            }
-            (None, Some(default)) if !default.is_empty() => {
-                value(cx, name, def, &default.clone(), Some(&def.default_at));
-            }
-            _ => {}
+        // Values and defaults stand in one table here; a default is to be mended where it is written.
+        let Some(given) = cx.vars.get(name).cloned() else { continue };
+        let is_default = def.var.default.as_deref() == Some(given.as_str());
+        if !(is_default && given.is_empty()) {
+            value(cx, name, def, &given, is_default.then_some(&def.default_at));
         }
     }
 }

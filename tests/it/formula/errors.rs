@@ -160,14 +160,13 @@ fn values_are_held_to_what_the_formula_allows() {
     formula::var-value
 
       × `many` is no value of variable `n`: it must be an integer
-       ╭─[town:f.formula.toml:4:7]
-     3 │ enum = ["low", "high"]
-     4 │ [vars.n]
-       ·       ┬
-       ·       ╰── declared here
+       ╭─[town:f.formula.toml:6:11]
      5 │ type = "int"
+     6 │ default = "many"
+       ·           ───┬──
+       ·              ╰── here
+     7 │ [[steps]]
        ╰────
-      help: give another: --var n=…
     "#);
 }
 
@@ -226,4 +225,40 @@ fn in_files_of_others_an_unknown_key_is_only_a_warning() {
 fn an_unknown_name_suggests_the_one_that_was_meant() {
     let report = cook(&Library::new([]), "shinny", &Vars::new()).expect_err("a slip");
     assert_eq!(report.findings[0].help.as_deref(), Some("did you mean `shiny`?"));
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formulas.md");
+    let docs = std::fs::read_to_string(path).expect("docs/formulas.md");
+    let text = r#"formula = "f"
+        zzzz = 1
+        [vars.v]
+        zzzz = 1
+        [[steps]]
+        id = "a"
+        zzzz = 1
+        [steps.loop]
+        count = 1
+        zzzz = 1
+        [[steps.loop.body]]
+        id = "b"
+        [steps.gate]
+        type = "human"
+        zzzz = 1
+        [steps.on_complete]
+        for_each = "output.items"
+        bond = "f"
+        zzzz = 1
+        [compose]
+        zzzz = 1"#;
+    let report = cooked(text).expect_err("unknown keys");
+    let helps: Vec<&str> =
+        report.findings.iter().filter_map(|f| f.help.as_deref()?.strip_prefix("its keys are ")).collect();
+    assert_eq!(helps.len(), 7, "{report}");
+    for key in helps.iter().flat_map(|h| h.split(", ")) {
+        let said =
+            [format!("`{key}`"), format!("{key} ="), format!("[steps.{key}"), format!(" {key},"), format!(", {key} ")];
+        assert!(said.iter().any(|s| docs.contains(s.as_str())), "docs/formulas.md does not say what `{key}` is");
+    }
 }

@@ -247,6 +247,46 @@ fn protos_freeze_once_and_thaw_as_they_were() {
 }
 
 #[test]
+fn a_large_molecule_appears_at_once_and_is_worked_step_by_step() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 600\n[[steps.loop.body]]\nid = \"x\"\n";
+    let proto = cooked(text).expect("cooks");
+    let other = Store::open(&dir.path().join(".beads")).expect("opens");
+    let count = |store: &Store| {
+        store.read::<_, MoleculeError>(|r| Ok(r.count(&gastown::store::Filter::default())?)).expect("reads")
+    };
+    // A pour that fails near its end leaves nothing.
+    let mut broken = proto.clone();
+    broken.steps[599].priority = Some(9);
+    let failed = molecule::pour_large(&mut store, &stamp(1), &broken, &Vars::new(), &PourOpts::default());
+    assert!(failed.is_err());
+    assert_eq!(count(&other), 0);
+    let made = molecule::pour_large(&mut store, &stamp(2), &proto, &Vars::new(), &PourOpts::default()).expect("pours");
+    assert_eq!((made.steps.len(), count(&other)), (600, 601));
+    for (ms, expected) in [(3, "l.iter1.x"), (4, "l.iter2.x"), (5, "l.iter3.x")] {
+        let now = other.read(|r| molecule::current(r, &made.root)).expect("reads").expect("a step");
+        assert_eq!(name(Some(&now)), expected);
+        store
+            .write(&stamp(ms), |w| molecule::close_step(w, &made.root, &now.id, Close::default(), Advance::default()))
+            .expect("closes");
+    }
+    assert_eq!(store.read(|r| molecule::progress(r, &made.root)).expect("reads").completed, 3);
+}
+
+#[test]
+fn steps_may_stand_before_those_they_need() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let text = "formula = \"f\"\n[[steps]]\nid = \"z\"\nneeds = [\"a\"]\n[[steps]]\nid = \"a\"\n";
+    let made = poured(&mut store, &cooked(text).expect("cooks"), &Vars::new(), &PourOpts::default());
+    let now = store.read(|r| molecule::current(r, &made.root)).expect("reads");
+    assert_eq!(name(now.as_ref()), "a");
+    let steps = store.read(|r| molecule::steps(r, &made.root)).expect("reads");
+    assert_eq!(steps.iter().map(|s| name(Some(s))).collect::<Vec<_>>(), ["z", "a"], "in the order of the formula");
+}
+
+#[test]
 fn the_lines_of_the_readme_run() {
     let sandbox = Sandbox::new();
     let repo = sandbox.folder("repo");
@@ -269,6 +309,28 @@ fn the_lines_of_the_readme_run() {
     let digest = squash["digest_id"].as_str().expect("an id");
     let shown = sandbox.bd(&repo, &["show", digest, "--json"]).json();
     assert_eq!(shown[0]["description"], "all well");
+}
+
+#[test]
+fn formulas_are_explained_drawn_checked_and_converted() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    let explained = sandbox.bd(&repo, &["formula", "explain", "shiny-enterprise"]).ok();
+    assert!(explained.contains("  + implement-audit"), "{explained}");
+    assert!(explained.contains("security-audit@advice[0].around.after[0]"), "{explained}");
+    insta::assert_snapshot!(sandbox.bd(&repo, &["formula", "graph", "beads-release"]).ok(), @"");
+    let drawn = sandbox.bd(&repo, &["formula", "graph", "shiny", "--mermaid"]).ok();
+    assert!(drawn.contains("s0 --> s1"), "{drawn}");
+    sandbox.bd(&repo, &["formula", "check"]).ok();
+    std::fs::write(repo.join("j.formula.json"), r#"{"formula": "j", "steps": [{"id": "a"}], "vars": {"v": "1"}}"#)
+        .expect("written");
+    sandbox.bd(&repo, &["formula", "convert", "./j.formula.json"]).ok();
+    let proto = |file: &str| sandbox.bd(&repo, &["cook", file, "--json"]).json()["proto_id"].clone();
+    assert_eq!(proto("./j.formula.toml"), proto("./j.formula.json"));
+    let hanoi = "formula = \"h\"\n[vars]\nn = \"3\"\n[[steps]]\nid = \"m\"\n[steps.loop]\nrange = \"1..2^{n}-1\"\n[[steps.loop.body]]\nid = \"x\"\n";
+    std::fs::write(repo.join("h.formula.toml"), hanoi).expect("written");
+    let cooked = sandbox.bd(&repo, &["cook", "./h.formula.toml", "--var", "n=5", "--json"]).json();
+    assert_eq!(cooked["steps"].as_array().map(Vec::len), Some(31));
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub struct Args {
     dry_run: bool,
 }
 
+/// More steps than this are poured in several short transactions, so that nobody waits for them.
+const LARGE: usize = 200;
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
@@ -50,20 +53,29 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.dry_run {
         return dry(cx, std::iter::once(&first).chain(&attached), &vars);
     }
-    let (poured, bonds) = cx.write(|w| {
-        let for_bead = args.bead.as_deref().map(|text| w.resolve(text)).transpose()?;
+    let (poured, bonds) = if first.steps.len() > LARGE && attached.is_empty() {
+        let stamp = cx.stamp()?;
+        let for_bead = cx.read(|r| Ok(args.bead.as_deref().map(|text| r.resolve(text)).transpose()?))?;
         let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
-        molecule::freeze(w, &first)?;
-        let poured = molecule::pour(w, &first, &vars, &opts)?;
-        let mut bonds = Vec::new();
-        for next in &attached {
-            molecule::freeze(w, next)?;
-            let onto = Partner::Molecule(poured.root.clone());
-            let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
-            bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), args.attach_type, &vars, &opts, None)?);
-        }
-        Ok::<_, CliError>((poured, bonds))
-    })?;
+        let poured = cx.with_store(|store| Ok(molecule::pour_large(store, &stamp, &first, &vars, &opts)?))?;
+        cx.write(|w| Ok(molecule::freeze(w, &first)?))?;
+        (poured, Vec::new())
+    } else {
+        cx.write(|w| {
+            let for_bead = args.bead.as_deref().map(|text| w.resolve(text)).transpose()?;
+            let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
+            molecule::freeze(w, &first)?;
+            let poured = molecule::pour(w, &first, &vars, &opts)?;
+            let mut bonds = Vec::new();
+            for next in &attached {
+                molecule::freeze(w, next)?;
+                let onto = Partner::Molecule(poured.root.clone());
+                let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
+                bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), args.attach_type, &vars, &opts, None)?);
+            }
+            Ok::<_, CliError>((poured, bonds))
+        })?
+    };
     let more: usize = bonds.iter().filter_map(|b| b.spawned).sum();
     let mut map = super::mapping(&first.formula, &poured);
     for bond in &bonds {
