@@ -54,10 +54,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return dry(cx, std::iter::once(&first).chain(&attached), &vars);
     }
     let (poured, bonds) = if first.steps.len() > LARGE && attached.is_empty() {
-        let stamp = cx.stamp()?;
+        let stamp = cx.stamp();
         let for_bead = cx.read(|r| Ok(args.bead.as_deref().map(|text| r.resolve(text)).transpose()?))?;
         let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
-        let poured = cx.with_store(|store| Ok(molecule::pour_large(store, &stamp, &first, &vars, &opts)?))?;
+        let poured = cx.change_store(|store| Ok(molecule::pour_large(store, &stamp, &first, &vars, &opts)?))?;
         cx.write(|w| Ok(molecule::freeze(w, &first)?))?;
         (poured, Vec::new())
     } else {
