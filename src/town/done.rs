@@ -111,6 +111,10 @@ fn check(
     no_change: bool,
 ) -> Result<(), TownError> {
     let mut wrong: Vec<(String, String)> = Vec::new();
+    if r.need(&hook.bead)?.is_over() {
+        let mend = format!("it counts after all: bd reopen {0}; it does not: gt unsling {0}", hook.bead);
+        wrong.push((format!("{} was closed meanwhile", hook.bead), mend));
+    }
     if let Some(unfinished) = &state.in_progress {
         let command = unfinished.command();
         wrong.push((format!("a git {command} is unfinished"), "finish or abort it: git status says how".into()));

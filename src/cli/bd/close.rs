@@ -37,6 +37,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             };
             match w.resolve(text).and_then(|id| w.close(&id, how)) {
                 Ok(done) => {
+                    // Outside a town there are no convoys, and this finds none.
+                    crate::town::convoy::check(w, &done.bead.id)?;
                     closed.push(done.bead);
                     for id in done.unblocked {
                         unblocked.push(w.need(&id)?);

@@ -55,3 +55,14 @@ fn a_landed_convoy_opens_again_when_work_is_added_and_tells_who_asked() {
     town.gt(&["convoy", "add", &id, &b]).ok();
     assert_eq!(town.status_of(&id), "open");
 }
+
+#[test]
+fn a_convoy_lands_too_when_its_last_bead_is_closed_by_hand() {
+    let town = TestTown::new();
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    let id = town.gt(&["convoy", "create", "C", &a, &b, "--json"]).json()["id"].as_str().expect("id").to_owned();
+    town.bd(&["close", &a]).ok();
+    assert_eq!(town.status_of(&id), "open");
+    town.bd(&["close", &b]).ok();
+    assert_eq!(town.status_of(&id), "closed");
+}

@@ -127,3 +127,17 @@ fn a_change_that_is_sent_back_is_on_the_same_workers_hook_with_the_comment() {
     assert_eq!(again["attempt"], 2);
     assert_ne!(again["mr"], mr.as_str());
 }
+
+#[test]
+fn work_that_was_closed_meanwhile_is_not_handed_in_and_stays_closed_when_it_is_given_back() {
+    let (town, bead) = slung();
+    town.commit("toast", "new.txt", "x\n");
+    town.all_steps("toast");
+    town.bd(&["close", &bead]).ok();
+    let ran = town.as_worker("toast", &["done"]);
+    assert!(ran.stderr.contains("was closed meanwhile"), "{}", ran.stderr);
+    assert!(hints(&ran.stderr)[0].contains(&format!("gt unsling {bead}")), "{}", ran.stderr);
+    town.gt(&["unsling", &bead]).ok();
+    assert_eq!(town.status_of(&bead), "closed");
+    assert!(town.agents().is_empty());
+}

@@ -151,3 +151,14 @@ fn work_that_is_given_back_goes_on_where_it_was_left() {
     let prime = town.as_worker("toast", &["prime"]).ok();
     assert!(prime.contains("left off at") && prime.contains(&kept), "{prime}");
 }
+
+#[test]
+fn a_worker_does_not_sling() {
+    let town = TestTown::new();
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    town.sling(&a);
+    let ran = town.as_worker("toast", &["sling", &b, "app", "--no-start"]);
+    assert_eq!(ran.code, 5);
+    assert!(hints(&ran.stderr)[0].contains("discovered-from"), "{}", ran.stderr);
+    assert_eq!(town.status_of(&b), "open");
+}
