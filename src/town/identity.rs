@@ -108,6 +108,6 @@ mod tests {
         assert_eq!(resolve("nux", &known).expect("one").to_string(), "app/polecats/nux");
         assert_eq!(resolve("lib/toast", &known).expect("one").to_string(), "lib/polecats/toast");
         assert!(resolve("toast", &known).expect_err("two").to_string().contains("may be any of"));
-        assert_eq!(resolve("nuks", &known).expect_err("none").hints(), ["did you mean `nux`?"]);
+        assert_eq!(resolve("nuxx", &known).expect_err("none").hints(), ["did you mean `nux`?"]);
     }
 }
