@@ -279,7 +279,9 @@ fn what_a_rig_holds_lands_when_a_person_accepts_it() {
 
 #[test]
 fn a_gate_that_outlives_its_daemon_is_ended_and_run_anew() {
-    let hall = Hall::new("command = \"if test -e $HOME/once; then exit 0; fi; touch $HOME/once; echo $$ > $HOME/pid; exec sleep 1000\"");
+    let hall = Hall::new(
+        "command = \"if test -e $HOME/once; then exit 0; fi; touch $HOME/once; echo $$ > $HOME/pid; exec sleep 1000\"",
+    );
     hall.gt(&["start"]);
     let mr = hall.file("a");
     let pid = hall.sandbox.home().join("pid");
