@@ -318,7 +318,15 @@ fn formulas_are_explained_drawn_checked_and_converted() {
     let explained = sandbox.bd(&repo, &["formula", "explain", "shiny-enterprise"]).ok();
     assert!(explained.contains("  + implement-audit"), "{explained}");
     assert!(explained.contains("security-audit@advice[0].around.after[0]"), "{explained}");
-    insta::assert_snapshot!(sandbox.bd(&repo, &["formula", "graph", "beads-release"]).ok(), @"");
+    insta::assert_snapshot!(sandbox.bd(&repo, &["formula", "graph", "beads-release"]).ok(), @r"
+    beads-release (6 steps)
+    ● bump-version
+      ● update-deps  ← bump-version
+        ● run-tests  ← update-deps
+          ● build-binaries  ← run-tests
+            ● create-tag  ← build-binaries
+              ● publish-release  ← create-tag
+    ");
     let drawn = sandbox.bd(&repo, &["formula", "graph", "shiny", "--mermaid"]).ok();
     assert!(drawn.contains("s0 --> s1"), "{drawn}");
     sandbox.bd(&repo, &["formula", "check"]).ok();
