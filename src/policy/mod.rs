@@ -22,6 +22,7 @@ mod reads;
 mod registry;
 mod rules;
 mod schema;
+mod shipped;
 mod testing;
 mod types;
 mod vm;
@@ -38,47 +39,6 @@ pub use ladder::{Climb, LadderKey, Ladders, MemoryLadders, Place};
 pub use layer::{Layer, LayerSource};
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
 pub use registry::{Kept, Registry, Reload};
+pub use shipped::{builtin, builtin_roles, eject};
 pub use testing::{TestCase, TestReport, run_tests};
 pub use types::{fact_names, facts, types};
-
-/// The built-in layer of a role; `None` when no such role is shipped.
-pub fn builtin(role: &str) -> Option<LayerSource> {
-    let (_, text) = BUILTIN.iter().find(|(name, _)| *name == role)?;
-    Some(LayerSource::new(Layer::Builtin, format!("lua/roles/{role}.lua"), *text))
-}
-
-/// The roles that are shipped.
-pub fn builtin_roles() -> impl Iterator<Item = &'static str> {
-    BUILTIN.iter().map(|(name, _)| *name)
-}
-
-/// A shipped role as a layer over itself: every rule an override, every question answered anew.
-pub fn eject(role: &str) -> Option<String> {
-    let source = builtin(role)?;
-    let mut out = String::new();
-    let body = source.text.lines().skip_while(|l| !l.starts_with("local gt"));
-    out.push_str(&format!(
-        "-- The shipped {role}, as a layer over itself. What you delete here is the shipped rule again.\n\n"
-    ));
-    for line in body {
-        let declares = format!("local {role} = gt.role(");
-        if line.starts_with(&declares) {
-            out.push_str(&format!("local {role} = gt.extend(\"{role}\")\n"));
-            continue;
-        }
-        let rule = line.strip_prefix(&format!("{role}.each.")).and_then(|rest| rest.split_once("(\""));
-        match rule {
-            Some((_, rest)) => out.push_str(&format!("{role}.override(\"{rest}\n")),
-            None => {
-                out.push_str(line);
-                out.push('\n');
-            }
-        }
-    }
-    Some(out)
-}
-
-const BUILTIN: &[(&str, &str)] = &[
-    ("witness", include_str!("../../lua/roles/witness.lua")),
-    ("refinery", include_str!("../../lua/roles/refinery.lua")),
-];

@@ -58,25 +58,24 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-#[expect(clippy::ptr_arg, reason = "the shape that `Output::print` asks for")]
 fn text_of(all: &Vec<Shown>) -> String {
-    let mut out = String::new();
+    let mut lines = Vec::new();
     for shown in all {
         let rig = shown.rig.as_ref().map(|r| format!("{r}/")).unwrap_or_default();
         let revision = shown.revision.as_ref().map_or("does not load", |r| r.as_str());
-        out.push_str(&format!("{rig}{}  {revision}\n", shown.role));
+        lines.push(format!("{rig}{}  {revision}", shown.role));
         for layer in &shown.layers {
-            out.push_str(&format!("  layer    {layer}\n"));
+            lines.push(format!("  layer    {layer}"));
         }
         if !shown.rules.is_empty() {
-            out.push_str(&format!("  rules    {}\n", shown.rules.join(", ")));
+            lines.push(format!("  rules    {}", shown.rules.join(", ")));
         }
         for (name, value, doc) in &shown.settings {
-            out.push_str(&format!("  setting  {name} = {value}   {doc}\n"));
+            lines.push(format!("  setting  {name} = {value}   {doc}"));
         }
         for error in &shown.errors {
-            out.push_str(&format!("{error}\n"));
+            lines.push(error.clone());
         }
     }
-    out
+    lines.join("\n")
 }

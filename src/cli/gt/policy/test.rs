@@ -56,7 +56,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             failure: case.failure.map(|f| f.to_string()),
         }));
     }
-    cx.out.print(&cases, text_of);
+    cx.out.print(&cases, |cases| text_of(cases));
     let failed = cases.iter().filter(|c| c.failure.is_some()).count();
     if failed > 0 && !args.accept {
         return Err(CliError::silent(Kind::Config));
@@ -78,16 +78,12 @@ fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
     Ok(folders.iter().flat_map(|f| lua_files(Path::new(&f.join("roles")))).filter(is_test).collect())
 }
 
-#[expect(clippy::ptr_arg, reason = "the shape that `Output::print` asks for")]
-fn text_of(cases: &Vec<Case>) -> String {
-    let mut out = String::new();
-    for case in cases {
-        match &case.failure {
-            None => out.push_str(&format!("✓ {}\n", case.name)),
-            Some(failure) => out.push_str(&format!("✗ {}\n{failure}\n", case.name)),
-        }
-    }
+fn text_of(cases: &[Case]) -> String {
+    let line = |case: &Case| match &case.failure {
+        None => format!("✓ {}", case.name),
+        Some(failure) => format!("✗ {}\n{failure}", case.name),
+    };
     let failed = cases.iter().filter(|c| c.failure.is_some()).count();
-    out.push_str(&format!("{}, {failed} failed", count(cases.len(), "case")));
-    out
+    let last = format!("{}, {failed} failed", count(cases.len(), "case"));
+    cases.iter().map(line).chain([last]).collect::<Vec<_>>().join("\n")
 }
