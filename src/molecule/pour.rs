@@ -204,7 +204,9 @@ fn in_order(steps: Vec<Step>) -> Vec<(usize, Step)> {
     for (i, step) in steps.iter().enumerate() {
         let needs = before(step);
         waiting.push(needs.len());
-        needs.into_iter().for_each(|at| dependents[at].push(i));
+        for at in needs {
+            dependents[at].push(i);
+        }
     }
     let mut free: BTreeSet<usize> = (0..steps.len()).filter(|i| waiting[*i] == 0).collect();
     let mut order = Vec::with_capacity(steps.len());

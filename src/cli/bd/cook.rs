@@ -50,7 +50,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         None if vars.is_empty() => Mode::Compile,
         None => Mode::Runtime,
     };
-    let library = library(cx, &args.search_path)?;
+    let library = library(cx, &args.search_path);
     let cooked = cooked(cx, &library, &path(cx, &args.formula), &vars, mode)?;
     if args.dry_run {
         let value = resolved(&cooked, None);

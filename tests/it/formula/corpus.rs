@@ -40,7 +40,11 @@ fn ours(file: &str) -> Outcome {
     let library = Library::new([(Layer::Repository, data().join(set))]);
     let stem = name.split(".formula.").next().expect("a stem");
     // The stem finds the TOML file first; a path says which.
-    let name = if name.ends_with(".json") { data().join(file).display().to_string() } else { stem.to_owned() };
+    let name = if Path::new(name).extension().is_some_and(|e| e == "json") {
+        data().join(file).display().to_string()
+    } else {
+        stem.to_owned()
+    };
     match cook(&library, &name, &Vars::new()) {
         Err(report) => {
             let mut codes: Vec<&str> = report.findings.iter().map(|f| f.code).collect();

@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let library = library(cx, &args.search_path)?;
+    let library = library(cx, &args.search_path);
     let vars: Vars = args.vars.into_iter().collect();
     let names = if args.formulas.is_empty() { library.names() } else { args.formulas };
     let mut reports: Vec<(String, Report)> = Vec::new();

@@ -28,7 +28,7 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let name = path(cx, &args.formula);
-    let found = library(cx, &[])?.find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
+    let found = library(cx, &[]).find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
     let value = as_written(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
     let text = as_toml(&value).map_err(|why| CliError::user(format!("it cannot be written as TOML: {why}")))?;
     if args.stdout {

@@ -26,7 +26,7 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
-    let library = library(cx, &args.search_path)?;
+    let library = library(cx, &args.search_path);
     let cooked = cooked(cx, &library, &path(cx, &args.formula), &vars, Mode::Compile)?;
     let value = json!({
         "formula": cooked.proto.formula, "proto": cooked.proto.id, "sources": cooked.proto.sources,

@@ -28,7 +28,7 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
-    let library = library(cx, &args.search_path)?;
+    let library = library(cx, &args.search_path);
     let proto = cooked(cx, &library, &path(cx, &args.formula), &vars, Mode::Compile)?.proto;
     let nodes: Vec<_> = proto
         .steps

@@ -9,7 +9,7 @@ use crate::molecule;
 
 /// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
 /// formulas.
-pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Result<Library, CliError> {
+pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
     let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.cwd.join(dir))).collect();
     let place = cx.place();
     let own = place.beads_dir.join("formulas");
@@ -30,7 +30,7 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Result<Librar
     if let Some(home) = &cx.env.home {
         dirs.push((Layer::Home, home.join(".beads/formulas")));
     }
-    Ok(Library::new(dirs))
+    Library::new(dirs)
 }
 
 /// The root of the work tree that `cwd` is in.
@@ -75,7 +75,7 @@ pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<P
     {
         return Ok(proto);
     }
-    Ok(cooked(cx, &library(cx, &[])?, &path(cx, name), vars, Mode::Compile)?.proto)
+    Ok(cooked(cx, &library(cx, &[]), &path(cx, name), vars, Mode::Compile)?.proto)
 }
 
 /// The error for a formula that cannot be cooked: the findings with their excerpts, then one line.

@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let mut all = library(cx, &args.search_path)?.list();
+    let mut all = library(cx, &args.search_path).list();
     if let Some(kind) = &args.kind {
         all.retain(|f| f.kind == *kind);
     }

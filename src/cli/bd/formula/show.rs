@@ -22,7 +22,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let library = library(cx, &args.search_path)?;
+    let library = library(cx, &args.search_path);
     let name = super::library::path(cx, &args.formula);
     let found = library.find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
     let mut value = as_written(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
