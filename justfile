@@ -13,6 +13,10 @@ fmt:
 soak n="20":
     bash scripts/soak {{n}}
 
+# break one promise of the product at a time; the demo's test must notice each
+mutants:
+    bash scripts/mutants
+
 # whole-process figures beside `git --version`
 bench:
     cargo bench --bench processes
