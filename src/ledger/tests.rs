@@ -251,11 +251,8 @@ fn a_ledger_that_is_ahead_of_a_new_store_is_added_to() {
     assert!(beads.contains(&old) && beads.contains(&id));
 }
 
-/// Not a test by itself: the process that is killed below.
-#[test]
-#[ignore = "run by a_killed_process_only_delays_the_ledger"]
-fn worker() {
-    let Ok(beads) = std::env::var("LEDGER_TEST_BEADS") else { return };
+/// The process that is killed below: the same test, started again with the store's folder in its environment.
+fn writer(beads: &str) {
     let mut store = Store::open(Path::new(&beads)).expect("open");
     for n in 0..10_000 {
         let stamp = Stamp::new("worker", Time::from_millis(1_767_225_600_000 + n * 1000));
@@ -269,11 +266,14 @@ fn worker() {
 
 #[test]
 fn a_killed_process_only_delays_the_ledger() {
+    if let Ok(beads) = std::env::var("LEDGER_TEST_BEADS") {
+        return writer(&beads);
+    }
     let mut t = Town::new();
     let mut promised = 0;
     for round in 0..6 {
         let mut child = Command::new(std::env::current_exe().expect("exe"))
-            .args(["--exact", "ledger::tests::worker", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "ledger::tests::a_killed_process_only_delays_the_ledger", "--nocapture", "--test-threads=1"])
             .env("LEDGER_TEST_BEADS", t.beads())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

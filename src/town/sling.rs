@@ -49,6 +49,8 @@ pub struct Plan {
     pub rig: crate::base::RigName,
     /// The worker; none when the bead has to wait.
     pub worker: Option<Address>,
+    /// Who of this rig works on it already; then nothing is done.
+    pub held: Option<Address>,
     /// Why the bead waits; its active convoy gets it slung when that is over.
     pub waits: Option<String>,
     /// Its branch.
@@ -97,13 +99,17 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
 /// What slinging `bead` would do, given what the store holds now.
 pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
     let bead = r.need(bead)?;
-    refuse(r, ready, &bead)?;
     let rig = &ready.rig;
+    // Asked for twice, or the Witness was faster: what was wanted is so.
+    let held = r.hook_of(&bead.id)?.map(|hook| hook.agent).filter(|agent| agent.rig() == Some(&rig.name));
+    if held.is_none() {
+        refuse(r, ready, &bead)?;
+    }
     let convoys: Vec<BeadId> = convoy::of(r, &bead.id)?.into_iter().map(|c| c.id).collect();
     let agents = agent::of_rig(r, &rig.name)?;
-    let waits = if ready.force { None } else { waits(r, rig, &bead, &agents)? };
+    let waits = if ready.force || held.is_some() { None } else { waits(r, rig, &bead, &agents)? };
     let name = free_name(rig, &agents);
-    let worker = waits.is_none().then(|| Address::Polecat(rig.name.clone(), name.clone()));
+    let worker = (waits.is_none() && held.is_none()).then(|| Address::Polecat(rig.name.clone(), name.clone()));
     let molecule = match bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok()) {
         Some(id) => r.bead(&id)?.filter(|root| !root.is_over()).map(|root| root.id),
         None => None,
@@ -112,6 +118,7 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
         new_convoy: ready.convoy && convoys.is_empty(),
         branch: worker.as_ref().map(|_| branch(&name, &bead.id)),
         worker,
+        held,
         waits,
         rig: rig.name.clone(),
         runtime: rig.config.runtime.clone(),
@@ -198,6 +205,9 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         plan.convoys.push(made.id);
     }
     convoy::activate(w, &id)?;
+    if plan.held.is_some() {
+        return Ok(None);
+    }
     let (Some(worker), Some(branch)) = (plan.worker.clone(), plan.branch.clone()) else {
         w.emit("sling_waits", id.as_str(), json!({ "rig": plan.rig, "why": plan.waits }))?;
         return Ok(None);

@@ -147,13 +147,17 @@ fn did(one: &Slung) -> String {
         (None, Some(why)) => {
             format!("○ {} {why}; it is slung by itself when that is over{}", plan.bead, convoys(plan))
         }
-        (None, None) => format!("○ {}", plan.bead),
+        (None, None) => match &plan.held {
+            Some(worker) => format!("✓ {} is on the hook of {worker} already{}", plan.bead, convoys(plan)),
+            None => format!("○ {}", plan.bead),
+        },
     }
 }
 
 fn would(plan: &Plan) -> String {
     let mut lines = vec![match (&plan.worker, &plan.waits) {
         (Some(worker), _) => format!("would sling {} \"{}\" to {worker}", plan.bead, plan.title),
+        (None, None) if plan.held.is_some() => format!("{} is worked on already: nothing to do", plan.bead),
         (_, why) => format!("would not start {} now: it {}", plan.bead, why.as_deref().unwrap_or("waits")),
     }];
     if plan.new_convoy {
