@@ -273,7 +273,12 @@ fn a_killed_process_only_delays_the_ledger() {
     let mut promised = 0;
     for round in 0..6 {
         let mut child = Command::new(std::env::current_exe().expect("exe"))
-            .args(["--exact", "ledger::tests::a_killed_process_only_delays_the_ledger", "--nocapture", "--test-threads=1"])
+            .args([
+                "--exact",
+                "ledger::tests::a_killed_process_only_delays_the_ledger",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env("LEDGER_TEST_BEADS", t.beads())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

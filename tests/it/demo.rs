@@ -63,7 +63,8 @@ impl Kept {
     /// The town's own refinery.lua admits nothing before what is labelled `first`.
     fn the_policy_decided_what_landed_first(&self) {
         let first = self.json("bd", &["list", "--all", "--label", "first"]);
-        let log = self.remote(&["log", "--first-parent", "--reverse", "--format=%(trailers:key=Gt-Bead,valueonly)", "main"]);
+        let log =
+            self.remote(&["log", "--first-parent", "--reverse", "--format=%(trailers:key=Gt-Bead,valueonly)", "main"]);
         let landed = log.lines().find(|line| !line.is_empty());
         assert_eq!(landed, first[0]["id"].as_str(), "{log}");
     }
@@ -90,7 +91,8 @@ impl Kept {
         for bead in beads {
             let shown = self.json("bd", &["show", bead]);
             assert_eq!(shown[0]["status"], "closed", "{bead}");
-            let merges = landed.get(bead.as_str()).unwrap_or_else(|| panic!("{bead} is closed and did not land\n{log}"));
+            let merges =
+                landed.get(bead.as_str()).unwrap_or_else(|| panic!("{bead} is closed and did not land\n{log}"));
             assert_eq!(merges.len(), 1, "{bead} landed more than once: {merges:?}");
             let (commit, source) = merges[0];
             self.remote(&["merge-base", "--is-ancestor", source, "main"]);
@@ -106,7 +108,8 @@ impl Kept {
 
     /// The target moved only by pushes that replaced the commit they were built on, each to a tree that the gate saw.
     fn every_pushed_tree_was_tested(&self) {
-        let noted = std::fs::read_to_string(self.town().join("sample/.repo.git/tested-trees")).expect("the gate's notes");
+        let noted =
+            std::fs::read_to_string(self.town().join("sample/.repo.git/tested-trees")).expect("the gate's notes");
         let tested: BTreeSet<&str> = noted.lines().collect();
         let moves = std::fs::read_to_string(self.dir.join("pushes")).expect("the remote's notes");
         let mut at = self.remote(&["rev-list", "--max-parents=0", "main"]);

@@ -26,7 +26,8 @@ fn commands() -> Vec<String> {
 }
 
 /// A stand-in for the program of the default runtime: it waits for its end as a person's terminal would.
-const FAKE_CLAUDE: &str = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '2.1.197 (Claude Code)'; exit 0; fi\nexec sleep 600\n";
+const FAKE_CLAUDE: &str =
+    "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '2.1.197 (Claude Code)'; exit 0; fi\nexec sleep 600\n";
 
 fn place() -> Sandbox {
     let sandbox = Sandbox::new();
