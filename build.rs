@@ -1,7 +1,9 @@
 //! Says what is missing on this machine before the long part of the build, in words that help.
 //!
-//! SQLite, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
+//! `SQLite`, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
 //! would be an error in the middle of somebody else's build script.
+
+#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
 
 use std::process::{Command, Stdio};
 
@@ -28,7 +30,7 @@ fn main() {
             ),
             Some(_) => {}
             None => {
-                println!("cargo::warning=`git --version` printed {text:?}; git {}.{} or newer is needed", GIT.0, GIT.1)
+                println!("cargo::warning=`git --version` printed {text:?}; git {}.{} or newer is needed", GIT.0, GIT.1);
             }
         },
     }

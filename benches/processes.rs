@@ -3,6 +3,8 @@
 //! `cargo bench --bench processes [RUNS]`. Prints minimum, median, 99th percentile and maximum in milliseconds,
 //! the median above git, and the peak memory. Works in a throw-away town with 10 and with 10,000 beads.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 mod support;
 
 use std::path::Path;

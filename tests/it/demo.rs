@@ -122,7 +122,7 @@ impl Kept {
             self.remote(&["merge-base", "--is-ancestor", old, new]);
             let tree = self.remote(&["rev-parse", &format!("{new}^{{tree}}")]);
             assert!(tested.contains(tree.as_str()), "{new} was pushed and its tree {tree} was never tested");
-            at = new.to_owned();
+            new.clone_into(&mut at);
         }
         assert_eq!(self.remote(&["rev-parse", "main"]), at, "the target moved without a push");
     }
@@ -147,7 +147,7 @@ impl Kept {
             .map(|bead| {
                 let requests = self.json("bd", &["list", "--all", "--type", "merge-request", "--limit", "0"]);
                 let requests = requests.as_array().expect("a list");
-                requests.iter().filter(|r| r["metadata"]["mr"]["bead"] == Value::from(bead.as_str())).count()
+                requests.iter().filter(|r| r["metadata"]["mr"]["bead"] == bead.as_str()).count()
             })
             .collect();
         assert_eq!(attempts.iter().sum::<usize>(), beads.len() + 1, "one bead was handed in twice: {attempts:?}");

@@ -1,4 +1,4 @@
-//! The integration tests: one binary, one module per area, on real git, SQLite, tmux and processes.
+//! The integration tests: one binary, one module per area, on real git, `SQLite`, tmux and processes.
 
 mod architecture;
 mod bd;

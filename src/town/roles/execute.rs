@@ -512,7 +512,7 @@ pub fn evidence_text(mr: &MrMeta) -> String {
     let onto = mr.evidence.get("target").and_then(Value::as_str);
     if let Some(hunks) = mr.evidence.get("hunks").and_then(Value::as_array) {
         let _ = write!(text, "Bring {} into your branch, resolve, commit, then hand it in again:\n\n", mr.target);
-        let _ = write!(text, "    git merge origin/{}\n", mr.target);
+        let _ = writeln!(text, "    git merge origin/{}", mr.target);
         for hunk in hunks.iter().filter_map(Value::as_str) {
             let _ = write!(text, "\n```\n{}\n```\n", hunk.trim_end());
         }

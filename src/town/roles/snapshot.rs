@@ -124,13 +124,12 @@ impl<'a, 'r> Beads<'a, 'r> {
     fn epic(&mut self, id: &BeadId) -> Result<Option<BeadId>, StoreError> {
         let parent = self.r.deps(id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
         let Some(parent) = parent else { return Ok(None) };
-        let is_epic = match self.epics.get(&parent) {
-            Some(known) => *known,
-            None => {
-                let is_epic = self.r.bead(&parent)?.is_some_and(|b| b.issue_type == IssueType::EPIC);
-                self.epics.insert(parent.clone(), is_epic);
-                is_epic
-            }
+        let is_epic = if let Some(known) = self.epics.get(&parent) {
+            *known
+        } else {
+            let is_epic = self.r.bead(&parent)?.is_some_and(|b| b.issue_type == IssueType::EPIC);
+            self.epics.insert(parent.clone(), is_epic);
+            is_epic
         };
         Ok(is_epic.then_some(parent))
     }

@@ -393,7 +393,8 @@ fn what_is_right_is_not_refused() {
     ] {
         assert_eq!(when(body), "it loads", "{body}");
     }
-    for body in ["return gt.mail(\"overseer\", \"{bead.id}\", gt.list({ w.bead }, \"{anything}\"))"] {
+    {
+        let body = "return gt.mail(\"overseer\", \"{bead.id}\", gt.list({ w.bead }, \"{anything}\"))";
         assert_eq!(act(body), "it loads", "{body}");
     }
 }

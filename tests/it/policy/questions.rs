@@ -118,7 +118,7 @@ fn base_is_the_answer_of_the_layer_below() {
 fn gates_may_be_added_and_chosen_but_required_ones_not_dropped() {
     let all = ["test", "lint", "slow"].map(String::from).to_vec();
     let required = [String::from("test")];
-    let mut ask = |text: &str| {
+    let ask = |text: &str| {
         let answer = with(text).gates(&queue(), &all, &required, &now(), &NoReads);
         (answer.value.join(" "), answer.warnings.len())
     };

@@ -223,7 +223,10 @@ fn an_overrun_in_a_layer_leaves_the_layer_below_in_charge() {
                 w.override('feed-convoy', { when = function() while true do end end })";
     let layers = [builtin("witness").expect("shipped"), town(text)];
     let mut engine = Engine::load_with("witness", &layers, &toml::Table::new(), limits()).expect("it loads");
-    let snapshot = Arc::new(Snapshot { beads: vec![Arc::new(active(bead("gt-1"))); 3], ..snapshot(0) });
+    let snapshot = Arc::new(Snapshot {
+        beads: (1..=3).map(|n| Arc::new(active(bead(&format!("gt-{n}"))))).collect(),
+        ..snapshot(0)
+    });
     let began = Instant::now();
     let pass = engine.pass(&snapshot, &NoReads, &mut MemoryLadders::default());
     // It overran once and rests then: not 200 ms for each bead.

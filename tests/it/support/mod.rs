@@ -118,9 +118,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let left = processes::end_all_in(self.dir.path(), Duration::from_secs(10));
-        if !left.is_empty() && !std::thread::panicking() {
-            panic!("these processes of the test outlived it: {left:?}");
-        }
+        assert!(left.is_empty() || std::thread::panicking(), "these processes of the test outlived it: {left:?}");
     }
 }
 
@@ -172,6 +170,7 @@ pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
 }
 
 /// Whether a program is installed; says on stderr that the test is skipped when it is not.
+#[expect(clippy::print_stderr, reason = "who reads the tests' output wants to know what was skipped")]
 pub(crate) fn has(program: &str) -> bool {
     let found = std::env::var("PATH").unwrap_or_default().split(':').any(|dir| Path::new(dir).join(program).is_file());
     if !found {

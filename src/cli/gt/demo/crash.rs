@@ -12,7 +12,6 @@ use super::sample::Beads;
 use super::watch::Watch;
 use crate::base::process::ProcId;
 use crate::cli::CliError;
-use crate::store::StoreError;
 use crate::town::agent::{self, AgentRow, HostKind};
 
 /// How long the town may take to bring one thing back.
@@ -66,20 +65,20 @@ impl<'a> Crash<'a> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Worker => {
                 // The implement step of `parser` is held; its design step is closed: the middle of a molecule.
-                self.stage = match (self.row(watch, &self.beads.parser)?, self.ran("parser design")) {
+                self.stage = match (Self::row(watch, &self.beads.parser)?, self.ran("parser design")) {
                     (Some(AgentRow { proc: Some(old), address, .. }), true) if old.alive() => {
-                        Stage::WorkerAway(self.kill(old, format!("worker {}", address.short()), watch, &mut lines)?)
+                        Stage::WorkerAway(Self::kill(old, format!("worker {}", address.short()), watch, &mut lines)?)
                     }
                     _ => Stage::Worker,
                 };
             }
             Stage::WorkerAway(away) => {
-                let row = self.row(watch, &self.beads.parser)?;
+                let row = Self::row(watch, &self.beads.parser)?;
                 if row.and_then(|r| r.proc).is_some_and(|p| p != away.old && p.alive()) {
                     self.back(away, watch, &mut lines);
                     self.let_go("parser")?;
                     let daemon = self.daemon()?;
-                    self.stage = Stage::DaemonAway(self.kill(daemon, "daemon".into(), watch, &mut lines)?);
+                    self.stage = Stage::DaemonAway(Self::kill(daemon, "daemon".into(), watch, &mut lines)?);
                 } else {
                     self.stage = Stage::WorkerAway(Self::patient(away)?);
                 }
@@ -87,7 +86,7 @@ impl<'a> Crash<'a> {
             Stage::DaemonAway(away) => {
                 let back = self.daemon().ok().filter(|p| *p != away.old && p.alive());
                 // The worker of `errors` is held in its implement step while its host is killed.
-                let row = self.row(watch, &self.beads.errors)?;
+                let row = Self::row(watch, &self.beads.errors)?;
                 match (back, row) {
                     (Some(_), Some(row))
                         if self.ran("errors design") && row.proc.as_ref().is_some_and(ProcId::alive) =>
@@ -96,14 +95,14 @@ impl<'a> Crash<'a> {
                         let (what, host) = Self::host_of(&row)?;
                         self.stage = Stage::HostAway(Away {
                             old: row.proc.clone().expect("just seen"),
-                            ..self.kill(host, what, watch, &mut lines)?
+                            ..Self::kill(host, what, watch, &mut lines)?
                         });
                     }
                     _ => self.stage = Stage::DaemonAway(Self::patient(away)?),
                 }
             }
             Stage::HostAway(away) => {
-                let row = self.row(watch, &self.beads.errors)?;
+                let row = Self::row(watch, &self.beads.errors)?;
                 if row.and_then(|r| r.proc).is_some_and(|p| p != away.old && p.alive()) {
                     self.back(away, watch, &mut lines);
                     self.let_go("errors")?;
@@ -116,7 +115,7 @@ impl<'a> Crash<'a> {
         Ok(lines)
     }
 
-    fn kill(&self, old: ProcId, what: String, watch: &Watch, lines: &mut Vec<String>) -> Result<Away, CliError> {
+    fn kill(old: ProcId, what: String, watch: &Watch, lines: &mut Vec<String>) -> Result<Away, CliError> {
         let pid = rustix::process::Pid::from_raw(old.pid as i32)
             .ok_or_else(|| CliError::user(format!("the {what} has no process")))?;
         rustix::process::kill_process(pid, rustix::process::Signal::KILL)
@@ -152,8 +151,8 @@ impl<'a> Crash<'a> {
     }
 
     /// The worker of a bead.
-    fn row(&self, watch: &Watch, bead: &str) -> Result<Option<AgentRow>, CliError> {
-        let rows = watch.store().read(|r| agent::all(r).map_err(|e: StoreError| CliError::from(e)))?;
+    fn row(watch: &Watch, bead: &str) -> Result<Option<AgentRow>, CliError> {
+        let rows = watch.store().read(|r| agent::all(r).map_err(CliError::from))?;
         Ok(rows.into_iter().find(|row| row.bead.as_ref().is_some_and(|b| b.as_str() == bead)))
     }
 

@@ -139,7 +139,7 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
             }
         }
         let landed = watch.store().read(|r| Ok::<_, CliError>(r.need(&convoy_id)?.status == Status::CLOSED))?;
-        if landed && crash.as_ref().is_none_or(Crash::over) && place.settled(&watch)? {
+        if landed && crash.as_ref().is_none_or(Crash::over) && Place::settled(&watch)? {
             break;
         }
         if begun.elapsed() > PATIENCE {

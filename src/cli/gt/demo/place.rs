@@ -122,7 +122,7 @@ impl Place {
     }
 
     /// Whether every worker has been taken down after its work landed.
-    pub(super) fn settled(&self, watch: &super::watch::Watch) -> Result<bool, CliError> {
+    pub(super) fn settled(watch: &super::watch::Watch) -> Result<bool, CliError> {
         let rows = watch.store().read(|r| crate::town::agent::all(r).map_err(CliError::from))?;
         Ok(rows.iter().all(|row| !matches!(row.address, crate::base::Address::Polecat(..))))
     }
