@@ -3,8 +3,6 @@
 //! `SQLite`, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
 //! would be an error in the middle of somebody else's build script.
 
-#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
-
 use std::process::{Command, Stdio};
 
 const GIT: (u32, u32) = (2, 38);

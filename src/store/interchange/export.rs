@@ -19,7 +19,7 @@ impl Read<'_> {
         }
         let mut comments = self.all_comments()?;
         let sql = format!("SELECT {COLUMNS} FROM beads b WHERE {LASTING} AND {SEEN} ORDER BY b.id");
-        self.rows(&sql, [], |r| Stored::read(r)).map(|all| {
+        self.rows(&sql, [], Stored::read).map(|all| {
             all.into_iter()
                 .map(|stored| {
                     let mut bead = stored.bead;
