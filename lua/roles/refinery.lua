@@ -13,7 +13,7 @@ local refinery = gt.role("refinery", { api = 1, scope = "rig", doc = "Lands what
 -- Set these under [roles.refinery] in town.toml or rig.toml.
 local cfg = refinery.settings {
   age_step = gt.duration("30m", "waiting this long is worth one priority"),
-  batch    = gt.integer(4, "how many merge requests are built and tested together", { min = 1, max = 50 }),
+  batch = gt.integer(4, "how many merge requests are built and tested together", { min = 1, max = 50 }),
   attempts = gt.integer(3, "how often a bead comes back from the gates before a person looks", { min = 1 }),
 }
 

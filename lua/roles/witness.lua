@@ -13,7 +13,7 @@ local witness = gt.role("witness", { api = 1, scope = "rig", doc = "Keeps the wo
 local cfg = witness.settings {
   patience = gt.duration("5m", "silence before the first word to a worker"),
   restarts = gt.integer(3, "how often a dead worker is brought back before its bead is quarantined", { min = 1 }),
-  limited  = gt.duration("15m", "how long a worker at its usage limit is left alone before a person hears of it"),
+  limited = gt.duration("15m", "how long a worker at its usage limit is left alone before a person hears of it"),
 }
 
 -- A bead whose blockers are gone goes to a worker by itself, if its convoy has begun: slinging the first bead of a
@@ -41,7 +41,10 @@ witness.each.worker("nudge-silent", {
       times = 2,
       wait = "5m",
       act = function(w)
-        return gt.nudge(w, "Nothing heard on {bead.id} for {silent_for}. Run `gt hook` and go on, or `gt escalate` if stuck.")
+        return gt.nudge(
+          w,
+          "Nothing heard on {bead.id} for {silent_for}. Run `gt hook` and go on, or say with `bd comments add {bead.id} TEXT` what you are stuck on."
+        )
       end,
     },
     { wait = "10m", act = function(w) return gt.restart(w, { resume = true }) end },

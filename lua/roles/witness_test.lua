@@ -46,7 +46,8 @@ t.case("a ready bead of a convoy that has begun goes to a worker", function(town
   ]]
 end)
 
-t.rule("witness", "nudge-silent") -- pure, no town: one fact table, one answer
+t
+  .rule("witness", "nudge-silent") -- pure, no town: one fact table, one answer
   :holds { state = "silent", silent_for = "5m" }
   :fires { state = "silent", silent_for = "5m1s" }
   :holds { state = "working", silent_for = "2h" }

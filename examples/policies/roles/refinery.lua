@@ -4,12 +4,12 @@
 local gt = require "gt"
 local refinery = gt.extend("refinery")
 local cfg = refinery.settings {
-  age_step   = gt.duration("30m", "waiting this long is worth one priority"),
-  lines      = gt.integer(2000, "changed lines in one batch"),
+  age_step = gt.duration("30m", "waiting this long is worth one priority"),
+  lines = gt.integer(2000, "changed lines in one batch"),
   migrations = gt.globs({ "migrations/**" }, "at most one such change in a batch"),
 }
 
-refinery.order(function(mr)                       -- higher first; ties by arrival
+refinery.order(function(mr) -- higher first; ties by arrival
   if mr.bead:has("hotfix") then return math.huge end
   return mr.waiting / cfg.age_step - mr.bead.priority - mr.lines / 1000
 end)

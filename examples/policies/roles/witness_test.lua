@@ -13,16 +13,20 @@ t.case("a silent worker climbs the ladder; the bead remembers, not the session",
     +28m  requeue     gt-1   nudge-silent 3/4
     +48m  quarantine  gt-1   nudge-silent 4/4
     +48m  escalate    gt-1   nudge-silent 4/4  high
-  ]]                                     -- toast's heir is silent too; `--accept` rewrites
+  ]] -- toast's heir is silent too; `--accept` rewrites
 end)
 
 t.case("a commit starts the ladder again", function(town)
   local toast = town:worker { bead = town:bead {}, silent = true }
-  town:run("9m"); toast:commit("auth.rs"); toast:falls_silent(); town:run("9m")
+  town:run("9m")
+  toast:commit("auth.rs")
+  toast:falls_silent()
+  town:run("9m")
   t.equal(town:tally(), { nudge = 2 })
 end)
 
-t.rule("witness", "nudge-silent")        -- pure, no town: one fact table, one answer
+t
+  .rule("witness", "nudge-silent") -- pure, no town: one fact table, one answer
   :holds { state = "silent", silent_for = "8m" }
   :fires { state = "silent", silent_for = "8m1s" }
   :holds { state = "silent", silent_for = "23m", bead = { labels = { "slow" } } }

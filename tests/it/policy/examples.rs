@@ -82,7 +82,7 @@ fn the_witness_of_the_example_waits_longer_for_slow_beads() {
     assert_eq!(decide(23 * MINUTE, &["slow"]), (None, Some(24 * MINUTE + 1)));
     let (Some((layer, actions)), _) = decide(9 * MINUTE, &[]) else { panic!("it nudges") };
     assert_eq!(layer, Layer::Town);
-    let text = "No progress on gt-1 for 9m, step implement. Run `gt hook`, or `gt escalate` if stuck.";
+    let text = "No progress on gt-1 for 9m, step implement. Run `gt hook`, or say with `bd comments add gt-1 TEXT` what you are stuck on.";
     let to = "app/polecats/toast".parse().expect("valid");
     assert_eq!(actions, [Action::Nudge { to, text: text.into() }]);
 }
