@@ -76,8 +76,6 @@ pub enum Landing {
     Hold,
     /// It is pushed to the target.
     Direct,
-    /// A pull request is opened.
-    Pr,
 }
 
 impl fmt::Display for Landing {
@@ -85,7 +83,6 @@ impl fmt::Display for Landing {
         f.pad(match self {
             Self::Hold => "hold",
             Self::Direct => "direct",
-            Self::Pr => "pr",
         })
     }
 }

@@ -25,7 +25,7 @@ pub struct Args {
     /// Do not run the test command now.
     #[arg(long)]
     no_try: bool,
-    /// What happens to changes that pass: hold, direct or pr.
+    /// What happens to changes that pass: hold or direct.
     #[arg(long, value_parser = landing)]
     landing: Option<Landing>,
 }
@@ -34,8 +34,7 @@ fn landing(text: &str) -> Result<Landing, String> {
     match text {
         "hold" => Ok(Landing::Hold),
         "direct" => Ok(Landing::Direct),
-        "pr" => Ok(Landing::Pr),
-        _ => Err("hold, direct or pr".into()),
+        _ => Err("hold or direct".into()),
     }
 }
 
@@ -69,9 +68,8 @@ fn text(added: &Added) -> String {
         }
     };
     let landing = match added.landing {
-        Landing::Hold => "hold     each change waits for your `gt review`; later: direct | pr   (rig.toml)",
+        Landing::Hold => "hold     each change waits for your `gt review`; or set landing = \"direct\" in rig.toml",
         Landing::Direct => "direct   what passes its gates is pushed",
-        Landing::Pr => "pr       what passes its gates becomes a pull request",
     };
     format!(
         "✓ rig {}   cloned in {:.1} s\n  target   {} of {}\n  beads    {}-…\n  gate     {gate}\n  landing  {landing}\n\
