@@ -34,9 +34,9 @@ fn hint(error: &StoreError) -> Option<String> {
         StoreError::NoStore(_) => "`bd init` makes one here; `bd where` says where it is looked for".to_owned(),
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
-        StoreError::Version { .. } => "`bd migrate` keeps a copy and brings it up to date; nothing was changed".to_owned(),
+        StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),
         StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
-            "nothing was changed and nothing was written elsewhere; `bd doctor` examines it, `bd restore` rebuilds it from the ledger".to_owned()
+            "nothing was changed and nothing was written elsewhere; keep a copy of the folder: each change of a bead that was recorded is a commit in its ledger.git".to_owned()
         }
         StoreError::Io { .. } => "check the permissions of the folder and the space on the disk; nothing was changed".to_owned(),
         _ => return None,

@@ -7,7 +7,7 @@ use super::run::World;
 use crate::ledger;
 use crate::store::Store;
 
-/// At a time, so that another drain (of `bd sync`) is not kept waiting.
+/// At a time, so that another drain is not kept waiting.
 const BUDGET: Duration = Duration::from_secs(3);
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(30);

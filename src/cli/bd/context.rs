@@ -99,15 +99,38 @@ impl Context {
         Ok(slot.insert(store))
     }
 
-    /// What follows a write once its answer is printed: the town's daemon is told.
+    /// What follows a write once its answer is printed: the town's daemon is told. Where none runs, a backlog of the
+    /// ledger that is long or old is worked off here, for a moment.
     pub(super) fn after(&self) {
         if !self.wrote.get() {
             return;
         }
         if let Some(town) = self.place.get().and_then(|place| place.town.as_ref()) {
             wake(&town.join(".runtime/wake"));
+            if crate::daemon::lock::is_held(town).unwrap_or(true) {
+                return;
+            }
+        }
+        if let Err(error) = self.with_store(|store| drain(store, self.env.now())) {
+            self.out.note(&format!("note: the write is safe; its ledger entry has to wait: {}", error.message));
         }
     }
+}
+
+/// A backlog shorter than this waits, as long as it is younger than [`OLD_MS`].
+const LONG: usize = 200;
+const OLD_MS: i64 = 30_000;
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Works off a part of a ledger backlog that is long or old.
+fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {
+    let (waiting, oldest) = store.read(Read::outbox_backlog)?;
+    let old = oldest.is_some_and(|at| now.millis() - at.millis() > OLD_MS);
+    if waiting > LONG || old {
+        crate::ledger::drain(store, Some(MOMENT))
+            .map_err(|e| CliError::from_error(crate::cli::Kind::Store, &e))?;
+    }
+    Ok(())
 }
 
 /// One datagram that nobody waits for; it may be lost.

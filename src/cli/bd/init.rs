@@ -10,7 +10,7 @@ use crate::store::Store;
 
 /// What git is told to overlook; `issues.jsonl` and formulas stay yours to track.
 const HIDDEN: [&str; 7] = [
-    "# bd: begin (`bd uninstall` removes this block)",
+    "# bd: begin (delete this block with .beads)",
     ".beads/beads.db*",
     ".beads/journal.db*",
     ".beads/write.lock",
