@@ -71,6 +71,7 @@ impl FromStr for Address {
             ["overseer" | "human"] => Ok(Self::Overseer),
             ["mayor"] => Ok(Self::Mayor),
             ["deacon"] => Ok(Self::Deacon),
+            [_, "polecats" | "crew"] => Err(bad()),
             [rig, role] => Ok(Self::Role(RigName::new(rig)?, RoleName::new(role)?)),
             [rig, "polecats", name] => Ok(Self::Polecat(RigName::new(rig)?, WorkerName::new(name)?)),
             [rig, "crew", name] => Ok(Self::Crew(RigName::new(rig)?, WorkerName::new(name)?)),

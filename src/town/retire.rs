@@ -102,11 +102,6 @@ pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool
         plan(w, agent, "restart budget used up", Some(&hook.bead))?;
         return Ok(Restart::Quarantined(hook.bead));
     }
-    if let Some(root) = &hook.molecule {
-        for step in w.children(root)?.into_iter().filter(crate::store::Bead::is_over) {
-            w.reopen(&step.id, "begun anew")?;
-        }
-    }
     row.restarts += 1;
     row.state = AgentState::Spawning;
     row.last_progress_at = Some(w.by().now);

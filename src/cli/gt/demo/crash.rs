@@ -7,11 +7,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::place::Place;
 use super::sample::Beads;
 use super::watch::Watch;
 use crate::base::process::ProcId;
 use crate::cli::CliError;
+use crate::store::Event;
 use crate::town::agent::{self, AgentRow, HostKind};
 
 /// How long the town may take to bring one thing back.
@@ -65,7 +68,7 @@ impl<'a> Crash<'a> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Worker => {
                 // The implement step of `parser` is held; its design step is closed: the middle of a molecule.
-                self.stage = match (Self::row(watch, &self.beads.parser)?, self.ran("parser design")) {
+                self.stage = match (Self::row(watch, &self.beads.parser)?, closed(watch, &self.beads.parser)) {
                     (Some(AgentRow { proc: Some(old), address, .. }), true) if old.alive() => {
                         Stage::WorkerAway(Self::kill(old, format!("worker {}", address.short()), watch, &mut lines)?)
                     }
@@ -89,7 +92,7 @@ impl<'a> Crash<'a> {
                 let row = Self::row(watch, &self.beads.errors)?;
                 match (back, row) {
                     (Some(_), Some(row))
-                        if self.ran("errors design") && row.proc.as_ref().is_some_and(ProcId::alive) =>
+                        if closed(watch, &self.beads.errors) && row.proc.as_ref().is_some_and(ProcId::alive) =>
                     {
                         self.back(away, watch, &mut lines);
                         let (what, host) = Self::host_of(&row)?;
@@ -145,11 +148,6 @@ impl<'a> Crash<'a> {
         fs::write(&path, "").map_err(|e| CliError::user(format!("{} cannot be written: {e}", path.display())))
     }
 
-    /// Whether the evidence has this line.
-    fn ran(&self, line: &str) -> bool {
-        fs::read_to_string(self.place.evidence().join("steps")).is_ok_and(|text| text.lines().any(|l| l == line))
-    }
-
     /// The worker of a bead.
     fn row(watch: &Watch, bead: &str) -> Result<Option<AgentRow>, CliError> {
         let rows = watch.store().read(|r| agent::all(r).map_err(CliError::from))?;
@@ -172,6 +170,12 @@ impl<'a> Crash<'a> {
         };
         Ok((what, host))
     }
+}
+
+/// Whether the design step of a bead is closed; its implement step is held then.
+fn closed(watch: &Watch, bead: &str) -> bool {
+    let is = |event: &Event, key: &str, value: &str| event.payload.get(key).and_then(Value::as_str) == Some(value);
+    watch.events.iter().any(|e| e.kind == "step_closed" && is(e, "bead", bead) && is(e, "step", "design"))
 }
 
 fn process_named_in(path: &PathBuf, what: &str) -> Result<ProcId, CliError> {
