@@ -29,7 +29,7 @@ fn hint(error: &StoreError) -> Option<String> {
         StoreError::Refused { verb: "close", what: "pinned", .. } => "use --force to close it all the same".to_owned(),
         StoreError::Claimed { id, .. } => format!("`bd ready --unassigned` lists work that nobody has; `bd show {id}` says who has this"),
         StoreError::NotClaimable { id, .. } => format!("`bd update {id} --status open` puts it back"),
-        StoreError::Hooked { .. } => "`gt hook` shows what is on a hook; `gt unsling` takes it off".to_owned(),
+        StoreError::Hooked { .. } => "`gt hook` shows what is on a hook; `gt unsling BEAD` takes it off".to_owned(),
         StoreError::Cycle { .. } => "`bd dep tree ID` shows what depends on what".to_owned(),
         StoreError::NoStore(_) => "`bd init` makes one here; `bd where` says where it is looked for".to_owned(),
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),

@@ -161,7 +161,7 @@ pub struct TownConfig {
     origins: Origins,
 }
 
-/// The defaults, as `gt config explain` shows them.
+/// The defaults, as a person would write them.
 const DEFAULTS: &[(&str, &str)] = &[
     ("runtime", "\"claude\""),
     ("host", "\"auto\""),

@@ -11,6 +11,11 @@ pub fn path(town: &Path) -> PathBuf {
     town.join(".runtime/daemon.lock")
 }
 
+/// Where the lock of the daemon's supervisor is.
+pub fn supervisor_path(town: &Path) -> PathBuf {
+    town.join(".runtime/supervisor.lock")
+}
+
 /// Held as long as this daemon lives. The kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DaemonLock {
@@ -21,7 +26,15 @@ pub struct DaemonLock {
 impl DaemonLock {
     /// Takes the lock; `None` when another daemon has it.
     pub fn take(town: &Path) -> io::Result<Option<Self>> {
-        let path = path(town);
+        Self::take_at(path(town))
+    }
+
+    /// Takes the lock of the town's supervisor; `None` when there is another one.
+    pub fn take_supervisor(town: &Path) -> io::Result<Option<Self>> {
+        Self::take_at(supervisor_path(town))
+    }
+
+    fn take_at(path: PathBuf) -> io::Result<Option<Self>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         // Whoever merely asks (`is_held`) has the lock for an instant; a daemon has it for long.
         let mut patience = 30;
@@ -51,7 +64,17 @@ impl DaemonLock {
 
 /// Whether a daemon of this town is running. A town without a lock file has none.
 pub fn is_held(town: &Path) -> io::Result<bool> {
-    let file = match File::open(path(town)) {
+    held(&path(town))
+}
+
+/// The process id of the town's supervisor, while there is one.
+pub fn supervisor(town: &Path) -> Option<u32> {
+    let path = supervisor_path(town);
+    held(&path).unwrap_or(false).then(|| written(&path)).flatten()
+}
+
+fn held(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e),
@@ -65,7 +88,11 @@ pub fn is_held(town: &Path) -> io::Result<bool> {
 
 /// The process id that the running daemon wrote into its lock.
 pub fn holder(town: &Path) -> Option<u32> {
-    std::fs::read_to_string(path(town)).ok()?.trim().parse().ok()
+    written(&path(town))
+}
+
+fn written(path: &Path) -> Option<u32> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -86,5 +113,18 @@ mod tests {
         assert!(!lock.still_there());
         drop(lock);
         assert!(!is_held(town.path()).expect("readable"));
+    }
+
+    #[test]
+    fn a_town_has_one_supervisor_beside_its_daemon() {
+        let town = tempfile::tempdir().expect("tempdir");
+        std::fs::create_dir(town.path().join(".runtime")).expect("mkdir");
+        assert_eq!(supervisor(town.path()), None);
+        let lock = DaemonLock::take_supervisor(town.path()).expect("io").expect("free");
+        assert_eq!(supervisor(town.path()), Some(std::process::id()));
+        assert!(DaemonLock::take_supervisor(town.path()).expect("io").is_none());
+        assert!(!is_held(town.path()).expect("readable"));
+        drop(lock);
+        assert_eq!(supervisor(town.path()), None);
     }
 }

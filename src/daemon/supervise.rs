@@ -13,7 +13,7 @@ use crate::base::{Clock, Time};
 
 /// Exit code of a daemon that found another one at work.
 pub const ALREADY_RUNNING: u8 = 75;
-/// Exit code of a daemon whose town is gone or whose store cannot be opened: starting again is no help.
+/// Exit code of a daemon whose town is gone: starting again is no help.
 pub const NO_TOWN: u8 = 66;
 
 const WINDOW_MS: i64 = 600_000;

@@ -135,7 +135,7 @@ pub enum Outcome {
 pub struct Pass {
     /// What to do, in order.
     pub decisions: Vec<Decision>,
-    /// Every rule on every subject and what became of it: for `gt why` and `gt why-not`.
+    /// Every rule on every subject and what became of it: for `gt why`.
     pub judged: Vec<Judgement>,
     /// Errors of policies, each said once per revision.
     pub warnings: Vec<Diagnostic>,

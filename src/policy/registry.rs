@@ -96,7 +96,7 @@ impl Registry {
         self.roles.get_mut(key)?.engine.as_mut()
     }
 
-    /// The revisions that were refused and stand behind a last good one, for `gt status` and doctor.
+    /// The revisions that were refused and stand behind a last good one, for `gt status`.
     pub fn kept(&self) -> impl Iterator<Item = (&str, &Kept)> {
         self.roles.iter().filter_map(|(key, entry)| Some((key.as_str(), entry.kept.as_ref()?)))
     }

@@ -241,13 +241,20 @@ impl Bench {
     }
 }
 
-/// Ends every process that was started as a gate in `scratch`, or below it when that is a town.
+/// Ends every process that was started as a gate in `scratch`.
 pub fn end_marked(scratch: &Path) {
-    let mark = format!("{MARK}={}", scratch.display());
-    let left = process::marked(&mark, true);
+    end(&process::marked(&format!("{MARK}={}", scratch.display()), false), scratch);
+}
+
+/// Ends every process that was started as a gate below `folder`, and none of a neighbour whose name begins alike.
+pub fn end_below(folder: &Path) {
+    end(&process::marked(&mark_prefix(folder), true), folder);
+}
+
+fn end(left: &[process::ProcId], folder: &Path) {
     if !left.is_empty() {
-        tracing::info!(scratch = %scratch.display(), count = left.len(), "ending gates that outlived their daemon");
-        let _ = process::kill_all(&left, None, Duration::from_millis(300));
+        tracing::info!(folder = %folder.display(), count = left.len(), "ending gates that outlived their daemon");
+        let _ = process::kill_all(left, None, Duration::from_millis(300));
     }
 }
 

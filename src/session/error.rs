@@ -68,7 +68,7 @@ pub enum SessionError {
         /// What the system said.
         source: io::Error,
     },
-    /// A helper program could not be run.
+    /// A program could not be run.
     #[error(transparent)]
     Run(#[from] RunError),
 }

@@ -97,7 +97,7 @@ fn no_worktree(agent: &Address) -> TownError {
 fn mr_id(rig: &rig::Rig, hook: &Hook, head: Oid) -> BeadId {
     use sha2::Digest;
     let digest = sha2::Sha256::digest(format!("{}\n{}\n{head}", hook.bead, hook.epoch));
-    let hash = data_encoding::HEXLOWER.encode(&digest[..3]);
+    let hash = data_encoding::HEXLOWER.encode(&digest[..5]);
     BeadId::new(format!("{}-mr-{hash}", rig.prefix())).expect("a prefix and hexadecimal digits")
 }
 

@@ -271,7 +271,7 @@ fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detec
         "# A rig of the town: what is set here wins over town.toml.\n\n\
          # The remote, the branch that changes land on, and what bead ids start with.\n\
          url = {}\ntarget = {}\nprefix = {}\n\n\
-         # hold: each change waits for `gt review`; direct: it is pushed when its gates pass; pr: a pull request.\n\
+         # hold: each change waits for `gt review`; direct: it is pushed when its gates pass.\n\
          landing = {}\n\n\
          # Also here, as in town.toml: runtime, host, formula, workers, restarts, [roles.NAME], [components].\n\n\
          # What must pass on the merged tree. Add as many [gates.NAME] as you need.\n",

@@ -308,6 +308,9 @@ pub fn sling(
 fn one_convoy(w: &mut Write<'_>, ready: &Ready, beads: &[BeadId]) -> Result<Option<BeadId>, TownError> {
     let mut alone = Vec::new();
     for id in beads {
+        if w.hook_of(id)?.is_some_and(|hook| hook.agent.rig() == Some(&ready.rig.name)) {
+            continue;
+        }
         refuse(w, ready, &w.need(id)?)?;
         if convoy::of(w, id)?.is_empty() {
             alone.push(id.clone());

@@ -89,7 +89,12 @@ fn serve(cx: &Context) -> Result<(), CliError> {
 /// started, which are kept where only the owner can read them.
 fn variables(cx: &Context, runtime_dir: &Path) -> BTreeMap<String, String> {
     let ours = |name: &str| name.starts_with("GT_") || name.starts_with("BD_") || name.starts_with("BEADS_");
-    let keep = |name: &str| name != MARK_VAR && !ours(name) && !matches!(name, "TMUX" | "TMUX_PANE" | "PWD" | "OLDPWD");
+    let keep = |name: &str| {
+        name != MARK_VAR
+            && !ours(name)
+            && !matches!(name, "TMUX" | "TMUX_PANE" | "PWD" | "OLDPWD")
+            && !of_a_git_hook(name)
+    };
     let own: BTreeMap<String, String> =
         cx.env.all.iter().filter(|(name, _)| keep(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
     let kept = runtime_dir.join("environment.json");
@@ -101,6 +106,21 @@ fn variables(cx: &Context, runtime_dir: &Path) -> BTreeMap<String, String> {
     }
     let text = std::fs::read_to_string(&kept).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or(own)
+}
+
+/// What git sets for its hooks: with these, gates would work on the repository of whoever ran the command.
+fn of_a_git_hook(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    ];
+    NAMES.contains(&name)
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
@@ -128,6 +148,10 @@ fn watch(cx: &Context) -> Result<(), CliError> {
     let _ = rustix::process::setsid();
     let gt = place::gt_program()?;
     let args = ["daemon".to_owned(), "run".into(), "-C".into(), root.display().to_string()];
+    // One supervisor, with one budget: who finds the daemon gone while it waits to start it again starts no second.
+    let taken = lock::DaemonLock::take_supervisor(root)
+        .map_err(|e| CliError::user(format!("{} cannot be locked: {e}", lock::supervisor_path(root).display())))?;
+    let Some(_only) = taken else { return Ok(()) };
     let ended = supervise::supervise(&gt, &args, root, &SystemClock, crate::cli::output::message)
         .map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
     match ended {

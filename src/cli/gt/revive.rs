@@ -27,6 +27,10 @@ pub(crate) fn after(env: &Env) {
     if !town.daemon_lock_path().exists() || lock::is_held(town.root()).unwrap_or(true) {
         return;
     }
+    // Its supervisor is about to start it again, when its budget says so.
+    if lock::supervisor(town.root()).is_some() {
+        return;
+    }
     let Ok(store) = Store::open(&town.beads_dir()) else { return };
     if store.read(lifecycle::is_up).unwrap_or(false)
         && let Ok(gt) = super::place::gt_program()
@@ -46,10 +50,13 @@ fn spawn(gt: &Path, town: &Town, env: &BTreeMap<String, String>) -> std::io::Res
         Ok(file) => command.stderr(file),
         Err(_) => command.stderr(Stdio::null()),
     };
-    for name in NOT_FOR_THE_DAEMON {
-        command.env_remove(name);
+    if env.is_empty() {
+        for name in NOT_FOR_THE_DAEMON {
+            command.env_remove(name);
+        }
+    } else {
+        command.env_clear().envs(env);
     }
-    command.envs(env);
     command.spawn().map(drop)
 }
 
@@ -87,25 +94,18 @@ pub(super) fn start_daemon(place: &Place) -> Result<Daemon, CliError> {
 /// Asks the town's daemon to end, and sees to it that it does. Gives the processes that it was.
 pub(super) fn stop_daemon(place: &Place) -> Result<Vec<ProcId>, CliError> {
     let root = place.town.root();
-    let held = || lock::is_held(root).unwrap_or(false);
-    if !held() {
-        return Ok(Vec::new());
+    let supervisor = lock::supervisor(root).and_then(ProcId::of);
+    let running = lock::is_held(root).unwrap_or(false);
+    let daemon = running.then(|| lock::holder(root)).flatten().and_then(ProcId::of);
+    let all: Vec<ProcId> = supervisor.into_iter().chain(daemon.clone()).collect();
+    if all.is_empty() {
+        return Ok(all);
     }
-    let Some(daemon) = lock::holder(root).and_then(ProcId::of) else { return Ok(Vec::new()) };
-    // The supervisor is its parent; a daemon that a person runs in the foreground has a shell there.
-    let supervisor = daemon.parent().filter(is_gt);
-    let all: Vec<ProcId> = supervisor.into_iter().chain([daemon]).collect();
-    let asked = client::ask(root, &client::Request::Stop, PATIENCE).is_ok();
+    let asked = daemon.is_some() && client::ask(root, &client::Request::Stop, PATIENCE).is_ok();
     if !asked || wait(|| all.iter().all(|p| !p.alive()).then_some(())).is_none() {
         process::kill_all(&all, None, Duration::from_secs(3)).map_err(|e| CliError::refused(e.to_string()))?;
     }
     Ok(all)
-}
-
-/// Whether a process runs this program.
-fn is_gt(process: &ProcId) -> bool {
-    std::fs::read_link(format!("/proc/{}/exe", process.pid))
-        .is_ok_and(|exe| exe.file_name().is_some_and(|name| name.to_string_lossy().starts_with("gt")))
 }
 
 /// Asks again until there is an answer, for as long as patience lasts.

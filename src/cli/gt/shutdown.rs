@@ -23,7 +23,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     lifecycle::set_down(&here.acting(), &mut store)?;
     let daemon: Vec<ProcId> = super::revive::stop_daemon(&here)?;
-    crate::queue::bench::end_marked(here.town.root());
+    crate::queue::bench::end_below(here.town.root());
     let grace = Duration::from_secs(args.wait);
     let proof = lifecycle::stop_sessions(&here.acting(), &mut store, &daemon, grace)?;
     cx.out.print(&proof, text_of);
