@@ -6,6 +6,8 @@ use std::process::ExitCode;
 /// What kind of failure it was; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The command line is wrong.
+    Usage,
     /// The request cannot be carried out as given.
     User,
     /// A file of configuration, a formula or a policy is wrong.
@@ -23,10 +25,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The exit code, as documented in `docs/exit-codes.md`. 2 is a wrong command line (clap).
+    /// The exit code, as documented in `docs/exit-codes.md`.
     pub const fn code(self) -> u8 {
         match self {
             Self::User => 1,
+            Self::Usage => 2,
             Self::Config => 3,
             Self::NotFound => 4,
             Self::Refused => 5,
@@ -40,6 +43,7 @@ impl Kind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Usage => "usage",
             Self::Config => "config",
             Self::NotFound => "not_found",
             Self::Refused => "refused",

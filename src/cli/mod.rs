@@ -4,11 +4,13 @@
 //! rendered from the same value. stdout is data; messages and progress go to stderr.
 
 pub mod bd;
+pub mod completion;
 pub mod env;
 pub mod error;
 pub mod gt;
 mod molecule_error;
 pub mod output;
+pub mod parse;
 mod store_error;
 mod town_error;
 

@@ -58,6 +58,14 @@ pub struct Filter {
     pub closed_after: Option<Time>,
     /// Closed before.
     pub closed_before: Option<Time>,
+    /// Due at or after.
+    pub due_after: Option<Time>,
+    /// Due before.
+    pub due_before: Option<Time>,
+    /// Put off: by its status, or to a time after this one.
+    pub deferred_at: Option<Time>,
+    /// Of this type of molecule.
+    pub mol_type: Option<String>,
     /// Wisps only, or none.
     pub ephemeral: Option<bool>,
     /// Pinned only, or none.

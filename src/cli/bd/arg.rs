@@ -63,6 +63,16 @@ pub(super) fn since(text: &str, now: Time) -> Result<Time, CliError> {
     }
 }
 
+/// `KEY=VALUE`, where VALUE is JSON or else text; none for an empty one.
+pub(super) fn meta(pair: &str) -> Result<(String, Option<serde_json::Value>), CliError> {
+    let (key, value) = pair.split_once('=').ok_or_else(|| CliError::user(format!("`{pair}` is not KEY=VALUE")))?;
+    let value = match value {
+        "" => None,
+        text => Some(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned().into())),
+    };
+    Ok((key.to_owned(), value))
+}
+
 /// A text, or with `-` what stands on stdin.
 pub(super) fn text_or_stdin(text: String) -> Result<String, CliError> {
     if text == "-" { stdin() } else { Ok(text) }

@@ -1,14 +1,17 @@
-//! `bd close`: closes beads.
+//! `bd close`: closes beads, and on request takes up the next step.
 
-use super::{Context, render};
+use serde_json::{Value, json};
+
+use super::{Context, last, render};
+use crate::base::{BeadId, text};
 use crate::cli::CliError;
-use crate::store::{Bead, Close};
+use crate::molecule::{self, Advance};
+use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
 
 /// Closes beads.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Ids, or enough of them to be clear.
-    #[arg(required = true)]
+    /// Ids, or enough of them to be clear; the bead you changed last when none is given.
     ids: Vec<String>,
     /// Why.
     #[arg(short, long, default_value = "Closed")]
@@ -19,62 +22,215 @@ pub struct Args {
     /// Also say what can be taken up now that could not before.
     #[arg(long)]
     suggest_next: bool,
+    /// Take up the next step of the same molecule or epic.
+    #[arg(long = "continue", conflicts_with = "suggest_next")]
+    go_on: bool,
+    /// With --continue: only say which step is next.
+    #[arg(long, requires = "go_on")]
+    no_auto: bool,
     /// The agent session that closes it.
     #[arg(long, env = "CLAUDE_SESSION_ID", hide_env_values = true)]
     session: Option<String>,
 }
 
+impl Args {
+    fn how(&self) -> Close {
+        Close { reason: self.reason.clone(), force: self.force, session: self.session.clone().unwrap_or_default() }
+    }
+}
+
+/// So many beads are closed in one transaction, so that other writers need not wait for thousands.
+const CHUNK: usize = 100;
+
 /// Runs the verb. Those that can be closed are, whatever is refused for the others.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let mut refused: Vec<CliError> = Vec::new();
-    let (closed, unblocked) = cx.write(|w| {
-        let (mut closed, mut unblocked): (Vec<Bead>, Vec<Bead>) = (Vec::new(), Vec::new());
-        for text in &args.ids {
-            let how = Close {
-                reason: args.reason.clone(),
-                force: args.force,
-                session: args.session.clone().unwrap_or_default(),
-            };
-            match w.resolve(text).and_then(|id| w.close(&id, how)) {
-                Ok(done) => {
-                    // Outside a town there are no convoys, and this finds none.
-                    crate::town::convoy::check(w, &done.bead.id)?;
-                    closed.push(done.bead);
-                    for id in done.unblocked {
-                        unblocked.push(w.need(&id)?);
-                    }
-                }
-                Err(error) if error.is_fault() => return Err(error.into()),
-                Err(error) => refused.push(error.into()),
-            }
-        }
-        unblocked.retain(|bead| !closed.iter().any(|c| c.id == bead.id));
-        Ok((closed, unblocked))
-    })?;
-    if args.suggest_next && !unblocked.is_empty() {
-        let value = serde_json::json!({ "closed": closed, "unblocked": unblocked });
-        cx.out.print(&value, |_| format!("{}\nnow ready:\n{}", told(&closed), render::lines(&unblocked, "")));
-    } else if !closed.is_empty() || refused.is_empty() {
-        cx.out.print(&closed, |closed| told(closed));
+    if args.go_on {
+        return go_on(cx, &args);
     }
-    let others = refused.len().saturating_sub(1);
-    match refused.into_iter().next() {
-        None => Ok(()),
-        Some(mut first) => {
-            if others > 0 {
-                first.causes.push(format!("and {others} more could not be closed"));
+    let mut all = Outcome::default();
+    if args.ids.is_empty() {
+        cx.write(|w| {
+            for id in last::meant(w, &[], "close")? {
+                all.close(w, &id, args.how())?;
             }
-            if !closed.is_empty() && cx.out.json {
-                crate::cli::output::message(&first.to_string());
-                std::process::exit(first.kind.code().into());
+            Ok(())
+        })?;
+    }
+    for texts in args.ids.chunks(CHUNK) {
+        let refused = cx.write(|w| {
+            let mut refused = Vec::new();
+            for text in texts {
+                match w.resolve(text).and_then(|id| all.close(w, &id, args.how())) {
+                    Ok(()) => {}
+                    Err(error) if error.is_fault() => return Err(error.into()),
+                    Err(error) => refused.push(error.into()),
+                }
             }
-            Err(first)
+            if let Some(bead) = all.closed.last() {
+                last::touch(w, &bead.id)?;
+            }
+            Ok(refused)
+        })?;
+        all.refused.extend(refused);
+    }
+    all.report(cx, args.suggest_next)
+}
+
+/// What came of closing several.
+#[derive(Debug, Default)]
+struct Outcome {
+    closed: Vec<Bead>,
+    unblocked: Vec<Bead>,
+    refused: Vec<CliError>,
+}
+
+impl Outcome {
+    fn close(&mut self, w: &mut Write<'_>, id: &BeadId, how: Close) -> Result<(), StoreError> {
+        let done = w.close(id, how)?;
+        // Outside a town there are no convoys, and this finds none.
+        crate::town::convoy::check(w, &done.bead.id)?;
+        self.closed.push(done.bead);
+        for id in done.unblocked {
+            self.unblocked.push(w.need(&id)?);
         }
+        Ok(())
+    }
+
+    fn report(mut self, cx: &Context, suggest_next: bool) -> Result<(), CliError> {
+        let closed: std::collections::HashSet<&BeadId> = self.closed.iter().map(|bead| &bead.id).collect();
+        self.unblocked.retain(|bead| !closed.contains(&bead.id));
+        if suggest_next && !self.unblocked.is_empty() {
+            let value = json!({ "closed": self.closed, "unblocked": self.unblocked });
+            let free = render::lines(&self.unblocked, "");
+            cx.out.print(&value, |_| format!("{}\nnow ready:\n{free}", told(&self.closed)));
+        } else if !self.closed.is_empty() || self.refused.is_empty() {
+            cx.out.print(&self.closed, |closed| told(closed));
+        }
+        let others = self.refused.len().saturating_sub(1);
+        let Some(mut first) = self.refused.into_iter().next() else { return Ok(()) };
+        if others > 0 {
+            first.causes.push(format!("and {others} more could not be closed"));
+        }
+        if !self.closed.is_empty() && cx.out.json {
+            // Standard output holds the one JSON value already.
+            crate::cli::output::message(&first.to_string());
+            return Err(CliError::silent(first.kind));
+        }
+        Err(first)
+    }
+}
+
+/// What is above a bead and has a next step.
+enum Above {
+    Molecule(BeadId),
+    Epic(Box<Bead>),
+}
+
+/// Closes one step and takes up the next.
+fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
+    if args.ids.len() > 1 {
+        return Err(CliError::user("--continue goes on from one step, and several were named")
+            .hint("close the others first, and this one with --continue"));
+    }
+    let who = cx.place().actor(&cx.env);
+    let now = cx.now();
+    let (closed, step, next, above, complete) = cx.write(|w| {
+        let step = last::meant(w, &args.ids, "close --continue")?.remove(0);
+        let above = above(w, &step)?;
+        let (closed, next, complete) = match &above {
+            Some(Above::Molecule(root)) => {
+                let then = Advance { assignee: (!args.no_auto).then_some(who.as_str()), touches: None };
+                let done = molecule::close_step(w, root, &step, args.how(), then)?;
+                (done.closed, done.next, done.complete)
+            }
+            Some(Above::Epic(epic)) => {
+                let closed = w.close(&step, args.how())?.bead;
+                let count = w.epic_count(&epic.id)?;
+                (vec![closed], next_of(w, epic, now, (!args.no_auto).then_some(who.as_str()))?, count.is_done())
+            }
+            None => (vec![w.close(&step, args.how())?.bead], None, false),
+        };
+        for bead in &closed {
+            crate::town::convoy::check(w, &bead.id)?;
+        }
+        last::touch(w, next.as_ref().map_or(&step, |next| &next.id))?;
+        Ok((closed, w.need(&step)?, next, above, complete))
+    })?;
+    let root = match &above {
+        Some(Above::Molecule(id)) => Some(id),
+        Some(Above::Epic(bead)) => Some(&bead.id),
+        None => None,
+    };
+    let mut value = json!({ "closed": closed, "continue": Value::Null });
+    if let Some(root) = root {
+        value["continue"] = json!({
+            "closed_step": step, "auto_advanced": next.is_some() && !args.no_auto,
+            "molecule_complete": complete, "molecule_id": root,
+        });
+        if let Some(next) = &next {
+            value["continue"]["next_step"] = json!(next);
+        }
+    }
+    cx.out.print(&value, |_| {
+        let mut lines = vec![told(&closed)];
+        match (&next, root) {
+            (Some(next), _) => lines.push(format!("next  {}", render::line(next))),
+            (None, Some(root)) if complete => lines.push(format!("all steps of {root} are closed")),
+            (None, Some(root)) => lines.push(format!("no step of {root} can be taken up now")),
+            (None, None) => {}
+        }
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+/// The molecule that a step belongs to, else the nearest epic above a bead.
+fn above(r: &Read<'_>, id: &BeadId) -> Result<Option<Above>, CliError> {
+    let bead = r.need(id)?;
+    if molecule::is_step(&bead)
+        && let Some(root) = molecule::root_of(r, id)?
+    {
+        return Ok(Some(Above::Molecule(root.id)));
+    }
+    let mut at = bead;
+    // Bounded: a damaged ledger may hold a circle of parents.
+    for _ in 0..64 {
+        let Some(edge) = r.deps(&at.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD) else {
+            return Ok(None);
+        };
+        let Some(parent) = r.bead(&edge.depends_on_id)? else { return Ok(None) };
+        if parent.issue_type == IssueType::EPIC {
+            return Ok(Some(Above::Epic(Box::new(parent))));
+        }
+        at = parent;
+    }
+    Ok(None)
+}
+
+/// The first bead below an epic that is ready and nobody's, claimed for `who`.
+fn next_of(
+    w: &mut Write<'_>,
+    epic: &Bead,
+    now: crate::base::Time,
+    who: Option<&str>,
+) -> Result<Option<Bead>, CliError> {
+    let query = ReadyQuery {
+        now: Some(now),
+        under: Some(epic.id.clone()),
+        unassigned: true,
+        status: Some(crate::store::Status::OPEN),
+        ephemeral: epic.ephemeral,
+        limit: Some(1),
+        ..ReadyQuery::default()
+    };
+    let next = w.ready(&query)?.into_iter().next();
+    match (next, who) {
+        (Some(next), Some(who)) => Ok(Some(w.claim(&next.id, who)?)),
+        (next, _) => Ok(next),
     }
 }
 
 fn told(closed: &[Bead]) -> String {
-    let lines =
-        closed.iter().map(|bead| format!("✓ closed {}  {}", bead.id, crate::base::text::headline(&bead.title, 80)));
+    let lines = closed.iter().map(|bead| format!("✓ closed {}  {}", bead.id, text::headline(&bead.title, 80)));
     lines.collect::<Vec<_>>().join("\n")
 }

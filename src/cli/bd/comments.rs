@@ -26,6 +26,9 @@ enum What {
         /// From a file; `-` reads stdin.
         #[arg(short, long, conflicts_with = "text")]
         file: Option<std::path::PathBuf>,
+        /// Who says it; you when left out.
+        #[arg(short, long, value_name = "NAME")]
+        author: Option<String>,
     },
     /// Read the comments of a bead
     List {
@@ -37,7 +40,7 @@ enum What {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     match (args.what, args.id) {
-        (Some(What::Add { id, text, file }), _) => {
+        (Some(What::Add { id, text, file, author }), _) => {
             let text = match (text, file) {
                 (Some(text), _) => arg::text_or_stdin(text)?,
                 (None, Some(path)) => arg::file_or_stdin(&path)?,
@@ -45,7 +48,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
                     return Err(CliError::user("there is nothing to say").hint("bd comments add ID \"text\""));
                 }
             };
-            let comment = cx.write(|w| {
+            let mut stamp = cx.stamp();
+            stamp.actor = author.unwrap_or(stamp.actor);
+            let comment = cx.write_as(stamp, |w| {
                 let id = w.resolve(&id)?;
                 Ok(w.add_comment(&id, text.trim_end_matches('\n'))?)
             })?;

@@ -49,7 +49,15 @@ impl Context {
 
     /// One transaction; it is on disk when this returns.
     pub(super) fn write<T>(&self, f: impl FnOnce(&mut Write<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
-        let stamp = self.stamp();
+        self.write_as(self.stamp(), f)
+    }
+
+    /// As [`Self::write`], in the name of somebody else.
+    pub(super) fn write_as<T>(
+        &self,
+        stamp: Stamp,
+        f: impl FnOnce(&mut Write<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
         let mut slot = self.store.borrow_mut();
         let answer = self.opened(&mut slot)?.write(&stamp, f)?;
         self.wrote.set(true);

@@ -1,9 +1,12 @@
 //! `bd list`: beads by any combination of conditions.
 
+use std::collections::{HashMap, HashSet};
+
 use super::select::Select;
 use super::{Context, render};
+use crate::base::BeadId;
 use crate::cli::CliError;
-use crate::store::{Sort, Status};
+use crate::store::{Bead, Sort, Status};
 
 /// Lists beads. Closed ones, templates and gates are left out unless asked for.
 #[derive(Debug, clap::Args)]
@@ -31,9 +34,15 @@ pub struct Args {
     /// The order turned round.
     #[arg(short, long)]
     reverse: bool,
-    /// Each with its first lines.
-    #[arg(long)]
+    /// Each with all its texts.
+    #[arg(long, conflicts_with = "tree")]
     long: bool,
+    /// Children below their parents.
+    #[arg(long)]
+    tree: bool,
+    /// Ids alone, one a line.
+    #[arg(long, conflicts_with_all = ["long", "tree"])]
+    ids_only: bool,
 }
 
 /// The order of a list.
@@ -70,7 +79,12 @@ impl Order {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.read(|r| {
         let mut filter = args.select.filter(r, cx.now())?;
-        if filter.statuses.is_empty() && !args.all && filter.closed_after.is_none() && filter.closed_before.is_none() {
+        if filter.statuses.is_empty()
+            && filter.not_statuses.is_empty()
+            && !args.all
+            && filter.closed_after.is_none()
+            && filter.closed_before.is_none()
+        {
             filter.not_statuses.push(Status::CLOSED);
         }
         if !args.include_templates {
@@ -90,6 +104,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         }
         if cx.out.json {
             cx.out.print(&render::counted(r, &beads)?, |_| String::new());
+        } else if args.ids_only {
+            cx.out.print(&beads, |beads| beads.iter().map(|b| b.id.to_string()).collect::<Vec<_>>().join("\n"));
+        } else if args.tree {
+            let parents = beads.iter().map(|b| r.parents(&b.id)).collect::<Result<Vec<_>, _>>()?;
+            cx.out.print(&beads, |beads| tree(beads, &parents));
         } else if args.long {
             let whole = beads.iter().map(|b| render::whole(r, b)).collect::<Result<Vec<_>, _>>()?;
             cx.out.print(&whole, |all| all.iter().map(render::page).collect::<Vec<_>>().join("\n"));
@@ -101,4 +120,30 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         }
         Ok(())
     })
+}
+
+/// The beads in their order, each below its parent where that is listed too.
+fn tree(beads: &[Bead], parents: &[Vec<BeadId>]) -> String {
+    let places: HashMap<&BeadId, usize> = beads.iter().enumerate().map(|(n, bead)| (&bead.id, n)).collect();
+    let mut below: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut tops = Vec::new();
+    for (n, parents) in parents.iter().enumerate() {
+        match parents.iter().find_map(|id| places.get(id)) {
+            Some(parent) => below.entry(*parent).or_default().push(n),
+            None => tops.push(n),
+        }
+    }
+    let mut out = String::new();
+    let mut shown = HashSet::new();
+    // What hangs in a circle has no top: whatever was not shown at the end is one.
+    for top in tops.into_iter().chain(0..beads.len()) {
+        let mut work = vec![(top, 0)];
+        while let Some((n, depth)) = work.pop() {
+            if shown.insert(n) {
+                out.push_str(&format!("{}{}\n", "  ".repeat(depth), render::line(&beads[n])));
+                work.extend(below.get(&n).into_iter().flatten().rev().map(|child| (*child, depth + 1)));
+            }
+        }
+    }
+    if out.is_empty() { "no beads match".to_owned() } else { out }
 }

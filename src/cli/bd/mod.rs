@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{CliError, Output, env::Env};
+use super::{CliError, Output, completion, env::Env};
 
 mod arg;
 mod blocked;
@@ -15,6 +15,7 @@ mod context;
 mod cook;
 mod count;
 mod create;
+mod defer;
 mod delete;
 mod dep;
 mod epic;
@@ -25,6 +26,7 @@ mod import;
 mod info;
 mod init;
 mod label;
+mod last;
 mod list;
 mod mol;
 mod onboard;
@@ -32,13 +34,16 @@ mod place;
 mod prime;
 mod q;
 mod ready;
+mod relate;
 mod render;
 mod reopen;
+mod replace;
 mod search;
 mod select;
 mod show;
 mod stale;
 mod stats;
+mod undefer;
 mod update;
 mod version;
 mod r#where;
@@ -110,9 +115,21 @@ enum Verb {
     Close(close::Args),
     /// Open closed beads again
     Reopen(reopen::Args),
+    /// Put beads off
+    Defer(defer::Args),
+    /// Bring beads back that were put off
+    Undefer(undefer::Args),
     /// Say what depends on what
     #[command(alias = "deps")]
     Dep(dep::Args),
+    /// Note that two beads have to do with each other
+    Relate(relate::Args),
+    /// Take that note back
+    Unrelate(relate::Args),
+    /// Close a bead as the same thing as another one
+    Duplicate(replace::Duplicate),
+    /// Close a bead that another one takes the place of
+    Supersede(replace::Supersede),
     /// Label beads
     #[command(alias = "labels")]
     Label(label::Args),
@@ -156,13 +173,18 @@ enum Verb {
     Where(r#where::Args),
     /// Describe the tracker
     Info(info::Args),
+    /// Print a script that completes verbs and flags in a shell
+    Completion(completion::Args),
     /// Print the version
     Version(version::Args),
 }
 
 /// Parses the command line, runs the verb, reports its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match super::parse::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let json = cli.globals.json;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -197,7 +219,13 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Update(args) => update::run(cx, args),
         Verb::Close(args) => close::run(cx, args),
         Verb::Reopen(args) => reopen::run(cx, args),
+        Verb::Defer(args) => defer::run(cx, args),
+        Verb::Undefer(args) => undefer::run(cx, args),
         Verb::Dep(args) => dep::run(cx, args),
+        Verb::Relate(args) => relate::run(cx, args),
+        Verb::Unrelate(args) => relate::undo(cx, args),
+        Verb::Duplicate(args) => replace::duplicate(cx, args),
+        Verb::Supersede(args) => replace::supersede(cx, args),
         Verb::Label(args) => label::run(cx, args),
         Verb::Comments(args) => comments::run(cx, args),
         Verb::Search(args) => search::run(cx, args),
@@ -223,6 +251,10 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
             Ok(())
         }
         Verb::Info(args) => info::run(cx, args),
+        Verb::Completion(args) => {
+            completion::print(&args, Cli::command(), "bd");
+            Ok(())
+        }
         Verb::Version(args) => {
             version::run(cx, args);
             Ok(())

@@ -40,6 +40,12 @@ pub struct Args {
     /// Only the steps of this molecule; wisps too.
     #[arg(long, value_name = "ID")]
     mol: Option<String>,
+    /// Instead: molecules of which a gate is closed, a step is ready, and nobody has them.
+    #[arg(long, conflicts_with = "mol")]
+    gated: bool,
+    /// A flag of other trackers: lists are always made for people to read.
+    #[arg(long, hide = true)]
+    pretty: bool,
     /// Only molecules of this type.
     #[arg(long, value_name = "TYPE")]
     mol_type: Option<String>,
@@ -64,6 +70,9 @@ enum Order {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    if args.gated {
+        return super::mol::ready::gated(cx);
+    }
     cx.read(|r| {
         let molecule = args.mol.as_deref().map(|id| r.resolve(id)).transpose()?;
         let wisps = match &molecule {

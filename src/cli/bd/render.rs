@@ -34,6 +34,11 @@ pub(super) fn lines<'b>(beads: impl IntoIterator<Item = &'b Bead>, none: &str) -
     if out.is_empty() { none.to_owned() } else { out }
 }
 
+/// Beads that something was done to.
+pub(super) fn done(beads: &[Bead]) -> String {
+    beads.iter().map(|bead| format!("✓ {}", line(bead))).collect::<Vec<_>>().join("\n")
+}
+
 /// A bead as a JSON object.
 pub(super) fn object(bead: &Bead) -> Map {
     match serde_json::to_value(bead) {
@@ -64,7 +69,8 @@ pub(super) fn whole(read: &Read<'_>, bead: &Bead) -> Result<Map, CliError> {
     let comments = read.comments(&bead.id)?;
     for (key, edges, end) in [("dependencies", &deps, true), ("dependents", &dependents, false)] {
         if !edges.is_empty() {
-            let list = edges.iter().map(|dep| neighbour(read, dep, end)).collect::<Result<Vec<_>, _>>()?;
+            let list =
+                edges.iter().map(|dep| neighbour(read, dep, end).map(Value::Object)).collect::<Result<Vec<_>, _>>()?;
             map.insert(key.to_owned(), list.into());
         }
     }
@@ -79,14 +85,14 @@ pub(super) fn whole(read: &Read<'_>, bead: &Bead) -> Result<Map, CliError> {
 }
 
 /// The bead at the far end of an edge, with the kind of the edge; only the id when it is not here.
-fn neighbour(read: &Read<'_>, dep: &Dep, target: bool) -> Result<Value, CliError> {
+pub(super) fn neighbour(read: &Read<'_>, dep: &Dep, target: bool) -> Result<Map, CliError> {
     let id = if target { &dep.depends_on_id } else { &dep.issue_id };
     let mut map = match read.bead(id)? {
         Some(bead) => object(&bead),
         None => [("id".to_owned(), id.to_string().into()), ("missing".to_owned(), true.into())].into_iter().collect(),
     };
     map.insert("dependency_type".to_owned(), dep.kind.as_str().into());
-    Ok(map.into())
+    Ok(map)
 }
 
 /// A bead and all around it, for people.

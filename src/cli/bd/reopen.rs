@@ -22,8 +22,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let ids = resolve_all(w, &args.ids)?;
         ids.iter().map(|id| Ok(w.reopen(id, &args.reason)?)).collect::<Result<Vec<Bead>, CliError>>()
     })?;
-    cx.out.print(&beads, |beads| {
-        beads.iter().map(|bead| format!("✓ {}", render::line(bead))).collect::<Vec<_>>().join("\n")
-    });
+    cx.out.print(&beads, |beads| render::done(beads));
     Ok(())
 }

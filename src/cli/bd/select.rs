@@ -78,9 +78,27 @@ pub(super) struct Select {
     /// Closed before.
     #[arg(long, value_name = "WHEN")]
     closed_before: Option<String>,
-    /// Only pinned ones.
+    /// Due since.
+    #[arg(long, value_name = "WHEN")]
+    due_after: Option<String>,
+    /// Due before: a date, a time, or 2d for in two days.
+    #[arg(long, value_name = "WHEN")]
+    due_before: Option<String>,
+    /// Open and past the time when it was due.
+    #[arg(long, conflicts_with = "due_before")]
+    pub(super) overdue: bool,
+    /// Put off: by status, or to a time that has not come.
     #[arg(long)]
+    deferred: bool,
+    /// Only molecules of this type.
+    #[arg(long, value_name = "TYPE")]
+    mol_type: Option<String>,
+    /// Only pinned ones.
+    #[arg(long, conflicts_with = "no_pinned")]
     pinned: bool,
+    /// No pinned ones.
+    #[arg(long)]
+    no_pinned: bool,
     /// Wisps instead of lasting beads.
     #[arg(long)]
     ephemeral: bool,
@@ -123,7 +141,15 @@ impl Select {
             updated_before: time(self.updated_before)?,
             closed_after: time(self.closed_after)?,
             closed_before: time(self.closed_before)?,
-            pinned: self.pinned.then_some(true),
+            due_after: time(self.due_after)?,
+            due_before: match (self.due_before, self.overdue) {
+                (Some(text), _) => Some(arg::when(&text, now)?),
+                (None, overdue) => overdue.then_some(now),
+            },
+            not_statuses: if self.overdue { vec![Status::CLOSED] } else { Vec::new() },
+            deferred_at: self.deferred.then_some(now),
+            mol_type: self.mol_type,
+            pinned: if self.no_pinned { Some(false) } else { self.pinned.then_some(true) },
             ephemeral: Some(self.ephemeral),
             meta,
             ..Filter::default()

@@ -11,12 +11,18 @@ pub struct Args {
     /// Leave out what happened in the last day.
     #[arg(long)]
     no_activity: bool,
+    /// Only what is assigned to you.
+    #[arg(long)]
+    assigned: bool,
 }
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let mine = args.assigned.then(|| cx.place().actor(&cx.env));
     cx.read(|r| {
-        let lasting = || Filter { ephemeral: Some(false), ..Filter::default() };
+        let lasting = || Filter { ephemeral: Some(false), assignee: mine.clone(), ..Filter::default() };
+        let blocked = r.blocked(None)?;
+        let blocked = blocked.iter().filter(|b| mine.as_ref().is_none_or(|me| *me == b.bead.assignee));
         let status = |status: Status| r.count(&Filter { statuses: vec![status], ..lasting() });
         let now = cx.now();
         let summary = serde_json::json!({
@@ -24,9 +30,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             "open_issues": status(Status::OPEN)?,
             "in_progress_issues": status(Status::IN_PROGRESS)?,
             "closed_issues": status(Status::CLOSED)?,
-            "blocked_issues": r.blocked(None)?.len(),
+            "blocked_issues": blocked.count(),
             "deferred_issues": status(Status::DEFERRED)?,
-            "ready_issues": r.ready(&ReadyQuery { now: Some(now), ..ReadyQuery::default() })?.len(),
+            "ready_issues": r.ready(&ReadyQuery { now: Some(now), assignee: mine.clone(), ..ReadyQuery::default() })?.len(),
             "tombstone_issues": status(Status::TOMBSTONE)?,
             "pinned_issues": r.count(&Filter { pinned: Some(true), ..lasting() })?,
             "epics_eligible_for_closure": closable_epics(r)?,

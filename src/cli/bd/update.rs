@@ -1,9 +1,6 @@
 //! `bd update`: changes beads, or claims one.
 
-use serde_json::Value;
-
-use super::context::resolve_all;
-use super::{Context, arg, render};
+use super::{Context, arg, last, render};
 use crate::base::BeadId;
 use crate::cli::CliError;
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
@@ -11,8 +8,7 @@ use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write
 /// Changes beads.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Ids, or enough of them to be clear.
-    #[arg(required = true)]
+    /// Ids, or enough of them to be clear; the bead you changed last when none is given.
     ids: Vec<String>,
     /// Take it: only if it is open and nobody's; it becomes yours and in progress.
     #[arg(long)]
@@ -97,12 +93,13 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     };
     let patch = patch(cx, &args, description)?;
     let beads = cx.write(|w| {
-        let ids = resolve_all(w, &args.ids)?;
+        let ids = last::meant(w, &args.ids, "update")?;
+        if let Some(id) = ids.last() {
+            last::touch(w, id)?;
+        }
         ids.iter().map(|id| change(cx, w, id, &args, patch.clone())).collect::<Result<Vec<Bead>, CliError>>()
     })?;
-    cx.out.print(&beads, |beads| {
-        beads.iter().map(|bead| format!("✓ {}", render::line(bead))).collect::<Vec<_>>().join("\n")
-    });
+    cx.out.print(&beads, |beads| render::done(beads));
     Ok(())
 }
 
@@ -174,12 +171,7 @@ fn patch(cx: &Context, args: &Args, description: Option<String>) -> Result<Patch
         patch.other.insert("await_id".to_owned(), id.clone().into());
     }
     for pair in &args.meta {
-        let (key, value) = pair.split_once('=').ok_or_else(|| CliError::user(format!("`{pair}` is not KEY=VALUE")))?;
-        let value = match value {
-            "" => None,
-            text => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))),
-        };
-        patch.meta.push((key.to_owned(), value));
+        patch.meta.push(arg::meta(pair)?);
     }
     Ok(patch)
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{CliError, Output, env::Env};
+use super::{CliError, Output, completion, env::Env};
 
 mod agents;
 mod convoy;
@@ -62,6 +62,8 @@ enum Verb {
     /// List the agents of the town
     #[command(visible_alias = "ag")]
     Agents(agents::Args),
+    /// Print a script that completes verbs and flags in a shell
+    Completion(completion::Args),
     /// Group beads that are to land together
     Convoy(convoy::Args),
     /// Run or ask the process that lets policies act
@@ -127,7 +129,10 @@ pub struct Context {
 
 /// Parses the command line, runs the verb, reports its error.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match super::parse::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let json = cli.globals.json;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,7 +149,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let verb = cli.verb;
     let revives = !matches!(
         verb,
-        Verb::Daemon(_)
+        Verb::Completion(_)
+            | Verb::Daemon(_)
             | Verb::Demo(_)
             | Verb::Install(_)
             | Verb::SessionHost(_)
@@ -162,6 +168,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
 fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
     match verb {
         Verb::Agents(args) => agents::run(cx, &args),
+        Verb::Completion(args) => {
+            completion::print(&args, Cli::command(), "gt");
+            Ok(())
+        }
         Verb::Convoy(args) => convoy::run(cx, args),
         Verb::Daemon(args) => daemon::run(cx, &args),
         Verb::Done(args) => done::run(cx, &args),

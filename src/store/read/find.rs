@@ -50,6 +50,10 @@ impl Where {
         }
     }
 
+    pub(in crate::store) fn mol_type(&mut self, mol_type: &str) {
+        self.and("json_extract(b.other, '$.mol_type') = ?", [Sql::Text(mol_type.to_owned())]);
+    }
+
     pub(in crate::store) fn prefix(&mut self, prefix: Option<&String>) {
         if let Some(prefix) = prefix {
             // '.' follows '-' in ASCII, so this is the range of all ids that begin with the prefix and a '-'.
@@ -124,6 +128,9 @@ impl Where {
             ("b.updated_ns < ?", filter.updated_before),
             ("b.closed_ns >= ?", filter.closed_after),
             ("b.closed_ns < ?", filter.closed_before),
+            ("b.due_ns >= ?", filter.due_after),
+            ("b.due_ns < ?", filter.due_before),
+            ("(b.status = 'deferred' OR b.defer_ns > ?)", filter.deferred_at),
         ] {
             if let Some(time) = time {
                 self.and(condition, [Sql::Integer(nanos(time))]);
@@ -135,6 +142,9 @@ impl Where {
             if let Some(flag) = flag {
                 self.and(&format!("b.{column} = {}", i64::from(flag)), []);
             }
+        }
+        if let Some(mol_type) = &filter.mol_type {
+            self.mol_type(mol_type);
         }
         if filter.ready {
             self.and("b.ready = 1", []);

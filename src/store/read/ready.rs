@@ -163,6 +163,6 @@ fn extra(conditions: &mut Where, query: &ReadyQuery) {
     conditions.under(query.under.as_ref());
     conditions.prefix(query.prefix.as_ref());
     if let Some(mol_type) = &query.mol_type {
-        conditions.and("json_extract(b.other, '$.mol_type') = ?", [Sql::Text(mol_type.clone())]);
+        conditions.mol_type(mol_type);
     }
 }

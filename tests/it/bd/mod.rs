@@ -1,9 +1,12 @@
 //! `bd` as a whole process, in repositories of its own.
 
+mod advance;
 mod commands;
+mod create;
 mod crowd;
 mod discovery;
 mod errors;
+mod verbs;
 
 use std::path::PathBuf;
 
@@ -26,6 +29,11 @@ impl Repo {
 
     pub(crate) fn bd(&self, args: &[&str]) -> crate::support::Ran {
         self.sandbox.bd(&self.dir, args)
+    }
+
+    /// Runs `bd` with something to read.
+    pub(crate) fn bd_reads(&self, args: &[&str], input: &str) -> crate::support::Ran {
+        self.sandbox.run_with_input("bd", &self.dir, args, input)
     }
 
     /// Files a bead, gives its id.

@@ -97,6 +97,15 @@ impl Sandbox {
         finish(command, format!("{program} {}", args.join(" ")))
     }
 
+    /// As [`Self::run`], with something to read.
+    pub(crate) fn run_with_input(&self, program: &str, cwd: &Path, args: &[&str], input: &str) -> Ran {
+        let file = self.folder("tmp").join("stdin");
+        std::fs::write(&file, input).expect("stdin");
+        let mut command = self.command(Self::bin().join(program), cwd);
+        command.args(args).stdin(std::fs::File::open(&file).expect("stdin"));
+        finish(command, format!("{program} {}", args.join(" ")))
+    }
+
     pub(crate) fn gt(&self, cwd: &Path, args: &[&str]) -> Ran {
         self.run("gt", cwd, args)
     }

@@ -5,7 +5,13 @@ use crate::cli::bd::Context;
 use crate::store::{DepKind, NewDep};
 
 /// Draws an edge.
-pub(super) fn add(cx: &Context, id: &str, on: &str, kind: DepKind, metadata: String) -> Result<(), CliError> {
+pub(in crate::cli::bd) fn add(
+    cx: &Context,
+    id: &str,
+    on: &str,
+    kind: DepKind,
+    metadata: String,
+) -> Result<(), CliError> {
     if !metadata.is_empty() && serde_json::from_str::<serde_json::Value>(&metadata).is_err() {
         return Err(CliError::user("the metadata is no JSON"));
     }
@@ -25,7 +31,7 @@ pub(super) fn add(cx: &Context, id: &str, on: &str, kind: DepKind, metadata: Str
 }
 
 /// Removes edges.
-pub(super) fn remove(cx: &Context, id: &str, on: &str, kind: Option<&DepKind>) -> Result<(), CliError> {
+pub(in crate::cli::bd) fn remove(cx: &Context, id: &str, on: &str, kind: Option<&DepKind>) -> Result<(), CliError> {
     let gone = cx.write(|w| {
         let (id, on) = (w.resolve(id)?, w.resolve(on)?);
         let gone = w.remove_dep(&id, &on, kind)?;

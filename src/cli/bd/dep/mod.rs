@@ -1,8 +1,8 @@
 //! `bd dep`: what depends on what.
 
-mod change;
+pub(super) mod change;
 mod cycles;
-mod list;
+pub(super) mod list;
 mod tree;
 
 use super::{Context, arg};
@@ -11,9 +11,16 @@ use crate::store::DepKind;
 
 /// Draws, removes and shows edges between beads.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+    /// With --blocks: the bead that the other one waits for.
+    #[arg(requires = "blocks")]
+    id: Option<String>,
+    /// The bead that waits: `bd dep A --blocks B` is `bd dep add B A`.
+    #[arg(long, requires = "id", value_name = "ID")]
+    blocks: Option<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -65,7 +72,7 @@ enum What {
 
 /// Which way edges are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Direction {
+pub(super) enum Direction {
     /// What it depends on.
     Down,
     /// What depends on it.
@@ -76,7 +83,13 @@ enum Direction {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    match args.what {
+    if let (Some(id), Some(waits)) = (&args.id, &args.blocks) {
+        return change::add(cx, waits, id, DepKind::BLOCKS, String::new());
+    }
+    let Some(what) = args.what else {
+        return Err(CliError::user("which dependencies?").hint("bd dep add B A says that B waits for A; bd dep --help"));
+    };
+    match what {
         What::Add { id, on, blocked_by, kind, metadata } => {
             change::add(cx, &id, &on.or(blocked_by).unwrap_or_default(), kind, metadata)
         }

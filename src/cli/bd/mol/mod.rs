@@ -15,7 +15,7 @@ mod current;
 mod list;
 mod pour;
 mod progress;
-mod ready;
+pub(super) mod ready;
 mod show;
 mod squash;
 mod stale;

@@ -48,7 +48,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-fn gated(cx: &Context) -> Result<(), CliError> {
+/// Molecules of which a gate is closed and a step is ready.
+pub(in crate::cli::bd) fn gated(cx: &Context) -> Result<(), CliError> {
     let found = cx.read(|r| {
         let mut found = Vec::new();
         for root in super::roots(r)? {

@@ -1,15 +1,27 @@
-//! `bd create`: files a bead.
+//! `bd create`: files beads: one from flags, or many from a file or stdin.
 
-use super::{Context, arg, render};
+mod draft;
+mod many;
+mod read;
+
+use super::{Context, arg, last, render};
 use crate::base::{BeadId, Prefix};
 use crate::cli::CliError;
-use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Write};
+use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Read, Write};
 
-/// Files a bead.
+/// Files a bead, or with --file or --stdin many, all or none.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// One line that says what is to be done.
     title: Option<String>,
+    /// File every bead of a Markdown file: `## Title`, its description, then sections such as `### Priority`, `### Type`,
+    /// `### Labels`, `### Dependencies` (ids, `type:id`, or titles of the same file), `### Parent`; `-` reads stdin.
+    /// The other flags hold for those beads that do not say otherwise.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["title", "title_flag", "stdin", "id", "description", "body_file"])]
+    file: Option<std::path::PathBuf>,
+    /// File a bead for each line of stdin: a title, or a JSON object with the keys that `bd show --json` has.
+    #[arg(long, conflicts_with_all = ["title", "title_flag", "id", "description", "body_file"])]
+    stdin: bool,
     /// The same as a flag.
     #[arg(long = "title", conflicts_with = "title", value_name = "TITLE")]
     title_flag: Option<String>,
@@ -59,7 +71,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["id", "rig"])]
     prefix: Option<String>,
     /// The rig whose prefix the id gets.
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long, alias = "repo", conflicts_with = "id")]
     rig: Option<String>,
     /// A wisp: stays in this store and never reaches the ledger.
     #[arg(long)]
@@ -79,6 +91,9 @@ pub struct Args {
     /// For molecules: swarm, patrol or work.
     #[arg(long, value_name = "TYPE")]
     mol_type: Option<String>,
+    /// A metadata key: KEY=VALUE, where VALUE is JSON or text; may be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    meta: Vec<String>,
     /// Print the id alone.
     #[arg(long)]
     silent: bool,
@@ -104,6 +119,9 @@ impl Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    if args.file.is_some() || args.stdin {
+        return many::run(cx, &args);
+    }
     let id_only = args.silent || cx.out.quiet;
     let dry_run = args.dry_run;
     let bead = make(cx, args)?;
@@ -118,7 +136,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 /// Files the bead, or with a dry run only makes it up.
 pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
     let Some(title) = args.title.take().or(args.title_flag.take()) else {
-        return Err(CliError::user("a title is needed").hint("bd create \"what is to be done\""));
+        return Err(CliError::user("a title is needed")
+            .hint("bd create \"what is to be done\", or many at once: bd create --file PLAN.md"));
     };
     let description = match (args.description.take(), args.body_file.take()) {
         (Some(text), _) => arg::text_or_stdin(text)?,
@@ -148,20 +167,32 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
     if let Some(mol_type) = &args.mol_type {
         new.other.insert("mol_type".to_owned(), mol_type.clone().into());
     }
+    for pair in &args.meta {
+        let (key, value) = arg::meta(pair)?;
+        new.metadata.extend(value.map(|value| (key, value)));
+    }
     cx.write_or_rehearse(args.dry_run, |w| {
-        check_prefix(cx, w, &args)?;
+        if let Some(id) = &new.id {
+            check_id(cx, w, id, args.force)?;
+        }
         new.parent = args.parent.as_deref().map(|id| w.resolve(id)).transpose()?;
         new.deps = deps(w, &args)?;
-        let from: Vec<BeadId> =
-            new.deps.iter().filter(|d| d.kind == DepKind::DISCOVERED_FROM).map(|d| d.depends_on_id.clone()).collect();
+        let deps = new.deps.clone();
         let bead = w.create(new)?;
-        if cx.place().town.is_some() {
-            for from in &from {
-                crate::town::convoy::adopt(w, &bead.id, from)?;
-            }
-        }
+        adopt(cx, w, &bead.id, &deps)?;
+        last::touch(w, &bead.id)?;
         Ok(bead)
     })
+}
+
+/// In a town, what was found while working on a bead of a convoy joins that convoy.
+fn adopt(cx: &Context, w: &mut Write<'_>, id: &BeadId, deps: &[NewDep]) -> Result<(), CliError> {
+    if cx.place().town.is_some() {
+        for dep in deps.iter().filter(|dep| dep.kind == DepKind::DISCOVERED_FROM) {
+            crate::town::convoy::adopt(w, id, &dep.depends_on_id)?;
+        }
+    }
+    Ok(())
 }
 
 /// The prefix asked for, or the one of the rig whose folder we are in; none leaves it to the store.
@@ -180,11 +211,10 @@ fn prefix(cx: &Context, args: &Args) -> Result<Option<Prefix>, CliError> {
 }
 
 /// Refuses an explicit id whose prefix nobody here has.
-fn check_prefix(cx: &Context, w: &Write<'_>, args: &Args) -> Result<(), CliError> {
-    let Some(id) = args.id.as_deref().map(BeadId::new).transpose()? else { return Ok(()) };
-    let own = w.prefix()?;
+fn check_id(cx: &Context, r: &Read<'_>, id: &BeadId, force: bool) -> Result<(), CliError> {
+    let own = r.prefix()?;
     let known = |prefix: &Prefix| id.as_str().strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('-'));
-    if args.force || known(&own) {
+    if force || known(&own) {
         return Ok(());
     }
     let place = cx.place();
@@ -195,14 +225,19 @@ fn check_prefix(cx: &Context, w: &Write<'_>, args: &Args) -> Result<(), CliError
     Err(CliError::refused(format!("the id `{id}` does not begin with `{own}-`")).hint("--force files it all the same"))
 }
 
+/// What `type:id` or `id` asks for: the kind of the edge and the text of its end.
+fn edge(text: &str) -> Result<(DepKind, &str), CliError> {
+    match text.split_once(':') {
+        Some((kind, id)) => Ok((arg::dep_kind(kind.trim()).map_err(CliError::user)?, id.trim())),
+        None => Ok((DepKind::BLOCKS, text.trim())),
+    }
+}
+
 /// The edges asked for.
 fn deps(w: &Write<'_>, args: &Args) -> Result<Vec<NewDep>, CliError> {
     let mut deps = Vec::new();
     for text in args.deps.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
-        let (kind, id) = match text.split_once(':') {
-            Some((kind, id)) => (arg::dep_kind(kind).map_err(CliError::user)?, id),
-            None => (DepKind::BLOCKS, text),
-        };
+        let (kind, id) = edge(text)?;
         deps.push(NewDep::new(kind, w.resolve(id)?));
     }
     if let Some(spawner) = &args.waits_for {

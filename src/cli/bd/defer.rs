@@ -1,0 +1,32 @@
+//! `bd defer`: puts beads off.
+
+use super::{Context, arg, last, render};
+use crate::cli::CliError;
+use crate::store::{Patch, Status};
+
+/// Puts beads off. With --until they come back by themselves, without it by `bd undefer`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ids, or enough of them to be clear.
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Until when: a date, a time, or 2d.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let until = args.until.as_deref().map(|text| arg::when(text, cx.now())).transpose()?;
+    let patch = match until {
+        // The status stays as it is: what is merely put off to a time needs nobody to bring it back.
+        Some(until) => Patch { defer_until: Some(Some(until)), ..Patch::default() },
+        None => Patch::status(Status::DEFERRED),
+    };
+    let beads = cx.write(|w| {
+        let ids = last::meant(w, &args.ids, "defer")?;
+        ids.iter().map(|id| Ok(w.update(id, patch.clone())?)).collect::<Result<Vec<_>, CliError>>()
+    })?;
+    cx.out.print(&beads, |beads| render::done(beads));
+    Ok(())
+}

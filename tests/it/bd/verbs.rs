@@ -1,0 +1,122 @@
+//! The smaller verbs, flags of other trackers, and what is printed for machines.
+
+use serde_json::json;
+
+use super::Repo;
+
+#[test]
+fn what_is_put_off_comes_back_by_itself_or_when_it_is_called() {
+    let repo = Repo::new();
+    let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
+    assert_eq!(repo.bd(&["defer", &a, "--json"]).json()[0]["status"], "deferred");
+    repo.bd(&["defer", &b, "--until", "2099-01-01"]).ok();
+    assert!(repo.titles(&["ready"]).is_empty());
+    assert_eq!(repo.titles(&["list", "--deferred"]), ["a", "b"]);
+    assert_eq!(repo.titles(&["ready", "--include-deferred"]), ["b"], "status deferred is never ready");
+    let back = repo.bd(&["undefer", &a, &b, "--json"]).json();
+    assert_eq!((&back[0]["status"], back[1].get("defer_until")), (&json!("open"), None));
+    assert_eq!(repo.titles(&["ready"]), ["a", "b"]);
+    repo.bd(&["defer", &a, "--until", "2020-01-01"]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["a", "b"], "its time has come");
+}
+
+#[test]
+fn a_bead_that_another_one_replaces_is_closed_and_points_there() {
+    let repo = Repo::new();
+    let (a, b, c) = (repo.add("a", &[]), repo.add("b", &[]), repo.add("c", &[]));
+    let done = repo.bd(&["duplicate", &a, "--of", &b, "--json"]).json();
+    assert_eq!(done, json!({ "duplicate": a, "canonical": b, "status": "closed" }));
+    assert_eq!(repo.titles(&["dep", "list", &a, "-t", "duplicates"]), ["b"]);
+    let done = repo.bd(&["supersede", &b, "--with", &c, "--json"]).json();
+    assert_eq!(done, json!({ "superseded": b, "replacement": c, "status": "closed" }));
+    assert_eq!(repo.titles(&["dep", "list", &c, "-t", "supersedes"]), ["b"]);
+    assert_eq!(repo.bd(&["show", &b, "--json"]).json()[0]["close_reason"], json!(format!("superseded by {c}")));
+    assert_eq!(repo.bd(&["duplicate", &c, "--of", &c]).code, 5);
+    assert_eq!(repo.titles(&["list"]), ["c"]);
+}
+
+#[test]
+fn relations_go_both_ways_and_hold_nothing_back() {
+    let repo = Repo::new();
+    let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
+    let added = repo.bd(&["relate", &a, &b, "--json"]).json();
+    assert_eq!(added, json!({ "status": "added", "issue_id": a, "depends_on_id": b, "type": "relates-to" }));
+    assert_eq!(repo.titles(&["dep", "list", &b]), ["a"]);
+    assert_eq!(repo.titles(&["ready"]), ["a", "b"]);
+    repo.bd(&["unrelate", &b, &a]).ok();
+    assert!(repo.titles(&["dep", "list", &a, "--direction", "both"]).is_empty());
+    assert_eq!(repo.bd(&["unrelate", &b, &a]).code, 4);
+    repo.bd(&["dep", &a, "--blocks", &b]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["a"]);
+    assert!(repo.bd(&["dep"]).fails().contains("bd dep add"));
+}
+
+#[test]
+fn references_and_conversations_are_shown() {
+    let repo = Repo::new();
+    let (a, b, c) = (repo.add("a", &[]), repo.add("b", &[]), repo.add("c", &[]));
+    repo.bd(&["dep", "add", &b, &a, "-t", "replies-to"]).ok();
+    repo.bd(&["dep", "add", &c, &b, "-t", "replies-to"]).ok();
+    assert_eq!(repo.titles(&["show", &c, "--thread"]), ["a", "b", "c"]);
+    let refs = repo.bd(&["show", &a, "--refs", "--json"]).json();
+    assert_eq!((&refs[0]["id"], &refs[0]["dependency_type"]), (&json!(b), &json!("replies-to")));
+}
+
+#[test]
+fn lists_take_times_trees_and_ids_alone() {
+    let repo = Repo::new();
+    let epic = repo.add("epic", &["-t", "epic", "-p", "1"]);
+    let child = repo.add("child", &["--parent", &epic, "--due", "2020-01-01", "-p", "0"]);
+    let late = repo.add("late", &["--due", "2099-01-01", "--mol-type", "swarm"]);
+    assert_eq!(repo.titles(&["list", "--overdue"]), ["child"]);
+    assert_eq!(repo.titles(&["list", "--due-after", "2030-01-01"]), ["late"]);
+    assert_eq!(repo.titles(&["list", "--mol-type", "swarm"]), ["late"]);
+    let tree = repo.bd(&["list", "--tree"]).ok();
+    let lines: Vec<&str> = tree.lines().collect();
+    assert!(lines[0].starts_with(&epic) && lines[1].starts_with(&format!("  {child}")), "{tree}");
+    assert_eq!(repo.bd(&["list", "--ids-only"]).ok(), [child.as_str(), &epic, &late].join("\n"));
+    repo.bd(&["close", &child]).ok();
+    assert!(repo.titles(&["list", "--overdue"]).is_empty(), "what is closed is not overdue");
+}
+
+#[test]
+fn comments_may_be_in_the_name_of_somebody_else_and_stats_of_one_person() {
+    let repo = Repo::new();
+    let a = repo.add("a", &["-a", "ada"]);
+    repo.add("b", &[]);
+    let said = repo.bd(&["comments", "add", &a, "hello", "-a", "bob", "--json"]).json();
+    assert_eq!(said["author"], "bob");
+    let mine = repo.bd(&["--actor", "ada", "stats", "--assigned", "--json"]).json();
+    assert_eq!((&mine["summary"]["total_issues"], &mine["summary"]["ready_issues"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn a_wrong_command_line_is_told_in_json_to_those_who_asked_for_it() {
+    let repo = Repo::new();
+    for (program, args, words, tip) in [
+        ("bd", &["creat", "x", "--json"][..], "unrecognized subcommand 'creat'", "'create'"),
+        ("gt", &["--json", "slig"], "unrecognized subcommand 'slig'", "'sling'"),
+        ("bd", &["list", "--json", "--assigne", "x"], "unexpected argument '--assigne' found", "'--assignee'"),
+    ] {
+        let ran = repo.sandbox.run(program, &repo.dir, args);
+        assert_eq!(ran.code, 2, "{args:?}");
+        let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+        assert_eq!((&told["error"]["kind"], &told["error"]["code"]), (&json!("usage"), &json!(2)));
+        assert!(told["error"]["message"].as_str().expect("message").contains(words), "{told}");
+        assert!(told["error"]["hints"][0].as_str().expect("hint").contains(tip), "{told}");
+    }
+    assert!(repo.bd(&["--json", "--help"]).ok().starts_with("Tracks issues"));
+}
+
+#[test]
+fn every_shell_gets_a_script_that_knows_the_verbs() {
+    let repo = Repo::new();
+    for program in ["bd", "gt"] {
+        for (shell, words) in [("bash", "complete "), ("zsh", "#compdef"), ("fish", "complete -c")] {
+            let script = repo.sandbox.run(program, &repo.dir, &["completion", shell]).ok();
+            assert!(script.contains(words) && script.contains("completion"), "{program} {shell}");
+        }
+    }
+    let check = format!("source <('{}' completion bash) && complete -p bd", env!("CARGO_BIN_EXE_bd"));
+    assert!(repo.sandbox.run("bash", &repo.dir, &["-c", &check]).ok().contains("bd"));
+}
