@@ -59,11 +59,20 @@
 ---@field answers table<string, Answer?>
 ---@field memory table<string, any>
 ---@field touches fun(self: Mr, globs: string[]): boolean whether it changes a path that matches
----@class Step in an aspect: frozen text, variables still unfilled
+---@class Step a step of a molecule
 ---@field id string
 ---@field title string
 ---@field type string
 ---@field has fun(self: Step, label: string): boolean
+---@class FormulaStep: Step in an aspect: frozen text, variables still unfilled
+---@field id string unique in the formula
+---@field title string
+---@field description string
+---@field type string
+---@field labels string[]
+---@field needs string[] ids of the steps that come before
+---@field metadata table<string, any>
+---@field formula string the formula that is cooked
 ---@class Convoy
 ---@field id string
 ---@field active boolean one of its beads was slung
@@ -206,6 +215,9 @@ function Role.drop(rule, why) end
 ---@class Action                   opaque, has no fields; may stand where its result is wanted: gt.sling(gt.create{…}).
 --- A decision's ledger actions are one transaction; session actions follow and are checked again.
 ---@alias NewBead { title: Text, type?: string, labels?: string[], priority?: integer, epic?: string, description?: Text, found_in?: Bead }
+---@class Advice                   opaque
+---@alias NewStep { id: string, title: Text, type?: string, description?: Text, labels?: string[], gates?: boolean, only_if?: { touches: string[] } }
+--- only_if is decided when the step comes up, from the molecule's real diff; else closed as `skipped`
 ---@alias BeadChange { title?: string, description?: string, priority?: integer, labels?: string[], status?: string, assignee?: string }
 ---@alias Question { name: string, to: "model"|"overseer", text: Text, choices: string[], tokens?: integer }
 ---@class gt
@@ -225,6 +237,9 @@ function Role.drop(rule, why) end
 ---@field comment fun(b: Bead|Action, text: Text): Action
 ---@field ask fun(about: Bead|Mr, q: Question): Action answer: about.answers[name]; asking twice under one name is one question
 ---@field remember fun(on: Bead|Polecat|Mr|Town, values: table, ttl?: SpanLike): Action read back as on.memory
+---@field before fun(s: NewStep): Advice takes over what the step needs
+---@field after fun(s: NewStep): Advice dependents of the step wait for it, unless gates = false
+---@field aspect fun(a: { api: 1, doc: string, advise: fun(step: FormulaStep): Advice|Advice[]|nil }): table
 ---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
 ---@field list fun(items: table[], line: Text): Filled one line per item, filled from the item
 ---@field span fun(s: string): Span for a literal in a comparison

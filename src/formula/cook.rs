@@ -45,7 +45,8 @@ pub struct Cooked {
     pub(crate) formula: Formula,
 }
 
-/// Cooks the formula `name` and keeps its placeholders. Warnings are dropped; [`compile`] keeps them.
+/// Cooks the formula `name` and keeps its placeholders. Warnings are dropped and Lua aspects refused; [`compile`]
+/// keeps the ones and knows the others.
 pub fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, Report> {
     compile(library, name, Options { vars, mode: Mode::Compile, aspects: &NoAspects }).map(|cooked| cooked.proto)
 }
@@ -69,6 +70,7 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
             sources.push(source);
         }
     }
+    let woven = std::mem::take(&mut cx.woven);
     merge(&mut report, cx.report);
     report.sort();
     if report.failed() {
@@ -79,7 +81,7 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
     if options.mode == Mode::Runtime {
         substitute(&mut formula, &values);
     }
-    let proto = freeze::freeze(&formula, &formula.steps, sources);
+    let proto = freeze::freeze(&formula, &formula.steps, sources, woven);
     Ok(Cooked { proto, warnings: report, trace, formula })
 }
 

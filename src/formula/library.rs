@@ -91,6 +91,24 @@ pub struct Listed {
     pub error: Option<String>,
 }
 
+impl Listed {
+    /// A Lua aspect; its first line says what it is for.
+    fn lua(file: &AspectFile) -> Self {
+        let line = file.source.text.lines().next().and_then(|l| l.strip_prefix("--")).unwrap_or_default();
+        Self {
+            name: file.name.clone(),
+            kind: "aspect".to_owned(),
+            description: crate::base::text::headline(line.trim(), 60),
+            source: file.source.path.clone(),
+            steps: 0,
+            vars: 0,
+            layer: file.source.layer,
+            shadows: Vec::new(),
+            error: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Shelf {
     Dir(Layer, PathBuf),
@@ -111,7 +129,10 @@ fn is_json(file: &str) -> bool {
     file.ends_with(ENDINGS[1])
 }
 
-/// The formulas in the binary: file name and text.
+/// The ending of a Lua aspect.
+const LUA: &str = ".lua";
+
+/// The formulas and aspects in the binary: file name and text.
 const BUILTIN: &[(&str, &str)] = &[
     ("beads-release.formula.toml", include_str!("../../formulas/beads-release.formula.toml")),
     ("polecat-work.formula.toml", include_str!("../../formulas/polecat-work.formula.toml")),
@@ -120,6 +141,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("security-audit.formula.toml", include_str!("../../formulas/security-audit.formula.toml")),
     ("shiny.formula.toml", include_str!("../../formulas/shiny.formula.toml")),
     ("shiny-enterprise.formula.toml", include_str!("../../formulas/shiny-enterprise.formula.toml")),
+    ("docs-check.lua", include_str!("../../lua/aspects/docs-check.lua")),
+    ("security-review.lua", include_str!("../../lua/aspects/security-review.lua")),
 ];
 
 impl Library {
@@ -199,7 +222,7 @@ impl Library {
 
     /// The error for a name that is nowhere; `by` is the place that asked for it.
     pub(crate) fn missing(&self, name: &str, by: Option<&At>) -> Diagnostic {
-        let names = self.names();
+        let names: Vec<String> = self.names().into_iter().chain(self.lua_names()).collect();
         let places: Vec<String> = self
             .shelves
             .iter()
@@ -226,19 +249,28 @@ impl Library {
                     return Ok(None);
                 }
             }
-            if let Some(source) = self.take(shelf, &format!("{name}.lua")).transpose()? {
+            if let Some(source) = self.take(shelf, &format!("{name}{LUA}")).transpose()? {
                 return Ok(Some(AspectFile { name: name.to_owned(), source }));
             }
         }
         Ok(None)
     }
 
-    /// File names without their ending, nearest first, each once.
+    /// File names of formulas without their ending, nearest first, each once.
     pub fn names(&self) -> Vec<String> {
+        self.stems(&ENDINGS)
+    }
+
+    /// File names of Lua aspects without their ending, nearest first, each once.
+    pub fn lua_names(&self) -> Vec<String> {
+        self.stems(&[LUA])
+    }
+
+    fn stems(&self, endings: &[&str]) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for shelf in &self.shelves {
             for file in Self::file_names(shelf) {
-                if let Some(stem) = ENDINGS.iter().find_map(|e| file.strip_suffix(e))
+                if let Some(stem) = endings.iter().find_map(|e| file.strip_suffix(e))
                     && !names.iter().any(|n| n == stem)
                 {
                     names.push(stem.to_owned());
@@ -251,8 +283,9 @@ impl Library {
     /// What there is, sorted by name, with what hides what. Files that do not parse are listed with the reason.
     pub fn list(&self) -> Vec<Listed> {
         let mut all: Vec<Listed> = Vec::new();
-        for (source, json) in self.files() {
-            let entry = super::parse::summary(&source, json);
+        let formulas = self.files().into_iter().map(|(source, json)| super::parse::summary(&source, json));
+        let aspects = self.lua_names().into_iter().filter_map(|name| self.find_lua(&name).ok().flatten());
+        for entry in formulas.chain(aspects.map(|file| Listed::lua(&file))) {
             match all.iter_mut().find(|l| l.name == entry.name) {
                 Some(nearer) => nearer.shadows.push(entry.source),
                 None => all.push(entry),

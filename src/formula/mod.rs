@@ -38,7 +38,7 @@ pub use diagnostic::{Diagnostic, Report, Severity};
 pub use glob::Glob;
 pub use library::{AspectFile, Found, Layer, Library, Listed};
 pub use limits::Limits;
-pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits};
+pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits, Woven};
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
 pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};

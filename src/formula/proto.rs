@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// A protomolecule. Needs no file and no library any more; pouring fills its variables.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proto {
-    /// `proto-` and twelve hex digits of the SHA-256 of everything below but `sources` and origins.
+    /// `proto-` and twelve hex digits of the SHA-256 of everything below but `sources`, origins and paths.
     pub id: String,
     /// The name of the formula.
     pub formula: String,
@@ -44,6 +44,20 @@ pub struct Proto {
     /// The files that took part: formula name, path, layer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<(String, String, String)>,
+    /// The Lua aspects that took part, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub woven: Vec<Woven>,
+}
+
+/// A Lua aspect as it was when the formula was cooked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Woven {
+    /// Its name.
+    pub aspect: String,
+    /// The file.
+    pub path: String,
+    /// Twelve hex digits of the SHA-256 of its text.
+    pub revision: String,
 }
 
 impl Proto {

@@ -9,6 +9,7 @@
 //! its VM; what errs falls back to the layer below.
 
 mod action;
+mod aspect;
 mod check;
 mod decision;
 mod diagnostic;
@@ -28,6 +29,7 @@ mod types;
 mod vm;
 
 pub use action::{Action, BeadRef, NewBead, Severity, Subject};
+pub use aspect::LuaAspects;
 pub use decision::{Answer, Because, Decision, Judgement, Origin, Outcome, Pass, Rung};
 pub use diagnostic::Diagnostic;
 pub use engine::{Engine, Limits};

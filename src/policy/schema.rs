@@ -13,9 +13,10 @@ use super::facts::{
     AnswerFact, BeadFact, BranchFact, ConvoyFact, EventFact, EventKind, MailFact, MrFact, PolecatFact, ProbeFact,
     Snapshot, StepFact,
 };
+use crate::formula::StepView;
 
 pub(super) use classes::{
-    ANSWER, BEAD, BRANCH, CONVOY, EVENT, MAIL, MR, POLECAT, PROBE, STEP, TOWN, WORKER, event_class,
+    ANSWER, BEAD, BRANCH, CONVOY, EVENT, FORMULA_STEP, MAIL, MR, POLECAT, PROBE, STEP, TOWN, WORKER, event_class,
 };
 
 /// A record's contents.
@@ -27,6 +28,8 @@ pub(super) enum Fact {
     Worker(Arc<PolecatFact>),
     Mr(Arc<MrFact>),
     Step(Arc<StepFact>),
+    /// A step of a formula, as an aspect sees it.
+    FormulaStep(Arc<StepView>),
     Event(Arc<EventFact>),
     Mail(Arc<MailFact>),
     Branch(Arc<BranchFact>),
@@ -125,6 +128,7 @@ impl Fact {
             Self::Worker(_) => &WORKER,
             Self::Mr(_) => &MR,
             Self::Step(_) => &STEP,
+            Self::FormulaStep(_) => &FORMULA_STEP,
             Self::Event(e) => event_class(e.kind),
             Self::Mail(_) => &MAIL,
             Self::Branch(_) => &BRANCH,
@@ -143,6 +147,7 @@ impl Fact {
             Self::Worker(p) => ("worker", p.address.to_string()),
             Self::Mr(m) => ("mr", m.id.to_string()),
             Self::Step(s) => ("step", format!("{:p}", Arc::as_ptr(s))),
+            Self::FormulaStep(s) => ("formula_step", s.id.clone()),
             Self::Event(e) => ("event", e.seq.to_string()),
             Self::Mail(m) => ("mail", m.id.clone()),
             Self::Branch(b) => ("branch", b.name.clone()),
@@ -180,6 +185,7 @@ impl Fact {
         let labels = match self {
             Self::Bead(b) => &b.labels,
             Self::Step(s) => &s.labels,
+            Self::FormulaStep(s) => &s.labels,
             _ => return None,
         };
         Some(labels.iter().any(|l| l == label))
@@ -216,8 +222,21 @@ pub(super) fn event_kind(name: &str) -> Option<EventKind> {
 
 /// Every class, in the order of the stubs.
 pub(super) fn classes() -> Vec<&'static Class> {
-    let mut all: Vec<&'static Class> =
-        vec![&BEAD, &POLECAT, &WORKER, &MR, &STEP, &CONVOY, &MAIL, &BRANCH, &PROBE, &ANSWER, &TOWN, &EVENT];
+    let mut all: Vec<&'static Class> = vec![
+        &BEAD,
+        &POLECAT,
+        &WORKER,
+        &MR,
+        &STEP,
+        &FORMULA_STEP,
+        &CONVOY,
+        &MAIL,
+        &BRANCH,
+        &PROBE,
+        &ANSWER,
+        &TOWN,
+        &EVENT,
+    ];
     all.extend(EventKind::ALL.map(event_class));
     all
 }

@@ -1,7 +1,7 @@
 //! The `LuaCATS` stubs that editors read: written from the schema of facts and the table of builders.
 
 use super::schema::{Class, EACH, Ty, classes, each_class, event_class};
-use super::vm::{QUESTIONS, builder_types};
+use super::vm::{ADVICE, QUESTIONS, builder_types};
 use super::{EventKind, builtin, builtin_roles};
 
 /// The stub of the module `gt`, as checked in at `lua/types/gt.lua`.
@@ -23,6 +23,9 @@ pub fn types() -> String {
     out.push('\n');
     out.push_str(BUILDING);
     for (name, ty) in builder_types() {
+        line(&mut out, &format!("---@field {name} {ty}"));
+    }
+    for (name, ty) in ADVICE {
         line(&mut out, &format!("---@field {name} {ty}"));
     }
     out.push_str(SETTINGS);
@@ -221,12 +224,16 @@ const RULES: &str = r#"---@alias Done Action|Action[]|nil
 const BUILDING: &str = r#"---@class Action                   opaque, has no fields; may stand where its result is wanted: gt.sling(gt.create{…}).
 --- A decision's ledger actions are one transaction; session actions follow and are checked again.
 ---@alias NewBead { title: Text, type?: string, labels?: string[], priority?: integer, epic?: string, description?: Text, found_in?: Bead }
+---@class Advice                   opaque
+---@alias NewStep { id: string, title: Text, type?: string, description?: Text, labels?: string[], gates?: boolean, only_if?: { touches: string[] } }
+--- only_if is decided when the step comes up, from the molecule's real diff; else closed as `skipped`
 ---@alias BeadChange { title?: string, description?: string, priority?: integer, labels?: string[], status?: string, assignee?: string }
 ---@alias Question { name: string, to: "model"|"overseer", text: Text, choices: string[], tokens?: integer }
 ---@class gt
 "#;
 
-const SETTINGS: &str = r"---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
+const SETTINGS: &str = r"---@field aspect fun(a: { api: 1, doc: string, advise: fun(step: FormulaStep): Advice|Advice[]|nil }): table
+---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
 ---@field list fun(items: table[], line: Text): Filled one line per item, filled from the item
 ---@field span fun(s: string): Span for a literal in a comparison
 ---@field duration fun(default: string, doc: string): Span settings: type, default, meaning

@@ -7,8 +7,9 @@ use super::around::Acting;
 use super::error::TownError;
 use crate::base::{BeadId, Prefix};
 use crate::config::Overrides;
-use crate::formula::{Glob, Proto, Vars};
+use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile};
 use crate::molecule::{self, Advance, MoleculeError, PourOpts};
+use crate::policy::LuaAspects;
 use crate::store::{Bead, Close, Read, Status, StoreError, Write};
 
 /// A step of the molecule on a hook.
@@ -78,6 +79,12 @@ fn touched(cx: &Acting<'_>, row: Option<&AgentRow>) -> Option<Vec<String>> {
 fn any(globs: &[String], paths: &[String]) -> bool {
     let matches = |glob: &String| Glob::new(glob).map_or(true, |glob| paths.iter().any(|path| glob.matches(path)));
     globs.iter().any(matches)
+}
+
+/// Cooks a formula for a bead that is not known yet: with its placeholders, and with what Lua aspects add.
+pub(super) fn cook(library: &Library, name: &str) -> Result<Proto, TownError> {
+    let options = Options { vars: &Vars::default(), mode: Mode::Compile, aspects: &LuaAspects::default() };
+    compile(library, name, options).map(|cooked| cooked.proto).map_err(TownError::Formula)
 }
 
 /// Makes a molecule for a bead. Gives its root.

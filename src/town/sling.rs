@@ -88,9 +88,7 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
     let host = hosts::choose(cx, rig.config.host)?;
     rig.target_tip(&rig.repo()?)?;
     let proto = match &rig.config.formula {
-        Some(name) => Some(
-            crate::formula::cook(&rig.library(), name, &crate::formula::Vars::default()).map_err(TownError::Formula)?,
-        ),
+        Some(name) => Some(mol::cook(&rig.library(), name)?),
         None => None,
     };
     Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy })

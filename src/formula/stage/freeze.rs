@@ -3,10 +3,15 @@
 use sha2::{Digest as _, Sha256};
 
 use super::super::def::{Formula, StepDef};
-use super::super::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Text, Until, Waits};
+use super::super::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Text, Until, Waits, Woven};
 
 /// Freezes a formula with its final steps.
-pub(in super::super) fn freeze(formula: &Formula, steps: &[StepDef], sources: Vec<(String, String, String)>) -> Proto {
+pub(in super::super) fn freeze(
+    formula: &Formula,
+    steps: &[StepDef],
+    sources: Vec<(String, String, String)>,
+    woven: Vec<Woven>,
+) -> Proto {
     let mut flat = Vec::with_capacity(super::super::def::count(steps) as usize);
     flatten(steps, None, &mut flat);
     let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
@@ -24,6 +29,7 @@ pub(in super::super) fn freeze(formula: &Formula, steps: &[StepDef], sources: Ve
         squash: formula.squash.clone(),
         convoy: formula.convoy.clone(),
         sources,
+        woven,
     };
     proto.id = id(&proto);
     proto
@@ -36,6 +42,7 @@ fn id(proto: &Proto) -> String {
         "formula": proto.formula, "description": proto.description, "version": proto.version, "type": proto.kind,
         "phase": proto.phase, "pour": proto.pour, "vars": proto.vars, "bond_points": proto.bond_points,
         "squash": proto.squash, "convoy": proto.convoy,
+        "woven": proto.woven.iter().map(|w| (&w.aspect, &w.revision)).collect::<Vec<_>>(),
     });
     let whole = serde_json::to_writer(&mut hash, &head).and_then(|()| {
         proto.steps.iter().try_for_each(|step| {
@@ -46,6 +53,11 @@ fn id(proto: &Proto) -> String {
     debug_assert!(whole.is_ok(), "protos serialise");
     let digest = hash.0.finalize();
     format!("proto-{}", data_encoding::HEXLOWER.encode(&digest[..6]))
+}
+
+/// Names a text: twelve hex digits of its SHA-256.
+pub(super) fn revision(text: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text)[..6])
 }
 
 struct Hashing(Sha256);

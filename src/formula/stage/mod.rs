@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::def::{Formula, StepDef, walk_mut};
 use super::parse;
-use super::{Aspects, At, Diagnostic, Library, Limits, Report, Text, Vars};
+use super::{Aspects, At, Diagnostic, Library, Limits, Report, Text, Vars, Woven};
 
 /// What the stages of one compilation share.
 pub(super) struct Cx<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Cx<'a> {
     loaded: BTreeMap<String, Option<Arc<Formula>>>,
     /// Formula, path and layer of each file that took part.
     pub(super) sources: Vec<(String, String, String)>,
+    /// The Lua aspects that took part.
+    pub(super) woven: Vec<Woven>,
     /// Steps made so far, against `limits.steps`.
     made: u64,
     over: bool,
@@ -41,6 +43,7 @@ impl<'a> Cx<'a> {
             report: Report::default(),
             loaded: BTreeMap::new(),
             sources: Vec::new(),
+            woven: Vec::new(),
             made: 0,
             over: false,
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::def::{Formula, Kind, Pointcut, Rule, StepDef, walk, walk_mut};
 use super::super::vars::fill_single;
-use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Report, Text};
+use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Report, Text, Woven};
 use super::Cx;
 
 /// What a Lua aspect may know of a step: the frozen text, variables still unfilled.
@@ -41,14 +41,14 @@ pub struct Advice {
     pub step: usize,
     /// Comes after the step, else before.
     pub after: bool,
-    /// What comes there. `{id}` and `{title}` are filled from the step.
+    /// What comes there.
     pub new: NewStep,
 }
 
 /// A step that an aspect adds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewStep {
-    /// An id without a placeholder becomes `<id>-<step>`, for it must be unique.
+    /// `{id}` is the step; an id without it becomes `<id>-<step>`, for it must be unique. Other texts are finished.
     pub id: String,
     /// The id, when empty.
     pub title: String,
@@ -199,11 +199,14 @@ fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formul
         return steps;
     }
     cx.sources.push((file.name.clone(), file.source.path.clone(), file.source.layer.word().to_owned()));
+    let revision = super::freeze::revision(&file.source.text);
+    cx.woven.push(Woven { aspect: file.name.clone(), path: file.source.path.clone(), revision });
     let mut plan = Plan::new();
     for one in advice {
         let Some(step) = flat.get(one.step) else { continue };
         let text = |t: &str| Text::new(t, here.clone());
-        let id = if one.new.id.contains('{') { one.new.id.clone() } else { format!("{}-{{id}}", one.new.id) };
+        let whose = |name: &str| (name == "id").then(|| step.id.as_str().to_owned());
+        let id = fill_single(&one.new.id, whose).unwrap_or_else(|| format!("{}-{}", one.new.id, step.id));
         let side = if one.after { "after" } else { "before" };
         let mut new = StepDef::new(text(&id), file.name.as_str().into(), format!("advise.{side}").into());
         new.title = (!one.new.title.is_empty()).then(|| text(&one.new.title));
@@ -211,7 +214,6 @@ fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formul
         new.kind = one.new.kind.as_deref().map(text);
         new.labels = one.new.labels.iter().map(|l| text(l)).collect();
         new.touches = one.new.only_if.as_ref().map(|o| o.touches.iter().map(|g| text(g)).collect());
-        let new = about(&new, step);
         let around = plan.entry(Arc::clone(&step.id.value)).or_default();
         if one.after {
             around.after.push((new, one.new.gates));

@@ -6,7 +6,7 @@ use super::tokens::Kind;
 use crate::base::text::similar;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::schema::{Class, TOWN_READS, Ty};
-use crate::policy::vm::{builder_names, field_help, gt_names, text_fields};
+use crate::policy::vm::{ADVICE, builder_names, field_help, gt_names, text_fields};
 
 /// Checks every chain on `gt`, on settings, and on the parameters that are facts.
 pub(super) fn check(file: &File<'_>, outline: &Outline, found: &mut Vec<Diagnostic>) {
@@ -164,7 +164,8 @@ fn compared(file: &File<'_>, chain: std::ops::Range<usize>, name: &str, ty: &Ty,
 /// The `{fields}` of texts that are arguments of builders.
 fn texts(file: &File<'_>, outline: &Outline, facts: &Facts, found: &mut Vec<Diagnostic>) {
     let Some(class) = facts.subject else { return };
-    let builders = builder_names();
+    let mut builders = builder_names();
+    builders.extend(ADVICE.map(|(name, _)| name));
     let mut inside: Vec<(usize, bool)> = Vec::new();
     for i in facts.body.clone() {
         inside.retain(|(end, _)| *end > i);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::File;
-use crate::policy::schema::{Class, MR, TOWN, each_class, event_class, event_kind};
+use crate::policy::schema::{Class, FORMULA_STEP, MR, TOWN, each_class, event_class, event_kind};
 use crate::policy::vm::QUESTIONS;
 
 /// See the module.
@@ -47,6 +47,14 @@ impl Outline {
             }
             if file.name(i).is_some_and(|n| owners.iter().any(|r| r == n)) && file.is(i + 1, ".") {
                 outline.declaration(file, i, rules);
+            }
+            // gt.aspect { advise = function(step) … end }
+            if outline.is_gt(file, i) && file.is(i + 2, "aspect") {
+                let open = if file.is(i + 3, "(") { i + 4 } else { i + 3 };
+                let advise = (open..file.end(open)).find(|j| file.is(*j, "advise") && file.is(j + 1, "="));
+                if let Some(at) = advise.map(|j| j + 2).filter(|at| file.is(*at, "function")) {
+                    outline.function(file, at, &[Some(&FORMULA_STEP)], Some(&FORMULA_STEP));
+                }
             }
             // gt.take(queue, function(mr) … end)
             if outline.is_gt(file, i)

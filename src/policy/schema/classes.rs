@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Class, Fact, Field, Got, Ty};
+use crate::formula::StepView;
 use crate::policy::facts::{BeadFact, EventFact, EventKind, MrFact, PolecatFact, Snapshot};
 
 const fn field(name: &'static str, ty: Ty, doc: &'static str, get: fn(&Fact) -> Got) -> Field {
@@ -27,6 +28,10 @@ fn event(fact: &Fact, get: impl Fn(&EventFact) -> Got) -> Got {
 
 fn town(fact: &Fact, get: impl Fn(&Arc<Snapshot>) -> Got) -> Got {
     if let Fact::Town(t) = fact { get(t) } else { Got::Nil }
+}
+
+fn formula_step(fact: &Fact, get: impl Fn(&StepView) -> Got) -> Got {
+    if let Fact::FormulaStep(s) = fact { get(s) } else { Got::Nil }
 }
 
 fn text(value: Option<String>) -> Got {
@@ -161,13 +166,32 @@ pub(in crate::policy) static MR: Class = Class {
 pub(in crate::policy) static STEP: Class = Class {
     name: "step",
     lua: "Step",
-    doc: "in an aspect: frozen text, variables still unfilled",
+    doc: "a step of a molecule",
     parent: None,
     fields: &[
         field("id", TEXT, "", |f| if let Fact::Step(s) = f { Got::Text(s.id.clone()) } else { Got::Nil }),
         field("title", TEXT, "", |f| if let Fact::Step(s) = f { Got::Text(s.title.clone()) } else { Got::Nil }),
         field("type", TEXT, "", |f| if let Fact::Step(s) = f { Got::Text(s.kind.clone()) } else { Got::Nil }),
         field("has", HAS, "", |_| Got::Method("has")),
+    ],
+};
+
+pub(in crate::policy) static FORMULA_STEP: Class = Class {
+    name: "formula_step",
+    lua: "FormulaStep",
+    doc: "in an aspect: frozen text, variables still unfilled",
+    parent: Some(&STEP),
+    fields: &[
+        field("id", TEXT, "unique in the formula", |f| formula_step(f, |s| Got::Text(s.id.clone()))),
+        field("title", TEXT, "", |f| formula_step(f, |s| Got::Text(s.title.clone()))),
+        field("description", TEXT, "", |f| formula_step(f, |s| Got::Text(s.description.clone()))),
+        field("type", TEXT, "", |f| formula_step(f, |s| Got::Text(s.kind.clone()))),
+        field("labels", Ty::List(&Ty::String), "", |f| formula_step(f, |s| Got::Strings(s.labels.clone()))),
+        field("needs", Ty::List(&Ty::String), "ids of the steps that come before", |f| {
+            formula_step(f, |s| Got::Strings(s.needs.clone()))
+        }),
+        field("metadata", MEMORY, "", |f| formula_step(f, |s| Got::Json(s.metadata.clone().into()))),
+        field("formula", TEXT, "the formula that is cooked", |f| formula_step(f, |s| Got::Text(s.formula.clone()))),
     ],
 };
 

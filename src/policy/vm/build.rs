@@ -4,7 +4,7 @@ mod args;
 
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value, Variadic};
 
-use self::args::Args;
+pub(super) use self::args::Args;
 use super::error::PolicyError;
 use super::state::State;
 use super::text::kind;

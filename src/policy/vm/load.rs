@@ -12,7 +12,7 @@ use super::span::span_like;
 use super::state::{Loading, State};
 use super::text::{Filled, fill, fill_table};
 use super::town::close;
-use super::{Failure, Vm, build, record, role, settings, town};
+use super::{Failure, Vm, aspect, build, record, role, settings, town};
 use crate::policy::action::Subject;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::engine::Limits;
@@ -78,7 +78,7 @@ pub(in crate::policy) fn load_test(
     }
 }
 
-fn sources(layers: &[LayerSource]) -> Vec<SourceFile> {
+pub(super) fn sources(layers: &[LayerSource]) -> Vec<SourceFile> {
     let mut files = Vec::new();
     for source in layers {
         files.push(SourceFile { path: source.path.clone(), text: source.text.clone() });
@@ -89,7 +89,7 @@ fn sources(layers: &[LayerSource]) -> Vec<SourceFile> {
     files
 }
 
-fn open(guard: &Arc<Guard>, files: &Arc<Vec<SourceFile>>, values: &toml::Table) -> mlua::Result<Lua> {
+pub(super) fn open(guard: &Arc<Guard>, files: &Arc<Vec<SourceFile>>, values: &toml::Table) -> mlua::Result<Lua> {
     let lua = guard::open(guard)?;
     lua.set_app_data(State { files: Arc::clone(files), settings: values.clone(), ..State::default() });
     lua.set_named_registry_value(METHODS, record::methods(&lua)?)?;
@@ -162,7 +162,9 @@ fn require(lua: &Lua, gt: &Table, name: &str) -> mlua::Result<Value> {
 /// Everything that `gt` has.
 pub(in crate::policy) fn gt_names() -> Vec<&'static str> {
     let mut names = build::builder_names();
-    names.extend(["role", "extend", "span", "list", "take", "duration", "integer", "string", "flag", "globs"]);
+    names.extend(aspect::ADVICE.map(|(name, _)| name));
+    names
+        .extend(["aspect", "role", "extend", "span", "list", "take", "duration", "integer", "string", "flag", "globs"]);
     names
 }
 
@@ -176,6 +178,7 @@ fn module(lua: &Lua) -> mlua::Result<Table> {
     gt.raw_set("take", lua.create_function(take)?)?;
     settings::add(lua, &gt)?;
     build::add(lua, &gt)?;
+    aspect::add(lua, &gt)?;
     let names = gt.pairs::<String, Value>().map(|p| p.map(|(k, _)| k)).collect::<mlua::Result<Vec<_>>>()?;
     close(lua, &gt, |key| format!("`gt` has no `{key}`"), names)?;
     Ok(gt)

@@ -1,5 +1,6 @@
 //! The Luau VM of one role: sandboxed, loaded with its layers, called with a deadline.
 
+mod aspect;
 mod build;
 mod error;
 mod guard;
@@ -22,6 +23,7 @@ use super::reads::{Reads, Unreadable};
 use super::schema::Fact;
 use guard::Guard;
 
+pub(in crate::policy) use aspect::{ADVICE, advice_of, load_aspect};
 pub(in crate::policy) use build::{Built, builder_names, builder_types, collect};
 pub(in crate::policy) use error::{PolicyError, SourceFile};
 pub(in crate::policy) use guard::global_help;

@@ -109,6 +109,8 @@ pub(in crate::policy) struct State {
     pub(super) call: i64,
     /// The actions that the current call has built.
     pub(super) built: Vec<Built>,
+    /// How many pieces of advice the current call has made.
+    pub(super) advice: usize,
     /// Who was left out by `gt.take`, and why.
     pub notes: Vec<(Subject, String)>,
     pub(super) request: Option<Request>,
@@ -144,6 +146,7 @@ impl State {
     pub fn begin(&mut self, subject: Option<Fact>) {
         self.trace = Trace::default();
         self.built.clear();
+        self.advice = 0;
         self.call += 1;
         self.notes.clear();
         self.names.clear();

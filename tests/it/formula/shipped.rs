@@ -62,7 +62,7 @@ fn every_shipped_formula_cooks_without_a_warning() {
     let library = Library::new([]);
     let listed = library.list();
     assert!(listed.len() >= 7, "{listed:?}");
-    for one in listed {
+    for one in listed.into_iter().filter(|one| !one.source.ends_with(".lua")) {
         let given = if one.name == "release" { vars(&[("version", "1.2.3")]) } else { Vars::new() };
         let options = gastown::formula::Options {
             vars: &given,

@@ -8,7 +8,8 @@ use super::super::Context;
 use super::library::{library, path, var};
 use crate::base::text::count;
 use crate::cli::{CliError, Kind, output};
-use crate::formula::{Mode, NoAspects, Options, Report, Vars, compile};
+use crate::formula::{Aspects as _, Mode, Options, Report, Vars, compile};
+use crate::policy::LuaAspects;
 
 /// Checks formulas.
 #[derive(Debug, clap::Args)]
@@ -27,10 +28,17 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let library = library(cx, &args.search_path);
     let vars: Vars = args.vars.into_iter().collect();
-    let names = if args.formulas.is_empty() { library.names() } else { args.formulas };
+    let all = || library.names().into_iter().chain(library.lua_names()).collect();
+    let names: Vec<String> = if args.formulas.is_empty() { all() } else { args.formulas };
+    let aspects = LuaAspects::default();
     let mut reports: Vec<(String, Report)> = Vec::new();
     for name in &names {
-        let options = Options { vars: &vars, mode: Mode::Compile, aspects: &NoAspects };
+        if let Ok(Some(aspect)) = library.find_lua(name) {
+            // Without a formula there are no steps; what is wrong with the file itself shows all the same.
+            reports.push((name.clone(), aspects.advise(&aspect, &[]).err().unwrap_or_default()));
+            continue;
+        }
+        let options = Options { vars: &vars, mode: Mode::Compile, aspects: &aspects };
         let report = match compile(&library, &path(cx, name), options) {
             Ok(cooked) => cooked.warnings,
             Err(report) => report,

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::Context;
 use crate::cli::{CliError, Kind, output};
-use crate::formula::{Cooked, Layer, Library, Mode, NoAspects, Options, Proto, Report, Vars, compile};
+use crate::formula::{Cooked, Layer, Library, Mode, Options, Proto, Report, Vars, compile};
 use crate::molecule;
+use crate::policy::LuaAspects;
 
 /// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
 /// formulas.
@@ -60,7 +61,7 @@ pub(in super::super) fn cooked(
     vars: &Vars,
     mode: Mode,
 ) -> Result<Cooked, CliError> {
-    let cooked = compile(library, name, Options { vars, mode, aspects: &NoAspects })
+    let cooked = compile(library, name, Options { vars, mode, aspects: &LuaAspects::default() })
         .map_err(|report| wrong(cx, name, &report))?;
     if !cooked.warnings.findings.is_empty() && !cx.out.quiet && !cx.out.json {
         output::message(&cooked.warnings.render(false));

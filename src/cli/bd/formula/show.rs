@@ -24,6 +24,12 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let library = library(cx, &args.search_path);
     let name = super::library::path(cx, &args.formula);
+    if let Ok(Some(aspect)) = library.find_lua(&name) {
+        let source = &aspect.source;
+        let value = json!({ "formula": aspect.name, "type": "aspect", "lua": source.text, "source": source.path });
+        cx.out.print(&value, |_| format!("-- {} ({})\n{}", source.path, source.layer.word(), source.text));
+        return Ok(());
+    }
     let found = library.find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
     let mut value = as_written(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
     if let Some(map) = value.as_object_mut() {

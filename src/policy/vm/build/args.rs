@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mlua::{Lua, LuaSerdeExt, Table, Value};
+use mlua::{Function, Lua, LuaSerdeExt, Table, Value};
 use serde_json::{Map, Value as Json};
 
 use super::{Handle, check};
@@ -18,7 +18,7 @@ use crate::policy::vm::state::State;
 use crate::policy::vm::text::{kind, text};
 
 /// See the module.
-pub(super) struct Args<'a> {
+pub(in crate::policy::vm) struct Args<'a> {
     lua: &'a Lua,
     name: &'static str,
     values: Vec<Value>,
@@ -143,14 +143,7 @@ impl<'a> Args<'a> {
             Value::Table(t) => t,
             _ => return Err(self.wrong(n, "a table")),
         };
-        for pair in table.pairs::<Value, Value>() {
-            let key = pair?.0.to_string()?;
-            if !keys.contains(&key.as_str()) {
-                let error = PolicyError::new(format!("gt.{} has no field `{key}`", self.name)).about(&key);
-                let meant = similar(&key, keys.iter().copied()).map_or_else(|| keys.join(", "), |m| format!("`{m}`"));
-                return Err(error.help(meant).into());
-            }
-        }
+        known(&table, &format!("gt.{}", self.name), keys)?;
         Ok(Options { args: self, table })
     }
 
@@ -180,12 +173,25 @@ impl<'a> Args<'a> {
     }
 }
 
+/// A table of options has no other keys than these.
+fn known(table: &Table, whose: &str, keys: &[&str]) -> mlua::Result<()> {
+    for pair in table.pairs::<Value, Value>() {
+        let key = pair?.0.to_string()?;
+        if !keys.contains(&key.as_str()) {
+            let error = PolicyError::new(format!("{whose} has no field `{key}`")).about(&key);
+            let meant = similar(&key, keys.iter().copied()).map_or_else(|| keys.join(", "), |m| format!("`{m}`"));
+            return Err(error.help(meant).into());
+        }
+    }
+    Ok(())
+}
+
 fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// Named options of a builder.
-pub(super) struct Options<'s, 'a> {
+pub(in crate::policy::vm) struct Options<'s, 'a> {
     args: &'s mut Args<'a>,
     table: Table,
 }
@@ -250,6 +256,24 @@ impl Options<'_, '_> {
             Value::Nil => Ok(None),
             Value::Boolean(b) => Ok(Some(b)),
             other => Err(self.wrong(key, &other, "true or false")),
+        }
+    }
+
+    /// A table with these keys; `false` is none, as `when and { … }` gives it.
+    pub fn table(&self, key: &str, keys: &[&str]) -> mlua::Result<Option<Table>> {
+        let table = match self.table.raw_get::<Value>(key)? {
+            Value::Nil | Value::Boolean(false) => return Ok(None),
+            Value::Table(table) => table,
+            other => return Err(self.wrong(key, &other, "a table")),
+        };
+        known(&table, &format!("gt.{}: `{key}`", self.args.name), keys)?;
+        Ok(Some(table))
+    }
+
+    pub fn function(&self, key: &str) -> mlua::Result<Function> {
+        match self.table.raw_get::<Value>(key)? {
+            Value::Function(function) => Ok(function),
+            other => Err(self.wrong(key, &other, "a function")),
         }
     }
 
