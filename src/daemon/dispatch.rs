@@ -13,6 +13,7 @@ use super::components::FileWatch;
 use super::drain::Drainer;
 use super::hands::Hands;
 use super::judge::{self, Cursors, Judged, Look};
+use super::keep::Keeper;
 use super::lock::DaemonLock;
 use super::merges::Merges;
 use super::run::{DaemonError, World};
@@ -58,6 +59,7 @@ pub struct Dispatcher {
     hands: Hands,
     merges: Merges,
     drainer: Drainer,
+    keeper: Keeper,
     config_error: Option<String>,
     /// What the configuration was made of when it was last read.
     config: Vec<Option<Vec<u8>>>,
@@ -95,6 +97,7 @@ impl Dispatcher {
             hands: Hands::new(Arc::clone(&world), bus.clone()),
             merges: Merges::new(Arc::clone(&world), bus),
             drainer: Drainer::start(Arc::clone(&world)),
+            keeper: Keeper::start(Arc::clone(&world)),
             world,
             store,
             lock,
@@ -241,6 +244,7 @@ impl Dispatcher {
             self.seen_version = Some(self.store.data_version()?);
             if !self.round()? {
                 self.drainer.ring();
+                self.keeper.ring();
                 return Ok(());
             }
         }

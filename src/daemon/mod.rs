@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod drain;
 pub mod hands;
 pub mod judge;
+pub mod keep;
 pub mod lock;
 pub mod merges;
 pub mod run;

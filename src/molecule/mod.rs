@@ -23,6 +23,7 @@ mod find;
 mod pour;
 mod proto;
 mod squash;
+mod sweep;
 mod view;
 mod wisp;
 
@@ -34,5 +35,6 @@ pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, st
 pub use pour::{PourOpts, Poured, missing, pour, pour_large};
 pub use proto::{Kept, freeze, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash};
+pub use sweep::{SETTINGS as WISP_SETTINGS, sweep};
 pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};
 pub use wisp::{gc, wisps};

@@ -19,6 +19,8 @@ pub struct Store {
     dir: PathBuf,
     conn: Connection,
     lock: OnceCell<File>,
+    /// The write lock, held while several writes are one transaction.
+    group: Option<File>,
 }
 
 impl Store {
@@ -58,7 +60,7 @@ impl Store {
         Self::open(beads_dir)
     }
 
-    /// Opens the store in `beads_dir` for reading and writing; changes nothing.
+    /// Opens the store in `beads_dir` for reading and writing; changes nothing but an older format.
     pub fn open(beads_dir: &Path) -> Result<Self, StoreError> {
         let path = beads_dir.join(FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -73,15 +75,21 @@ impl Store {
             path: path.clone(),
             detail: "this file is no store of beads".to_owned(),
         })?;
-        if found != schema::NEWEST {
+        if !(1..=schema::NEWEST).contains(&found) {
             return Err(StoreError::Version { path, found, known: schema::NEWEST });
         }
+        if found < schema::NEWEST {
+            upgrade(&conn, beads_dir)?;
+        }
         conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192")?;
-        Ok(Self { dir: beads_dir.to_owned(), conn, lock: OnceCell::new() })
+        Ok(Self { dir: beads_dir.to_owned(), conn, lock: OnceCell::new(), group: None })
     }
 
     /// Answers from one snapshot.
     pub fn read<T, E: From<StoreError>>(&self, f: impl FnOnce(&Read<'_>) -> Result<T, E>) -> Result<T, E> {
+        if self.group.is_some() {
+            return f(&Read::new(&self.conn));
+        }
         let open = Transaction::begin(&self.conn, "BEGIN DEFERRED")?;
         let answer = f(&Read::new(&self.conn))?;
         open.end("COMMIT")?;
@@ -94,6 +102,9 @@ impl Store {
         by: &Stamp,
         f: impl FnOnce(&mut Write<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        if self.group.is_some() {
+            return self.write_in_group(by, f);
+        }
         let lock = Locked::take(self.lock()?, &self.dir)?;
         let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
         let mut write = Write::begin(&self.conn, by)?;
@@ -102,6 +113,49 @@ impl Store {
         open.end("COMMIT")?;
         drop(lock);
         Ok(answer)
+    }
+
+    /// From here to [`Self::end_group`] every write is a part of one transaction, and other writers wait.
+    ///
+    /// A write that fails is undone alone; the others of the group stand until the end of the group decides.
+    pub fn begin_group(&mut self) -> Result<(), StoreError> {
+        let file = open_lock(&self.dir)?;
+        file.lock().map_err(|error| StoreError::Io { path: self.dir.join(LOCK), error })?;
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.group = Some(file);
+        Ok(())
+    }
+
+    /// Ends a group: writes all of it, or nothing. The lock is free afterwards in any case.
+    pub fn end_group(&mut self, keep: bool) -> Result<(), StoreError> {
+        if self.group.is_none() {
+            return Ok(());
+        }
+        let ended = self.conn.execute_batch(if keep { "COMMIT" } else { "ROLLBACK" });
+        if ended.is_err() && !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        self.group = None;
+        Ok(ended?)
+    }
+
+    fn write_in_group<T, E: From<StoreError>>(
+        &mut self,
+        by: &Stamp,
+        f: impl FnOnce(&mut Write<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let run = |sql: &str| self.conn.execute_batch(sql).map_err(StoreError::from);
+        run("SAVEPOINT part")?;
+        let answer = Write::begin(&self.conn, by).map_err(E::from).and_then(|mut write| {
+            let answer = f(&mut write)?;
+            write.finish()?;
+            Ok(answer)
+        });
+        if answer.is_err() {
+            run("ROLLBACK TO part")?;
+        }
+        run("RELEASE part")?;
+        answer
     }
 
     /// A number that changes when another connection has written.
@@ -192,6 +246,18 @@ fn open_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     file.map_err(|error| StoreError::Io { path, error })
+}
+
+/// Brings a file of an older format to the newest, once, whoever else opens it now.
+fn upgrade(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
+    let file = open_lock(dir)?;
+    let lock = Locked::take(&file, dir)?;
+    let open = Transaction::begin(conn, "BEGIN IMMEDIATE")?;
+    // Somebody may have done it while we waited.
+    schema::migrate(conn, schema::version(conn)?.unwrap_or(0))?;
+    open.end("COMMIT")?;
+    drop(lock);
+    Ok(())
 }
 
 /// Eight letters and digits that no other copy has: from the folder, the time and the system's random source.

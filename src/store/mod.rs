@@ -50,10 +50,12 @@ pub use outbox::OutboxRow;
 pub use patch::Patch;
 pub use query::{Blocked, EpicCount, Filter, ReadyQuery, ReadySort, Sort};
 pub use read::Read;
+pub use read::gates::opens_at;
 pub use stage::Batch;
 pub use stamp::Stamp;
 pub use status::{IssueType, Status};
 pub use write::Write;
+pub use write::sweep::{Sweep, Swept};
 
 /// A JSON object, keys in the order they were read.
 pub type Map = serde_json::Map<String, serde_json::Value>;

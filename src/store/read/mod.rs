@@ -4,6 +4,7 @@ mod blocked;
 mod edges;
 mod events;
 pub(super) mod find;
+pub(super) mod gates;
 mod local;
 pub(super) mod ready;
 mod resolve;

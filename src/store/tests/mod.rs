@@ -2,9 +2,11 @@
 
 mod blocking;
 mod corpus;
+mod gates;
 mod lifecycle;
 mod model;
 mod plans;
+mod rules;
 
 use super::*;
 use crate::base::{BeadId, Prefix, Time};

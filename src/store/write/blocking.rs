@@ -150,6 +150,9 @@ impl Write<'_> {
     pub(super) fn status_changed(&mut self, id: &BeadId, was: &Status, is: &Status) -> Result<(), StoreError> {
         let edges = self.edges("depends_on_id = ?1 AND kind IN ('blocks', 'conditional-blocks')", [id.as_str()])?;
         self.judge_again(edges)?;
+        if *is == Status::CLOSED && *was != Status::CLOSED {
+            self.open_gates_on(id)?;
+        }
         if was.is_over() == is.is_over() {
             return Ok(());
         }

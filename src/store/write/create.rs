@@ -32,6 +32,7 @@ impl Write<'_> {
         for dep in deps {
             self.link(&bead, &dep, false)?;
         }
+        self.open_if_over(&bead)?;
         self.need(&bead.id)
     }
 

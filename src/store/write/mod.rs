@@ -7,12 +7,14 @@ mod create;
 mod delete;
 mod edge;
 mod event;
+mod gates;
 mod hook;
 mod import;
 mod label;
 mod local;
 mod outbox;
 mod stage;
+pub(super) mod sweep;
 mod update;
 
 use std::ops::Deref;
@@ -62,6 +64,7 @@ impl<'a> Write<'a> {
             unblocked: Vec::new(),
         };
         write.end_deferrals()?;
+        write.open_timers()?;
         Ok(write)
     }
 
