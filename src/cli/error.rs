@@ -65,12 +65,14 @@ pub struct CliError {
     pub causes: Vec<String>,
     /// What to do next, one sentence each, naming a command where there is one.
     pub hints: Vec<String>,
+    /// It was told already, beside an answer: only the exit code is left to give.
+    pub said: bool,
 }
 
 impl CliError {
     /// An error of `kind`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), said: false }
     }
 
     /// An error of `kind` made of an error value and its causes.
@@ -114,17 +116,21 @@ impl CliError {
         self
     }
 
+    /// The error as JSON, as it stands under the key `error`.
+    pub fn object(&self) -> serde_json::Value {
+        serde_json::json!({
+            "kind": self.kind.word(), "code": self.kind.code(), "message": self.message,
+            "causes": self.causes, "hints": self.hints,
+        })
+    }
+
     /// Prints the error (JSON on stdout with `json`, text on stderr without) and gives its exit code.
     pub fn report(&self, json: bool) -> ExitCode {
-        if self.message.is_empty() {
+        if self.message.is_empty() || self.said {
             return ExitCode::from(self.kind.code());
         }
         if json {
-            let value = serde_json::json!({
-                "error": { "kind": self.kind.word(), "code": self.kind.code(), "message": self.message,
-                           "causes": self.causes, "hints": self.hints }
-            });
-            crate::cli::output::line(&value.to_string());
+            crate::cli::output::line(&serde_json::json!({ "error": self.object() }).to_string());
         } else {
             crate::cli::output::message(&self.to_string());
         }

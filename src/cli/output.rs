@@ -34,8 +34,24 @@ impl Output {
     }
 }
 
+thread_local! {
+    /// Where lines of data go while they are captured.
+    static CAPTURED: std::cell::RefCell<Option<Vec<String>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Runs `f`; what it would have printed on stdout is given instead.
+pub fn capture<T>(f: impl FnOnce() -> T) -> (T, Vec<String>) {
+    CAPTURED.set(Some(Vec::new()));
+    let answer = f();
+    (answer, CAPTURED.take().unwrap_or_default())
+}
+
 /// Prints one line of data. A reader that has gone away ends the program with success.
 pub fn line(text: &str) {
+    let captured = CAPTURED.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.push(text.to_owned())));
+    if captured.is_some() {
+        return;
+    }
     let mut out = anstream::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -301,3 +301,24 @@ fn a_daemon_whose_town_is_removed_ends_and_so_does_its_parent() {
     let process = PathBuf::from(format!("/proc/{pid}"));
     eventually("the daemon to end", || (!process.exists()).then_some(()));
 }
+
+#[test]
+fn a_timer_opens_and_old_wisps_go_while_nobody_does_anything() {
+    let hall = Hall::new("command = [\"true\"]");
+    let bd = |args: &[&str]| hall.sandbox.bd(&hall.town(), args).ok();
+    hall.gt(&["start"]);
+    bd(&["config", "set", "wisp.keep", "0s"]);
+    let held = bd(&["create", "held", "--rig", "app", "-q"]);
+    let text = "create wisp --ephemeral\nclose @1\n";
+    let made = hall.sandbox.run_with_input("bd", &hall.town(), &["batch", "--json"], text).json();
+    let wisp: BeadId = made[0]["value"]["id"].as_str().expect("id").parse().expect("id");
+    let gate: BeadId =
+        bd(&["gate", "create", "--type", "timer", "--timeout", "1s", "--blocks", &held, "-q"]).parse().expect("id");
+    // The store is looked at directly: `bd` would open the gate itself.
+    let store = hall.store();
+    let read = |id: &BeadId| store.read::<_, StoreError>(|r| r.bead(id)).expect("read");
+    let opened = || read(&gate).filter(gastown::store::Bead::is_over);
+    assert_eq!(eventually("the daemon opens the gate", opened).close_reason, "its time has come");
+    eventually("the daemon lets the wisp go", || read(&wisp).is_none().then_some(()));
+    hall.gt(&["shutdown"]);
+}

@@ -114,7 +114,7 @@ impl Outcome {
         if !self.closed.is_empty() && cx.out.json {
             // Standard output holds the one JSON value already.
             crate::cli::output::message(&first.to_string());
-            return Err(CliError::silent(first.kind));
+            first.said = true;
         }
         Err(first)
     }

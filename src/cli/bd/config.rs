@@ -1,6 +1,7 @@
 //! `bd config`: settings of the tracker.
 
 use super::Context;
+use crate::base::span::Span;
 use crate::base::{Prefix, text};
 use crate::cli::CliError;
 
@@ -35,7 +36,7 @@ enum What {
 }
 
 /// Settings that mean something, and those under a prefix that ends with a dot.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 9] = [
     "issue_prefix",
     "min_hash_length",
     "max_hash_length",
@@ -43,6 +44,8 @@ const KNOWN: [&str; 7] = [
     "hierarchy.max-depth",
     "status.custom",
     "types.custom",
+    "wisp.keep",
+    "wisp.abandon",
 ];
 
 /// Runs the verb.
@@ -97,6 +100,9 @@ fn check(key: &str, value: &str) -> Result<(), CliError> {
         "hierarchy.max-depth" if !matches!(value.parse(), Ok(1..=20)) => return bad("use 1 to 20"),
         "max_collision_prob" if !value.parse::<f64>().is_ok_and(|p| p > 0.0 && p < 1.0) => {
             return bad("use a number between 0 and 1");
+        }
+        "wisp.keep" | "wisp.abandon" if value != "never" && value.parse::<Span>().is_err() => {
+            return bad("use a length of time as in 24h, or never");
         }
         _ => {}
     }

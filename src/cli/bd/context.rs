@@ -6,7 +6,7 @@ use super::place::Place;
 use crate::base::{BeadId, Time};
 use crate::cli::env::Env;
 use crate::cli::{CliError, Output};
-use crate::store::{Read, Stamp, Store, Write};
+use crate::store::{Read, Stamp, Store, StoreError, Write};
 
 /// What every verb gets.
 #[derive(Debug)]
@@ -24,6 +24,16 @@ impl Context {
     /// A context; the store is opened by the first verb that needs it.
     pub fn new(env: Env, out: Output) -> Self {
         Self { env, out, place: OnceCell::new(), store: RefCell::new(None), wrote: Cell::new(false) }
+    }
+
+    /// Runs `f` on the same store in other surroundings: a command of a batch.
+    pub(super) fn with_output<T>(&self, env: Env, out: Output, f: impl FnOnce(&Self) -> T) -> T {
+        let place = self.place.clone();
+        let inner = Self { env, out, place, store: RefCell::new(self.store.take()), wrote: Cell::new(false) };
+        let answer = f(&inner);
+        self.wrote.set(self.wrote.get() || inner.wrote.get());
+        self.store.replace(inner.store.take());
+        answer
     }
 
     /// Where the tracker is.
@@ -44,7 +54,22 @@ impl Context {
     /// Answers from one snapshot of the store.
     pub(super) fn read<T>(&self, f: impl FnOnce(&Read<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
         let mut slot = self.store.borrow_mut();
-        self.opened(&mut slot)?.read(f)
+        let store = self.opened(&mut slot)?;
+        self.open_timers(store)?;
+        store.read(f)
+    }
+
+    /// Opens timer gates whose time has come, so that every answer is as if somebody had watched the clock. Nearly
+    /// always there are none, and nothing is written. Where nothing can be written, the gates wait for who can.
+    fn open_timers(&self, store: &mut Store) -> Result<(), CliError> {
+        let now = self.env.now();
+        while store.read::<_, CliError>(|r| Ok(!r.timers_due(now, 1)?.is_empty()))? {
+            if store.write::<_, StoreError>(&Stamp::new("timer", now), |_| Ok(())).is_err() {
+                break;
+            }
+            self.wrote.set(true);
+        }
+        Ok(())
     }
 
     /// One transaction; it is on disk when this returns.
@@ -107,8 +132,8 @@ impl Context {
         Ok(slot.insert(store))
     }
 
-    /// What follows a write once its answer is printed: the town's daemon is told. Where none runs, a backlog of the
-    /// ledger that is long or old is worked off here, for a moment.
+    /// What follows a write once its answer is printed: the town's daemon is told. Where none runs, old wisps go and a
+    /// backlog of the ledger that is long or old is worked off here, for a moment.
     pub(super) fn after(&self) {
         if !self.wrote.get() {
             return;
@@ -119,6 +144,8 @@ impl Context {
                 return;
             }
         }
+        // Wisps that could not be swept are swept after a later write.
+        let _ = self.with_store(|store| Ok(crate::molecule::sweep(store, self.env.now())?));
         if let Err(error) = self.with_store(|store| drain(store, self.env.now())) {
             self.out.note(&format!("note: the write is safe; its ledger entry has to wait: {}", error.message));
         }

@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::{CliError, Output, completion, env::Env};
 
 mod arg;
+mod batch;
 mod blocked;
 mod close;
 mod comments;
@@ -21,6 +22,7 @@ mod dep;
 mod epic;
 mod export;
 mod formula;
+mod gate;
 mod graph;
 mod import;
 mod info;
@@ -47,6 +49,7 @@ mod undefer;
 mod update;
 mod version;
 mod r#where;
+mod words;
 
 pub use context::Context;
 
@@ -146,6 +149,8 @@ enum Verb {
     /// Pour formulas and work molecules
     #[command(alias = "molecule")]
     Mol(mol::Args),
+    /// Run many commands out of stdin, as one transaction or each as its own
+    Batch(batch::Args),
     /// Delete beads; a tombstone of each stays
     Delete(delete::Args),
     /// Count beads
@@ -155,6 +160,9 @@ enum Verb {
     Stats(stats::Args),
     /// List open beads that nobody has touched for long
     Stale(stale::Args),
+    /// Hold beads back until something outside has happened
+    #[command(alias = "gates")]
+    Gate(gate::Args),
     /// Show how far epics are
     Epic(epic::Args),
     /// Show what is connected with a bead, in layers
@@ -232,10 +240,12 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Formula(args) => formula::run(cx, args),
         Verb::Cook(args) => cook::run(cx, args),
         Verb::Mol(args) => mol::run(cx, args),
+        Verb::Batch(args) => batch::run(cx, &args),
         Verb::Delete(args) => delete::run(cx, args),
         Verb::Count(args) => count::run(cx, args),
         Verb::Stats(args) => stats::run(cx, args),
         Verb::Stale(args) => stale::run(cx, args),
+        Verb::Gate(args) => gate::run(cx, args),
         Verb::Epic(args) => epic::run(cx, args),
         Verb::Graph(args) => graph::run(cx, args),
         Verb::Export(args) => export::run(cx, args),

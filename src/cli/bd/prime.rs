@@ -23,7 +23,8 @@ Work is tracked with `bd`, in beads. Every change is on disk when the command sa
 - `bd update ID --claim` takes one; it fails if somebody else was first.
 - `bd create \"title\" -d \"why\" --deps discovered-from:ID` files what you find on the way.
 - `bd dep add B A` says that B waits for A.
-- `bd close ID --reason \"what was done\"` ends it; `--suggest-next` says what is free now.
+- `bd close ID --reason \"what was done\"` ends it; `--suggest-next` says what is free now, `--continue` takes up the next step.
+- `bd create --file PLAN.md` files a whole plan, `bd batch` runs many commands as one.
 - `--json` on any command gives data. Short ids are enough while they are clear.
 ";
 

@@ -117,7 +117,7 @@ impl Select {
                 pair.split_once('=').ok_or_else(|| CliError::user(format!("`{pair}` is not KEY=VALUE")))?;
             meta.push((key.to_owned(), value.to_owned()));
         }
-        Ok(Filter {
+        let filter = Filter {
             statuses: self.status,
             types: self.types,
             priority: self.priority,
@@ -153,6 +153,8 @@ impl Select {
             ephemeral: Some(self.ephemeral),
             meta,
             ..Filter::default()
-        })
+        };
+        super::words::check_filter(read, &filter)?;
+        Ok(filter)
     }
 }

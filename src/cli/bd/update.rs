@@ -1,6 +1,6 @@
 //! `bd update`: changes beads, or claims one.
 
-use super::{Context, arg, last, render};
+use super::{Context, arg, last, render, words};
 use crate::base::BeadId;
 use crate::cli::CliError;
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
@@ -93,6 +93,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     };
     let patch = patch(cx, &args, description)?;
     let beads = cx.write(|w| {
+        words::check(w, args.status.as_ref(), args.issue_type.as_ref())?;
         let ids = last::meant(w, &args.ids, "update")?;
         if let Some(id) = ids.last() {
             last::touch(w, id)?;

@@ -23,8 +23,8 @@ fn a_timer_opens_with_the_first_write_after_its_time_and_not_before() {
     let held = temp.add("held");
     temp.child(&held, "below");
     let timer = gate(&mut temp, "timer", &[("timeout", json!(HOUR * 1_000_000))]);
-    let endless = gate(&mut temp, "timer", &[]);
     let filed = temp.now;
+    let endless = gate(&mut temp, "timer", &[]);
     temp.dep(&held, DepKind::BLOCKS, &timer);
     assert_eq!(temp.read(|r| r.next_timer()), Some(Time::from_millis(filed + HOUR)));
     temp.now = filed + HOUR - 2_000;

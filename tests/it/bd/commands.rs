@@ -210,3 +210,14 @@ fn a_wisp_is_no_work_and_is_not_listed() {
     let info = repo.bd(&["info", "--json"]).json();
     assert_eq!((&info["wisps"], &info["ledger_backlog"]), (&json!(1), &json!(0)));
 }
+
+#[test]
+fn old_wisps_go_by_themselves_after_a_write() {
+    let repo = Repo::new();
+    repo.bd(&["config", "set", "wisp.keep", "0s"]).ok();
+    assert_eq!(repo.bd(&["config", "set", "wisp.keep", "soon"]).code, 1);
+    let lasting = repo.add("lasting", &[]);
+    repo.bd_reads(&["batch"], "create one --ephemeral\nclose @1\ncreate two --ephemeral\n").ok();
+    assert_eq!(repo.titles(&["list", "--ephemeral", "--all"]), ["two"], "one was closed");
+    assert_eq!(repo.bd(&["show", &lasting, "--json"]).json()[0]["status"], "open");
+}

@@ -1,11 +1,14 @@
 //! `bd` as a whole process, in repositories of its own.
 
 mod advance;
+mod batch;
 mod commands;
 mod create;
 mod crowd;
 mod discovery;
 mod errors;
+mod gates;
+mod schema;
 mod verbs;
 
 use std::path::PathBuf;

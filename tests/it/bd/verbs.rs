@@ -120,3 +120,18 @@ fn every_shell_gets_a_script_that_knows_the_verbs() {
     let check = format!("source <('{}' completion bash) && complete -p bd", env!("CARGO_BIN_EXE_bd"));
     assert!(repo.sandbox.run("bash", &repo.dir, &["-c", &check]).ok().contains("bd"));
 }
+
+#[test]
+fn words_of_ones_own_are_settings_of_the_tracker() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    repo.bd(&["config", "set", "status.custom", "review:active,parked"]).ok();
+    repo.bd(&["config", "set", "types.custom", "poem"]).ok();
+    assert_eq!(repo.bd(&["update", &a, "-s", "review", "-t", "poem", "--json"]).json()[0]["issue_type"], "poem");
+    let told = repo.bd(&["update", &a, "-s", "revew"]).fails();
+    assert!(told.contains("did you mean `review`?"), "{told}");
+    assert_eq!(repo.titles(&["list", "-s", "review", "-t", "poem"]), ["a"]);
+    repo.bd(&["config", "unset", "status.custom"]).ok();
+    assert_eq!(repo.titles(&["list", "-s", "review"]), ["a"], "a word in use can be asked for");
+    repo.add("spike", &["-t", "spike"]);
+}

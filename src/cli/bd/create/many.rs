@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::draft::{Draft, Problem};
-use super::{Args, Context, adopt, arg, check_id, edge, read, render};
+use super::{Args, Context, adopt, arg, check_id, edge, read, render, words};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
 use crate::store::{Bead, DepKind, NewBead, NewDep, Read};
@@ -118,6 +118,10 @@ impl Plan {
         let mut titles: HashMap<String, usize> = HashMap::new();
         let mut ids: HashMap<&str, usize> = HashMap::new();
         for (n, draft) in drafts.iter().enumerate() {
+            if let Err(error) = words::check(r, None, draft.new.issue_type.as_ref()) {
+                let hint = error.hints.first().map_or(String::new(), |hint| format!(" ({hint})"));
+                problems.push(Problem::new(draft.line, format!("{}{hint}", error.message)));
+            }
             titles.entry(draft.new.title.to_lowercase()).or_insert(n);
             if let Some(id) = &draft.new.id {
                 if ids.insert(id.as_str(), n).is_some() {

@@ -4,7 +4,7 @@ mod draft;
 mod many;
 mod read;
 
-use super::{Context, arg, last, render};
+use super::{Context, arg, last, render, words};
 use crate::base::{BeadId, Prefix};
 use crate::cli::CliError;
 use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Read, Write};
@@ -175,6 +175,7 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
         if let Some(id) = &new.id {
             check_id(cx, w, id, args.force)?;
         }
+        words::check(w, None, new.issue_type.as_ref())?;
         new.parent = args.parent.as_deref().map(|id| w.resolve(id)).transpose()?;
         new.deps = deps(w, &args)?;
         let deps = new.deps.clone();

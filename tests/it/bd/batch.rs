@@ -1,0 +1,71 @@
+//! Many commands out of stdin.
+
+use serde_json::json;
+
+use super::Repo;
+
+#[test]
+fn a_batch_is_one_transaction_and_says_what_came_of_each_command() {
+    let repo = Repo::new();
+    let text = "# a plan\ncreate \"the first\" -p 0\nbd create 'the second' --deps @2\n\nupdate @3 --notes \"two\\nlines\"\nclose @2 -r done\n";
+    let ran = repo.bd_reads(&["batch", "--json"], text).json();
+    let lines: Vec<_> =
+        ran.as_array().expect("rows").iter().map(|row| (row["line"].clone(), row["ok"].clone())).collect();
+    assert_eq!(lines, [2, 3, 5, 6].map(|n| (json!(n), json!(true))));
+    assert_eq!(ran[2]["value"][0]["notes"], "two\nlines");
+    assert_eq!(repo.titles(&["ready"]), ["the second"]);
+    let told = repo.bd_reads(&["batch"], "create third\n").ok();
+    assert!(told.starts_with("✓ 1  create third  app-"), "{told}");
+}
+
+#[test]
+fn one_command_that_fails_undoes_the_whole_batch() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    for (last, code, words) in [
+        ("close nope", 4, "line 3: there is no bead `nope`; nothing was changed"),
+        ("create ''", 1, "line 3: title: it is empty; nothing was changed"),
+        ("creat x", 2, "line 3: unrecognized subcommand 'creat'"),
+        ("close 'x", 1, "line 3: a ' is not closed"),
+        ("close @1", 1, "line 3: `@1`: no command on line 1"),
+        ("close nope nada", 4, "line 3: there is no bead `nope`"),
+        ("batch", 1, "line 3: `bd batch` cannot be part of a batch"),
+        ("gate check", 1, "line 3: `bd gate` cannot be part of a batch"),
+        ("-C / list", 1, "line 3: a command of a batch works where the batch does"),
+    ] {
+        let ran = repo.bd_reads(&["batch"], &format!("# x\nclose {a}\n{last}\ncreate more\n"));
+        assert_eq!(ran.code, code, "{last}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty() && ran.stderr.contains(words), "{last}: {} {}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(repo.titles(&["list", "--all"]), ["a"]);
+    assert_eq!(repo.bd(&["show", &a, "--json"]).json()[0]["status"], "open");
+    assert_eq!(repo.bd_reads(&["batch"], &"create x\n".repeat(1_001)).code, 1);
+}
+
+#[test]
+fn each_on_its_own_goes_on_after_a_failure_and_the_code_says_so() {
+    let repo = Repo::new();
+    let ran = repo.bd_reads(&["batch", "--each"], "create a\nclose nope\n--actor bob create b\n");
+    assert_eq!(ran.code, 4);
+    assert!(ran.stdout.contains("✗ 2  close nope\n    error: there is no bead `nope`"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("1 command failed, the first on line 2"), "{}", ran.stderr);
+    assert_eq!(repo.titles(&["list"]), ["a", "b"]);
+    assert_eq!(repo.bd(&["list", "--json"]).json()[1]["created_by"], "bob");
+}
+
+#[test]
+fn other_writers_wait_for_a_batch_and_see_all_of_it() {
+    let repo = Repo::new();
+    let text: String = (0..300).map(|n| format!("create \"bead {n}\"\n")).collect();
+    let counts = std::thread::scope(|scope| {
+        let batch = scope.spawn(|| repo.bd_reads(&["batch"], &text).ok());
+        let mut counts = Vec::new();
+        while !batch.is_finished() {
+            counts.push(repo.bd(&["count", "--json"]).json()["count"].as_u64().expect("count"));
+        }
+        batch.join().expect("batch");
+        counts
+    });
+    assert!(counts.iter().all(|n| *n == 0 || *n == 300), "{counts:?}");
+    assert_eq!(repo.bd(&["count", "--json"]).json()["count"], 300);
+}
