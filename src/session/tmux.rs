@@ -15,9 +15,11 @@ use super::lock::lock;
 use super::screen::tail;
 use super::stage::Stage;
 use super::{Delivery, Host, Listed, Probe, SessionError, SessionName, SessionSpec, Signs, Started, mark};
-use crate::base::process::{ProcId, kill_all, marked};
+use crate::base::process::{ProcId, kill_all, marked, pause};
 
 const KIND: &str = "tmux";
+/// How often a session is asked for while an earlier server is still on its way out.
+const SERVER_TRIES: usize = 50;
 
 /// The town's own tmux server.
 #[derive(Debug, Clone)]
@@ -50,6 +52,28 @@ impl TmuxHost {
         let missing = || SessionError::NotRunning(name.to_string());
         self.server.panes()?.into_iter().find(|p| p.session == name.as_str()).ok_or_else(missing)
     }
+
+    /// A new session. A server that is about to end, since its last session has, may take the request and answer
+    /// nothing: the next one starts anew.
+    fn new_session(
+        &self,
+        name: &SessionName,
+        spec: &SessionSpec,
+        stage: &Stage,
+        file: &Path,
+    ) -> Result<u32, SessionError> {
+        let mut tries = 0;
+        loop {
+            stage.write(file)?;
+            match self.server.new_session(name, spec, file) {
+                Err(SessionError::Tmux { message, .. }) if server::is_missing(&message) && tries < SERVER_TRIES => {
+                    tries += 1;
+                    pause(Duration::from_millis(20));
+                }
+                answer => return answer.inspect_err(|_| drop(std::fs::remove_file(file))),
+            }
+        }
+    }
 }
 
 impl Host for TmuxHost {
@@ -71,9 +95,7 @@ impl Host for TmuxHost {
         }
         // Whatever outlived an earlier session of this name, or the server itself.
         end(&name, &[], Some(&self.mark(name.as_str())), Duration::from_secs(1))?;
-        let file = folder.join(format!("{name}.stage"));
-        stage.write(&file)?;
-        let pid = self.server.new_session(&name, spec, &file).inspect_err(|_| drop(std::fs::remove_file(&file)))?;
+        let pid = self.new_session(&name, spec, &stage, &folder.join(format!("{name}.stage")))?;
         match ProcId::of(pid) {
             Some(proc) => Ok(Started { proc, already: false }),
             None => Ok(Started { proc: ProcId::ended(pid), already: false }),

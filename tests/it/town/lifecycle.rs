@@ -1,5 +1,7 @@
 //! `gt start`, `gt shutdown`, `gt status`, and what brings a town back.
 
+use gastown::base::process::ProcId;
+
 use super::TestTown;
 use crate::support::eventually;
 
@@ -19,7 +21,8 @@ fn a_town_that_was_shut_down_has_no_process_left_and_keeps_its_work() {
     assert_eq!(proof["left"], serde_json::json!([]));
     assert_eq!(proof["uncommitted"], 1);
     assert_eq!(proof["stopped"], serde_json::json!(["app/polecats/toast"]));
-    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let pid = u32::try_from(pid).expect("a process id");
+    assert!(ProcId::of(pid).is_none(), "the worker still runs (a zombie that init has yet to collect does not)");
     assert!(daemon(&town).is_none());
     assert_eq!(town.as_worker("toast", &["hook", "--field", "bead.id"]).ok(), bead, "the work stays on the hook");
     assert!(daemon(&town).is_none(), "a town that is down is not brought back by a command");
