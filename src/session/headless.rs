@@ -66,6 +66,15 @@ impl HeadlessHost {
         Record::read(&self.file(name, "json"))
     }
 
+    /// The record for who starts or ends a session: one that cannot be read is none, and stands in nobody's way. The
+    /// processes of such a session are found by their mark.
+    fn record_if_readable(&self, name: &SessionName) -> Option<Record> {
+        self.record(name).unwrap_or_else(|error| {
+            tracing::warn!(%name, %error, "the record of a session cannot be read");
+            None
+        })
+    }
+
     /// The record of a session that runs under a living host.
     fn running(&self, name: &SessionName) -> Result<Record, SessionError> {
         let record = self.record(name)?.filter(Record::runs);
@@ -125,7 +134,7 @@ impl Host for HeadlessHost {
         let name = SessionName::new(&spec.name)?;
         let stage = Stage::new(spec, &self.mark(name.as_str()))?;
         let _lock = lock(&self.folder, &name, "start")?;
-        let record = self.record(&name)?;
+        let record = self.record_if_readable(&name);
         if let Some(record) = record.as_ref().filter(|r| r.runs()) {
             return Ok(Started { proc: record.agent.clone(), already: true });
         }
@@ -217,7 +226,7 @@ impl Host for HeadlessHost {
     fn stop(&self, name: &str, grace: Duration) -> Result<(), SessionError> {
         let name = SessionName::new(name)?;
         let _lock = lock(&self.folder, &name, "start")?;
-        let record = self.record(&name)?;
+        let record = self.record_if_readable(&name);
         self.end(&name, record.as_ref(), grace)?;
         for kind in ["json", "screen", "stage", "host"] {
             let _ = std::fs::remove_file(self.file(&name, kind));
@@ -238,7 +247,7 @@ impl Host for HeadlessHost {
         let survivors = |source| SessionError::Survivors { name: "all".to_owned(), source };
         let mut agents = Vec::new();
         for name in record::names(&self.folder)? {
-            agents.extend(self.record(&name)?.filter(|r| r.agent.alive()).map(|r| r.agent));
+            agents.extend(self.record_if_readable(&name).filter(|r| r.agent.alive()).map(|r| r.agent));
         }
         kill_all(&agents, None, grace).map_err(survivors)?;
         for _ in 0..5 {

@@ -28,6 +28,9 @@ use crate::base::process::{ProcId, kill_all, poll_until};
 
 /// How long processes that outlive their agent may take to end by themselves.
 const LEFTOVERS: Duration = Duration::from_secs(1);
+/// So much is read of what an agent wrote before it ended: more than a terminal holds back, and no end of it where
+/// something that it left behind goes on writing.
+const LAST_WORDS: usize = 1 << 20;
 /// At most so many connections at once.
 const CLIENTS: usize = 32;
 
@@ -275,10 +278,10 @@ impl Served {
 
     /// Writes down how the agent ended, ends what it left behind, tells the town.
     fn finish(mut self) -> io::Result<()> {
-        self.read_terminal(usize::MAX);
+        self.read_terminal(LAST_WORDS);
         let exit = exit_code(&self.child);
         let screen = self.terminal.text(usize::MAX);
-        atomic::write(&self.spec.screen, screen.as_bytes())?;
+        let saved = atomic::write(&self.spec.screen, screen.as_bytes());
         let record = Record {
             host: ProcId::own(),
             agent: self.agent.clone(),
@@ -286,12 +289,13 @@ impl Served {
             size: self.spec.size,
             exit,
         };
-        record.write(&self.spec.record)?;
+        // A full disk is told at the end: what follows matters more.
+        let saved = record.write(&self.spec.record).and(saved);
         // Before the agent is collected: until then its number leads to its terminal session. Whoever cannot be
         // ended here is found by the mark when the session is stopped or started again.
         let _ = kill_all(std::slice::from_ref(&self.agent), Some(&self.spec.mark), LEFTOVERS);
         let _ = self.child.wait();
-        self.read_terminal(usize::MAX);
+        self.read_terminal(LAST_WORDS);
         for client in &mut self.clients {
             client.flush();
         }
@@ -299,7 +303,7 @@ impl Served {
         if let Some(wake) = &self.spec.wake {
             wake_up(wake);
         }
-        Ok(())
+        saved
     }
 }
 

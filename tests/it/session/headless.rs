@@ -67,6 +67,30 @@ fn a_host_ends_with_its_agent_and_ends_what_the_agent_left() {
 }
 
 #[test]
+fn a_host_ends_although_what_the_agent_left_writes_without_end() {
+    let ground = Ground::headless();
+    ground.start("a", "(trap '' HUP; exec yes) & exit 3");
+    let host = host_of(&ground, "a");
+    assert_eq!(ground.end("a"), Some(3));
+    eventually("the host's end", || (!host.alive()).then_some(()));
+    assert!(ground.living().is_empty());
+}
+
+#[test]
+fn a_record_that_cannot_be_read_stands_in_nobodys_way() {
+    let ground = Ground::headless();
+    let agent = ground.start("a", "exec sleep 1000");
+    let record = ground.runtime.join("sessions/a.json");
+    std::fs::write(&record, "").expect("written");
+    ground.host.stop("a", Duration::from_secs(5)).expect("stopped");
+    assert!(!agent.alive());
+    ground.start("a", "exec sleep 1000");
+    std::fs::write(&record, "{").expect("written");
+    ground.host.shutdown_all(Duration::from_secs(5)).expect("all ended");
+    assert!(ground.living().is_empty());
+}
+
+#[test]
 fn a_host_that_hangs_is_ended_too() {
     let ground = Ground::headless();
     let agent = ground.start("a", "exec sleep 1000");
