@@ -1,5 +1,6 @@
 //! A pass: every rule on every subject, and one event on the rules that listen to it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -227,9 +228,14 @@ impl Engine {
 
 /// One disruptive decision for each subject; `beats` decides, else the order of declaration.
 fn finish(mut pass: Pass, candidates: Vec<Candidate>) -> Pass {
+    let mut groups: HashMap<&str, Vec<&Candidate>> = HashMap::new();
+    for candidate in &candidates {
+        if let Some(group) = &candidate.group {
+            groups.entry(group).or_default().push(candidate);
+        }
+    }
     let beaten = |c: &Candidate| {
-        let group = c.group.as_ref()?;
-        let rivals: Vec<&Candidate> = candidates.iter().filter(|r| r.group.as_ref() == Some(group)).collect();
+        let rivals = groups.get(c.group.as_deref()?)?;
         let loses = |c: &Candidate| rivals.iter().any(|r| r.beats.contains(&c.decision.origin.rule));
         let winner = rivals.iter().find(|r| !loses(r)).or(rivals.first())?;
         (!std::ptr::eq(*winner, c)).then(|| winner.decision.origin.rule.clone())

@@ -53,7 +53,7 @@ impl LayerSource {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
+            Err(e) => return Err(named(&path, &e)),
         };
         let mut source = Self::new(layer, path.display().to_string(), text);
         source.add_modules(&folder.join("lib"), "lib")?;
@@ -64,21 +64,26 @@ impl LayerSource {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e),
+            Err(e) => return Err(named(folder, &e)),
         };
         for entry in entries {
-            let path = entry?.path();
+            let path = entry.map_err(|e| named(folder, &e))?.path();
             let Some(stem) = path.file_stem().and_then(|s| s.to_str()) else { continue };
             let module = format!("{name}.{stem}");
             if path.is_dir() {
                 self.add_modules(&path, &module)?;
             } else if path.extension().is_some_and(|e| e == "lua") && !stem.ends_with("_test") {
-                let text = std::fs::read_to_string(&path)?;
+                let text = std::fs::read_to_string(&path).map_err(|e| named(&path, &e))?;
                 self.modules.insert(module, (path.display().to_string(), text));
             }
         }
         Ok(())
     }
+}
+
+/// The error with the file that it is about.
+fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("{} cannot be read: {error}", path.display()))
 }
 
 /// Names what a role is made of: 12 hex digits over all its sources and settings.
