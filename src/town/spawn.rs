@@ -49,18 +49,24 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     })
 }
 
-/// Makes the worktree if it is not there. Gives the commit that its branch began at.
+/// Makes the worktree if it is not there. Gives the commit that its branch began at; none when that is known.
 fn worktree(cx: &Acting<'_>, row: &AgentRow, from: Option<&str>) -> Result<Option<String>, TownError> {
     let (Some(path), Some(branch), Some(rig)) = (&row.worktree, &row.branch, row.rig()) else { return Ok(None) };
     let rig = cx.town.rig(rig, &Overrides::default())?;
     let repo = rig.repo()?;
-    let start = match from {
-        Some(commit) => repo.resolve(commit)?,
-        None => start_of(&rig, &repo)?,
+    // A branch that is there is where it is: neither the remote nor the target has a say in it any more.
+    let begun = repo.oid_of(&format!("refs/heads/{branch}"))?;
+    let start = match (begun, from) {
+        (Some(tip), _) => tip,
+        (None, Some(commit)) => repo.resolve(commit)?,
+        (None, None) => start_of(&rig, &repo)?,
     };
     let parent = path.parent().unwrap_or(path);
     std::fs::create_dir_all(parent).map_err(|e| TownError::io("make", parent, e))?;
     repo.worktree_add(path, branch, start)?;
+    if begun.is_some() && row.base_commit.is_some() {
+        return Ok(None);
+    }
     let base = repo.merge_base(start, rig.target_tip(&repo)?)?.unwrap_or(start);
     Ok(Some(base.to_string()))
 }
