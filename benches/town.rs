@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench town [ROUNDS]`. First, per round, two beads of which the second needs the first: from
 //! handing in to the merge on the remote, and from the landing of the first to the session of the second. Then, for 60
-//! seconds, ten workers that wait: CPU time and memory of daemon and supervisor, and processes started on the machine.
+//! seconds, ten workers that wait: CPU time and memory of daemon and supervisor, and whether the daemon had children.
+//! Then a look of the daemon while a thousand beads are ready and no worker is free.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -11,12 +12,16 @@ mod support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use gastown::store::{Event, Store};
+use gastown::daemon::client;
+use gastown::store::{Event, NewBead, Stamp, Store};
+use gastown::town::convoy::{self, ConvoyOpts};
 use serde_json::Value;
 use support::{Figures, Place};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(60);
+const CROWD: usize = 1000;
+const LOOKS: u32 = 20;
 
 fn main() {
     let rounds: usize = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(10);
@@ -26,6 +31,7 @@ fn main() {
     town.must("gt", &["start"]);
     flow(&town, rounds);
     idle(&town);
+    crowd(&town);
     town.must("gt", &["shutdown"]);
 }
 
@@ -88,21 +94,26 @@ fn wait(store: &Store, seen: i64, kind: &str, bead: &str) -> Event {
     }
 }
 
-/// CPU ticks (1/100 s) and resident KB of a process.
-fn cost(pid: u32) -> (u64, u64) {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+/// CPU time and resident KB of a process, and the page faults of children that it has waited for: none, no child.
+fn cost(pid: u32) -> (Duration, u64, u64) {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let stat = read("stat");
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
-    let ticks = [11, 12, 13, 14].iter().filter_map(|n| fields.get(*n)?.parse::<u64>().ok()).sum();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let faults = fields.get(8).and_then(|f| f.parse().ok()).unwrap_or(0);
+    let status = read("status");
     let rss =
         status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
-    (ticks, rss)
+    let mut ran = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        ran += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+    }
+    (Duration::from_nanos(ran), rss, faults)
 }
 
-/// How many processes the machine has started since it booted.
-fn started() -> u64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    stat.lines().find_map(|l| l.strip_prefix("processes ")?.trim().parse().ok()).unwrap_or(0)
+fn daemon(town: &Place) -> u32 {
+    let text = fs::read_to_string(town.cwd.join(".runtime/daemon.lock")).expect("lock");
+    text.trim().parse().expect("pid")
 }
 
 fn idle(town: &Place) {
@@ -114,23 +125,58 @@ fn idle(town: &Place) {
         town.must("gt", &["sling", &bead, "bench"]);
         wait(&store, seen, "agent_started", &bead);
     }
-    let daemon: u32 =
-        fs::read_to_string(town.cwd.join(".runtime/daemon.lock")).expect("lock").trim().parse().expect("pid");
+    let daemon = daemon(town);
     let parent = gastown::base::process::ProcId::of(daemon).and_then(|p| p.parent()).map_or(0, |p| p.pid);
     // What slinging set in motion comes to rest first.
     std::thread::sleep(Duration::from_secs(10));
-    let (before, parent_before, forks) = (cost(daemon).0, cost(parent).0, started());
+    let ((before, _, had), parent_before) = (cost(daemon), cost(parent).0);
     std::thread::sleep(IDLE);
-    let ((after, rss), (parent_after, parent_rss)) = (cost(daemon), cost(parent));
-    let seconds = (after - before) as f64 / 100.0;
+    let ((after, rss, has), (parent_after, parent_rss, _)) = (cost(daemon), cost(parent));
+    let used = (after - before).as_secs_f64();
     println!(
-        "\nidle for {} s with 10 waiting workers: daemon {seconds:.2} s CPU ({:.2} % of a core), {:.1} MB; supervisor {:.2} s, {:.1} MB; \
-         processes started on the machine: {}",
+        "\nidle for {} s with 10 waiting workers: daemon {used:.3} s CPU ({:.3} % of a core), {:.1} MB, children: {}; \
+         supervisor {:.3} s, {:.1} MB",
         IDLE.as_secs(),
-        seconds / IDLE.as_secs_f64() * 100.0,
+        used / IDLE.as_secs_f64() * 100.0,
         rss as f64 / 1024.0,
-        (parent_after - parent_before) as f64 / 100.0,
+        if has == had { "none" } else { "some" },
+        (parent_after - parent_before).as_secs_f64(),
         parent_rss as f64 / 1024.0,
-        started() - forks
     );
+}
+
+/// A thousand beads are ready, their convoy has begun, and every place of the rig is taken.
+fn crowd(town: &Place) {
+    let path = town.cwd.join("bench/rig.toml");
+    let text = fs::read_to_string(&path).expect("rig.toml");
+    fs::write(&path, text.replacen("workers = 20", "workers = 10", 1)).expect("write");
+    let mut store = Store::open(&town.cwd.join(".beads")).expect("store");
+    let by = Stamp::new("bench", gastown::base::Time::from_millis(1));
+    let made = store.write(&by, |w| {
+        let prefix = gastown::base::Prefix::new("b").expect("prefix");
+        let mut ids = Vec::new();
+        for n in 0..CROWD {
+            let new = NewBead { prefix: Some(prefix.clone()), ..NewBead::titled(format!("waits {n}")) };
+            ids.push(w.create(new)?.id);
+        }
+        let opts = ConvoyOpts { active: true, ..ConvoyOpts::default() };
+        convoy::create(w, "Crowd", &ids, &opts)
+    });
+    made.expect("beads");
+    let look = || {
+        let reply = client::ask(&town.cwd, &client::Request::Wake, PATIENCE).expect("an answer");
+        assert_eq!(reply, client::Reply::Ok);
+    };
+    let daemon = daemon(town);
+    let before = cost(daemon).0;
+    look();
+    let first = (cost(daemon).0 - before).as_secs_f64() * 1000.0;
+    // The ledger catches up.
+    std::thread::sleep(Duration::from_secs(5));
+    let before = cost(daemon).0;
+    for _ in 0..LOOKS {
+        look();
+    }
+    let each = (cost(daemon).0 - before).as_secs_f64() * 1000.0 / f64::from(LOOKS);
+    println!("\na look at {CROWD} ready beads, no worker free: {each:.1} ms CPU (the first {first:.1} ms)");
 }

@@ -3,8 +3,9 @@
 //! Each component only turns what it hears into a [`Wake`]; none reads or writes the store.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,6 +18,10 @@ use super::client::{self, Reply, Request};
 
 /// A request is one line of at most this many bytes.
 const LINE_LIMIT: u64 = 4096;
+/// After a failure to listen, the next attempt comes after this.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Who connects and says nothing, or does not read, is let go after this.
+const LONGEST_TALK: Duration = Duration::from_secs(60);
 
 /// Where a town's daemon hears of writes.
 pub fn wake_path(town: &Path) -> PathBuf {
@@ -55,7 +60,11 @@ fn private(path: &Path) -> io::Result<()> {
 /// Turns datagrams into wakes, as long as somebody listens.
 pub async fn listen_wake(socket: UnixDatagram, bus: Sender) {
     let mut buffer = [0_u8; 64];
-    while socket.recv(&mut buffer).await.is_ok() {
+    loop {
+        if let Err(error) = socket.recv(&mut buffer).await {
+            tracing::warn!(%error, "a wake was not received");
+            tokio::time::sleep(PAUSE).await;
+        }
         while socket.try_recv(&mut buffer).is_ok() {}
         if bus.send(Wake::Store).is_err() {
             return;
@@ -65,11 +74,22 @@ pub async fn listen_wake(socket: UnixDatagram, bus: Sender) {
 
 /// Serves requests, one connection after the other: answers are quick.
 pub async fn listen_requests(listener: UnixListener, bus: Sender) {
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // No descriptor is free, perhaps: that passes.
+            Err(error) => {
+                tracing::warn!(%error, "a request was not taken");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
         let bus = bus.clone();
         tokio::spawn(async move {
-            if let Err(error) = answer(stream, bus).await {
-                tracing::debug!(%error, "a request was not answered");
+            match tokio::time::timeout(LONGEST_TALK, answer(stream, bus)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a request was not answered"),
+                Err(_) => tracing::debug!("a request took too long and is dropped"),
             }
         });
     }
@@ -120,8 +140,15 @@ pub async fn listen_signals(bus: Sender) -> io::Result<()> {
 
 /// Watches folders and files of policy and configuration. Dropping it ends the watch.
 pub struct FileWatch {
-    watcher: notify::RecommendedWatcher,
-    watched: Vec<PathBuf>,
+    /// None where the system has no watch to give; then changes are seen when the daemon looks for itself.
+    watcher: Option<notify::RecommendedWatcher>,
+    /// What is watched, each with device and number: another folder of the same name is another place.
+    watched: Vec<(PathBuf, (u64, u64))>,
+}
+
+/// What tells a folder from a later one of the same name.
+fn identity(place: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(place).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 impl std::fmt::Debug for FileWatch {
@@ -132,7 +159,7 @@ impl std::fmt::Debug for FileWatch {
 
 impl FileWatch {
     /// A watch on nothing yet; changes become [`Wake::Config`].
-    pub fn new(bus: Sender) -> notify::Result<Self> {
+    pub fn new(bus: Sender) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let matters = match &event {
                 Ok(event) => !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|p| concerns(p)),
@@ -141,27 +168,27 @@ impl FileWatch {
             if matters {
                 let _ = bus.send(Wake::Config);
             }
-        })?;
-        Ok(Self { watcher, watched: Vec::new() })
+        });
+        let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "no file can be watched")).ok();
+        Self { watcher, watched: Vec::new() }
     }
 
     /// Watches exactly these places, each with or without what is below; those that are missing are
     /// left out. Returns how many are watched.
     pub fn set(&mut self, places: &[(PathBuf, bool)]) -> usize {
-        self.watched.retain(|old| {
-            let keep = places.iter().any(|(p, _)| p == old) && old.exists();
+        let Some(watcher) = &mut self.watcher else { return 0 };
+        self.watched.retain(|(old, id)| {
+            let keep = places.iter().any(|(p, _)| p == old) && identity(old) == Some(*id);
             if !keep {
-                let _ = self.watcher.unwatch(old);
+                let _ = watcher.unwatch(old);
             }
             keep
         });
         for (place, below) in places {
-            if self.watched.contains(place) || !place.exists() {
-                continue;
-            }
+            let Some(id) = identity(place).filter(|id| !self.watched.contains(&(place.clone(), *id))) else { continue };
             let mode = if *below { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-            match self.watcher.watch(place, mode) {
-                Ok(()) => self.watched.push(place.clone()),
+            match watcher.watch(place, mode) {
+                Ok(()) => self.watched.push((place.clone(), id)),
                 Err(error) => tracing::warn!(place = %place.display(), %error, "cannot watch"),
             }
         }
@@ -181,7 +208,6 @@ fn concerns(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
@@ -191,7 +217,7 @@ mod tests {
         let lua = dir.path().join("lua");
         std::fs::create_dir_all(lua.join("roles")).expect("mkdir");
         let (send, recv) = mpsc::channel();
-        let mut watch = FileWatch::new(send).expect("watcher");
+        let mut watch = FileWatch::new(send);
         assert_eq!(watch.set(&[(lua.clone(), true), (dir.path().join("missing"), true)]), 1);
         std::fs::write(dir.path().join("elsewhere.lua"), "x").expect("write");
         std::fs::write(lua.join("roles/witness.lua"), "return 1").expect("write");

@@ -1,36 +1,40 @@
 //! The dispatcher: hears of everything in one order and is the only one that decides.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use super::bus::{self, Sender, Wake};
+use super::bus::{self, Batch, Sender, Wake};
 use super::client::{QueueStatus, Reply, Request, Status};
 use super::components::FileWatch;
 use super::drain::Drainer;
 use super::hands::Hands;
-use super::judge::{self, Cursors, Judged, Look};
+use super::judge::Cursors;
 use super::keep::Keeper;
 use super::lock::DaemonLock;
 use super::merges::Merges;
+use super::reload::Fingerprint;
 use super::run::{DaemonError, World};
 use crate::base::process::{ExitWatch, ProcId};
-use crate::base::{BeadId, RigName, Time};
-use crate::config::Overrides;
+use crate::base::{RigName, Time};
 use crate::policy::Limits;
-use crate::queue::wait;
-use crate::store::{Stamp, Store, StoreError, Write};
-use crate::town::roles::evidence::{Looker, exit_facts};
-use crate::town::roles::{self, Outcome, Roles, events};
-use crate::town::{AgentRow, AgentState, Rig, agent, intent, lifecycle};
+use crate::store::{Stamp, Store};
+use crate::town::roles::Roles;
+use crate::town::roles::evidence::Looker;
+use crate::town::trouble::Troubles;
+use crate::town::{Rig, lifecycle};
 
 /// Without any wake, the store is looked at this often: a wake may be lost.
 const FALLBACK: Duration = Duration::from_secs(30);
-/// So many looks in a row may each have an effect before the dispatcher listens again.
-const ROUNDS: usize = 8;
+/// When the store says no, it is tried again after this, later each time up to the longest wait.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_AGAIN: Duration = Duration::from_secs(60);
+/// When a look for which there was no other reason than the time had no effect, the next such look comes no sooner than
+/// after this: ten workers that fall silent one after the other cost few looks and not ten.
+const GATHER_MS: i64 = 5_000;
+/// Wall clock and running time may differ by so much between two wakes; more is a leap: the machine slept, or somebody
+/// set the clock.
+const LEAP_MS: i64 = 10_000;
 /// Wakes that come thicker than this are answered together.
 const BREATH: Duration = Duration::from_millis(15);
 
@@ -45,26 +49,53 @@ pub enum Ended {
 
 /// The dispatcher.
 pub struct Dispatcher {
-    world: Arc<World>,
-    store: Store,
-    lock: DaemonLock,
-    files: FileWatch,
-    exits: ExitWatch,
-    watched: BTreeSet<u32>,
-    roles: Roles,
-    rigs: Vec<Rig>,
-    prefixes: Vec<(String, RigName)>,
-    looker: Looker,
-    cursors: Cursors,
-    hands: Hands,
-    merges: Merges,
-    drainer: Drainer,
-    keeper: Keeper,
-    config_error: Option<String>,
+    pub(super) world: Arc<World>,
+    pub(super) store: Store,
+    lock: Arc<DaemonLock>,
+    pub(super) files: FileWatch,
+    pub(super) exits: ExitWatch,
+    pub(super) watched: BTreeSet<ProcId>,
+    pub(super) roles: Roles,
+    pub(super) rigs: Vec<Rig>,
+    pub(super) prefixes: Vec<(String, RigName)>,
+    pub(super) looker: Looker,
+    pub(super) cursors: Cursors,
+    pub(super) hands: Hands,
+    pub(super) merges: Merges,
+    pub(super) drainer: Drainer,
+    pub(super) keeper: Keeper,
+    /// Rigs whose configuration cannot be read, and why.
+    pub(super) broken: Troubles,
     /// What the configuration was made of when it was last read.
-    config: Vec<Option<Vec<u8>>>,
-    status: Status,
-    seen_version: Option<u64>,
+    pub(super) config: Vec<Option<Vec<u8>>>,
+    /// The files of configuration and policies as they were when they were last read.
+    pub(super) files_seen: Fingerprint,
+    pub(super) status: Status,
+    pub(super) seen_version: Option<u64>,
+    /// Failures of the store in a row, and when it is tried again.
+    faults: u32,
+    again: Option<Instant>,
+    /// Wall clock and running time at the last wake.
+    pace: (Time, Instant),
+}
+
+/// What was heard of and not done yet: it outlives a store that cannot be read for a while.
+#[derive(Debug, Default)]
+struct Missed {
+    look: bool,
+    config: bool,
+    /// The queues are to settle what a dead daemon left.
+    settle: bool,
+    /// Nothing was heard until the time was up.
+    nothing: bool,
+}
+
+impl Missed {
+    fn add(&mut self, batch: &Batch) {
+        self.look |= batch.store || batch.agents || batch.done;
+        self.config |= batch.config;
+        self.nothing |= batch.timed_out;
+    }
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -78,7 +109,7 @@ impl Dispatcher {
     pub fn new(
         world: Arc<World>,
         store: Store,
-        lock: DaemonLock,
+        lock: Arc<DaemonLock>,
         bus: Sender,
         files: FileWatch,
     ) -> Result<Self, DaemonError> {
@@ -87,10 +118,11 @@ impl Dispatcher {
             let _ = ring.send(Wake::Agent);
         });
         let exits = exits.map_err(|error| DaemonError::Io { what: "cannot watch processes", error })?;
+        let now = world.clock.now();
         let status = Status {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            started_at: Some(world.clock.now()),
+            started_at: Some(now),
             ..Status::default()
         };
         Ok(Self {
@@ -109,35 +141,40 @@ impl Dispatcher {
             prefixes: Vec::new(),
             looker: Looker::default(),
             cursors: Cursors::new(),
-            config_error: None,
+            broken: Troubles::new(),
             config: Vec::new(),
+            files_seen: Fingerprint::new(),
             status,
             seen_version: None,
+            faults: 0,
+            again: None,
+            pace: (now, Instant::now()),
         })
     }
 
-    /// Serves the bus until asked to stop or the town is gone.
+    /// Serves the bus until asked to stop or the town is gone. A store that cannot be read or written, or a disk that
+    /// is full, ends nothing: it is tried again, later each time.
     pub fn run(mut self, inbox: &mpsc::Receiver<Wake>) -> Result<Ended, DaemonError> {
-        self.reload()?;
-        for rig in &self.rigs {
-            self.merges.settle(rig);
-        }
+        let mut missed = Missed { config: true, settle: true, ..Missed::default() };
         let mut deadline = Instant::now();
         loop {
             let batch = bus::next(inbox, deadline);
-            let mut stop = batch.stop;
+            self.mind_the_clock();
             if !self.lock.still_there() {
                 self.merges.end_gates(&self.rigs);
                 return Ok(Ended::TownGone);
             }
-            if batch.config {
-                self.reload()?;
-            }
-            if stop.is_none() {
-                if !self.store.read(lifecycle::is_up)? {
-                    stop = Some("the town is down");
-                } else if batch.config || batch.store || batch.agents || batch.done || self.worth_a_look(deadline)? {
-                    self.look()?;
+            missed.add(&batch);
+            let mut stop = batch.stop;
+            if stop.is_none() && self.again.is_none_or(|again| again <= Instant::now()) {
+                match self.attend(&mut missed) {
+                    Ok(why) => {
+                        stop = why;
+                        if self.faults > 0 {
+                            (self.faults, self.again, self.status.trouble) = (0, None, None);
+                        }
+                    }
+                    Err(error) => self.falter(&error),
                 }
             }
             let asked = batch.asks.iter().any(|(request, _)| *request == Request::Stop);
@@ -156,262 +193,84 @@ impl Dispatcher {
         }
     }
 
+    /// Does what was heard of; what it comes to is struck from `missed`. Gives why the daemon is to end, if it is.
+    fn attend(&mut self, missed: &mut Missed) -> Result<Option<&'static str>, DaemonError> {
+        if !self.store.in_place() {
+            self.store = Store::open(&self.world.town.beads_dir())?;
+            (self.seen_version, missed.look) = (None, true);
+        }
+        if missed.config || (missed.nothing && self.files_changed()) {
+            self.reload()?;
+            (missed.config, missed.look) = (false, true);
+        }
+        if !self.store.read(lifecycle::is_up)? {
+            return Ok(Some("the town is down"));
+        }
+        if std::mem::take(&mut missed.settle) {
+            for rig in &self.rigs {
+                self.merges.settle(rig);
+            }
+            missed.look = true;
+        }
+        if missed.look {
+            self.look()?;
+        } else if self.worth_a_look()? && !self.look()? {
+            // Nothing but time has passed, and nothing came of it: what comes next may be gathered with its like.
+            let soonest = self.world.clock.now().plus_millis(GATHER_MS);
+            self.status.next = self.status.next.map(|next| next.max(soonest));
+        }
+        *missed = Missed::default();
+        Ok(None)
+    }
+
+    /// Notes what went wrong with the store, opens it anew, and sees to it that this is tried again, later each time.
+    fn falter(&mut self, error: &DaemonError) {
+        let wait = (FIRST_AGAIN * 2_u32.pow(self.faults.min(10))).min(LONGEST_AGAIN);
+        self.faults = self.faults.saturating_add(1);
+        self.again = Some(Instant::now() + wait);
+        tracing::error!(%error, wait_ms = wait.as_millis() as u64, "nothing can be done; it is tried again");
+        self.status.trouble = Some(error.to_string());
+        match Store::open(&self.world.town.beads_dir()) {
+            Ok(store) => (self.store, self.seen_version) = (store, None),
+            Err(error) => tracing::error!(%error, "the store cannot be opened"),
+        }
+    }
+
+    /// When the machine has slept, or its clock was set, what is timed begins anew, once: nobody is silent for the
+    /// hours that nobody could speak in.
+    fn mind_the_clock(&mut self) {
+        let (wall, ran) = (self.world.clock.now(), Instant::now());
+        let (was, at) = std::mem::replace(&mut self.pace, (wall, ran));
+        let leap = (wall.millis() - was.millis()) - ran.duration_since(at).as_millis() as i64;
+        if leap.abs() > LEAP_MS {
+            tracing::warn!(leap_ms = leap, "the clock has leapt; silences are counted from now");
+            self.looker.begin_anew(wall);
+            self.status.next = Some(wall);
+        }
+    }
+
     /// Nothing was heard: did a wake get lost, or has the time of a rule come?
-    fn worth_a_look(&mut self, deadline: Instant) -> Result<bool, DaemonError> {
+    fn worth_a_look(&self) -> Result<bool, DaemonError> {
         let version = Some(self.store.data_version()?);
         let due = self.status.next.is_some_and(|t| t <= self.world.clock.now());
         let retry = self.hands.next().is_some_and(|t| t <= Instant::now());
-        let first = self.status.passes == 0;
-        Ok(version != self.seen_version || due || retry || (first && deadline <= Instant::now()))
+        Ok(version != self.seen_version || due || retry || self.status.passes == 0)
     }
 
     fn deadline(&self) -> Instant {
-        let mut deadline = Instant::now() + FALLBACK;
+        let now = Instant::now();
+        if let Some(again) = self.again {
+            return again.max(now + Duration::from_millis(1));
+        }
+        let mut deadline = now + FALLBACK;
         if let Some(next) = self.status.next {
             let wait = (next.millis() - self.world.clock.now().millis()).max(1);
-            deadline = deadline.min(Instant::now() + Duration::from_millis(wait as u64));
+            deadline = deadline.min(now + Duration::from_millis(wait as u64));
         }
         if let Some(retry) = self.hands.next() {
-            deadline = deadline.min(retry.max(Instant::now() + Duration::from_millis(1)));
+            deadline = deadline.min(retry.max(now + Duration::from_millis(1)));
         }
         deadline
-    }
-
-    /// Reads configuration and policies again; what is broken leaves the last good in charge.
-    fn reload(&mut self) -> Result<(), DaemonError> {
-        self.read_rigs()?;
-        let swapped = self.roles.reload(&self.world.town, &self.rigs);
-        for policy in &swapped {
-            tracing::info!(policy, "a policy is in charge");
-        }
-        self.watch_files();
-        let paths = std::iter::once(self.world.town.config_path()).chain(self.rigs.iter().map(Rig::config_path));
-        let config: Vec<Option<Vec<u8>>> = paths.map(|path| std::fs::read(path).ok()).collect();
-        let changed = config != self.config || !swapped.is_empty();
-        self.config = config;
-        let config_error = self.config_error.clone();
-        let rigs: Vec<RigName> = self.rigs.iter().map(|r| r.name.clone()).collect();
-        let (roles, by) = (&self.roles, Self::stamp(&self.world));
-        self.store.write(&by, |w| {
-            roles.save_warnings(w)?;
-            save_config_error(w, config_error.as_deref())?;
-            for rig in rigs.iter().filter(|_| changed) {
-                // What made the queue wait may just have been mended.
-                wait::end_pause(w, rig)?;
-            }
-            Ok::<_, StoreError>(())
-        })?;
-        Ok(())
-    }
-
-    /// Opens every rig; one whose configuration is broken stays as it was.
-    fn read_rigs(&mut self) -> Result<(), DaemonError> {
-        let mut rigs = Vec::new();
-        let mut errors = Vec::new();
-        for name in self.world.town.rig_names()? {
-            match self.world.town.rig(&name, &Overrides::default()) {
-                Ok(rig) => rigs.push(rig),
-                Err(error) => {
-                    tracing::warn!(rig = %name, %error, "the configuration cannot be read; the last good one stays");
-                    errors.push(error.to_string());
-                    rigs.extend(self.rigs.iter().find(|r| r.name == name).cloned());
-                }
-            }
-        }
-        errors.dedup();
-        self.prefixes = rigs.iter().map(|r| (r.prefix().to_string(), r.name.clone())).collect();
-        self.rigs = rigs;
-        self.config_error = (!errors.is_empty()).then(|| errors.join("\n"));
-        Ok(())
-    }
-
-    fn watch_files(&mut self) {
-        let town = &self.world.town;
-        let mut places: Vec<(PathBuf, bool)> =
-            vec![(town.root().to_owned(), false), (town.lua_dir(), true), (town.formulas_dir(), true)];
-        for rig in &self.rigs {
-            places.push((rig.dir(), false));
-            places.push((rig.lua_dir(), true));
-            places.push((rig.formulas_dir(), true));
-        }
-        let watched = self.files.set(&places);
-        tracing::debug!(watched, "watching policies and configuration");
-    }
-
-    /// Looks at everything until a look has no effect.
-    fn look(&mut self) -> Result<(), DaemonError> {
-        for _ in 0..ROUNDS {
-            self.seen_version = Some(self.store.data_version()?);
-            if !self.round()? {
-                self.drainer.ring();
-                self.keeper.ring();
-                return Ok(());
-            }
-        }
-        // Something keeps having effects: go on, but hear of the rest of the world in between.
-        self.status.next = Some(self.world.clock.now().plus_millis(100));
-        Ok(())
-    }
-
-    /// One look at everything; true when it had an effect.
-    fn round(&mut self) -> Result<bool, DaemonError> {
-        self.status.passes += 1;
-        let mut effect = false;
-        for ended in self.merges.ended() {
-            effect = true;
-            match ended.result {
-                Ok(report) => tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch"),
-                Err(error) => {
-                    tracing::error!(rig = %ended.rig, %error, "the queue failed");
-                    self.status.trouble = Some(format!("queue of {}: {error}", ended.rig));
-                    let by = Self::stamp(&self.world);
-                    self.store.write(&by, |w| wait::set_pause(w, &ended.rig, &error).map(|_| ()))?;
-                }
-            }
-        }
-        let rows = self.store.read(agent::all)?;
-        self.watch_agents(&rows);
-        effect |= self.note_exits(&rows)?;
-        let intents = self.store.read(intent::all)?;
-        self.hands.turn(&mut self.store, intents)?;
-        let mut next: Option<i64> = None;
-        for index in 0..self.rigs.len() {
-            let rig = self.rigs[index].clone();
-            let judged = self.judge(&rig, &rows)?;
-            next = next.into_iter().chain(judged.next_ms).min();
-            effect |= self.act(&rig, judged)?;
-        }
-        self.status.next = next.map(Time::from_millis);
-        let last = self.seen_event()?;
-        self.status.seen_event = last;
-        Ok(effect)
-    }
-
-    fn seen_event(&self) -> Result<i64, StoreError> {
-        self.store.read(|r| {
-            let last = r.last_event()?;
-            Ok(last)
-        })
-    }
-
-    fn watch_agents(&mut self, rows: &[AgentRow]) {
-        for row in rows {
-            if let Some(proc) = &row.proc
-                && row.wants_session()
-                && self.watched.insert(proc.pid)
-            {
-                self.exits.add(proc.clone());
-            }
-        }
-        let pids: BTreeSet<u32> = rows.iter().filter_map(|r| r.proc.as_ref()).map(|p| p.pid).collect();
-        self.watched.retain(|pid| pids.contains(pid));
-    }
-
-    /// An agent whose process is gone while its work is not: that is an event, once.
-    fn note_exits(&mut self, rows: &[AgentRow]) -> Result<bool, DaemonError> {
-        let mut any = false;
-        for row in rows.iter().filter(|r| matches!(r.state, AgentState::Working | AgentState::Waiting)) {
-            if row.proc.as_ref().is_none_or(ProcId::alive) {
-                continue;
-            }
-            let by = Self::stamp(&self.world);
-            any |= self.store.write(&by, |w| {
-                let Some(mut now) = agent::get(w, &row.address)? else { return Ok(false) };
-                let busy = intent::get(w, &row.address)?.is_some();
-                if now.state != row.state || now.proc != row.proc || busy {
-                    return Ok(false);
-                }
-                now.state = AgentState::Dead;
-                agent::put(w, &now)?;
-                w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
-                Ok::<_, StoreError>(true)
-            })?;
-        }
-        Ok(any)
-    }
-
-    fn judge(&mut self, rig: &Rig, rows: &[AgentRow]) -> Result<Judged, DaemonError> {
-        let repo = rig.repo().ok();
-        let own: Vec<AgentRow> = rows.iter().filter(|r| r.rig() == Some(&rig.name)).cloned().collect();
-        let seen = self.looker.look(&self.world.acting("deacon"), repo.as_ref(), &own);
-        let look = Look {
-            rig,
-            rigs: &self.prefixes,
-            seen: &seen,
-            repo: repo.as_ref(),
-            queue_free: rig.config.refinery && !self.merges.busy(&rig.name),
-        };
-        Ok(judge::judge(&self.world, &self.store, &mut self.roles, &self.cursors, &look)?)
-    }
-
-    /// Carries out what was decided.
-    fn act(&mut self, rig: &Rig, judged: Judged) -> Result<bool, DaemonError> {
-        let mut effect = false;
-        let mut news = false;
-        for (role, warnings) in &judged.warnings {
-            news |= self.roles.judged_badly(&rig.name, role, warnings);
-        }
-        for (decision, cursor) in &judged.decisions {
-            let by = format!("{}/{}", rig.name, decision.origin.role);
-            let cx = self.world.acting(&by);
-            match roles::execute(&cx, &mut self.store, rig, decision, *cursor)? {
-                Outcome::Done(done) => {
-                    effect = true;
-                    self.status.actions += decision.actions.len() as u64;
-                    tracing::info!(rule = decision.origin.rule, subject = %decision.subject, "decided");
-                    for after in done.after {
-                        self.hands.after(after);
-                    }
-                }
-                Outcome::Refused(why) => {
-                    tracing::debug!(rule = decision.origin.rule, subject = %decision.subject, why, "refused");
-                }
-            }
-        }
-        self.remember(rig, &judged, news)?;
-        if let Some(batch) = judged.batch {
-            // What was just decided may concern its members; the next look sees it.
-            if !effect {
-                self.merges.start(rig, &batch.gates, batch.job);
-            }
-        }
-        Ok(effect)
-    }
-
-    fn remember(&mut self, rig: &Rig, judged: &Judged, warnings: bool) -> Result<(), DaemonError> {
-        let mut stored = Vec::new();
-        for (role, cursor, must) in &judged.cursors {
-            let key = (rig.name.clone(), role.clone());
-            let new = self.cursors.insert(key, *cursor) != Some(*cursor);
-            if *must && new {
-                stored.push((role, *cursor));
-            }
-        }
-        let notes: BTreeMap<&BeadId, &String> = judged.notes.iter().map(|(id, why)| (id, why)).collect();
-        let changed = self.store.read(|r| {
-            let mut changed = Vec::new();
-            for (id, why) in notes {
-                if wait::note(r, id)?.as_ref() != Some(why) {
-                    changed.push((id, why));
-                }
-            }
-            Ok::<_, StoreError>(changed)
-        })?;
-        if stored.is_empty() && changed.is_empty() && !warnings && !judged.ladders.has_forgotten() {
-            return Ok(());
-        }
-        let (roles, by) = (&self.roles, Self::stamp(&self.world));
-        self.store.write(&by, |w| {
-            for (role, cursor) in stored {
-                events::set_cursor(w, &rig.name, role, cursor)?;
-            }
-            for (id, why) in changed {
-                wait::set_note(w, id, why)?;
-            }
-            judged.ladders.save(w)?;
-            roles.save_warnings(w)
-        })?;
-        Ok(())
     }
 
     fn answer(&mut self, request: &Request) -> Reply {
@@ -431,15 +290,7 @@ impl Dispatcher {
         }
     }
 
-    fn stamp(world: &World) -> Stamp {
+    pub(super) fn stamp(world: &World) -> Stamp {
         Stamp::new("deacon", world.clock.now())
-    }
-}
-
-fn save_config_error(w: &mut Write<'_>, error: Option<&str>) -> Result<(), StoreError> {
-    const KEY: (&str, &str) = ("town", "config_error");
-    match error {
-        Some(text) => w.put_local(KEY.0, KEY.1, &json!(text)),
-        None => w.delete_local(KEY.0, KEY.1).map(|_| ()),
     }
 }

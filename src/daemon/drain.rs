@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use super::guard::guarded;
 use super::run::World;
 use crate::ledger;
 use crate::store::Store;
@@ -42,7 +43,7 @@ fn drain(world: &World, rung: &mpsc::Receiver<()>) {
     let mut store = None;
     while rung.recv().is_ok() {
         loop {
-            match once(world, &mut store) {
+            match guarded(|| once(world, &mut store).map_err(|e| e.to_string())).and_then(|r| r) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -59,7 +60,7 @@ fn drain(world: &World, rung: &mpsc::Receiver<()>) {
 
 /// One drain; true when something is left that we could take.
 fn once(world: &World, store: &mut Option<Store>) -> Result<bool, ledger::LedgerError> {
-    let open = match store.take() {
+    let open = match store.take().filter(Store::in_place) {
         Some(open) => store.insert(open),
         None => store.insert(Store::open(&world.town.beads_dir())?),
     };

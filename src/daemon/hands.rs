@@ -1,7 +1,8 @@
 //! Hands: threads that carry out what is on disk as an intent, or say something to an agent.
 //!
 //! Worktrees and sessions take tens of milliseconds to seconds; the dispatcher does not wait for them. At most
-//! [`MOST`] hands work at once. What fails is tried again, later each time.
+//! [`MOST`] hands work at once. What fails, or panics, is tried again, later each time and not for ever: see
+//! [`crate::town::tries`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, mpsc};
@@ -10,19 +11,19 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::bus::{Sender, Wake};
+use super::guard::guarded;
 use super::run::World;
 use crate::base::Address;
-use crate::store::{IssueType, NewBead, Stamp, Store, StoreError};
-use crate::town::intent::Act;
+use crate::store::{IssueType, NewBead, Stamp, Store, StoreError, Write};
 use crate::town::roles::After;
+use crate::town::tries::{self, Tries};
 use crate::town::{self, Intent, TownError, agent, hosts};
 
 const MOST: usize = 4;
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// After so many failures in a row somebody is told.
-const TELL_AFTER: u32 = 4;
+/// When no thread can be started, the next attempt comes after this.
+const NO_THREAD: Duration = Duration::from_secs(1);
 
+#[derive(Clone)]
 enum Job {
     Intent(Intent),
     After(After),
@@ -40,23 +41,26 @@ impl Job {
 /// A job and what came of it.
 type Over = (Job, Result<(), TownError>);
 
+/// An intent that has failed.
 #[derive(Debug)]
 struct Failed {
     intent: Intent,
-    times: u32,
-    again: Instant,
+    /// When it is tried again; never when its budget is spent.
+    again: Option<Instant>,
 }
+
+/// What a hand does with its job.
+type Carry = fn(&World, &Job) -> Result<(), TownError>;
 
 /// The pool.
 pub struct Hands {
     world: Arc<World>,
     bus: Sender,
+    carry: Carry,
     waiting: VecDeque<Job>,
     busy: BTreeSet<Address>,
     failed: BTreeMap<Address, Failed>,
     done: (mpsc::Sender<Over>, mpsc::Receiver<Over>),
-    /// Actions that were carried out.
-    pub count: u64,
 }
 
 impl std::fmt::Debug for Hands {
@@ -68,14 +72,18 @@ impl std::fmt::Debug for Hands {
 impl Hands {
     /// Hands that ring `bus` when they are done.
     pub fn new(world: Arc<World>, bus: Sender) -> Self {
+        Self::carrying(world, bus, carry_out)
+    }
+
+    fn carrying(world: Arc<World>, bus: Sender, carry: Carry) -> Self {
         Self {
             world,
             bus,
+            carry,
             waiting: VecDeque::new(),
             busy: BTreeSet::new(),
             failed: BTreeMap::new(),
             done: mpsc::channel(),
-            count: 0,
         }
     }
 
@@ -86,8 +94,15 @@ impl Hands {
         }
         self.failed.retain(|agent, failed| intents.iter().any(|i| i.agent == *agent && *i == failed.intent));
         for intent in intents {
+            if !self.failed.contains_key(&intent.agent)
+                && let Some(tries) = store.read(|r| tries::get(r, &intent))?
+            {
+                // It failed under an earlier daemon.
+                self.remember(&intent, &tries);
+            }
             let known = |job: &Job| matches!(job, Job::Intent(i) if i.agent == intent.agent);
-            let later = self.failed.get(&intent.agent).is_some_and(|f| f.again > Instant::now());
+            let failed = self.failed.get(&intent.agent);
+            let later = failed.is_some_and(|f| f.again.is_none_or(|again| again > Instant::now()));
             if !later && !self.busy.contains(&intent.agent) && !self.waiting.iter().any(known) {
                 self.waiting.push_back(Job::Intent(intent));
             }
@@ -104,12 +119,17 @@ impl Hands {
 
     /// When the next failure is tried again.
     pub fn next(&self) -> Option<Instant> {
-        self.failed.iter().filter(|(agent, _)| !self.busy.contains(*agent)).map(|(_, f)| f.again).min()
+        // Whoever waits for a free hand is taken up when one is free.
+        let at_hand = |agent: &Address| self.busy.contains(agent) || self.waiting.iter().any(|j| j.agent() == agent);
+        self.failed.iter().filter(|(agent, _)| !at_hand(agent)).filter_map(|(_, f)| f.again).min()
     }
 
-    /// Nothing is being done.
-    pub fn idle(&self) -> bool {
-        self.busy.is_empty() && self.waiting.is_empty()
+    /// Notes when an intent is to be tried again.
+    fn remember(&mut self, intent: &Intent, tries: &Tries) {
+        let now = self.world.clock.now();
+        let left = tries.again(now).map(|at| Duration::from_millis((at.millis() - now.millis()).max(0) as u64));
+        let again = left.map(|left| Instant::now() + left);
+        self.failed.insert(intent.agent.clone(), Failed { intent: intent.clone(), again });
     }
 
     fn start(&mut self) {
@@ -123,13 +143,20 @@ impl Hands {
             }
             self.busy.insert(job.agent().clone());
             let (world, bus, done) = (Arc::clone(&self.world), self.bus.clone(), self.done.0.clone());
+            let (carry, mine) = (self.carry, job.clone());
             let work = move || {
-                let result = carry_out(&world, &job);
-                let _ = done.send((job, result));
+                let panicked = |words| Err(TownError::refused(words).hint("its last words are in logs/daemon.log"));
+                let result = guarded(|| carry(&world, &mine)).unwrap_or_else(panicked);
+                let _ = done.send((mine, result));
                 let _ = bus.send(Wake::Done);
             };
             if let Err(error) = std::thread::Builder::new().name("hand".into()).spawn(work) {
                 tracing::error!(%error, "no thread can be started");
+                self.busy.remove(job.agent());
+                if let Job::Intent(intent) = job {
+                    let again = Some(Instant::now() + NO_THREAD);
+                    self.failed.insert(intent.agent.clone(), Failed { intent, again });
+                }
             }
         }
         passed.append(&mut self.waiting);
@@ -138,47 +165,56 @@ impl Hands {
 
     fn ended(&mut self, store: &mut Store, job: &Job, result: Result<(), TownError>) -> Result<(), StoreError> {
         self.busy.remove(job.agent());
-        self.count += 1;
-        let Err(error) = result else {
-            if let Job::Intent(intent) = job {
-                self.failed.remove(&intent.agent);
+        let by = Stamp::new("deacon", self.world.clock.now());
+        let error = match (job, result) {
+            (Job::Intent(intent), Ok(())) => {
+                return match self.failed.remove(&intent.agent) {
+                    Some(_) => store.write(&by, |w| tries::succeeded(w, intent)),
+                    None => Ok(()),
+                };
             }
-            return Ok(());
+            (Job::After(_), Ok(())) => return Ok(()),
+            (_, Err(error)) => error,
         };
         tracing::warn!(agent = %job.agent(), %error, "an action failed");
-        let Job::Intent(intent) = job else { return Ok(()) };
-        let before = self.failed.get(&intent.agent).filter(|f| f.intent == *intent).map_or(0, |f| f.times);
-        let wait = (FIRST_WAIT * 2u32.pow(before.min(10))).min(LONGEST_WAIT);
-        let failed = Failed { intent: intent.clone(), times: before + 1, again: Instant::now() + wait };
-        self.failed.insert(intent.agent.clone(), failed);
-        if before + 1 == TELL_AFTER {
-            let by = Stamp::new("deacon", self.world.clock.now());
-            let what = json!({ "what": intent.act, "why": error.to_string(), "hints": error.hints() });
-            store.write(&by, |w| {
-                w.emit("action_failed", &intent.agent.to_string(), what)?;
-                let hints: String = error.hints().iter().map(|hint| format!("\n{hint}")).collect();
-                w.create(NewBead {
-                    description: format!("{error}\n{hints}\nIt is tried again by itself."),
-                    issue_type: Some(IssueType::MESSAGE),
-                    assignee: "overseer".into(),
-                    priority: Some(1),
-                    labels: vec!["from:deacon".into()],
-                    ..NewBead::titled(format!("{} cannot be {}", intent.agent, verb(intent)))
-                })?;
-                Ok::<_, StoreError>(())
-            })?;
+        match job {
+            Job::After(After::Nudge { to, text }) => {
+                let what = json!({ "text": text, "why": error.to_string() });
+                store.write(&by, |w| w.emit("nudge_failed", &to.to_string(), what).map(|_| ()))
+            }
+            Job::Intent(intent) => {
+                let tries = store.write(&by, |w| note_failure(w, intent, &error))?;
+                self.remember(intent, &tries);
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
-fn verb(intent: &Intent) -> &'static str {
-    match intent.act {
-        Act::Spawn(_) => "started",
-        Act::Done(_) => "handed in",
-        Act::Retire { .. } => "taken down",
-        Act::Stop { .. } => "stopped",
+/// Draws on the budget of an intent, journals the failure once for each reason, and tells the overseer when it
+/// lasts and when it is given up.
+fn note_failure(w: &mut Write<'_>, intent: &Intent, error: &TownError) -> Result<Tries, StoreError> {
+    let why = error.to_string();
+    let (tries, news) = tries::failed(w, intent, &why)?;
+    if news {
+        let what = json!({ "what": intent.act, "why": why, "hints": error.hints() });
+        w.emit("action_failed", &intent.agent.to_string(), what)?;
     }
+    let next = match tries.times {
+        tries::TELL_AFTER => "It is tried again by itself.",
+        tries::MOST => "It was tried often enough and is left alone now. Mend the cause, then: gt start",
+        _ => return Ok(tries),
+    };
+    let hints: String = error.hints().iter().map(|hint| format!("\n{hint}")).collect();
+    w.create(NewBead {
+        description: format!("{why}\n{hints}\n{next}"),
+        issue_type: Some(IssueType::MESSAGE),
+        assignee: "overseer".into(),
+        priority: Some(1),
+        labels: vec!["from:deacon".into()],
+        ..NewBead::titled(format!("{} cannot be {}", intent.agent, tries::verb(&intent.act)))
+    })?;
+    Ok(tries)
 }
 
 fn carry_out(world: &World, job: &Job) -> Result<(), TownError> {
@@ -194,5 +230,53 @@ fn carry_out(world: &World, job: &Job) -> Result<(), TownError> {
             let what = json!({ "text": text, "delivery": delivery });
             store.write(&by, |w| w.emit("nudged", &to.to_string(), what).map(|_| ())).map_err(TownError::from)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet as Set;
+
+    use super::*;
+    use crate::base::{Prefix, SystemClock, Time};
+    use crate::town::intent::{self, Act};
+    use crate::town::{Surroundings, Town};
+
+    fn world(dir: &std::path::Path) -> Arc<World> {
+        std::fs::write(dir.join("town.toml"), "").expect("town.toml");
+        let town = Town::at(dir).expect("a town");
+        Store::create(&town.beads_dir(), &Prefix::new("hq").expect("prefix"), Time::from_millis(0)).expect("store");
+        let around = Surroundings::default();
+        Arc::new(World { town, around, gate_env: Vec::new(), clock: Arc::new(SystemClock) })
+    }
+
+    #[test]
+    fn a_hand_that_panics_is_free_again_and_the_failure_is_journaled_once_and_counted() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let world = world(dir.path());
+        let mut store = Store::open(&world.town.beads_dir()).expect("store");
+        let who: Address = "app/polecats/toast".parse().expect("address");
+        let intent = Intent::new(who.clone(), "deacon", Time::from_millis(7), Act::Stop { why: "test".into() });
+        let by = Stamp::new("deacon", world.clock.now());
+        store.write(&by, |w| intent::put(w, &intent)).expect("written");
+        let (bus, heard) = mpsc::channel();
+        let mut hands = Hands::carrying(Arc::clone(&world), bus, |_, _| panic!("on purpose"));
+        for times in 1..=2 {
+            // Its time has come again.
+            hands.failed.values_mut().for_each(|f| f.again = Some(Instant::now()));
+            hands.turn(&mut store, vec![intent.clone()]).expect("turned");
+            assert_eq!(hands.busy, Set::from([who.clone()]));
+            heard.recv_timeout(Duration::from_secs(30)).expect("done");
+            hands.turn(&mut store, vec![intent.clone()]).expect("turned");
+            assert!(hands.busy.is_empty());
+            let tries = store.read(|r| tries::get(r, &intent)).expect("read").expect("counted");
+            assert_eq!((tries.times, tries.why.as_str()), (times, "it panicked: on purpose"));
+        }
+        let events = store.read(|r| r.events_of(&who.to_string())).expect("read");
+        assert_eq!(events.iter().filter(|e| e.kind == "action_failed").count(), 1);
+        // Another daemon goes on where this one stopped.
+        let mut next = Hands::carrying(Arc::clone(&world), hands.bus.clone(), |_, _| Ok(()));
+        next.turn(&mut store, vec![intent.clone()]).expect("turned");
+        assert!(next.busy.is_empty() && next.next().is_some());
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use super::guard::guarded;
 use super::run::World;
 use crate::base::Time;
 use crate::molecule::{self, MoleculeError};
@@ -50,7 +51,8 @@ fn keep(world: &World, rung: &mpsc::Receiver<()>) {
         if heard == Err(mpsc::RecvTimeoutError::Disconnected) {
             return;
         }
-        let wait = once(world, &mut store).unwrap_or_else(|error| {
+        let done = guarded(|| once(world, &mut store).map_err(|e| e.to_string())).and_then(|done| done);
+        let wait = done.unwrap_or_else(|error| {
             tracing::warn!(%error, "timers and wisps could not be looked at; it is tried again");
             store = None;
             Some(AGAIN)
@@ -61,7 +63,7 @@ fn keep(world: &World, rung: &mpsc::Receiver<()>) {
 
 /// Does what is due; says after what time something may be due again.
 fn once(world: &World, store: &mut Option<Store>) -> Result<Option<Duration>, MoleculeError> {
-    let store = match store.take() {
+    let store = match store.take().filter(Store::in_place) {
         Some(open) => store.insert(open),
         None => store.insert(Store::open(&world.town.beads_dir())?),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 
 use super::bus::{Sender, Wake};
+use super::guard::guarded;
 use super::run::World;
 use crate::base::{BeadId, RigName};
 use crate::git::Repo;
@@ -83,7 +84,7 @@ impl Merges {
         let (world, bus, done, rig) = (Arc::clone(&self.world), self.bus.clone(), self.done.0.clone(), rig.clone());
         let name = rig.name.clone();
         let work = move || {
-            let result = drive(&world, &rig, &site, task).map_err(|e| e.to_string());
+            let result = guarded(|| drive(&world, &rig, &site, task).map_err(|e| e.to_string())).and_then(|r| r);
             let _ = done.send(Ended { rig: rig.name.clone(), result });
             let _ = bus.send(Wake::Done);
         };

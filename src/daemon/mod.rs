@@ -10,11 +10,14 @@ pub mod client;
 pub mod components;
 pub mod dispatch;
 pub mod drain;
+mod guard;
 pub mod hands;
 pub mod judge;
 pub mod keep;
 pub mod lock;
 pub mod merges;
+mod reload;
+mod round;
 pub mod run;
 pub mod supervise;
 

@@ -70,7 +70,9 @@ pub fn run(world: World) -> Result<(), DaemonError> {
     let root = world.town.root().to_owned();
     std::fs::create_dir_all(world.town.runtime_dir()).map_err(io("cannot make .runtime"))?;
     let lock = DaemonLock::take(&root).map_err(io("cannot lock .runtime/daemon.lock"))?;
-    let lock = lock.ok_or(DaemonError::AlreadyRunning)?;
+    // Held to the very end: whoever comes next makes sockets of its own, which are not to be removed.
+    let lock = Arc::new(lock.ok_or(DaemonError::AlreadyRunning)?);
+    let held = Arc::clone(&lock);
     let store = Store::open(&world.town.beads_dir())?;
     let (bus, inbox) = mpsc::channel();
     let runtime =
@@ -80,10 +82,9 @@ pub fn run(world: World) -> Result<(), DaemonError> {
     tracing::info!(town = %root.display(), pid = std::process::id(), "the daemon starts");
     let result = runtime.block_on(async {
         listen(&root, &bus)?;
-        let files = FileWatch::new(bus.clone()).map_err(|e| std::io::Error::other(e.to_string()));
-        let files = files.map_err(io("cannot watch files"))?;
+        let files = FileWatch::new(bus.clone());
         let dispatcher = std::thread::Builder::new().name("dispatcher".into()).spawn(move || {
-            let result = Dispatcher::new(world, store, lock, for_dispatcher, files).and_then(|d| d.run(&inbox));
+            let result = Dispatcher::new(world, store, held, for_dispatcher, files).and_then(|d| d.run(&inbox));
             let _ = over.send(());
             result
         });
@@ -93,7 +94,7 @@ pub fn run(world: World) -> Result<(), DaemonError> {
     });
     // Threads that still work on something are not waited for: what they do is on disk as an intent.
     runtime.shutdown_background();
-    match result {
+    let result = match result {
         Ok(Ended::Asked(why)) => {
             tracing::info!(why, "the daemon ends");
             let _ = std::fs::remove_file(super::client::path(&root));
@@ -105,7 +106,9 @@ pub fn run(world: World) -> Result<(), DaemonError> {
             tracing::error!(%error, "the daemon ends");
             Err(error)
         }
-    }
+    };
+    drop(lock);
+    result
 }
 
 fn listen(root: &std::path::Path, bus: &Sender) -> Result<(), DaemonError> {

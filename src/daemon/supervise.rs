@@ -1,15 +1,17 @@
 //! The daemon's parent: starts it, and starts it again when it dies, within a budget.
 //!
 //! Small and without threads on purpose: it is what must not fail. A daemon that was asked to stop, or
-//! that found another one running, is not started again.
+//! that found another one running, is not started again. The budget is a file beside the lock, so that a new
+//! supervisor goes on where the last one stopped; once it is spent, only `gt start` gives a new one.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crate::base::{Clock, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Clock, Time, atomic};
 
 /// Exit code of a daemon that found another one at work.
 pub const ALREADY_RUNNING: u8 = 75;
@@ -21,22 +23,58 @@ const MOST: usize = 10;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How many restarts are left, and how long to wait before the next.
-#[derive(Debug, Default)]
+/// How often the daemon died lately.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
-    deaths: VecDeque<i64>,
+    /// The deaths within the last ten minutes, in milliseconds since 1970.
+    deaths: Vec<i64>,
+    /// Since when it is not started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spent_at: Option<Time>,
 }
 
 impl Budget {
+    /// Where the budget of a town's daemon is.
+    pub fn path(town: &Path) -> PathBuf {
+        town.join(".runtime/restarts.json")
+    }
+
+    /// What is left for the town's daemon: all of it when nothing, or nothing readable, is written down.
+    pub fn load(town: &Path) -> Self {
+        let text = std::fs::read_to_string(Self::path(town)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Writes it down.
+    pub fn save(&self, town: &Path) -> io::Result<()> {
+        atomic::write(&Self::path(town), &serde_json::to_vec(self)?)
+    }
+
+    /// A person says that it may be tried again.
+    pub fn refill(town: &Path) -> io::Result<()> {
+        match std::fs::remove_file(Self::path(town)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Since when the daemon is not started again, because it died too often.
+    pub fn spent_at(&self) -> Option<Time> {
+        self.spent_at
+    }
+
     /// Counts a death at `now`; the wait before the next start, or none when the budget is spent.
     pub fn spend(&mut self, now: Time) -> Option<Duration> {
-        let now = now.millis();
-        while self.deaths.front().is_some_and(|&t| now - t > WINDOW_MS) {
-            self.deaths.pop_front();
-        }
-        self.deaths.push_back(now);
+        let ms = now.millis();
+        // A clock that was set back makes old deaths look like coming ones.
+        self.deaths.retain(|death| (0..=WINDOW_MS).contains(&(ms - death)));
+        self.deaths.push(ms);
         let n = self.deaths.len();
-        (n <= MOST).then(|| (FIRST_WAIT * 2u32.pow(n as u32 - 1)).min(LONGEST_WAIT))
+        if n > MOST {
+            self.spent_at.get_or_insert(now);
+        }
+        (self.spent_at.is_none()).then(|| (FIRST_WAIT * 2u32.pow(n as u32 - 1)).min(LONGEST_WAIT))
     }
 }
 
@@ -61,27 +99,44 @@ pub fn supervise(
     clock: &dyn Clock,
     mut log: impl FnMut(&str),
 ) -> io::Result<Ended> {
-    let mut budget = Budget::default();
+    if Budget::load(town).spent_at().is_some() {
+        return Ok(Ended::BudgetSpent);
+    }
+    // What could not be written down is remembered as long as this supervisor lives.
+    let mut unsaved = None;
     loop {
-        let status = Command::new(exe)
+        let child = Command::new(exe)
             .args(args)
             .current_dir(town)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
-            .spawn()?
-            .wait()?;
-        if let Some(ended) = final_word(status) {
-            return Ok(ended);
-        }
+            .spawn();
+        // That it cannot even be started, as while its program is being replaced, is a death like others.
+        let death = match child {
+            Ok(mut child) => {
+                let status = child.wait()?;
+                if let Some(ended) = final_word(status) {
+                    return Ok(ended);
+                }
+                format!("ended with {status}")
+            }
+            Err(error) => format!("cannot be started: {error}"),
+        };
         if !town.join("town.toml").exists() {
             return Ok(Ended::NoTown);
         }
-        let Some(wait) = budget.spend(clock.now()) else {
-            log("the daemon died too often and is not started again; the next gt command in this town will try");
+        let mut budget = unsaved.take().unwrap_or_else(|| Budget::load(town));
+        let wait = budget.spend(clock.now());
+        if let Err(error) = budget.save(town) {
+            log(&format!("this death cannot be written down: {error}"));
+            unsaved = Some(budget);
+        }
+        let Some(wait) = wait else {
+            log("the daemon died too often and is not started again until somebody types: gt start");
             return Ok(Ended::BudgetSpent);
         };
-        log(&format!("the daemon ended with {status}; starting it again in {} ms", wait.as_millis()));
+        log(&format!("the daemon {death}; starting it again in {} ms", wait.as_millis()));
         std::thread::sleep(wait);
     }
 }
@@ -108,13 +163,42 @@ mod tests {
         assert_eq!(waits[..4], [50, 100, 200, 400]);
         assert!(waits.is_sorted());
         assert_eq!(budget.spend(at(11)), None);
-        assert_eq!(budget.spend(at(2000)).expect("old deaths are forgotten").as_millis(), 50);
+        assert_eq!(budget.spend(at(5000)), None, "until a person says so");
+        let mut slow = Budget::default();
+        for n in 0..30 {
+            assert!(slow.spend(at(n * 70)).is_some(), "old deaths are forgotten");
+        }
+        assert!(slow.spend(at(5)).is_some(), "and so are those of a clock that was set back");
+    }
+
+    #[test]
+    fn the_next_supervisor_goes_on_with_what_is_left_of_the_budget() {
+        let town = tempfile::tempdir().expect("tempdir");
+        std::fs::create_dir(town.path().join(".runtime")).expect("mkdir");
+        std::fs::write(town.path().join("town.toml"), "").expect("write");
+        let clock = SystemClock;
+        let mut budget = Budget::default();
+        for _ in 0..MOST {
+            assert!(budget.spend(clock.now()).is_some());
+        }
+        budget.save(town.path()).expect("saved");
+        let run = || {
+            let script = "echo x >> runs; exit 1".to_owned();
+            supervise(Path::new("/bin/sh"), &["-c".into(), script], town.path(), &clock, |_| {}).expect("runs")
+        };
+        assert_eq!(run(), Ended::BudgetSpent);
+        assert_eq!(run(), Ended::BudgetSpent);
+        let runs = || std::fs::read_to_string(town.path().join("runs")).expect("runs").lines().count();
+        assert_eq!(runs(), 1, "the last one was spent, and none was left for the next supervisor");
+        Budget::refill(town.path()).expect("refilled");
+        assert_eq!(Budget::load(town.path()), Budget::default());
     }
 
     #[test]
     fn a_child_that_dies_is_started_again_until_it_stops_by_itself() {
         let town = tempfile::tempdir().expect("tempdir");
         std::fs::write(town.path().join("town.toml"), "").expect("write");
+        std::fs::create_dir(town.path().join(".runtime")).expect("mkdir");
         let script = "echo x >> runs; [ $(wc -l < runs) -ge 3 ] && exit 0; kill -9 $$";
         let mut lines = Vec::new();
         let ended = supervise(Path::new("/bin/sh"), &["-c".into(), script.into()], town.path(), &SystemClock, |l| {

@@ -35,7 +35,7 @@ pub use fetch::{Fetched, RefChange};
 pub use git2::Oid;
 pub use history::{DiffStat, FileStat, LandedBy};
 pub use preserve::{Preserved, Saved, SavedRef};
-pub use program::{Version, version};
+pub use program::{MARK_VAR, Version, running_below, version};
 pub use push::Push;
 pub use repo::{Ident, Repo};
 pub use retire::{Retire, Retired};

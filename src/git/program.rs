@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::GitError;
-use crate::base::process::{Cmd, RunError, run_watching};
+use crate::base::process::{self, Cmd, ProcId, RunError, run_watching};
 
 /// The oldest git that has all we use.
 const OLDEST: (u32, u32) = (2, 38);
@@ -16,6 +16,8 @@ const OLDEST: (u32, u32) = (2, 38);
 const LOCAL: Duration = Duration::from_secs(120);
 /// For what talks to a remote.
 pub(super) const NETWORK: Duration = Duration::from_secs(600);
+/// The variable that marks a run of git, and what it starts, with the repository or work tree that it was started in.
+pub const MARK_VAR: &str = "GT_GIT";
 /// How much of the output is kept, each of stdout and stderr.
 const CAP: usize = 512 << 20;
 
@@ -77,6 +79,16 @@ fn parse_version(text: &str) -> Option<Version> {
     Some(Version { major: next()?, minor: next()?, patch: next().unwrap_or(0) })
 }
 
+/// The runs of git in repositories and work trees below `folder` that are not over: git itself and its children, such
+/// as the `ssh` of a fetch.
+///
+/// Left out is what has made itself a daemon of the person's: a credential cache, the master of shared connections.
+pub fn running_below(folder: &Path) -> Vec<ProcId> {
+    let mut found = process::marked(&format!("{MARK_VAR}={}/", folder.display()), true);
+    found.retain(|id| !id.own_session());
+    found
+}
+
 /// What a finished command left.
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -125,14 +137,14 @@ impl<'a> Git<'a> {
         let mut this = Self::plain();
         let mut flag = OsString::from("--git-dir=");
         flag.push(git_dir);
-        this.cmd = this.cmd.arg(flag);
+        this.cmd = this.cmd.env(MARK_VAR, git_dir).arg(flag);
         this
     }
 
     /// In a work tree.
     pub fn in_tree(path: &Path) -> Self {
         let mut this = Self::plain();
-        this.cmd = this.cmd.arg("-C").arg(path);
+        this.cmd = this.cmd.env(MARK_VAR, path).arg("-C").arg(path);
         this
     }
 

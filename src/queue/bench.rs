@@ -26,11 +26,11 @@ const KEEP: usize = 200;
 /// So much of a gate's output becomes evidence.
 const TAIL: usize = 6000;
 /// The variable that marks the processes of a bench, so that those of a dead daemon can be found.
-const MARK: &str = "GT_BENCH";
+pub const MARK_VAR: &str = "GT_BENCH";
 
 /// What the marks of all gates that run below `folder` begin with.
 pub fn mark_prefix(folder: &Path) -> String {
-    format!("{MARK}={}/", folder.display())
+    format!("{MARK_VAR}={}/", folder.display())
 }
 
 /// What one gate said of one commit.
@@ -152,7 +152,7 @@ impl Bench {
             .cwd(&self.scratch)
             .env_clear()
             .envs(self.env.iter().map(|(k, v)| (k, v)))
-            .env(MARK, &self.scratch)
+            .env(MARK_VAR, &self.scratch)
             .env("GT_GATE", name)
             .timeout(gate.timeout.duration())
             .cap(1 << 20);
@@ -243,7 +243,7 @@ impl Bench {
 
 /// Ends every process that was started as a gate in `scratch`.
 pub fn end_marked(scratch: &Path) {
-    end(&process::marked(&format!("{MARK}={}", scratch.display()), false), scratch);
+    end(&process::marked(&format!("{MARK_VAR}={}", scratch.display()), false), scratch);
 }
 
 /// Ends every process that was started as a gate below `folder`, and none of a neighbour whose name begins alike.

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,10 +14,16 @@ use crate::base::{Prefix, Time};
 const FILE: &str = "beads.db";
 const LOCK: &str = "write.lock";
 
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
 /// An open store.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
+    /// Device and number of the file, where the system tells.
+    file: Option<(u64, u64)>,
     conn: Connection,
     lock: OnceCell<File>,
     /// The write lock, held while several writes are one transaction.
@@ -82,7 +89,13 @@ impl Store {
             upgrade(&conn, beads_dir)?;
         }
         conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192")?;
-        Ok(Self { dir: beads_dir.to_owned(), conn, lock: OnceCell::new(), group: None })
+        Ok(Self { dir: beads_dir.to_owned(), file: identity(&path), conn, lock: OnceCell::new(), group: None })
+    }
+
+    /// Whether the file of this store is still the one in its place: false when it was taken away or another one was
+    /// put there, as from a backup. Who holds a store open for long asks now and then.
+    pub fn in_place(&self) -> bool {
+        identity(&self.dir.join(FILE)) == self.file
     }
 
     /// Answers from one snapshot.

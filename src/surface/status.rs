@@ -8,10 +8,12 @@ use super::agents::{self, Agent};
 use crate::base::{Address, RigName, Time};
 use crate::config::Landing;
 use crate::daemon::lock;
+use crate::daemon::supervise::Budget;
 use crate::queue::{self, State, wait};
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
-use crate::town::{Rig, Town, TownError, agent, convoy, intent, lifecycle};
+use crate::town::unreadable::{self, Unreadable};
+use crate::town::{Rig, Town, TownError, agent, convoy, intent, lifecycle, tries, trouble};
 
 /// The town.
 #[derive(Debug, Clone, Serialize)]
@@ -73,6 +75,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
     let config = town.config()?;
     let rigs = town.rigs()?;
     let daemon = lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
+    let budget = Budget::load(town.root());
     let up_since = lifecycle::up_since(r)?;
     let mut rows = agent::all(r)?;
     let mut each = Vec::with_capacity(rigs.len());
@@ -95,7 +98,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         mail: r.count(&messages)?,
         intents: intent::all(r)?.len(),
         warnings: warnings(r)?,
-        off: off(&rigs, config.mayor(), up_since.is_some(), daemon.is_some()),
+        off: off(&rigs, config.mayor(), up_since.is_some(), daemon.is_some(), budget.spent_at().is_some()),
         rigs: each,
         up_since,
         daemon,
@@ -126,12 +129,15 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
 
 fn warnings(r: &Read<'_>) -> Result<Vec<String>, StoreError> {
     let (ns, key) = WARNINGS;
-    let Some(value) = r.local(ns, key)? else { return Ok(Vec::new()) };
-    let kept: Vec<Warning> = serde_json::from_value(value).unwrap_or_default();
-    Ok(kept.into_iter().map(|w| w.text).collect())
+    let kept: Vec<Warning> = r.local(ns, key)?.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+    let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
+    all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
+    all.extend(tries::warnings(r)?);
+    all.extend(trouble::all(r)?);
+    Ok(all)
 }
 
-fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool) -> Vec<String> {
+fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool, spent: bool) -> Vec<String> {
     let mut off = Vec::new();
     match (up, daemon) {
         (false, false) => {
@@ -139,6 +145,9 @@ fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool) -> Vec<String> {
                 "the town is down: nothing watches workers, merges, or slings what becomes ready (gt start)".into(),
             );
         }
+        (true, false) if spent => off.push(
+            "the daemon died too often and is not started again by itself: see why in logs/, then: gt start".into(),
+        ),
         (true, false) => off.push("the daemon is not running; the next command starts it".into()),
         (false, true) => off.push("the town is going down".into()),
         (true, true) => {}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TownError;
+use super::unreadable;
 use crate::base::process::ProcId;
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::store::{Read, StoreError, Write};
@@ -137,7 +138,7 @@ impl AgentRow {
 
 /// The row of one agent.
 pub fn get(r: &Read<'_>, agent: &Address) -> Result<Option<AgentRow>, StoreError> {
-    r.local(AGENTS, &agent.to_string())?.map(|value| parse(&agent.to_string(), value)).transpose()
+    r.local_text(AGENTS, &agent.to_string())?.map(|text| parse(&agent.to_string(), &text)).transpose()
 }
 
 /// The row of one agent, or an error that says that there is none.
@@ -147,10 +148,18 @@ pub fn need(r: &Read<'_>, agent: &Address) -> Result<AgentRow, TownError> {
     })
 }
 
-/// The rows of all agents, by address.
+/// The row of one agent; none also when it cannot be read, which [`super::unreadable`] tells of.
+pub fn readable(r: &Read<'_>, agent: &Address) -> Result<Option<AgentRow>, StoreError> {
+    match get(r, agent) {
+        Err(StoreError::Invalid { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+/// The rows of all agents, by address. One that cannot be read stops nobody else: it is left out here and told by
+/// [`super::unreadable`].
 pub fn all(r: &Read<'_>) -> Result<Vec<AgentRow>, StoreError> {
-    let mut rows: Vec<AgentRow> =
-        r.local_all(AGENTS)?.into_iter().map(|(key, value)| parse(&key, value)).collect::<Result<_, _>>()?;
+    let (mut rows, _) = unreadable::sift::<AgentRow>(r, AGENTS)?;
     rows.sort_by(|a, b| a.address.cmp(&b.address));
     Ok(rows)
 }
@@ -180,6 +189,6 @@ pub fn progressed(w: &mut Write<'_>, agent: &Address, now: Time) -> Result<(), S
     Ok(())
 }
 
-fn parse(key: &str, value: serde_json::Value) -> Result<AgentRow, StoreError> {
-    serde_json::from_value(value).map_err(|e| StoreError::Invalid { field: "agent", reason: format!("{key}: {e}") })
+fn parse(key: &str, text: &str) -> Result<AgentRow, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Invalid { field: "agent", reason: format!("{key}: {e}") })
 }

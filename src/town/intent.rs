@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unreadable;
 use crate::base::process::ProcId;
 use crate::base::{Address, BeadId, Time};
 use crate::store::{Read, StoreError, Write};
@@ -87,13 +88,18 @@ impl Intent {
 
 /// The intent about an agent.
 pub fn get(r: &Read<'_>, agent: &Address) -> Result<Option<Intent>, StoreError> {
-    r.local(INTENTS, &agent.to_string())?.map(|value| parse(&agent.to_string(), value)).transpose()
+    r.local_text(INTENTS, &agent.to_string())?.map(|text| parse(&agent.to_string(), &text)).transpose()
 }
 
-/// All intents, oldest first.
+/// Whether something is to be done about an agent, readable or not.
+pub fn stands(r: &Read<'_>, agent: &Address) -> Result<bool, StoreError> {
+    r.has_local(INTENTS, &agent.to_string())
+}
+
+/// All intents, oldest first. One that cannot be read stops nobody else: it is left out here and told by
+/// [`super::unreadable`].
 pub fn all(r: &Read<'_>) -> Result<Vec<Intent>, StoreError> {
-    let mut all: Vec<Intent> =
-        r.local_all(INTENTS)?.into_iter().map(|(key, value)| parse(&key, value)).collect::<Result<_, _>>()?;
+    let (mut all, _) = unreadable::sift::<Intent>(r, INTENTS)?;
     all.sort_by_key(|intent| intent.at);
     Ok(all)
 }
@@ -113,6 +119,6 @@ pub fn complete(w: &mut Write<'_>, intent: &Intent) -> Result<bool, StoreError> 
     Ok(true)
 }
 
-fn parse(key: &str, value: serde_json::Value) -> Result<Intent, StoreError> {
-    serde_json::from_value(value).map_err(|e| StoreError::Invalid { field: "intent", reason: format!("{key}: {e}") })
+fn parse(key: &str, text: &str) -> Result<Intent, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Invalid { field: "intent", reason: format!("{key}: {e}") })
 }

@@ -12,6 +12,7 @@ use super::hosts;
 use super::intent::{self, Act, Intent, Spawn};
 use crate::base::process::{self, ProcId};
 use crate::base::{Address, Time};
+use crate::git;
 use crate::store::{Read, Store, StoreError, Write};
 
 const TOWN: &str = "town";
@@ -62,10 +63,11 @@ pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
     }
     let started = store.write(&cx.stamp(), |w| {
         let already = !set_up(w)?;
+        super::tries::refill(w)?;
         let mut resumed = Vec::new();
         for agent in asleep {
             let (Some(mut row), Some(_)) = (agent::get(w, &agent)?, super::hook::held(w, &agent)?) else { continue };
-            if intent::get(w, &agent)?.is_some() {
+            if intent::stands(w, &agent)? {
                 continue;
             }
             let how = Spawn { cause: "start".into(), from: None, replaces: row.proc.take(), resume: true };
@@ -143,15 +145,16 @@ pub fn stop_sessions(
         Ok::<_, TownError>(())
     })?;
     let bench = crate::queue::bench::mark_prefix(cx.town.root());
-    if let Err(error) = process::kill_all(&process::marked(&bench, true), None, grace) {
-        trouble.push(format!("gates: {error}"));
+    for (what, found) in [("gates", process::marked(&bench, true)), ("git", git::running_below(cx.town.root()))] {
+        if let Err(error) = process::kill_all(&found, None, grace) {
+            trouble.push(format!("{what}: {error}"));
+        }
     }
     let mut left: Vec<ProcId> = known.into_iter().filter(ProcId::alive).collect();
-    for mark in [crate::session::mark_prefix(&cx.town.runtime_dir()), bench] {
-        for found in process::marked(&mark, true) {
-            if !left.contains(&found) {
-                left.push(found);
-            }
+    let sessions = crate::session::living(&cx.town.runtime_dir());
+    for found in [sessions, process::marked(&bench, true), git::running_below(cx.town.root())].concat() {
+        if !left.contains(&found) {
+            left.push(found);
         }
     }
     Ok(Proof { stopped, left, trouble, uncommitted: uncommitted(&rows) })
@@ -160,7 +163,7 @@ pub fn stop_sessions(
 fn uncommitted(rows: &[super::AgentRow]) -> usize {
     let worktrees = rows.iter().filter_map(|row| row.worktree.as_ref()).filter(|path| path.is_dir());
     worktrees
-        .filter_map(|path| crate::git::worktree_state(path).ok())
+        .filter_map(|path| git::worktree_state(path).ok())
         .map(|state| state.dirty.len() + state.untracked.len())
         .sum()
 }

@@ -7,7 +7,7 @@
 //! - making: [`install`], [`rig_add`], [`detect`]
 //! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
 //! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
-//! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`]
+//! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
 
 pub mod agent;
@@ -39,6 +39,9 @@ pub mod roles;
 pub mod sling;
 mod spawn;
 pub mod step;
+pub mod tries;
+pub mod trouble;
+pub mod unreadable;
 mod wake;
 
 pub use agent::{AgentRow, AgentState, HostKind};

@@ -1,6 +1,6 @@
 //! The daemon of a real town: lands by itself, obeys its policies, survives being killed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gastown::base::{BeadId, RigName};
@@ -190,6 +190,64 @@ fn a_syntax_error_changes_nothing_but_a_warning_with_its_place() {
 }
 
 #[test]
+fn every_layer_is_followed_however_its_file_changes_and_stays_as_it_was_when_it_cannot_be_read() {
+    let hall = Hall::new("command = [\"true\"]");
+    let (town, rig) = (hall.town().join("lua/roles"), hall.town().join("app/lua/roles"));
+    let says = |word: &str| {
+        format!(
+            "local gt = require \"gt\"\nlocal refinery = gt.extend(\"refinery\")\n\
+             refinery.admit(function(mr) return false, \"{word}\" end)\n"
+        )
+    };
+    let write = |folder: &Path, text: &str| {
+        std::fs::create_dir_all(folder).expect("folder");
+        std::fs::write(folder.join("refinery.lua"), text).expect("written");
+    };
+    let replace = |folder: &Path, text: &str| {
+        std::fs::write(folder.join("new"), text).expect("written");
+        std::fs::rename(folder.join("new"), folder.join("refinery.lua")).expect("renamed");
+    };
+    hall.gt(&["start"]);
+    let before = hall.daemon();
+    write(&town, &says("town, written"));
+    let mr = {
+        eventually("the town's revision", || hall.revision());
+        hall.file("a")
+    };
+    let heard = |word: &str| eventually(word, || (hall.note(&mr)? == word).then_some(()));
+    let warned = |part: &str| {
+        eventually(part, || Some(hall.gt(&["status"])).filter(|status| status.contains(part)));
+    };
+    heard("town, written");
+    replace(&town, &says("town, replaced"));
+    heard("town, replaced");
+    // A folder that was not there when the daemon began.
+    write(&rig, &says("rig, written"));
+    heard("rig, written");
+    replace(&rig, &says("rig, replaced"));
+    heard("rig, replaced");
+    let good = hall.revision().expect("a revision");
+    // Unreadable, whoever runs this: a folder in place of the file.
+    std::fs::remove_file(rig.join("refinery.lua")).expect("removed");
+    std::fs::create_dir(rig.join("refinery.lua")).expect("a folder");
+    warned("app/lua/roles/refinery.lua cannot be read");
+    std::fs::remove_dir(rig.join("refinery.lua")).expect("removed");
+    write(&rig, "local gt = require \"gt\"\nlocal refinery = gt.extend \"refinery\"\nrefinery.order(function(mr)\n");
+    warned("app/lua/roles/refinery.lua:");
+    assert_eq!(hall.note(&mr).as_deref(), Some("rig, replaced"));
+    let status = hall.gt(&["status"]);
+    assert!(status.contains(&format!("kept at revision {good}")), "{status}");
+    // Without the rig's file the town's is in charge again, and without that the shipped one.
+    std::fs::remove_file(rig.join("refinery.lua")).expect("removed");
+    heard("town, replaced");
+    std::fs::remove_dir_all(&town).expect("removed");
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert_eq!(hall.daemon(), before);
+    let status = hall.gt(&["status"]);
+    assert!(!status.contains("warning"), "{status}");
+}
+
+#[test]
 fn a_daemon_that_is_killed_again_and_again_merges_everything_exactly_once() {
     let hall = Hall::new("command = \"sleep 0.05\"");
     hall.refinery("refinery.batch(function(queue) return { queue[1] } end)");
@@ -290,6 +348,31 @@ fn a_gate_that_outlives_its_daemon_is_ended_and_run_anew() {
     hall.wait_merged(std::slice::from_ref(&mr));
     // Its new parent may take a moment to collect it.
     eventually("the old gate to be gone", || (!PathBuf::from(format!("/proc/{gate}")).exists()).then_some(()));
+}
+
+#[test]
+fn a_daemon_outlives_a_store_that_is_gone_for_a_while() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.gt(&["start"]);
+    let before = hall.daemon();
+    let status = || match client::ask(&hall.town(), &client::Request::Status, Duration::from_secs(10)) {
+        Ok(client::Reply::Status(status)) => Some(status),
+        _ => None,
+    };
+    eventually("its first look", || status().filter(|s| s.passes > 0));
+    let (here, away) = (hall.town().join(".beads"), hall.sandbox.folder("away"));
+    let move_all = |from: &Path, to: &Path| {
+        for name in ["beads.db", "beads.db-wal", "beads.db-shm"] {
+            let _ = std::fs::rename(from.join(name), to.join(name));
+        }
+    };
+    move_all(&here, &away);
+    let trouble = eventually("the trouble", || status()?.trouble);
+    assert!(trouble.contains("there is no store at"), "{trouble}");
+    move_all(&away, &here);
+    let mr = hall.file("a");
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert_eq!(hall.daemon(), before);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use clap::Subcommand;
 use super::{Context, place};
 use crate::base::Address;
 use crate::cli::CliError;
-use crate::town::{TownError, agent, hosts};
+use crate::town::{TownError, agent, hosts, unreadable};
 
-/// Lists workers and attaches to their sessions.
+/// Lists workers, attaches to their sessions, mends their rows.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -29,6 +29,11 @@ enum Verb {
         /// The worker: a name, or RIG/NAME.
         worker: String,
     },
+    /// Make the rows of a worker anew that cannot be read (gt status names them), from its hook and its worktree
+    Mend {
+        /// Whose rows, as gt status shows it.
+        key: String,
+    },
 }
 
 /// Runs the verb.
@@ -36,7 +41,23 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     match &args.verb {
         Verb::List { rig } => super::agents::list(cx, rig.as_deref(), |a| matches!(a, Address::Polecat(..))),
         Verb::Attach { worker } => attach(cx, worker),
+        Verb::Mend { key } => mend(cx, key),
     }
+}
+
+fn mend(cx: &Context, key: &str) -> Result<(), CliError> {
+    let (here, mut store) = cx.open()?;
+    let mended = unreadable::mend(&here.acting(), &mut store, key)?;
+    cx.out.print(&mended, |mended| {
+        let row = match (mended.state, mended.removed) {
+            (Some(state), _) => format!("its row is made anew: {state}"),
+            (None, true) => "its row is taken away: it had no work and no worktree".to_owned(),
+            (None, false) => "its row is as it was".to_owned(),
+        };
+        let intent = if mended.intent_dropped { "; what was under way is forgotten" } else { "" };
+        format!("✓ {}: {row}{intent}", mended.key)
+    });
+    Ok(())
 }
 
 fn attach(cx: &Context, worker: &str) -> Result<(), CliError> {

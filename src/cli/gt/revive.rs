@@ -9,13 +9,17 @@ use super::place::Place;
 use crate::base::process::{self, ProcId};
 use crate::cli::env::Env;
 use crate::cli::{CliError, Kind};
+use crate::daemon::supervise::Budget;
 use crate::daemon::{client, lock};
+use crate::git;
+use crate::queue::bench;
 use crate::session::MARK_VAR;
 use crate::store::Store;
 use crate::town::{Surroundings, Town, TownError, lifecycle};
 
 /// Variables that belong to one session or command and not to the town's daemon.
-const NOT_FOR_THE_DAEMON: [&str; 6] = [MARK_VAR, "GT_ROLE", "BD_ACTOR", "BEADS_ACTOR", "TMUX", "TMUX_PANE"];
+const NOT_FOR_THE_DAEMON: [&str; 8] =
+    [MARK_VAR, git::MARK_VAR, bench::MARK_VAR, "GT_ROLE", "BD_ACTOR", "BEADS_ACTOR", "TMUX", "TMUX_PANE"];
 
 /// Starts the daemon of the town around here, if that town is up and has none. Never fails a command.
 pub(crate) fn after(env: &Env) {
@@ -27,8 +31,8 @@ pub(crate) fn after(env: &Env) {
     if !town.daemon_lock_path().exists() || lock::is_held(town.root()).unwrap_or(true) {
         return;
     }
-    // Its supervisor is about to start it again, when its budget says so.
-    if lock::supervisor(town.root()).is_some() {
+    // Its supervisor is about to start it again, when its budget says so; or a person has to look first.
+    if lock::supervisor(town.root()).is_some() || Budget::load(town.root()).spent_at().is_some() {
         return;
     }
     let Ok(store) = Store::open(&town.beads_dir()) else { return };
@@ -78,6 +82,10 @@ pub(super) fn start_daemon(place: &Place) -> Result<Daemon, CliError> {
     let held = || lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
     if let Some(pid) = held() {
         return Ok(Daemon { already: true, pid });
+    }
+    if Budget::load(town.root()).spent_at().is_some() {
+        let error = CliError::refused("the daemon died too often and is not started again by itself");
+        return Err(error.hint(format!("see why in {}, then: gt start", town.logs_dir().display())));
     }
     let log = town.logs_dir().join("daemon.log");
     let store = Store::open(&town.beads_dir()).map_err(TownError::from)?;

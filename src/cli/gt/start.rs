@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::cli::CliError;
+use crate::daemon::supervise::Budget;
 use crate::town::{TownError, lifecycle};
 
 /// Starts the town: its daemon, and the sessions of workers that have work on their hooks.
@@ -14,6 +15,8 @@ pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
     here.town.config()?;
     store.write(&here.acting().stamp(), |w| here.around().remember(w).map_err(TownError::from))?;
     let started = lifecycle::start(&here.acting(), &mut store)?;
+    // A person's word gives a daemon that died too often another chance.
+    Budget::refill(here.town.root()).map_err(|e| CliError::user(format!("the budget of restarts stays: {e}")))?;
     let daemon = super::revive::start_daemon(&here)?;
     let value = serde_json::json!({ "already": started.already, "resumed": started.resumed, "daemon": daemon });
     cx.out.print(&value, |_| {

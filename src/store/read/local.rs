@@ -1,5 +1,6 @@
 //! What belongs to this store alone: local tables, settings, hooks.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
@@ -26,12 +27,39 @@ fn hook(row: &Row<'_>) -> Result<Hook, StoreError> {
     })
 }
 
+/// A column as text, whatever it holds.
+fn lossy(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    })
+}
+
 impl Read<'_> {
     /// A value of a local table.
     pub fn local(&self, ns: &str, key: &str) -> Result<Option<Value>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
         let text: Option<String> = statement.query_row(params![ns, key], |row| row.get(0)).optional()?;
         text.map(|t| value(&t)).transpose()
+    }
+
+    /// A value of a local table as it stands there, be it JSON or not.
+    pub fn local_text(&self, ns: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
+        Ok(statement.query_row(params![ns, key], |row| lossy(row, 0)).optional()?)
+    }
+
+    /// All of a local table as it stands there, by key.
+    pub fn local_texts(&self, ns: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.rows("SELECT key, value FROM local WHERE ns = ?1 ORDER BY key", [ns], |row| {
+            Ok((lossy(row, 0)?, lossy(row, 1)?))
+        })
+    }
+
+    /// Whether there is a value of this key, whatever it is.
+    pub fn has_local(&self, ns: &str, key: &str) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT 1 FROM local WHERE ns = ?1 AND key = ?2")?;
+        Ok(statement.exists(params![ns, key])?)
     }
 
     /// All of a local table, by key.

@@ -85,7 +85,7 @@ pub fn fact(
         }
         EventKind::AgentExited => {
             let Ok(address) = event.subject.parse::<Address>() else { return Ok(None) };
-            let Some(row) = agent::get(r, &address)?.filter(|row| row.rig() == Some(&rig.name)) else {
+            let Some(row) = agent::readable(r, &address)?.filter(|row| row.rig() == Some(&rig.name)) else {
                 return Ok(None);
             };
             let nothing = Seen::default();

@@ -30,13 +30,23 @@ pub struct Seen {
     pub attached: bool,
 }
 
-/// How long a close look holds, in milliseconds.
-const CLOSE_LOOK_MS: i64 = 10_000;
+/// How long a close look holds at most, in milliseconds, as long as nothing new is heard: a terminal that has printed
+/// nothing looks as it did.
+const CLOSE_LOOK_MS: i64 = 300_000;
 
 /// Looks at agents, and remembers for a moment what took a child process to see.
 #[derive(Debug, Default)]
 pub struct Looker {
-    close: BTreeMap<Address, (i64, Closely)>,
+    close: BTreeMap<Address, Close>,
+    begun: Option<Time>,
+}
+
+/// A close look: when, and what had been heard of the agent by then.
+#[derive(Debug)]
+struct Close {
+    at: i64,
+    heard: Option<Time>,
+    found: Closely,
 }
 
 /// What a close look found.
@@ -48,25 +58,48 @@ struct Closely {
 }
 
 impl Looker {
+    /// Counts silences from `now`: the machine slept until then, or its clock was set.
+    pub fn begin_anew(&mut self, now: Time) {
+        self.close.clear();
+        self.begun = Some(now);
+    }
+
+    /// When something was heard of an agent, as far as that counts. What a clock that was set back puts into the
+    /// future was heard when it was set.
+    fn heard(&self, heard: Option<Time>, now: Time) -> Option<Time> {
+        match (heard, self.begun) {
+            (Some(heard), Some(begun)) if heard > now => Some(begun),
+            (Some(heard), Some(begun)) => Some(heard.max(begun)),
+            (heard, _) => heard,
+        }
+    }
+
     /// Looks at all of `rows`.
     pub fn look(&mut self, cx: &Acting<'_>, repo: Option<&Repo>, rows: &[AgentRow]) -> BTreeMap<Address, Seen> {
-        let now = cx.now().millis();
-        self.close.retain(|address, (at, _)| now - *at < CLOSE_LOOK_MS && rows.iter().any(|r| r.address == *address));
+        let present = cx.now();
+        let now = present.millis();
+        let rig = rows.first().and_then(AgentRow::rig);
+        self.close.retain(|address, close| {
+            let holds = (0..CLOSE_LOOK_MS).contains(&(now - close.at));
+            holds && (address.rig() != rig || rows.iter().any(|r| r.address == *address))
+        });
         let mut runtimes = None;
         let mut all = BTreeMap::new();
         for row in rows {
             let mut seen = cheap(cx, repo, row);
+            seen.heard = self.heard(seen.heard, present);
             let quiet = seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
             if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
-                let close = if let Some((_, known)) = self.close.get(&row.address) {
-                    known.clone()
+                let heard = seen.heard;
+                let close = if let Some(known) = self.close.get(&row.address).filter(|known| known.heard == heard) {
+                    known.found.clone()
                 } else {
                     let runtimes = runtimes.get_or_insert_with(|| hosts::runtimes(cx).ok());
                     let found = closely(cx, runtimes.as_ref(), row);
-                    self.close.insert(row.address.clone(), (now, found.clone()));
+                    self.close.insert(row.address.clone(), Close { at: now, heard, found: found.clone() });
                     found
                 };
-                seen.heard = seen.heard.max(close.changed);
+                seen.heard = self.heard(seen.heard.max(close.changed), present);
                 seen.screen = close.screen;
                 seen.attached = close.attached;
             }

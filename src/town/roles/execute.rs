@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::desk::Desk;
 use super::keep::{self, Hold};
 use super::reads::subject_key;
-use super::{events, ladders};
+use super::{desk, events, ladders};
 use crate::base::{Address, BeadId, RigName};
-use crate::config::Overrides;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
 use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Store, StoreError, Write};
@@ -20,8 +20,7 @@ use crate::town::{Acting, Intent, Rig, TownError, agent, budget, convoy, hosts, 
 
 /// The outcome of a decision that was carried out.
 pub const DONE: &str = "done";
-/// The local namespace in which the last refusal of a decision stands, and the rates of actions.
-const REFUSED: &str = "refused";
+/// The local namespace in which the rates of actions stand.
 const RATES: &str = "rate";
 const HOUR_MS: i64 = 3_600_000;
 
@@ -56,7 +55,7 @@ pub enum Outcome {
 }
 
 /// Why a decision is not carried out: a reason to journal, or a fault to report.
-enum No {
+pub(super) enum No {
     Refused(String),
     Fault(TownError),
 }
@@ -85,30 +84,27 @@ impl From<queue::QueueError> for No {
     }
 }
 
-type Step<T = ()> = Result<T, No>;
-
-/// What was looked at outside the store before the transaction.
-#[derive(Default)]
-struct Prepared {
-    sling: Option<sling::Ready>,
-}
+pub(super) type Step<T = ()> = Result<T, No>;
 
 /// Carries out one decision of `rig`. `cursor` is written with it: an event is acted upon once, also after a crash.
+///
+/// `desk` is shared by the decisions of one look; what it holds is written by [`Desk::close`].
 pub fn execute(
     cx: &Acting<'_>,
     store: &mut Store,
     rig: &Rig,
     decision: &Decision,
     cursor: Option<events::Cursor>,
+    desk: &mut Desk,
 ) -> Result<Outcome, TownError> {
     let by = crate::store::Stamp::new(format!("{}/{}", rig.name, decision.origin.role), cx.now());
-    let result = prepare(cx, store, rig, decision).and_then(|prepared| {
+    let result = prepare(cx, store, rig, decision, desk).and_then(|()| {
         store.write(&by, |w| {
             let mut effect = Effect::default();
             let mut made: Vec<Option<BeadId>> = vec![None; decision.actions.len()];
             for (index, action) in decision.actions.iter().enumerate() {
                 rate(w, action)?;
-                let mut act = Act { cx, w, rig, prepared: &prepared, made: &mut made, effect: &mut effect, decision };
+                let mut act = Act { cx, w, rig, desk, made: &mut made, effect: &mut effect, decision };
                 act.carry_out(index, action)?;
             }
             if let Some(climb) = &decision.climb {
@@ -117,34 +113,28 @@ pub fn execute(
             if let Some(cursor) = cursor {
                 events::set_cursor(w, &rig.name, &decision.origin.role, cursor)?;
             }
-            w.delete_local(REFUSED, &refusal_key(rig, decision))?;
+            desk::forget_refusal(w, rig, decision)?;
             w.record(&row(decision, &rig.name, w.by().now, DONE))?;
             Ok::<_, No>(effect)
         })
     });
     match result {
-        Ok(effect) => Ok(Outcome::Done(effect)),
+        Ok(effect) => {
+            desk.done(rig, decision);
+            Ok(Outcome::Done(effect))
+        }
         Err(No::Fault(error)) => Err(error),
         Err(No::Refused(why)) => {
-            store.write(&by, |w| {
-                let key = refusal_key(rig, decision);
-                let told = Value::String(why.clone());
-                if w.local(REFUSED, &key)?.as_ref() != Some(&told) {
-                    w.put_local(REFUSED, &key, &told)?;
-                    w.record(&row(decision, &rig.name, w.by().now, &format!("refused: {why}")))?;
-                }
-                if let Some(cursor) = cursor {
-                    events::set_cursor(w, &rig.name, &decision.origin.role, cursor)?;
-                }
-                Ok::<_, StoreError>(())
-            })?;
+            match cursor {
+                None => desk.refused(rig, decision, &why),
+                Some(cursor) => store.write(&by, |w| {
+                    desk::note_refusal(w, &rig.name, decision, &why)?;
+                    events::set_cursor(w, &rig.name, &decision.origin.role, cursor)
+                })?,
+            }
             Ok(Outcome::Refused(why))
         }
     }
-}
-
-fn refusal_key(rig: &Rig, decision: &Decision) -> String {
-    format!("{}/{}/{}/{}", rig.name, decision.origin.role, decision.origin.rule, subject_key(&decision.subject))
 }
 
 /// The journal's row of a decision.
@@ -168,22 +158,11 @@ pub fn row(decision: &Decision, rig: &RigName, at: crate::base::Time, outcome: &
     }
 }
 
-/// What has to be looked at before the transaction: runtimes, formulas, terminals.
-fn prepare(cx: &Acting<'_>, store: &Store, rig: &Rig, decision: &Decision) -> Step<Prepared> {
-    let mut prepared = Prepared::default();
+/// What has to be looked at before the transaction: free places, runtimes, formulas, terminals.
+fn prepare(cx: &Acting<'_>, store: &Store, rig: &Rig, decision: &Decision, desk: &mut Desk) -> Step {
     for action in &decision.actions {
         match action {
-            Action::Sling { to, .. } => {
-                let target = match to.as_deref() {
-                    None => rig.clone(),
-                    Some(name) if name == rig.name.as_str() => rig.clone(),
-                    Some(name) => {
-                        let name = RigName::new(name).map_err(|e| No::Refused(e.to_string()))?;
-                        cx.town.rig(&name, &Overrides::default())?
-                    }
-                };
-                prepared.sling = Some(sling::prepare(cx, target, &sling::SlingOpts::default())?);
-            }
+            Action::Sling { to, .. } => desk.prepare_sling(cx, store, rig, to.as_deref())?,
             Action::Restart { who, .. } => {
                 let row = store.read(|r| agent::need(r, who))?;
                 if hosts::open(cx, row.host)?.probe(&row.session).is_ok_and(|p| p.attached) {
@@ -193,7 +172,7 @@ fn prepare(cx: &Acting<'_>, store: &Store, rig: &Rig, decision: &Decision) -> St
             _ => {}
         }
     }
-    Ok(prepared)
+    Ok(())
 }
 
 /// No rule, however wrong, does one thing to one subject more often than this in an hour.
@@ -233,7 +212,7 @@ struct Act<'a, 'w, 's> {
     cx: &'a Acting<'a>,
     w: &'w mut Write<'s>,
     rig: &'a Rig,
-    prepared: &'a Prepared,
+    desk: &'a Desk,
     made: &'w mut Vec<Option<BeadId>>,
     effect: &'w mut Effect,
     decision: &'a Decision,
@@ -280,7 +259,7 @@ impl Act<'_, '_, '_> {
                 let to: Address = to.parse().map_err(|e: crate::base::NameError| No::Refused(e.to_string()))?;
                 self.letter(&to.to_string(), subject, body, None, Vec::new())
             }
-            Action::Sling { bead, .. } => self.sling(bead),
+            Action::Sling { bead, to } => self.sling(bead, to.as_deref()),
             Action::Create(new) => {
                 let id = self.create(new)?;
                 self.made[index] = Some(id);
@@ -355,7 +334,7 @@ impl Act<'_, '_, '_> {
 
     fn restart(&mut self, who: &Address, resume: bool) -> Step {
         let row = agent::need(self.w, who)?;
-        if crate::town::intent::get(self.w, who)?.is_some() {
+        if crate::town::intent::stands(self.w, who)? {
             return Err(No::Refused(format!("{who} is being started or stopped")));
         }
         if row.state == agent::AgentState::Done {
@@ -418,9 +397,9 @@ impl Act<'_, '_, '_> {
         Ok(())
     }
 
-    fn sling(&mut self, bead: &BeadRef) -> Step {
+    fn sling(&mut self, bead: &BeadRef, to: Option<&str>) -> Step {
         let id = self.bead(bead)?;
-        let ready = self.prepared.sling.as_ref().ok_or_else(|| No::Refused("nothing was prepared".into()))?;
+        let ready = self.desk.ready(self.rig, to)?;
         let now = self.w.by().now.millis();
         if let Some(hold) = keep::hold(self.w, id.as_str(), now)? {
             return Err(No::Refused(format!("{id} is held: {}", hold.why)));

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::base::{RigName, RoleName};
 use crate::policy::{self, Engine, Layer, LayerSource, Limits, Registry, Reload};
-use crate::store::{StoreError, Write};
+use crate::store::{Read, StoreError, Write};
 use crate::town::{Rig, Town};
 
 /// Where the warnings of policies are kept for `gt status`.
 pub const WARNINGS: (&str, &str) = ("town", "policy_warnings");
+
+/// In place of a role's name: which roles there are cannot be read.
+const ALL: &str = "every role";
 
 /// What is wrong with a policy, while another revision is in charge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,7 +55,17 @@ impl Roles {
             }
         }
         for rig in rigs {
-            let wanted = roles_of(town, rig);
+            let known = self.names.get(&rig.name);
+            self.unreadable.remove(&(rig.name.clone(), ALL.to_owned()));
+            let wanted = match roles_of(town, rig) {
+                Ok(wanted) => wanted,
+                // Nobody knows which roles there are: those that were there stay.
+                Err(error) => {
+                    let wanted = known.cloned().unwrap_or_else(|| shipped(rig));
+                    self.unreadable.insert((rig.name.clone(), ALL.to_owned()), error.to_string());
+                    wanted
+                }
+            };
             for role in self.names.get(&rig.name).cloned().unwrap_or_default().difference(&wanted) {
                 self.registry.remove(&key(&rig.name, role));
             }
@@ -70,6 +84,7 @@ impl Roles {
                         }
                     }
                     Err(error) => {
+                        tracing::warn!(rig = %rig.name, role, %error, "a policy cannot be read");
                         self.unreadable.insert((rig.name.clone(), role.clone()), error.to_string());
                     }
                 }
@@ -112,18 +127,24 @@ impl Roles {
             all.push(Warning { rig, role: kept.role.clone(), place, text: kept.to_string() });
         }
         for ((rig, role), text) in &self.unreadable {
-            all.push(Warning { rig: rig.to_string(), role: role.clone(), place: String::new(), text: text.clone() });
+            let text = format!("warning: {role} of {rig} stays as it is: {text}");
+            all.push(Warning { rig: rig.to_string(), role: role.clone(), place: String::new(), text });
         }
         all.sort();
         all
     }
 
+    /// Whether something else is wrong now than what stands where `gt status` reads it.
+    pub fn warnings_differ(&self, r: &Read<'_>) -> Result<bool, StoreError> {
+        let (ns, name) = WARNINGS;
+        Ok(r.local(ns, name)?.unwrap_or_else(|| json!([])) != json!(self.warnings()))
+    }
+
     /// Writes the warnings down where `gt status` reads them, if they differ from what stands there.
     pub fn save_warnings(&self, w: &mut Write<'_>) -> Result<(), StoreError> {
-        let value = serde_json::to_value(self.warnings()).expect("plain data serialises");
         let (ns, name) = WARNINGS;
-        if w.local(ns, name)?.as_ref() != Some(&value) {
-            w.put_local(ns, name, &value)?;
+        if self.warnings_differ(w)? {
+            w.put_local(ns, name, &json!(self.warnings()))?;
         }
         Ok(())
     }
@@ -133,25 +154,43 @@ fn key(rig: &RigName, role: &str) -> String {
     format!("{rig}/{role}")
 }
 
-/// The shipped roles that are switched on, and those that the town or the rig has files for.
-fn roles_of(town: &Town, rig: &Rig) -> BTreeSet<String> {
+/// The shipped roles that are switched on.
+fn shipped(rig: &Rig) -> BTreeSet<String> {
     let mut roles: BTreeSet<String> = policy::builtin_roles().map(str::to_owned).collect();
-    for folder in [town.lua_dir(), rig.lua_dir()] {
-        let entries = std::fs::read_dir(folder.join("roles")).into_iter().flatten().flatten();
-        for path in entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "lua")) {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-            if !stem.ends_with("_test") && RoleName::new(stem).is_ok() {
-                roles.insert(stem.to_owned());
-            }
-        }
-    }
+    leave_out(rig, &mut roles);
+    roles
+}
+
+fn leave_out(rig: &Rig, roles: &mut BTreeSet<String>) {
     if !rig.config.witness {
         roles.remove("witness");
     }
     if !rig.config.refinery {
         roles.remove("refinery");
     }
-    roles
+}
+
+/// The shipped roles that are switched on, and those that the town or the rig has files for.
+fn roles_of(town: &Town, rig: &Rig) -> std::io::Result<BTreeSet<String>> {
+    let mut roles = shipped(rig);
+    for folder in [town.lua_dir(), rig.lua_dir()] {
+        let folder = folder.join("roles");
+        let named =
+            |e: &std::io::Error| std::io::Error::new(e.kind(), format!("{} cannot be read: {e}", folder.display()));
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.collect::<Result<Vec<_>, _>>().map_err(|e| named(&e))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(named(&e)),
+        };
+        for path in entries.iter().map(std::fs::DirEntry::path).filter(|p| p.extension().is_some_and(|e| e == "lua")) {
+            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+            if !stem.ends_with("_test") && RoleName::new(stem).is_ok() {
+                roles.insert(stem.to_owned());
+            }
+        }
+    }
+    leave_out(rig, &mut roles);
+    Ok(roles)
 }
 
 fn layers(town: &Town, rig: &Rig, role: &str) -> std::io::Result<Vec<LayerSource>> {

@@ -5,6 +5,7 @@
 //! the ladder's place, the cursor and the journal's row in one transaction, and hands back what remains to
 //! be done to sessions. A policy can be wrong; it cannot lose work, storm or escape.
 
+pub mod desk;
 pub mod events;
 pub mod evidence;
 pub mod execute;
@@ -14,6 +15,7 @@ pub mod load;
 pub mod reads;
 pub mod snapshot;
 
+pub use desk::Desk;
 pub use evidence::Seen;
 pub use execute::{After, Effect, Outcome, execute};
 pub use ladders::StoredLadders;

@@ -169,7 +169,7 @@ pub fn snapshot(
         if fact.state == PolecatState::Working
             && let Some(since) = fact.silent_since_ms
         {
-            next_ms = earliest(next_ms, Some((since + QUIET_MS).max(now_ms + 1)));
+            next_ms = earliest(next_ms, Some(quiet_at(since, now_ms)));
         }
         polecats.push(Arc::new(fact));
     }
@@ -201,6 +201,12 @@ pub fn snapshot(
     let snapshot =
         Snapshot { now_ms, rig: Some(rig.name.clone()), polecats, beads: facts, mrs, memory, probes: BTreeMap::new() };
     Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests })
+}
+
+/// When a worker that works, and was last heard of at `since`, is to be looked at again. One that is quiet already
+/// works because its screen says so: that is believed for as long again.
+fn quiet_at(since: i64, now_ms: i64) -> i64 {
+    if since + QUIET_MS > now_ms { since + QUIET_MS } else { now_ms + QUIET_MS }
 }
 
 /// The last closed step of the work on a hook, or the last word of a person about it. A restart is neither.
@@ -238,7 +244,7 @@ pub fn polecat(
         }),
         None => None,
     };
-    let busy = intent::get(r, &row.address)?.is_some();
+    let busy = intent::stands(r, &row.address)?;
     let silent_since_ms = seen.heard.map(|t| t.millis().min(now_ms));
     Ok(PolecatFact {
         name: row.name().to_owned(),
@@ -303,4 +309,17 @@ pub fn mr(r: &Read<'_>, beads: &mut Beads<'_, '_>, request: &Request, now_ms: i6
         memory: keep::memory(r, key, now_ms)?,
         answers: keep::answers(r, key)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_screen_that_stands_still_is_not_looked_at_again_at_once() {
+        assert_eq!(quiet_at(1000, 2000), 1000 + QUIET_MS);
+        let now = 1000 + QUIET_MS;
+        assert_eq!(quiet_at(1000, now), now + QUIET_MS);
+        assert_eq!(quiet_at(1000, now + 1), now + 1 + QUIET_MS);
+    }
 }

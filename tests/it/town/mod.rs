@@ -7,6 +7,7 @@ mod install;
 mod lifecycle;
 mod rig;
 mod sling;
+mod supervision;
 
 use std::path::{Path, PathBuf};
 

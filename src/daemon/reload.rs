@@ -1,0 +1,115 @@
+//! Configuration and policies, read again when they change; what is broken leaves the last good in charge.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::dispatch::Dispatcher;
+use super::run::DaemonError;
+use crate::base::RigName;
+use crate::config::Overrides;
+use crate::queue::wait;
+use crate::store::StoreError;
+use crate::town::Rig;
+use crate::town::trouble::Troubles;
+
+/// What tells one state of the watched files from another: each file with its size, time and number.
+pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>, u64)>;
+
+impl Dispatcher {
+    /// Reads configuration and policies again; what is broken leaves the last good in charge.
+    pub(super) fn reload(&mut self) -> Result<(), DaemonError> {
+        self.read_rigs()?;
+        let swapped = self.roles.reload(&self.world.town, &self.rigs);
+        for policy in &swapped {
+            tracing::info!(policy, "a policy is in charge");
+        }
+        self.watch_files();
+        self.files_seen = self.fingerprint();
+        let paths = std::iter::once(self.world.town.config_path()).chain(self.rigs.iter().map(Rig::config_path));
+        let config: Vec<Option<Vec<u8>>> = paths.map(|path| std::fs::read(path).ok()).collect();
+        let changed = config != self.config || !swapped.is_empty();
+        let rigs: Vec<RigName> = self.rigs.iter().map(|r| r.name.clone()).collect();
+        let (roles, by) = (&self.roles, Self::stamp(&self.world));
+        if changed || self.store.read(|r| roles.warnings_differ(r))? {
+            self.store.write(&by, |w| {
+                roles.save_warnings(w)?;
+                for rig in rigs.iter().filter(|_| changed) {
+                    // What made the queue wait may just have been mended.
+                    wait::end_pause(w, rig)?;
+                }
+                Ok::<_, StoreError>(())
+            })?;
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// Opens every rig; one whose configuration is broken stays as it was.
+    fn read_rigs(&mut self) -> Result<(), DaemonError> {
+        let (mut rigs, mut broken) = (Vec::new(), Troubles::new());
+        for name in self.world.town.rig_names()? {
+            match self.world.town.rig(&name, &Overrides::default()) {
+                Ok(rig) => rigs.push(rig),
+                Err(error) => {
+                    tracing::warn!(rig = %name, %error, "the configuration cannot be read; the last good one stays");
+                    broken.insert(format!("rig {name}"), error.to_string());
+                    rigs.extend(self.rigs.iter().find(|r| r.name == name).cloned());
+                }
+            }
+        }
+        self.prefixes = rigs.iter().map(|r| (r.prefix().to_string(), r.name.clone())).collect();
+        self.rigs = rigs;
+        self.broken = broken;
+        Ok(())
+    }
+
+    /// The folders that say what is to happen, each with or without what is below it.
+    fn places(&self) -> Vec<(PathBuf, bool)> {
+        let town = &self.world.town;
+        let mut places: Vec<(PathBuf, bool)> =
+            vec![(town.root().to_owned(), false), (town.lua_dir(), true), (town.formulas_dir(), true)];
+        for rig in &self.rigs {
+            places.push((rig.dir(), false));
+            places.push((rig.lua_dir(), true));
+            places.push((rig.formulas_dir(), true));
+        }
+        places
+    }
+
+    fn watch_files(&mut self) {
+        let watched = self.files.set(&self.places());
+        tracing::debug!(watched, "watching policies and configuration");
+    }
+
+    /// Whether a file is another one than when it was last read, although nobody said so: the system may have no
+    /// watch to give, and what a link leads to is watched by nobody.
+    pub(super) fn files_changed(&self) -> bool {
+        self.fingerprint() != self.files_seen
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let mut all = Fingerprint::new();
+        for (place, below) in self.places() {
+            note(&place, below, &mut all);
+        }
+        all
+    }
+}
+
+/// Adds the files of a folder that mean something, in order of name.
+fn note(folder: &Path, below: bool, all: &mut Fingerprint) {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    paths.sort();
+    for path in paths {
+        let Ok(meta) = std::fs::metadata(&path) else { continue };
+        if meta.is_dir() {
+            if below {
+                note(&path, below, all);
+            }
+        } else if path.extension().is_some_and(|e| e == "lua" || e == "toml") {
+            let of = (meta.len(), meta.modified().ok(), meta.ino());
+            all.push((path, of.0, of.1, of.2));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One look at the town: what has ended is noted, every rig is judged, what was decided is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dispatch::Dispatcher;
+use super::guard::guarded;
+use super::judge::{self, Judged, Look};
+use super::run::DaemonError;
+use crate::base::process::ProcId;
+use crate::base::{BeadId, Time};
+use crate::queue::wait;
+use crate::store::{Read, StoreError};
+use crate::town::roles::evidence::exit_facts;
+use crate::town::roles::{self, Desk, Outcome, events};
+use crate::town::{AgentRow, AgentState, Rig, agent, intent, trouble};
+
+/// So many looks in a row may each have an effect before the dispatcher listens again.
+const ROUNDS: usize = 8;
+/// A rig that could not be looked at is looked at again after this.
+const AGAIN_MS: i64 = 15_000;
+/// What should have been looked at before is looked at again after this.
+const PAST_MS: i64 = 1_000;
+
+impl Dispatcher {
+    /// Looks at everything until a look has no effect; true when the first had one.
+    pub(super) fn look(&mut self) -> Result<bool, DaemonError> {
+        for nth in 0..ROUNDS {
+            self.seen_version = Some(self.store.data_version()?);
+            if !self.round()? {
+                self.drainer.ring();
+                self.keeper.ring();
+                return Ok(nth > 0);
+            }
+        }
+        // Something keeps having effects: go on, but hear of the rest of the world in between.
+        self.status.next = Some(self.world.clock.now().plus_millis(100));
+        Ok(true)
+    }
+
+    /// One look at everything; true when it had an effect.
+    fn round(&mut self) -> Result<bool, DaemonError> {
+        self.status.passes += 1;
+        let mut effect = false;
+        for ended in self.merges.ended() {
+            effect = true;
+            match ended.result {
+                Ok(report) => tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch"),
+                Err(error) => {
+                    tracing::error!(rig = %ended.rig, %error, "the queue failed");
+                    self.status.trouble = Some(format!("queue of {}: {error}", ended.rig));
+                    let by = Self::stamp(&self.world);
+                    self.store.write(&by, |w| wait::set_pause(w, &ended.rig, &error).map(|_| ()))?;
+                }
+            }
+        }
+        let rows = self.store.read(agent::all)?;
+        self.watch_agents(&rows);
+        effect |= self.note_exits(&rows)?;
+        let intents = self.store.read(intent::all)?;
+        self.hands.turn(&mut self.store, intents)?;
+        let mut next: Option<i64> = None;
+        let mut troubles = self.broken.clone();
+        for index in 0..self.rigs.len() {
+            let rig = self.rigs[index].clone();
+            let done = guarded(|| {
+                let judged = self.judge(&rig, &rows)?;
+                next = next.into_iter().chain(judged.next_ms).min();
+                self.act(&rig, judged)
+            });
+            match done.and_then(|done: Result<bool, DaemonError>| done.map_err(|e| e.to_string())) {
+                Ok(any) => effect |= any,
+                // Something of this rig: the others go on.
+                Err(error) => {
+                    next = next.into_iter().chain([self.world.clock.now().millis() + AGAIN_MS]).min();
+                    tracing::error!(rig = %rig.name, %error, "this rig cannot be looked at");
+                    self.status.trouble = Some(format!("rig {}: {error}", rig.name));
+                    troubles.insert(format!("rig {}", rig.name), format!("{error}; it is tried again by itself"));
+                }
+            }
+        }
+        let now = self.world.clock.now().millis();
+        self.status.next = next.map(|next| Time::from_millis(not_at_once(next, now)));
+        if self.store.read(trouble::read)? != troubles {
+            self.store.write(&Self::stamp(&self.world), |w| trouble::save(w, &troubles))?;
+        }
+        self.status.seen_event = self.store.read(last_event)?;
+        Ok(effect)
+    }
+
+    fn watch_agents(&mut self, rows: &[AgentRow]) {
+        for row in rows {
+            if let Some(proc) = &row.proc
+                && row.wants_session()
+                && self.watched.insert(proc.clone())
+            {
+                self.exits.add(proc.clone());
+            }
+        }
+        let known: BTreeSet<&ProcId> = rows.iter().filter_map(|r| r.proc.as_ref()).collect();
+        self.watched.retain(|proc| known.contains(proc));
+    }
+
+    /// An agent whose process is gone while its work is not: that is an event, once.
+    fn note_exits(&mut self, rows: &[AgentRow]) -> Result<bool, DaemonError> {
+        let mut any = false;
+        for row in rows.iter().filter(|r| matches!(r.state, AgentState::Working | AgentState::Waiting)) {
+            if row.proc.as_ref().is_none_or(ProcId::alive) {
+                continue;
+            }
+            let by = Self::stamp(&self.world);
+            any |= self.store.write(&by, |w| {
+                let Some(mut now) = agent::readable(w, &row.address)? else { return Ok(false) };
+                let busy = intent::stands(w, &row.address)?;
+                if now.state != row.state || now.proc != row.proc || busy {
+                    return Ok(false);
+                }
+                now.state = AgentState::Dead;
+                agent::put(w, &now)?;
+                w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
+                Ok::<_, StoreError>(true)
+            })?;
+        }
+        Ok(any)
+    }
+
+    fn judge(&mut self, rig: &Rig, rows: &[AgentRow]) -> Result<Judged, DaemonError> {
+        let repo = rig.repo().ok();
+        let own: Vec<AgentRow> = rows.iter().filter(|r| r.rig() == Some(&rig.name)).cloned().collect();
+        let seen = self.looker.look(&self.world.acting("deacon"), repo.as_ref(), &own);
+        let look = Look {
+            rig,
+            rigs: &self.prefixes,
+            seen: &seen,
+            repo: repo.as_ref(),
+            queue_free: rig.config.refinery && !self.merges.busy(&rig.name),
+        };
+        Ok(judge::judge(&self.world, &self.store, &mut self.roles, &self.cursors, &look)?)
+    }
+
+    /// Carries out what was decided.
+    fn act(&mut self, rig: &Rig, judged: Judged) -> Result<bool, DaemonError> {
+        let mut effect = false;
+        let mut news = false;
+        for (role, warnings) in &judged.warnings {
+            news |= self.roles.judged_badly(&rig.name, role, warnings);
+        }
+        let mut desk = Desk::default();
+        for (decision, cursor) in &judged.decisions {
+            let by = format!("{}/{}", rig.name, decision.origin.role);
+            let cx = self.world.acting(&by);
+            match roles::execute(&cx, &mut self.store, rig, decision, *cursor, &mut desk)? {
+                Outcome::Done(done) => {
+                    effect = true;
+                    self.status.actions += decision.actions.len() as u64;
+                    tracing::info!(rule = decision.origin.rule, subject = %decision.subject, "decided");
+                    for after in done.after {
+                        self.hands.after(after);
+                    }
+                }
+                Outcome::Refused(why) => {
+                    tracing::debug!(rule = decision.origin.rule, subject = %decision.subject, why, "refused");
+                }
+            }
+        }
+        desk.close(&Self::stamp(&self.world), &mut self.store)?;
+        self.remember(rig, &judged, news)?;
+        if let Some(batch) = judged.batch {
+            // What was just decided may concern its members; the next look sees it.
+            if !effect {
+                self.merges.start(rig, &batch.gates, batch.job);
+            }
+        }
+        Ok(effect)
+    }
+
+    fn remember(&mut self, rig: &Rig, judged: &Judged, warnings: bool) -> Result<(), DaemonError> {
+        let mut stored = Vec::new();
+        for (role, cursor, must) in &judged.cursors {
+            let key = (rig.name.clone(), role.clone());
+            let new = self.cursors.insert(key, *cursor) != Some(*cursor);
+            if *must && new {
+                stored.push((role, *cursor));
+            }
+        }
+        let notes: BTreeMap<&BeadId, &String> = judged.notes.iter().map(|(id, why)| (id, why)).collect();
+        let changed = self.store.read(|r| {
+            let mut changed = Vec::new();
+            for (id, why) in notes {
+                if wait::note(r, id)?.as_ref() != Some(why) {
+                    changed.push((id, why));
+                }
+            }
+            Ok::<_, StoreError>(changed)
+        })?;
+        if stored.is_empty() && changed.is_empty() && !warnings && !judged.ladders.has_forgotten() {
+            return Ok(());
+        }
+        let (roles, by) = (&self.roles, Self::stamp(&self.world));
+        self.store.write(&by, |w| {
+            for (role, cursor) in stored {
+                events::set_cursor(w, &rig.name, role, cursor)?;
+            }
+            for (id, why) in changed {
+                wait::set_note(w, id, why)?;
+            }
+            judged.ladders.save(w)?;
+            roles.save_warnings(w)
+        })?;
+        Ok(())
+    }
+}
+
+/// When to wake for something that is due at `next`. What was due before this look has just been looked at; looking
+/// at it again at once would see the same.
+fn not_at_once(next: i64, now: i64) -> i64 {
+    if next <= now { now + PAST_MS } else { next }
+}
+
+fn last_event(r: &Read<'_>) -> Result<i64, StoreError> {
+    r.last_event()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overdue_does_not_keep_the_daemon_spinning() {
+        assert_eq!(not_at_once(1_234, 0), 1_234);
+        assert_eq!((not_at_once(5_000, 5_000), not_at_once(0, 5_000)), (6_000, 6_000));
+    }
+}
