@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::fault::{Point, pass};
+
 /// Replaces `path` with `bytes`: a temporary file beside it, flushed, renamed, and the folder flushed.
 ///
 /// The folder must exist. Readers see the old or the new text, never a part. The mode of an existing file is
@@ -16,7 +18,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
     file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
+    pass(Point::FileWritten);
     file.persist(path).map_err(|e| e.error)?;
+    pass(Point::FileRenamed);
     sync_folder(folder)
 }
 

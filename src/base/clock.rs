@@ -29,6 +29,21 @@ impl Time {
         Self::utc(Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX }))
     }
 
+    /// An instant out of a text that is nearly a time: a blank for the `T`, a bare date, no offset (then UTC).
+    pub fn loosely(text: &str) -> Option<Self> {
+        if let Ok(time) = text.parse() {
+            return Some(time);
+        }
+        let text = text.trim();
+        let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_end();
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            return Some(Self::utc(instant));
+        }
+        let civil = text.parse::<jiff::civil::DateTime>().ok();
+        let civil = civil.or_else(|| text.parse::<jiff::civil::Date>().ok().map(|date| date.at(0, 0, 0, 0)))?;
+        Offset::UTC.to_timestamp(civil).ok().map(Self::utc)
+    }
+
     /// Milliseconds since the epoch.
     pub fn millis(self) -> i64 {
         self.instant.as_millisecond()
@@ -175,6 +190,15 @@ mod tests {
             assert_eq!(text.parse::<Time>().expect("valid").to_string(), text);
         }
         assert!("2026-01-11".parse::<Time>().is_err());
+        for (text, time) in [
+            ("2026-01-11", "2026-01-11T00:00:00Z"),
+            ("2026-01-11 10:33:47.5", "2026-01-11T10:33:47.5Z"),
+            ("2026-01-11 10:33:47 +0100", "2026-01-11T09:33:47Z"),
+            ("2026-01-11T10:33:47 UTC", "2026-01-11T10:33:47Z"),
+        ] {
+            assert_eq!(Time::loosely(text).map(|t| t.to_string()).as_deref(), Some(time), "{text}");
+        }
+        assert_eq!(Time::loosely("soon"), None);
     }
 
     #[test]

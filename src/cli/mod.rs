@@ -8,6 +8,7 @@ pub mod completion;
 pub mod env;
 pub mod error;
 pub mod gt;
+mod ledger_error;
 mod molecule_error;
 pub mod output;
 pub mod parse;

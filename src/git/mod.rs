@@ -17,6 +17,7 @@
 mod clone;
 mod conflict;
 mod error;
+mod exchange;
 mod fetch;
 mod history;
 mod preserve;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::{LedgerError, layout};
+use crate::base::fault::{Point, pass};
 use crate::git::{Ident, Oid, Repo};
 use crate::store::OutboxRow;
 
@@ -33,17 +34,25 @@ pub(super) fn write(
         made += 1;
     }
     flush(repo, &written)?;
+    pass(Point::DrainWritten);
     for (branch, head) in heads {
         let old = tips.get(&branch).copied().flatten();
-        repo.set_ref(&branch, head, old, "ledger")?;
-        let path = repo.path().join(&branch);
-        // A packed ref has no file of its own; a moved one always has.
-        if let Ok(file) = File::open(&path) {
-            file.sync_all().map_err(LedgerError::io("flush", &path))?;
-        }
+        move_branch(repo, &branch, head, old)?;
+        pass(Point::DrainMoved);
         tips.insert(branch, Some(head));
     }
     Ok(made)
+}
+
+/// Moves a branch from `old` to `head` and flushes it.
+pub(super) fn move_branch(repo: &Repo, branch: &str, head: Oid, old: Option<Oid>) -> Result<(), LedgerError> {
+    repo.set_ref(branch, head, old, "ledger")?;
+    let path = repo.path().join(branch);
+    // A packed ref has no file of its own; a moved one always has.
+    if let Ok(file) = File::open(&path) {
+        file.sync_all().map_err(LedgerError::io("flush", &path))?;
+    }
+    Ok(())
 }
 
 fn commit(
@@ -82,7 +91,7 @@ fn commit(
 }
 
 /// Flushes new loose objects; one that is not loose is in a pack, which was flushed when it was made.
-fn flush(repo: &Repo, written: &[Oid]) -> Result<(), LedgerError> {
+pub(super) fn flush(repo: &Repo, written: &[Oid]) -> Result<(), LedgerError> {
     let mut oids = written.to_vec();
     oids.sort_unstable();
     oids.dedup();

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{LedgerError, direct, fast, layout};
+use crate::base::fault::{Point, pass};
 use crate::git::{Oid, Repo};
-use crate::store::{OutboxRow, Stamp, Store};
+use crate::store::{OutboxRow, Stamp, Store, Write};
 
 /// Rows that are read and acknowledged together.
 const CHUNK: usize = 2000;
@@ -108,14 +109,15 @@ fn chunk(
     let Some(newest) = rows[..last].last() else { return Ok((made, 0)) };
     store.write(&Stamp::new("ledger", newest.at), |w| {
         w.ack_outbox_rows(&seqs)?;
-        for (branch, tip) in &tips {
-            if let Some(tip) = tip {
-                w.put_local(NOTES, branch, &Value::String(tip.to_string()))?;
-            }
-        }
-        Ok::<_, LedgerError>(())
+        tips.iter().filter_map(|(branch, tip)| Some((branch, (*tip)?))).try_for_each(|(b, tip)| note(w, b, tip))
     })?;
+    pass(Point::DrainAcknowledged);
     Ok((made, last))
+}
+
+/// Notes where a branch is.
+pub(super) fn note(w: &mut Write<'_>, branch: &str, tip: Oid) -> Result<(), LedgerError> {
+    Ok(w.put_local(NOTES, branch, &Value::String(tip.to_string()))?)
 }
 
 /// Adds the outbox rows of this replica that `tip` has and `known` has not.
@@ -139,7 +141,8 @@ fn committed_since(
     Ok(())
 }
 
-fn open_or_create(beads_dir: &Path) -> Result<Repo, LedgerError> {
+/// The ledger beside the store; made if there is none.
+pub(super) fn open_or_create(beads_dir: &Path) -> Result<Repo, LedgerError> {
     let path = beads_dir.join(layout::FOLDER);
     if let Ok(repo) = Repo::open(&path)
         && repo.raw().config()?.get_string("gc.auto").is_ok()

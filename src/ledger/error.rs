@@ -20,6 +20,25 @@ pub enum LedgerError {
         /// Why not.
         reason: String,
     },
+    /// Nothing was ever recorded there.
+    #[error("there is no ledger with beads at {}", .0.display())]
+    NoLedger(std::path::PathBuf),
+    /// The remote answered and did not take what was pushed.
+    #[error("`{url}` did not take the ledger: {reason}")]
+    Rejected {
+        /// The remote.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Others pushed so often that no round was left.
+    #[error("others pushed to `{url}` in each of {rounds} rounds")]
+    Busy {
+        /// The remote.
+        url: String,
+        /// How often it was tried.
+        rounds: u32,
+    },
     /// A file operation failed.
     #[error("cannot {what} `{path}`")]
     Io {
@@ -44,8 +63,17 @@ impl LedgerError {
         match self {
             Self::Git(e) => e.hint().or_else(|| Some("look at it with `git -C .beads/ledger.git fsck`".to_owned())),
             Self::Odd { .. } => Some("the ledger is written by bd only; look at its history with `git log`".to_owned()),
+            Self::Rejected { .. } => {
+                Some("what was received is merged here; `bd sync` sends the rest once the remote lets it".to_owned())
+            }
+            Self::Busy { .. } => Some("nothing is lost: `bd sync` again".to_owned()),
+            Self::NoLedger(_) => Some("`bd where` says where the tracker is; `bd init` makes a new one".to_owned()),
             Self::Store(_) | Self::Io { .. } => None,
         }
+    }
+
+    pub(super) fn odd(id: &crate::base::BeadId, error: super::MergeError) -> Self {
+        Self::Odd { path: format!("{id}.json"), reason: error.to_string() }
     }
 
     pub(super) fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{LedgerError, layout};
+use crate::base::fault::{Point, pass};
 use crate::git::{GitError, Ident, Oid, Repo};
 use crate::store::OutboxRow;
 
@@ -49,6 +50,7 @@ pub(super) fn write(
         .limit(LIMIT)
         .ok()?;
     repo.refresh()?;
+    pass(Point::DrainMoved);
     for branch in begun {
         let moved = repo.oid_of(&branch)?;
         if moved == tips.get(&branch).copied().flatten() {

@@ -12,20 +12,28 @@
 
 mod direct;
 mod drain;
+mod dump;
 mod error;
 mod fast;
 mod layout;
 mod merge;
 mod read;
 mod repack;
+mod restore;
+mod sync;
 
 pub use drain::{Drained, drain};
+pub use dump::{canonical, dump};
 pub use error::LedgerError;
 pub use merge::{MergeError, merge};
 pub use read::{Entry, Ledger};
 pub use repack::{Repacked, repack, wants_repack};
+pub use restore::{Restored, restore};
+pub use sync::{SyncStatus, Synced, rehearse, status, sync};
 
 #[cfg(test)]
 mod merge_tests;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod tests;

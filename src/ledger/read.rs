@@ -93,7 +93,7 @@ impl Ledger {
         let Some(tip) = self.repo.oid_of(&layout::branch(prefix))? else { return Ok(Vec::new()) };
         let git = self.repo.raw();
         let mut walk = git.revwalk()?;
-        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
+        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::TIME | git2::Sort::REVERSE)?;
         walk.push(tip)?;
         let mut found = Vec::new();
         for oid in walk {

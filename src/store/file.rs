@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Read, Stamp, StoreError, Write, schema};
+use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time};
 
 const FILE: &str = "beads.db";
@@ -61,7 +62,9 @@ impl Store {
             }
         }
         File::open(&building).and_then(|f| f.sync_all()).map_err(io)?;
+        pass(Point::StoreBuilt);
         std::fs::rename(&building, &path).map_err(io)?;
+        pass(Point::StoreNamed);
         crate::base::atomic::sync_folder(beads_dir).map_err(io)?;
         drop(lock);
         Self::open(beads_dir)
@@ -120,10 +123,13 @@ impl Store {
         }
         let lock = Locked::take(self.lock()?, &self.dir)?;
         let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
+        pass(Point::StoreBegun);
         let mut write = Write::begin(&self.conn, by)?;
         let answer = f(&mut write)?;
         write.finish()?;
+        pass(Point::StoreWritten);
         open.end("COMMIT")?;
+        pass(Point::StoreCommitted);
         drop(lock);
         Ok(answer)
     }
@@ -171,6 +177,12 @@ impl Store {
         answer
     }
 
+    /// Closes the store with everything in its one file.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.conn.close().map_err(|(_, error)| error.into())
+    }
+
     /// A number that changes when another connection has written.
     pub fn data_version(&self) -> Result<u64, StoreError> {
         Ok(self.conn.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0))? as u64)
@@ -184,6 +196,15 @@ impl Store {
     /// The name of this copy of the store among all copies.
     pub fn replica(&self) -> Result<String, StoreError> {
         Ok(self.conn.query_row("SELECT value FROM meta WHERE key = 'replica'", [], |row| row.get(0))?)
+    }
+
+    /// A file of the store's folder, locked for this process until the file is dropped; waits for it.
+    pub fn hold(&self, name: &str) -> Result<File, StoreError> {
+        let path = self.dir.join(name);
+        let io = |error| StoreError::Io { path: path.clone(), error };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+        file.lock().map_err(io)?;
+        Ok(file)
     }
 
     /// The store's own prefix.
@@ -274,7 +295,7 @@ fn upgrade(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Eight letters and digits that no other copy has: from the folder, the time and the system's random source.
-fn replica_name(dir: &Path, now: Time) -> String {
+pub(super) fn replica_name(dir: &Path, now: Time) -> String {
     use std::hash::{BuildHasher, Hasher};
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write(dir.as_os_str().as_encoded_bytes());

@@ -41,6 +41,7 @@ pub use bead::{Bead, Comment};
 pub use close::{Close, Closed};
 pub use decision::DecisionRow;
 pub use dep::{Dep, DepKind, NewDep};
+pub use doc::LedgerDoc;
 pub use error::StoreError;
 pub use event::Event;
 pub use file::Store;

@@ -46,6 +46,19 @@ impl Tick {
         format!("{:012x}{:04x}-{replica}", self.ms & 0xffff_ffff_ffff, self.counter)
     }
 
+    /// The clock value of a stamp's text form, if it is one.
+    ///
+    /// One beyond the year 9999 is no clock's value: following it would leave no room for later ones.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = text.split_once('-')?.0;
+        if digits.len() != 16 {
+            return None;
+        }
+        let n = u64::from_str_radix(digits, 16).ok()?;
+        let tick = Self { ms: n >> 16, counter: (n & 0xffff) as u16 };
+        (tick.ms < 253_402_300_800_000).then_some(tick)
+    }
+
     /// As one integer, for storing.
     pub(super) fn to_int(self) -> i64 {
         ((self.ms << 16) | u64::from(self.counter)) as i64
@@ -70,5 +83,7 @@ mod tests {
         assert!(a < b && b < c);
         assert!(a.text("zz") < b.text("aa") && b.text("zz") < c.text("aa"));
         assert_eq!(Tick::from_int(b.to_int()), b);
+        assert_eq!(Tick::parse(&b.text("aa-b")), Some(b));
+        assert_eq!(Tick::parse("ffffffffffffffff-aa"), None);
     }
 }

@@ -36,13 +36,14 @@ enum What {
 }
 
 /// Settings that mean something, and those under a prefix that ends with a dot.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "issue_prefix",
     "min_hash_length",
     "max_hash_length",
     "max_collision_prob",
     "hierarchy.max-depth",
     "status.custom",
+    "sync.remote",
     "types.custom",
     "wisp.keep",
     "wisp.abandon",

@@ -24,6 +24,7 @@ mod export;
 mod formula;
 mod gate;
 mod graph;
+mod history;
 mod import;
 mod info;
 mod init;
@@ -40,12 +41,14 @@ mod relate;
 mod render;
 mod reopen;
 mod replace;
+mod restore;
 mod search;
 mod select;
 mod show;
 mod stale;
 mod stats;
 mod undefer;
+mod sync;
 mod update;
 mod version;
 mod r#where;
@@ -171,6 +174,12 @@ enum Verb {
     Export(export::Args),
     /// Read issues.jsonl
     Import(import::Args),
+    /// Exchange beads with a git repository that you name
+    Sync(sync::Args),
+    /// Show the transitions of a bead
+    History(history::Args),
+    /// Make the database anew from the ledger
+    Restore(restore::Args),
     /// Read and change settings
     Config(config::Args),
     /// Say how to work with the tracker, and what is ready
@@ -250,6 +259,9 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Graph(args) => graph::run(cx, args),
         Verb::Export(args) => export::run(cx, args),
         Verb::Import(args) => import::run(cx, args),
+        Verb::Sync(args) => sync::run(cx, args),
+        Verb::History(args) => history::run(cx, args),
+        Verb::Restore(args) => restore::run(cx, args),
         Verb::Config(args) => config::run(cx, args),
         Verb::Prime(args) => prime::run(cx, args),
         Verb::Onboard(args) => {

@@ -114,6 +114,13 @@ impl<'a> Read<'a> {
         Ok(statement.query_row([batch], |_| Ok(())).optional()?.is_some())
     }
 
+    /// Batches with this note that are staged and not published: their work did not end, or goes on now.
+    pub fn staged(&self, note: &str) -> Result<Vec<super::Batch>, StoreError> {
+        self.rows("SELECT id FROM batches WHERE state = 'staged' AND note = ?1", [note], |r| {
+            Ok(super::Batch(r.get(0)?))
+        })
+    }
+
     /// The batches whose beads are seen: 0, and those published but not yet merged into it.
     pub(super) fn seen_batches(&self) -> Result<Vec<i64>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published'")?;

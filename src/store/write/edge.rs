@@ -149,18 +149,25 @@ impl Write<'_> {
 
     /// Removes an edge; it stays as a removed one.
     pub(super) fn unlink(&mut self, edge: &Edge) -> Result<(), StoreError> {
-        self.set_active(edge, false)?;
+        self.cut(edge)?;
         self.advance();
-        self.run("UPDATE deps SET live = 0, active = 0, removed = ?2 WHERE num = ?1", (edge.num, &self.stamp))?;
+        self.run("UPDATE deps SET removed = ?2 WHERE num = ?1", (edge.num, &self.stamp))?;
+        let payload = serde_json::json!({ "type": edge.kind, "depends_on": edge.target });
+        self.emit("dep_removed", &edge.issue, payload)?;
+        let issue = crate::store::row::id(&edge.issue)?;
+        self.touch(&issue, format!("no longer {} {}", edge.kind, edge.target));
+        Ok(())
+    }
+
+    /// Takes an edge out of all counts, and leaves its row as that of a removed one.
+    pub(super) fn cut(&mut self, edge: &Edge) -> Result<(), StoreError> {
+        self.set_active(edge, false)?;
+        self.run("UPDATE deps SET live = 0, active = 0 WHERE num = ?1", [edge.num])?;
         if edge.kind == DepKind::PARENT_CHILD {
             let child = self.stored(&crate::store::row::id(&edge.issue)?)?;
             let open = child.is_some_and(|c| !c.bead.is_over());
             self.count_child(&edge.target, -1, -i64::from(open))?;
         }
-        let payload = serde_json::json!({ "type": edge.kind, "depends_on": edge.target });
-        self.emit("dep_removed", &edge.issue, payload)?;
-        let issue = crate::store::row::id(&edge.issue)?;
-        self.touch(&issue, format!("no longer {} {}", edge.kind, edge.target));
         Ok(())
     }
 }

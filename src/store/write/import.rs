@@ -87,7 +87,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn draw_as_is(&mut self, bead: &Bead, dep: &Dep) -> Result<(), StoreError> {
+    pub(super) fn draw_as_is(&mut self, bead: &Bead, dep: &Dep) -> Result<(), StoreError> {
         let kind = dep.kind.clone();
         self.draw(bead, &NewDep { metadata: dep.metadata.clone(), ..NewDep::new(kind, dep.depends_on_id.clone()) })?;
         self.run(

@@ -1,5 +1,6 @@
 //! Changes, inside one transaction; one topic, one file.
 
+mod adopt;
 mod blocking;
 mod close;
 mod comment;
@@ -13,6 +14,7 @@ mod import;
 mod label;
 mod local;
 mod outbox;
+mod renamed;
 mod stage;
 pub(super) mod sweep;
 mod update;

@@ -90,6 +90,12 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// The events for a difference that came from elsewhere.
+    pub(super) fn tell_difference(&mut self, old: &Bead, new: &Bead) -> Result<(), StoreError> {
+        let changed = changed_registers(old, new);
+        self.tell(old, new, &changed)
+    }
+
     /// The events and the ledger's line for a change.
     fn tell(&mut self, old: &Bead, new: &Bead, changed: &[String]) -> Result<(), StoreError> {
         let id = new.id.clone();

@@ -1,0 +1,74 @@
+//! `bd history`: the transitions of a bead, out of the ledger.
+
+use super::Context;
+use crate::base::BeadId;
+use crate::cli::CliError;
+use crate::ledger::{Ledger, drain};
+
+/// Shows every transition of a bead that the ledger has: who, when, what.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bead.
+    id: String,
+    /// Only the newest N.
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+    /// With --json: the bead as it was after each transition.
+    #[arg(long)]
+    full: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let beads_dir = cx.place().beads_dir.clone();
+    // Of a bead that is no longer here, the ledger may still know.
+    let id = match cx.read(|r| Ok(r.resolve(&args.id)?)) {
+        Ok(id) => id,
+        Err(error) => {
+            let known = BeadId::new(&args.id).ok().filter(|id| in_ledger(&beads_dir, id));
+            known.ok_or(error)?
+        }
+    };
+    cx.with_store(|store| Ok(drain(store, None)?))?;
+    let ledger = Ledger::open(&beads_dir)?;
+    let mut entries = match &ledger {
+        Some(ledger) => ledger.history(&id)?,
+        None => Vec::new(),
+    };
+    if let Some(limit) = args.limit {
+        entries.drain(..entries.len().saturating_sub(limit));
+    }
+    let mut rows = Vec::new();
+    for entry in &entries {
+        let mut row = serde_json::json!({
+            "commit": entry.commit.to_string(), "at": entry.at, "actor": entry.actor,
+            "summary": without_id(&entry.summary, &id), "id": entry.bead,
+        });
+        if args.full
+            && let Some(doc) = ledger.as_ref().map(|l| l.doc_at(&id, entry.commit)).transpose()?.flatten()
+        {
+            row["bead"] = serde_json::from_str(&doc).unwrap_or_default();
+        }
+        rows.push(row);
+    }
+    cx.out.print(&rows, |_| {
+        let line = |e: &crate::ledger::Entry| {
+            let commit = e.commit.to_string();
+            format!("{}  {}  {}  {}", e.at, &commit[..10], e.actor, without_id(&e.summary, &id))
+        };
+        entries.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    if entries.is_empty() {
+        cx.out.note(&format!("the ledger has nothing of {id}: wisps never go there"));
+    }
+    Ok(())
+}
+
+fn in_ledger(beads_dir: &std::path::Path, id: &BeadId) -> bool {
+    let ledger = Ledger::open(beads_dir).ok().flatten();
+    ledger.and_then(|l| l.doc(id).ok().flatten()).is_some()
+}
+
+fn without_id<'s>(summary: &'s str, id: &BeadId) -> &'s str {
+    summary.strip_prefix(id.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(summary)
+}

@@ -1,0 +1,106 @@
+//! `bd sync`: exchanges the ledger with a git repository that the user named.
+
+use std::path::Path;
+
+use super::Context;
+use super::place::{git_common_dir, main_work_tree};
+use crate::base::text;
+use crate::cli::{CliError, output};
+use crate::git::Repo;
+use crate::ledger::{self, SyncStatus, Synced};
+
+/// The setting that names the remote.
+const SETTING: &str = "sync.remote";
+
+/// Exchanges all beads with a git repository that you name: fetch, merge bead by bead, push. Two clones may change
+/// the same beads at the same time; of one field the later change stays.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An address or path of a bare repository, or a remote of this repository by its name; the setting
+    /// `sync.remote` when left out.
+    #[arg(long, value_name = "URL|NAME")]
+    remote: Option<String>,
+    /// Say where this copy stands, without asking the remote.
+    #[arg(long, conflicts_with = "dry_run")]
+    status: bool,
+    /// Fetch, and say what would be received and sent.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let named = match args.remote {
+        Some(named) => Some(named),
+        None => cx.read(|r| Ok(r.setting(SETTING)?))?,
+    };
+    if args.status {
+        return status(cx, named);
+    }
+    let named = named.ok_or_else(|| {
+        CliError::refused("no remote is named to exchange beads with")
+            .hint(format!("`bd config set {SETTING} URL` names one for good, `bd sync --remote URL` for once"))
+    })?;
+    let url = address(cx, &named)?;
+    if args.dry_run {
+        let would = cx.with_store(|store| Ok(ledger::rehearse(store, &url)?))?;
+        cx.out.print(&would, |would| format!("would receive {} and send {}", beads(would), sent(would)));
+        return Ok(());
+    }
+    let stamp = cx.stamp();
+    let done = cx.change_store(|store| Ok(ledger::sync(store, &url, &stamp)?))?;
+    cx.out.print(&done, |done| format!("✓ received {}, sent {}", beads(done), sent(done)));
+    if !cx.out.json {
+        for (from, to) in &done.renamed {
+            output::message(&format!("two clones had made {from}: the later one is {to} now"));
+        }
+        done.left_out.iter().for_each(|line| output::message(&format!("left in the ledger: {line}")));
+    }
+    Ok(())
+}
+
+fn status(cx: &Context, remote: Option<String>) -> Result<(), CliError> {
+    let status = cx.with_store(|store| Ok(ledger::status(store)?))?;
+    let mut value = serde_json::to_value(&status).unwrap_or_default();
+    value["remote"] = remote.clone().into();
+    cx.out.print(&value, |_| {
+        let remote = remote.unwrap_or_else(|| format!("none is named: bd config set {SETTING} URL"));
+        let SyncStatus { last, unfinished, backlog, ahead, behind } = &status;
+        let last = last.map_or("never".to_owned(), |at| at.to_string());
+        let cut = unfinished.map_or(String::new(), |at| format!("\n  one that began at {at} did not end; `bd sync` ends it"));
+        format!(
+            "remote  {remote}\n  last sync {last}\n  {ahead} to send, {backlog} of the outbox not counted, {behind} fetched and not merged{cut}"
+        )
+    });
+    Ok(())
+}
+
+fn beads(done: &Synced) -> String {
+    text::count(done.received, "bead")
+}
+
+fn sent(done: &Synced) -> String {
+    text::count(done.sent, "transition")
+}
+
+/// The address that a name means: a remote of the repository around here, a path, or the address itself.
+fn address(cx: &Context, named: &str) -> Result<String, CliError> {
+    let root = main_work_tree(&cx.env.cwd);
+    let repo = root.as_deref().and_then(git_common_dir).and_then(|dir| Repo::open(&dir).ok());
+    if let Some(url) = repo.and_then(|repo| repo.remote_url(named)) {
+        return Ok(from(root.as_deref().unwrap_or(&cx.env.cwd), &url));
+    }
+    let base = cx.place().beads_dir.parent().unwrap_or(&cx.env.cwd);
+    if !named.contains(['/', ':']) && !base.join(named).exists() {
+        return Err(CliError::not_found(format!("`{named}` is no remote of this repository, no path and no address"))
+            .hint("`git remote -v` lists the remotes; --remote takes an address too"));
+    }
+    Ok(from(base, named))
+}
+
+/// A relative path made absolute from `base`; anything else as it is.
+fn from(base: &Path, named: &str) -> String {
+    let path = Path::new(named);
+    let has_host = named.split('/').next().is_some_and(|first| first.contains(':'));
+    if path.is_absolute() || has_host { named.to_owned() } else { base.join(path).display().to_string() }
+}

@@ -1,0 +1,259 @@
+//! Exchanging the ledger with a remote that the user named: fetch, merge file by file, adopt, push.
+//!
+//! Each step can be repeated: a sync that died anywhere is only late, and the next one ends it. The store takes what
+//! the remote has before a branch moves, so that a branch never says more than the store knows. The push replaces
+//! exactly what was fetched; when somebody else was faster, the round begins again, a bounded number of times.
+
+mod join;
+mod settle;
+mod take;
+
+use std::fs::File;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{LedgerError, direct, drain, drain::open_or_create, layout};
+use crate::base::fault::{Point, pass};
+use crate::base::{BeadId, Time, process};
+use crate::git::{Oid, Push, Repo};
+use crate::store::{Stamp, Store};
+
+/// How often a sync begins again because somebody else pushed meanwhile.
+const ROUNDS: u32 = 30;
+/// Branches of the ledger, here and on the remote.
+const OURS: &str = "refs/heads/beads/";
+/// Where the remote's branches are kept as they were fetched.
+const THEIRS: &str = "refs/remotes/sync/beads/";
+/// Local table of the store in which syncs are noted.
+const NOTES: &str = "sync";
+/// Held by the one sync that is at work.
+const LOCK: &str = "sync.lock";
+
+/// What a sync did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Synced {
+    /// Beads that came from the remote, new or changed.
+    pub received: usize,
+    /// Transitions that went to the remote.
+    pub sent: usize,
+    /// Beads that had to take another id, because two clones had given one: from, to.
+    pub renamed: Vec<(BeadId, BeadId)>,
+    /// Files of the remote that are no beads, and why; they stay in the ledger.
+    pub left_out: Vec<String>,
+    /// How often it began again because somebody else pushed meanwhile.
+    pub again: u32,
+}
+
+/// Where this copy stands towards the remote, as of the last fetch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SyncStatus {
+    /// When the last sync ended.
+    pub last: Option<Time>,
+    /// A sync began then and did not end; the next one ends it.
+    pub unfinished: Option<Time>,
+    /// Transitions that wait for the ledger.
+    pub backlog: usize,
+    /// Commits here that the remote has not.
+    pub ahead: usize,
+    /// Commits of the remote that are not merged here.
+    pub behind: usize,
+}
+
+/// Exchanges everything with the repository at `url`.
+pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerError> {
+    let folder = store.beads_dir().to_owned();
+    let lock_path = folder.join(LOCK);
+    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
+    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let intent = json!({ "at": by.now.to_string() });
+    store.write::<_, LedgerError>(by, |w| Ok(w.put_local(NOTES, "intent", &intent)?))?;
+    pass(Point::SyncIntended);
+    take::drop_left_over(store, by)?;
+    let mut done = Synced::default();
+    while !round(store, url, by, &mut done)? {
+        done.again += 1;
+        if done.again >= ROUNDS {
+            return Err(LedgerError::Busy { url: url.to_owned(), rounds: ROUNDS });
+        }
+        // Those who lost the same race do not all run again at the same moment.
+        let apart = u64::from(std::process::id()) * 7919 % 60;
+        process::pause(Duration::from_millis(apart + 10 * u64::from(done.again)));
+    }
+    store.write::<_, LedgerError>(by, |w| {
+        w.put_local(NOTES, "last", &intent)?;
+        w.delete_local(NOTES, "intent")?;
+        Ok(())
+    })?;
+    Ok(done)
+}
+
+/// What a sync would receive and send; fetches, and changes nothing else.
+pub fn rehearse(store: &mut Store, url: &str) -> Result<Synced, LedgerError> {
+    let repo = open_or_create(store.beads_dir())?;
+    fetch(&repo, url)?;
+    let mut would = Synced::default();
+    for branch in branches(&repo)? {
+        if let Some(theirs) = branch.theirs.filter(|theirs| !has(&repo, branch.ours, *theirs)) {
+            would.received += join::changes(&repo, branch.ours, theirs)?.0.len();
+        }
+        would.sent += missing(&repo, branch.ours, branch.theirs)?;
+    }
+    would.sent += store.read::<_, LedgerError>(|r| Ok(r.outbox_backlog()?))?.0;
+    Ok(would)
+}
+
+/// Where this copy stands, without asking the remote.
+pub fn status(store: &Store) -> Result<SyncStatus, LedgerError> {
+    let at = |note: Option<Value>| note.and_then(|n| n["at"].as_str().and_then(|t| t.parse::<Time>().ok()));
+    let mut status = store.read::<_, LedgerError>(|r| {
+        Ok(SyncStatus {
+            last: at(r.local(NOTES, "last")?),
+            unfinished: at(r.local(NOTES, "intent")?),
+            backlog: r.outbox_backlog()?.0,
+            ..SyncStatus::default()
+        })
+    })?;
+    if let Some(ledger) = super::Ledger::open(store.beads_dir())? {
+        for branch in branches(ledger.repo())? {
+            status.ahead += missing(ledger.repo(), branch.ours, branch.theirs)?;
+            status.behind += missing(ledger.repo(), branch.theirs, branch.ours)?;
+        }
+    }
+    Ok(status)
+}
+
+/// A branch as it is here and as the remote had it.
+struct Branch {
+    name: String,
+    ours: Option<Oid>,
+    theirs: Option<Oid>,
+}
+
+/// One round; false when somebody else pushed meanwhile.
+fn round(store: &mut Store, url: &str, by: &Stamp, done: &mut Synced) -> Result<bool, LedgerError> {
+    drain(store, None)?;
+    let repo = open_or_create(store.beads_dir())?;
+    fetch(&repo, url)?;
+    pass(Point::SyncFetched);
+    for branch in branches(&repo)? {
+        if let Some(theirs) = branch.theirs {
+            receive(store, &repo, &branch.name, theirs, by, done)?;
+        }
+    }
+    // Edges that follow a renamed bead are changes of our own.
+    drain(store, None)?;
+    for branch in branches(&repo)? {
+        let Some(ours) = branch.ours.filter(|ours| Some(*ours) != branch.theirs) else { continue };
+        let sent = missing(&repo, Some(ours), branch.theirs)?;
+        let expected = branch.theirs.unwrap_or(Oid::ZERO_SHA1);
+        match repo.push_cas(url, &branch.name, ours, expected)? {
+            Push::Pushed => done.sent += sent,
+            Push::Rejected { moved: true, .. } => return Ok(false),
+            Push::Rejected { reason, .. } => {
+                return Err(LedgerError::Rejected { url: url.to_owned(), reason });
+            }
+            Push::Unreachable(message) => {
+                return Err(crate::git::GitError::Unreachable { remote: url.to_owned(), message }.into());
+            }
+        }
+        repo.set_ref(&theirs_name(&branch.name), ours, branch.theirs, "sync: pushed")?;
+        pass(Point::SyncPushed);
+    }
+    Ok(true)
+}
+
+/// Brings what the remote's branch has into the store, then into ours.
+fn receive(
+    store: &mut Store,
+    repo: &Repo,
+    branch: &str,
+    theirs: Oid,
+    by: &Stamp,
+    done: &mut Synced,
+) -> Result<(), LedgerError> {
+    // No drain moves the branch from here on.
+    let lock_path = store.beads_dir().join(layout::LOCK);
+    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
+    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let ours = repo.oid_of(branch)?;
+    if has(repo, ours, theirs) {
+        return Ok(());
+    }
+    own_name_elsewhere(store, repo, ours, theirs, by)?;
+    let (changes, odd) = join::changes(repo, ours, theirs)?;
+    done.left_out.extend(odd);
+    let incoming: Vec<(BeadId, String)> = changes.iter().map(|c| (c.id.clone(), c.theirs.clone())).collect();
+    let taken = take::take(store, by, &incoming)?;
+    pass(Point::SyncAdopted);
+    done.received += taken.changed;
+    done.renamed.extend(taken.renamed);
+    done.left_out.extend(taken.left_out);
+    let tip = join::commit(repo, branch, ours, theirs, &changes, by.now)?;
+    pass(Point::SyncBuilt);
+    direct::move_branch(repo, branch, tip, ours)?;
+    pass(Point::SyncMoved);
+    store.write(by, |w| super::drain::note(w, branch, tip))
+}
+
+/// A copy of this folder, made by copying files, goes by our name: we take another.
+fn own_name_elsewhere(
+    store: &mut Store,
+    repo: &Repo,
+    ours: Option<Oid>,
+    theirs: Oid,
+    by: &Stamp,
+) -> Result<(), LedgerError> {
+    let Some(ours) = ours else { return Ok(()) };
+    let replica = store.replica()?;
+    let mut walk = repo.raw().revwalk()?;
+    walk.push(theirs)?;
+    walk.hide(ours)?;
+    for oid in walk {
+        let row = repo.trailer(oid?, layout::OUTBOX)?;
+        if row.as_deref().and_then(|row| row.rsplit_once('/')).is_some_and(|(name, _)| name == replica) {
+            return store.write(by, |w| Ok(w.rename_replica()?));
+        }
+    }
+    Ok(())
+}
+
+fn fetch(repo: &Repo, url: &str) -> Result<(), LedgerError> {
+    Ok(repo.fetch_from(url, &format!("+{OURS}*:{THEIRS}*"))?)
+}
+
+fn theirs_name(branch: &str) -> String {
+    branch.replacen(OURS, THEIRS, 1)
+}
+
+/// The branches that either side has, by name.
+fn branches(repo: &Repo) -> Result<Vec<Branch>, LedgerError> {
+    let mut all: std::collections::BTreeMap<String, (Option<Oid>, Option<Oid>)> = std::collections::BTreeMap::new();
+    for (name, oid) in repo.refs(OURS)? {
+        all.entry(name).or_default().0 = Some(oid);
+    }
+    for (name, oid) in repo.refs(THEIRS)? {
+        all.entry(name.replacen(THEIRS, OURS, 1)).or_default().1 = Some(oid);
+    }
+    Ok(all.into_iter().map(|(name, (ours, theirs))| Branch { name, ours, theirs }).collect())
+}
+
+/// Whether `tip` contains `commit`.
+fn has(repo: &Repo, tip: Option<Oid>, commit: Oid) -> bool {
+    tip.is_some_and(|tip| repo.is_ancestor(commit, tip).unwrap_or(false))
+}
+
+/// How many commits of `tip` the branch at `base` has not.
+fn missing(repo: &Repo, tip: Option<Oid>, base: Option<Oid>) -> Result<usize, LedgerError> {
+    let Some(tip) = tip else { return Ok(0) };
+    let mut walk = repo.raw().revwalk()?;
+    walk.push(tip)?;
+    if let Some(base) = base {
+        walk.hide(base)?;
+    }
+    Ok(walk.count())
+}
+
+#[cfg(test)]
+mod tests;

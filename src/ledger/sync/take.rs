@@ -1,0 +1,143 @@
+//! From the remote into the store: merged with what stands here, seen all at once.
+
+use std::collections::BTreeMap;
+
+use super::settle::{Moved, Settled, settle};
+use crate::base::BeadId;
+use crate::base::fault::{Point, pass};
+use crate::ledger::{LedgerError, canonical, merge};
+use crate::store::{LedgerDoc, Stamp, Store, Write};
+
+/// New beads beyond this number are staged in parts, so that no transaction is long.
+const MANY: usize = 500;
+/// What the batches of a sync are called.
+const BATCH: &str = "sync";
+
+/// What the store took.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Taken {
+    /// Beads that are new or changed here.
+    pub(super) changed: usize,
+    /// Beads that had to take another id: from, to.
+    pub(super) renamed: Vec<(BeadId, BeadId)>,
+    /// Files that are no beads, and why.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Merges the remote's files into the store.
+pub(super) fn take(store: &mut Store, by: &Stamp, incoming: &[(BeadId, String)]) -> Result<Taken, LedgerError> {
+    let mut taken = Taken::default();
+    let mut docs = Vec::new();
+    for (id, text) in incoming {
+        match LedgerDoc::parse(text) {
+            Ok(doc) if doc.bead().id == *id => docs.push((id, text, doc)),
+            Ok(doc) => taken.left_out.push(format!("{id}: its file is about {}", doc.bead().id)),
+            Err(reason) => taken.left_out.push(format!("{id}: {reason}")),
+        }
+    }
+    let new: Vec<LedgerDoc> = store.read::<_, LedgerError>(|r| {
+        let mut new = Vec::new();
+        for (id, _, doc) in &docs {
+            if r.bead(id)?.is_none() {
+                new.push(doc.clone());
+            }
+        }
+        Ok(new)
+    })?;
+    let batch = if new.len() > MANY { Some(stage(store, by, &new)?) } else { None };
+    store.write::<_, LedgerError>(by, |w| {
+        if let Some(batch) = batch {
+            w.publish(batch)?;
+            w.hold_adopted_circles(&new)?;
+            taken.changed += new.len();
+        }
+        let files = docs.iter().map(|(id, text, _)| (*id, text.as_str()));
+        merge_in(w, files, &mut taken)
+    })?;
+    while store.write::<_, LedgerError>(by, |w| Ok(w.settle(4 * MANY)?))? {}
+    Ok(taken)
+}
+
+/// Puts many new beads into a batch that nobody sees. What an earlier sync left of its own is dropped first.
+fn stage(store: &mut Store, by: &Stamp, new: &[LedgerDoc]) -> Result<crate::store::Batch, LedgerError> {
+    let batch = store.write::<_, LedgerError>(by, |w| Ok(w.new_batch(BATCH)?))?;
+    for chunk in new.chunks(MANY) {
+        store.write::<_, LedgerError>(by, |w| Ok(w.stage_adopted(batch, chunk)?))?;
+        pass(Point::SyncStaged);
+    }
+    for chunk in new.chunks(MANY) {
+        store.write::<_, LedgerError>(by, |w| Ok(w.stage_adopted_edges(batch, chunk)?))?;
+    }
+    Ok(batch)
+}
+
+/// Drops batches of a sync that did not end. Only the holder of the sync's lock may call it.
+pub(super) fn drop_left_over(store: &mut Store, by: &Stamp) -> Result<(), LedgerError> {
+    if store.read::<_, LedgerError>(|r| Ok(r.staged(BATCH)?))?.is_empty() {
+        return Ok(());
+    }
+    store.write(by, |w| {
+        for batch in w.staged(BATCH)? {
+            w.discard(batch)?;
+        }
+        Ok(())
+    })
+}
+
+/// Merges files with the beads as they are in this transaction.
+fn merge_in<'f>(
+    w: &mut Write<'_>,
+    files: impl Iterator<Item = (&'f BeadId, &'f str)>,
+    taken: &mut Taken,
+) -> Result<(), LedgerError> {
+    let mut wanted: BTreeMap<BeadId, String> = BTreeMap::new();
+    let mut moved: Vec<Moved> = Vec::new();
+    for (id, theirs) in files {
+        let odd = |e| LedgerError::odd(id, e);
+        let doc = match w.ledger_doc(id)? {
+            None => canonical(theirs).map_err(odd)?,
+            Some(ours) => {
+                let Settled { stays, moved: other } = settle(&ours, theirs).map_err(odd)?;
+                moved.extend(other);
+                stays
+            }
+        };
+        add(&mut wanted, id, doc)?;
+    }
+    for other in &moved {
+        add(&mut wanted, &other.to, other.doc.clone())?;
+        if let Some(ours) = w.ledger_doc(&other.to)? {
+            add(&mut wanted, &other.to, ours)?;
+        }
+    }
+    let mut docs = Vec::new();
+    for (id, doc) in wanted {
+        let ours = w.ledger_doc(&id)?.map(|ours| canonical(&ours)).transpose().map_err(|e| LedgerError::odd(&id, e))?;
+        if ours.as_ref() == Some(&doc) {
+            continue;
+        }
+        match LedgerDoc::parse(&doc) {
+            Ok(doc) => docs.push(doc),
+            Err(reason) => taken.left_out.push(format!("{id}: {reason}")),
+        }
+    }
+    w.adopt(&docs)?;
+    for other in moved {
+        w.follow_renamed(&other.from, &other.to, &other.replica, other.was_ours)?;
+        taken.renamed.push((other.from, other.to));
+    }
+    taken.changed += docs.len();
+    if taken.changed > 0 {
+        w.emit("synced", "ledger", serde_json::json!({ "beads": taken.changed }))?;
+    }
+    Ok(())
+}
+
+fn add(all: &mut BTreeMap<BeadId, String>, id: &BeadId, doc: String) -> Result<(), LedgerError> {
+    let merged = match all.get(id) {
+        Some(there) => merge(there, &doc).map_err(|e| LedgerError::odd(id, e))?,
+        None => doc,
+    };
+    all.insert(id.clone(), merged);
+    Ok(())
+}
