@@ -53,7 +53,17 @@ pub fn line(text: &str) {
         return;
     }
     let mut out = anstream::stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+    ended(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// Prints bytes as they are.
+pub fn bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    ended(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+fn ended(written: io::Result<()>) {
+    if let Err(error) = written {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }

@@ -18,6 +18,10 @@ use crate::git::{Oid, Repo};
 use crate::queue::Verdict;
 use crate::queue::bench::{Bench, Run};
 use crate::store::Store;
+use crate::store::interchange::{Imported, main_prefix};
+
+/// Where a project tracks its issues.
+const ISSUES: &str = ".beads/issues.jsonl";
 
 /// How to add a rig.
 #[derive(Debug, Clone)]
@@ -32,11 +36,13 @@ pub struct AddOpts {
     pub try_gate: bool,
     /// What happens to changes that pass; `hold` when left out.
     pub landing: Option<Landing>,
+    /// Read the issues that the project tracks into the town's tracker.
+    pub adopt: bool,
 }
 
 impl Default for AddOpts {
     fn default() -> Self {
-        Self { prefix: None, target: None, local: false, try_gate: true, landing: None }
+        Self { prefix: None, target: None, local: false, try_gate: true, landing: None, adopt: false }
     }
 }
 
@@ -59,6 +65,10 @@ pub struct Added {
     pub tried: Option<Run>,
     /// What happens to changes that pass.
     pub landing: Landing,
+    /// Beads that the project tracks in `.beads/issues.jsonl`, and that were not read in.
+    pub tracked_issues: usize,
+    /// What came of reading them in.
+    pub adopted: Option<Imported>,
     /// Things to know: a remote that will refuse pushes, and the like.
     pub warnings: Vec<String>,
 }
@@ -84,7 +94,7 @@ pub fn add(
     let prefix = free_prefix(cx, name, opts.prefix.clone())?;
     let (remote, warnings) = remote_of(source, opts.local);
     let site = Site::new(cx, name)?;
-    let added = site.build(cx, name, prefix, remote, warnings, opts, progress)?;
+    let (mut added, issues) = site.build(cx, name, prefix, remote, warnings, opts, progress)?;
     std::fs::rename(&site.dir, &dir).map_err(|e| TownError::io("make", &dir, e))?;
     let noted = store.write(&cx.stamp(), |w| {
         let payload = json!({ "remote": added.remote, "prefix": added.prefix, "target": added.target });
@@ -93,6 +103,10 @@ pub fn add(
     if let Err(error) = noted {
         let _ = std::fs::remove_dir_all(&dir);
         return Err(error);
+    }
+    if let Some(issues) = issues.filter(|_| opts.adopt) {
+        added.adopted = Some(store.import(&cx.stamp(), &issues)?);
+        added.tracked_issues = 0;
     }
     super::wake(cx.town);
     Ok(added)
@@ -127,12 +141,12 @@ impl Site {
         &self,
         cx: &Acting<'_>,
         name: &RigName,
-        prefix: Prefix,
+        mut prefix: Prefix,
         remote: String,
         warnings: Vec<String>,
         opts: &AddOpts,
         progress: &mut dyn FnMut(&str),
-    ) -> Result<Added, TownError> {
+    ) -> Result<(Added, Option<Vec<u8>>), TownError> {
         let begun = cx.now();
         let repo = Repo::clone(&remote, &self.dir.join(".repo.git"), progress)?;
         let cloned_ms = (cx.now().millis() - begun.millis()).max(0) as u64;
@@ -145,6 +159,11 @@ impl Site {
             TownError::not_found(format!("{remote} has no branch `{target}`")).hint("choose one with --target BRANCH")
         })?;
         let names = repo.top_level(tip)?;
+        let issues = repo.file_at(tip, ISSUES)?;
+        // Issues that are taken over and new ones belong together.
+        if let (true, None, Some(tracked)) = (opts.adopt, &opts.prefix, issues.as_deref().and_then(main_prefix)) {
+            prefix = free_prefix(cx, name, Some(tracked)).unwrap_or(prefix);
+        }
         let detected = detect::detect(&names, |path| {
             repo.file_at(tip, path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
         });
@@ -156,7 +175,7 @@ impl Site {
         let toml = rig_toml(&remote, &prefix, &target, landing, detected.as_ref());
         let path = self.dir.join("rig.toml");
         atomic::write(&path, toml.as_bytes()).map_err(|e| TownError::io("write", &path, e))?;
-        Ok(Added {
+        let added = Added {
             rig: name.clone(),
             prefix,
             remote,
@@ -165,8 +184,13 @@ impl Site {
             gate: detected.map(|d| (d.gate.command.to_string(), d.because)),
             tried,
             landing,
+            tracked_issues: issues
+                .as_deref()
+                .map_or(0, |text| text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).count()),
+            adopted: None,
             warnings,
-        })
+        };
+        Ok((added, issues))
     }
 
     /// Runs the gate once on the target, in a scratch worktree that is gone afterwards.

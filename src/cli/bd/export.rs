@@ -22,7 +22,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let exported = cx.read(|r| Ok(r.export()?))?;
     let Some(path) = args.output else {
-        output::line(exported.trim_end_matches('\n'));
+        output::bytes(&exported);
         return Ok(());
     };
     let path = cx.env.cwd.join(path);
@@ -31,9 +31,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Err(CliError::refused(format!("there are no beads here, and {} has some", path.display()))
             .hint(format!("`bd import {}` brings them in; --force empties the file", path.display())));
     }
-    atomic::write(&path, exported.as_bytes())
+    atomic::write(&path, &exported)
         .map_err(|e| CliError::user(format!("{} cannot be written: {e}", path.display())))?;
-    let n = exported.lines().count();
+    let n = exported.split_inclusive(|b| *b == b'\n').count();
     let value = serde_json::json!({ "exported": n, "path": path });
     cx.out.print(&value, |_| format!("✓ {} in {}", text::count(n, "bead"), path.display()));
     Ok(())

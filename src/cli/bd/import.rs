@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Context;
 use crate::base::text;
 use crate::cli::{CliError, Kind, output};
+use crate::store::interchange::Imported;
 
 /// Reads beads from lines of JSON. No file is refused: lines that break a rule are repaired or left out alone,
 /// and listed.
@@ -29,34 +30,37 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let bytes = bytes.map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display())))?;
     let stamp = cx.stamp();
     let done = cx.change_store(|store| Ok(store.import(&stamp, &bytes)?))?;
-    cx.out.print(&done, |done| {
-        format!(
-            "✓ {} new, {} changed, {} as they were, {} deleted here and left so",
-            done.created, done.updated, done.unchanged, done.deleted_here
-        )
-    });
+    cx.out.print(&done, told);
+    report(cx, &path.display().to_string(), &done)
+}
+
+/// An import in one line.
+pub(super) fn told(done: &Imported) -> String {
+    format!(
+        "✓ {} new, {} changed, {} as they were, {} deleted here and left so",
+        done.created, done.updated, done.unchanged, done.deleted_here
+    )
+}
+
+/// Lists what was found in the file; an error when a line could not be read.
+pub(super) fn report(cx: &Context, path: &str, done: &Imported) -> Result<(), CliError> {
     if !cx.out.json {
         for finding in &done.findings {
             let what = if finding.lost { "left out: " } else { "" };
-            output::message(&format!(
-                "{}:{}: {} {what}{}",
-                path.display(),
-                finding.line,
-                finding.id,
-                text::headline(&finding.text, 200)
-            ));
+            let text = text::headline(&finding.text, 200);
+            output::message(&format!("{path}:{}: {} {what}{text}", finding.line, finding.id));
         }
     }
     let lost = done.findings.iter().filter(|f| f.lost).count();
-    if lost > 0 {
-        let error =
-            CliError::new(Kind::User, format!("{} could not be read; all others are in", text::count(lost, "line")))
-                .hint("mend the lines named above and import the file again: what is in stays as it is");
-        if cx.out.json {
-            output::message(&error.to_string());
-            std::process::exit(error.kind.code().into());
-        }
-        return Err(error);
+    if lost == 0 {
+        return Ok(());
     }
-    Ok(())
+    let error =
+        CliError::new(Kind::User, format!("{} could not be read; all others are in", text::count(lost, "line")))
+            .hint("mend the lines named above and import the file again: what is in stays as it is");
+    if cx.out.json {
+        output::message(&error.to_string());
+        return Err(CliError::silent(error.kind));
+    }
+    Err(error)
 }

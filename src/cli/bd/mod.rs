@@ -20,6 +20,7 @@ mod defer;
 mod delete;
 mod dep;
 mod epic;
+mod exclude;
 mod export;
 mod formula;
 mod gate;
@@ -49,6 +50,7 @@ mod stale;
 mod stats;
 mod undefer;
 mod sync;
+mod uninstall;
 mod update;
 mod version;
 mod r#where;
@@ -180,6 +182,8 @@ enum Verb {
     History(history::Args),
     /// Make the database anew from the ledger
     Restore(restore::Args),
+    /// Take the tracker out of this repository
+    Uninstall(uninstall::Args),
     /// Read and change settings
     Config(config::Args),
     /// Say how to work with the tracker, and what is ready
@@ -262,6 +266,7 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Sync(args) => sync::run(cx, args),
         Verb::History(args) => history::run(cx, args),
         Verb::Restore(args) => restore::run(cx, args),
+        Verb::Uninstall(args) => uninstall::run(cx, args),
         Verb::Config(args) => config::run(cx, args),
         Verb::Prime(args) => prime::run(cx, args),
         Verb::Onboard(args) => {

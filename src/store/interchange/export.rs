@@ -53,23 +53,27 @@ impl Read<'_> {
         Ok(comments)
     }
 
-    /// The text of `issues.jsonl`: a line for each bead but wisps made here, by id.
-    pub fn export(&self) -> Result<String, StoreError> {
-        let sources: HashMap<String, String> = self
+    /// The bytes of `issues.jsonl`: a line for each bead but wisps made here, by id.
+    pub fn export(&self) -> Result<Vec<u8>, StoreError> {
+        let sources: HashMap<String, Vec<u8>> = self
             .rows("SELECT b.id, s.line FROM source_lines s JOIN beads b ON b.num = s.bead", [], |r| {
-                Ok((r.get(0)?, r.get(1)?))
+                let line = r.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?.to_vec();
+                Ok((r.get(0)?, line))
             })?
             .into_iter()
             .collect();
-        let mut out = String::new();
+        let prefix = self.prefix()?;
+        let mut out = Vec::new();
         for bead in self.all_whole()? {
             let line = format_line(&bead);
             // A line we would write otherwise stands as it came while it still says the same.
-            let source = sources
-                .get(bead.id.as_str())
-                .filter(|source| parse_line(source).is_ok_and(|parsed| format_line(&parsed.bead) == line));
-            out.push_str(source.unwrap_or(&line));
-            out.push('\n');
+            let source = sources.get(bead.id.as_str()).filter(|source| {
+                let text = String::from_utf8_lossy(source);
+                let parsed = parse_line(text.trim_end_matches('\r'), prefix.as_str());
+                parsed.is_ok_and(|parsed| format_line(&parsed.bead) == line)
+            });
+            out.extend_from_slice(source.map_or(line.as_bytes(), Vec::as_slice));
+            out.push(b'\n');
         }
         Ok(out)
     }

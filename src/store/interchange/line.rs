@@ -1,10 +1,15 @@
 //! One line of `issues.jsonl`, both ways.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::base::{BeadId, Time};
+use super::{coerce, salvage};
+use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
-use crate::store::{Bead, Map, Status};
+use crate::store::{Bead, Comment, Dep, Map, Status};
+
+/// Where values are kept that fit their key in no way; written back where the key is free.
+const ODD_VALUES: &str = "~values";
 
 /// A line that could be read, and what had to be mended to do so.
 #[derive(Debug, Clone)]
@@ -16,22 +21,40 @@ pub struct ParsedLine {
 }
 
 /// Reads a line. Whatever can be kept is; the error says why nothing could.
-pub fn parse_line(line: &str) -> Result<ParsedLine, String> {
-    let (bead, mut repairs) = match serde_json::from_str::<Bead>(line) {
-        Ok(bead) => (bead, Vec::new()),
-        Err(_) => piecewise(line)?,
+///
+/// A bead without an id that can be one gets one that follows from the line, after `prefix`.
+pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
+    let (bead, mut repairs) = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
+        (bead, Vec::new())
+    } else {
+        let salvaged = salvage::object(line)?;
+        let (bead, mut repairs) = piecewise(line, salvaged.object, prefix)?;
+        repairs.splice(0..0, salvaged.repairs);
+        let rest = salvaged.rest.trim_start_matches([',', ']']).trim();
+        if !rest.is_empty() {
+            repairs.push(format!("what follows the object was left out: {}", text::headline(rest, 40)));
+        }
+        (bead, repairs)
     };
     let bead = mend(bead, &mut repairs);
     Ok(ParsedLine { bead, repairs })
 }
 
-/// Reads key by key, leaving out what does not fit.
-fn piecewise(line: &str) -> Result<(Bead, Vec<String>), String> {
-    let mut all: Map = serde_json::from_str(line).map_err(|e| format!("no JSON object: {e}"))?;
-    let id = all.get("id").and_then(Value::as_str).ok_or("it has no id")?;
-    let id = BeadId::new(id).map_err(|e| e.to_string())?;
+/// Reads key by key. What does not fit is read as what it was meant to be, or kept aside without effect.
+fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String>), String> {
     let mut repairs = Vec::new();
-    let time = |key: &str| all.get(key).and_then(Value::as_str).and_then(|t| t.parse::<Time>().ok());
+    let id = id_of(line, &mut all, prefix, &mut repairs)?;
+    let mut time = |key: &str| {
+        let value = all.get(key)?;
+        if let Some(time) = value.as_str().and_then(|t| t.parse::<Time>().ok()) {
+            return Some(time);
+        }
+        let meant = coerce::candidates(key, value);
+        let meant = meant.iter().find_map(|v| v.as_str()?.parse::<Time>().ok())?;
+        repairs.push(format!("{key} was no RFC 3339 time; read as {meant}"));
+        all.insert(key.to_owned(), meant.to_string().into());
+        Some(meant)
+    };
     let (created, updated) = (time("created_at"), time("updated_at"));
     let fallback = created.or(updated).unwrap_or(Time::from_millis(0));
     for (key, value) in [("created_at", created), ("updated_at", updated)] {
@@ -40,39 +63,149 @@ fn piecewise(line: &str) -> Result<(Bead, Vec<String>), String> {
             all.insert(key.to_owned(), fallback.to_string().into());
         }
     }
-    if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
-        let (good, odd): (Vec<Value>, Vec<Value>) = std::mem::take(deps)
-            .into_iter()
-            .partition(|dep| serde_json::from_value::<crate::store::Dep>(dep.clone()).is_ok());
-        *deps = good;
-        if !odd.is_empty() {
-            repairs
-                .push(format!("{} kept without effect: no bead id", crate::base::text::count(odd.len(), "dependency")));
-            all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
-        }
-    }
-    let mut kept = Map::new();
-    for key in ["id", "created_at", "updated_at"] {
-        kept.extend(all.get(key).map(|value| (key.to_owned(), value.clone())));
-    }
+    members(&id, fallback, &mut all, &mut repairs);
+    let base: Map = ["id", "created_at", "updated_at"]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), all.get(key)?.clone())))
+        .collect();
+    let fits = |key: &str, value: &Value| {
+        let mut probe = base.clone();
+        probe.insert(key.to_owned(), value.clone());
+        serde_json::from_value::<Bead>(Value::Object(probe)).is_ok()
+    };
+    let (mut kept, mut odd) = (Map::new(), Map::new());
     for (key, value) in all {
-        let before = kept.insert(key.clone(), value.clone());
-        if serde_json::from_value::<Bead>(Value::Object(kept.clone())).is_err() {
-            kept.shift_remove(&key);
-            kept.extend(before.map(|before| (key.clone(), before)));
-            if !value.is_null() {
-                repairs.push(format!("`{key}` has a value of the wrong kind and was left out"));
-            }
+        if fits(&key, &value) {
+            kept.insert(key, value);
+        } else if let Some(meant) = coerce::candidates(&key, &value).into_iter().find(|meant| fits(&key, meant)) {
+            repairs.push(format!(
+                "`{key}` had a value of the wrong kind; read as {}",
+                text::headline(&meant.to_string(), 60)
+            ));
+            kept.insert(key, meant);
+        } else if !value.is_null() {
+            repairs.push(format!("`{key}` has a value of the wrong kind; kept without effect"));
+            odd.insert(key, value);
         }
+    }
+    if odd.contains_key("priority") {
+        kept.insert("priority".to_owned(), 2.into());
+    }
+    if !odd.is_empty() {
+        kept.insert(ODD_VALUES.to_owned(), odd.into());
     }
     let bead = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("{id}: {e}"))?;
     Ok((bead, repairs))
 }
 
+/// The id of the object; made when there is none that can be one.
+fn id_of(line: &str, all: &mut Map, prefix: &str, repairs: &mut Vec<String>) -> Result<BeadId, String> {
+    let given = match all.get("id") {
+        Some(Value::String(id)) => Some(id.trim().to_owned()),
+        Some(Value::Number(n)) => Some(n.to_string()),
+        _ => None,
+    };
+    let id = match given.as_deref().map(BeadId::new) {
+        Some(Ok(id)) => id,
+        _ if all.get("title").is_none() => {
+            return Err(given.map_or("it has no id", |_| "its id can be none, and it has no title").to_owned());
+        }
+        _ => {
+            let id = made_id(prefix, given.as_deref().filter(|id| !id.is_empty()).unwrap_or(line))?;
+            repairs.push(format!("it had no id that can be one; it is {id} now"));
+            id
+        }
+    };
+    all.insert("id".to_owned(), id.as_str().into());
+    Ok(id)
+}
+
+/// An id that follows from `seed`.
+pub(super) fn made_id(prefix: &str, seed: &str) -> Result<BeadId, String> {
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(seed)[..5]);
+    BeadId::new(format!("{prefix}-{hash}")).map_err(|e| e.to_string())
+}
+
+/// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
+fn members(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) {
+    let filled = |value: &Value, first: &str, more: &[(&str, Value)]| {
+        let mut value = match value {
+            Value::String(text) => Map::from_iter([(first.to_owned(), text.as_str().into())]),
+            Value::Object(map) => map.clone(),
+            _ => return None,
+        };
+        value.insert("issue_id".to_owned(), id.as_str().into());
+        for (key, default) in more {
+            let wrong = value.get(*key).is_none_or(|v| std::mem::discriminant(v) != std::mem::discriminant(default));
+            if wrong || (*key == "created_at" && value[*key].as_str().is_none_or(|t| t.parse::<Time>().is_err())) {
+                let meant = value.get(*key).map(|v| coerce::candidates(key, v)).unwrap_or_default();
+                let meant = meant
+                    .into_iter()
+                    .find(|v| *key == "created_at" && v.as_str().is_some_and(|t| t.parse::<Time>().is_ok()));
+                value.insert((*key).to_owned(), meant.unwrap_or_else(|| default.clone()));
+            }
+        }
+        Some(Value::Object(value))
+    };
+    let at = Value::from(fallback.to_string());
+    if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
+        let (mut good, mut odd, mut mended) = (Vec::new(), Vec::new(), 0);
+        for dep in std::mem::take(deps) {
+            let fits = |dep: &Value| serde_json::from_value::<Dep>(dep.clone()).is_ok();
+            let more = [("type", Value::from("blocks")), ("created_at", at.clone())];
+            match filled(&dep, "depends_on_id", &more).filter(fits) {
+                _ if fits(&dep) => good.push(dep),
+                Some(whole) => {
+                    mended += 1;
+                    good.push(whole);
+                }
+                None => odd.push(dep),
+            }
+        }
+        *deps = good;
+        if mended > 0 {
+            repairs.push(format!("{} completed", text::count(mended, "dependency")));
+        }
+        if !odd.is_empty() {
+            repairs.push(format!("{} kept without effect: no bead id", text::count(odd.len(), "dependency")));
+            all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
+        }
+    }
+    if let Some(Value::Array(comments)) = all.get_mut("comments") {
+        let mut mended = 0;
+        for (n, comment) in (1_i64..).zip(comments.iter_mut()) {
+            if serde_json::from_value::<Comment>(comment.clone()).is_err() {
+                let more = [
+                    ("id", Value::from(n)),
+                    ("author", Value::from("unknown")),
+                    ("text", comment.get("body").cloned().unwrap_or_else(|| Value::from(""))),
+                    ("created_at", at.clone()),
+                ];
+                if let Some(whole) = filled(comment, "text", &more) {
+                    *comment = whole;
+                    mended += 1;
+                }
+            }
+        }
+        if mended > 0 {
+            repairs.push(format!("{} completed", text::count(mended, "comment")));
+        }
+    }
+}
+
 /// Mends values that break the rules of the format.
 fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
-    if bead.status.as_str().is_empty() {
+    let known = bead.status.as_str().trim().to_lowercase().replace(['-', ' '], "_");
+    if known.is_empty() {
         bead.status = Status::OPEN;
+    } else if !bead.status.is_known() {
+        let status = Status::new(&known);
+        if status.is_known() {
+            repairs.push(format!("status `{}` became {status}", bead.status));
+            bead.status = status;
+        } else {
+            repairs.push(format!("status `{}` is none that bd knows; kept", text::headline(bead.status.as_str(), 40)));
+        }
     }
     if bead.issue_type.as_str().is_empty() {
         bead.issue_type = crate::store::IssueType::TASK;
@@ -103,7 +236,7 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
     let labels = bead.labels.len();
     bead.labels.retain(|label| !label.is_empty() && !label.contains(char::is_control));
     if bead.labels.len() < labels {
-        repairs.push("labels with control characters were left out".to_owned());
+        repairs.push("labels that are empty or have control characters were left out".to_owned());
     }
     bead.labels.sort();
     bead.labels.dedup();
@@ -113,23 +246,8 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
 /// Writes a bead as a line, without the line feed: keys in the order of the format, `<`, `>`, `&` and the two
 /// line separators of Unicode as escapes, as the format's other writers do.
 pub fn format_line(bead: &Bead) -> String {
-    let mut bead = bead.clone();
-    let odd = bead.extra.shift_remove(ODD_DEPENDENCIES);
-    let text = match odd {
-        None => serde_json::to_string(&bead).unwrap_or_default(),
-        Some(odd) => {
-            let mut all = match serde_json::to_value(&bead) {
-                Ok(Value::Object(all)) => all,
-                _ => Map::new(),
-            };
-            let more = odd.as_array().cloned().unwrap_or_default();
-            match all.get_mut("dependencies").and_then(Value::as_array_mut) {
-                Some(deps) => deps.extend(more),
-                None => _ = all.insert("dependencies".to_owned(), more.into()),
-            }
-            Value::Object(all).to_string()
-        }
-    };
+    let plain = [ODD_DEPENDENCIES, ODD_VALUES].iter().all(|key| !bead.extra.contains_key(*key));
+    let text = if plain { serde_json::to_string(bead).unwrap_or_default() } else { with_odd(bead).to_string() };
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
@@ -144,6 +262,27 @@ pub fn format_line(bead: &Bead) -> String {
     out
 }
 
+/// A bead with what was kept without effect in its place.
+fn with_odd(bead: &Bead) -> Value {
+    let mut bead = bead.clone();
+    let deps = bead.extra.shift_remove(ODD_DEPENDENCIES);
+    let values = bead.extra.shift_remove(ODD_VALUES);
+    let mut all = match serde_json::to_value(&bead) {
+        Ok(Value::Object(all)) => all,
+        _ => Map::new(),
+    };
+    if let Some(more) = deps.and_then(|odd| odd.as_array().cloned()) {
+        match all.get_mut("dependencies").and_then(Value::as_array_mut) {
+            Some(deps) => deps.extend(more),
+            None => _ = all.insert("dependencies".to_owned(), more.into()),
+        }
+    }
+    for (key, value) in values.and_then(|odd| odd.as_object().cloned()).unwrap_or_default() {
+        all.entry(key).or_insert(value);
+    }
+    Value::Object(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,24 +290,53 @@ mod tests {
     #[test]
     fn a_line_reads_and_writes_the_same_bytes() {
         let line = r#"{"id":"bd-1","title":"a \u003c b \u0026 c","status":"open","priority":0,"issue_type":"bug","created_at":"2026-01-11T10:33:47.827185-08:00","updated_at":"2026-01-11T10:33:47.827185-08:00","labels":["x"],"dependencies":[{"issue_id":"bd-1","depends_on_id":"bd-2","type":"blocks","created_at":"2026-01-11T10:33:47.827185-08:00"}],"from_later":{"a":1.5}}"#;
-        let parsed = parse_line(line).expect("parse");
+        let parsed = parse_line(line, "bd").expect("parse");
         assert!(parsed.repairs.is_empty());
         assert_eq!(format_line(&parsed.bead), line);
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out_alone() {
-        let line = r#"{"id":"bd-1","title":"t","priority":"high","created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"bd-1","depends_on_id":"external:p:c","type":"blocks","created_at":"2026-01-01T00:00:00Z"}],"crystallizes":0.5,"new":[1]}"#;
-        let parsed = parse_line(line).expect("parse");
+    fn what_does_not_fit_is_kept_aside_alone() {
+        let line = r#"{"id":"bd-1","title":"t","priority":[1],"created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"bd-1","depends_on_id":"external:p:c","type":"blocks","created_at":"2026-01-01T00:00:00Z"}],"crystallizes":0.5,"new":[1]}"#;
+        let parsed = parse_line(line, "bd").expect("parse");
         assert_eq!(parsed.repairs.len(), 3, "{:?}", parsed.repairs);
-        assert_eq!((parsed.bead.title.as_str(), parsed.bead.priority), ("t", 0));
+        assert_eq!((parsed.bead.title.as_str(), parsed.bead.priority), ("t", 2));
         let back = format_line(&parsed.bead);
         assert!(
             back.contains("external:p:c") && back.contains("\"new\":[1]") && back.contains("\"crystallizes\":0.5"),
             "{back}"
         );
         for bad in ["", "[]", "{}", "{\"id\":\"../x\"}", "{\"id\":1}", "nonsense"] {
-            assert!(parse_line(bad).is_err(), "{bad}");
+            assert!(parse_line(bad, "bd").is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_read_as_what_they_were_meant_to_be() {
+        let line = r#"{"id":7,"title":12,"status":"In-Progress","priority":"P1","issue_type":"bug","estimated_minutes":"30","pinned":"true","labels":"b, a","description":["one","two"],"created_at":1767225600,"updated_at":"2026-01-02 10:00:00","due_at":"2026-02-01","assignee":null,"dependencies":["bd-2",{"depends_on_id":"bd-3"}],"comments":["said",{"id":"x","author":"a","text":"t","created_at":"2026-01-01T00:00:00Z"}]}"#;
+        let parsed = parse_line(line, "bd").expect("parse");
+        let bead = parsed.bead;
+        assert_eq!(
+            (bead.id.as_str(), bead.title.as_str(), bead.status.as_str(), bead.priority),
+            ("7", "12", "in_progress", 1)
+        );
+        assert_eq!((bead.estimated_minutes, bead.pinned, bead.labels.join(" ").as_str()), (Some(30), true, "a b"));
+        assert_eq!(
+            (bead.description.as_str(), bead.created_at.to_string().as_str()),
+            ("one\ntwo", "2026-01-01T00:00:00Z")
+        );
+        assert_eq!(bead.due_at.map(|t| t.to_string()).as_deref(), Some("2026-02-01T00:00:00Z"));
+        let targets: Vec<&str> = bead.dependencies.iter().map(|d| d.depends_on_id.as_str()).collect();
+        assert_eq!((targets, bead.dependencies[0].kind.as_str()), (vec!["bd-2", "bd-3"], "blocks"));
+        let said: Vec<(i64, &str)> = bead.comments.iter().map(|c| (c.id, c.text.as_str())).collect();
+        assert_eq!(said, [(1, "said"), (2, "t")]);
+    }
+
+    #[test]
+    fn a_bead_without_a_good_id_gets_one_that_is_always_the_same() {
+        let line = r#"{"id":"no id / at all","title":"t","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+        let (a, b) = (parse_line(line, "bd").expect("parse"), parse_line(line, "bd").expect("parse"));
+        assert_eq!(a.bead.id, b.bead.id);
+        assert!(a.bead.id.as_str().starts_with("bd-") && a.repairs.len() == 1, "{:?}", a.repairs);
     }
 }

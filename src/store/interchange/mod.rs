@@ -3,10 +3,13 @@
 //! A line that was imported and whose bead has not changed since is exported byte for byte. Unknown keys are
 //! kept. A line that breaks a rule is repaired or left out alone, and said so; no file is refused.
 
+mod coerce;
 mod export;
 mod import;
 mod line;
+mod lines;
+mod salvage;
 
 pub(super) use import::Incoming;
-pub use import::{Finding, Imported};
+pub use import::{Finding, Imported, main_prefix};
 pub use line::{ParsedLine, format_line, parse_line};

@@ -16,6 +16,10 @@ fn import(t: &mut Temp, text: &str) -> interchange::Imported {
     t.store.import(&Stamp::new("tester", Time::from_millis(t.now)), text.as_bytes()).expect("import")
 }
 
+fn exported(t: &Temp) -> String {
+    String::from_utf8(t.read(|r| r.export())).expect("UTF-8")
+}
+
 fn strings(value: &Value) -> Vec<String> {
     let mut all: Vec<String> =
         value.as_array().expect("array").iter().map(|v| v.as_str().expect("text").to_owned()).collect();
@@ -32,7 +36,7 @@ fn check(name: &str) {
     assert_eq!(report.created as u64, expected["issues"].as_u64().expect("number"));
     assert!(report.findings.iter().all(|f| !f.lost), "{:?}", report.findings);
     t.read(|r| {
-        let exported = r.export()?;
+        let exported = String::from_utf8(r.export()?).expect("UTF-8");
         for (ours, theirs) in exported.lines().zip(text.lines()) {
             assert_eq!(ours, theirs);
         }
@@ -90,9 +94,9 @@ fn a_changed_bead_is_written_anew_and_the_others_are_not() {
     let report = import(&mut t, &text);
     assert_eq!((report.created, report.findings.len()), (2, 1));
     assert!(report.findings[0].lost && report.findings[0].line == 2);
-    assert_eq!(t.read(|r| r.export()), format!("{odd}\n{plain}\n"));
+    assert_eq!(exported(&t), format!("{odd}\n{plain}\n"));
     t.write(|w| w.add_label(&id("gt-odd"), "l")).expect("label");
-    let changed = t.read(|r| r.export());
+    let changed = exported(&t);
     assert!(
         changed.contains(r#""labels":["l"]"#) && changed.contains(r#""x":[1]"#) && changed.contains(plain),
         "{changed}"

@@ -4,6 +4,7 @@ mod blocking;
 mod corpus;
 mod gates;
 mod lifecycle;
+mod messy;
 mod model;
 mod plans;
 mod rules;

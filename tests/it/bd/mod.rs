@@ -11,6 +11,7 @@ mod gates;
 mod schema;
 mod verbs;
 mod ledger;
+mod uninstall;
 
 use std::path::PathBuf;
 

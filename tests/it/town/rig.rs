@@ -98,3 +98,16 @@ fn a_clone_of_something_stands_for_what_it_was_cloned_from() {
     assert_eq!(ran.json()["remote"], town.remote.display().to_string());
     assert_eq!(contents(&mine), before, "the user's clone is only read");
 }
+
+#[test]
+fn issues_that_a_project_tracks_are_named_and_adopted_when_told() {
+    let town = TestTown::without_rig();
+    let line = r#"{"id":"old-1","title":"tracked","status":"open","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+    let files = [("Makefile", "test:\n\ttrue\n"), (".beads/issues.jsonl", line)];
+    let remote = make_remote(&town.sandbox, "tracked.git", &files).display().to_string();
+    let named = town.gt(&["rig", "add", "one", &remote, "--no-try"]).stderr;
+    assert!(named.contains("tracks 1 issue") && named.contains("bd import -"), "{named}");
+    let adopted = town.gt(&["rig", "add", "two", &remote, "--no-try", "--adopt", "--json"]).json();
+    assert_eq!((&adopted["prefix"], &adopted["adopted"]["created"]), (&"old".into(), &1.into()));
+    assert_eq!(town.bd(&["show", "old-1", "--json"]).json()[0]["title"], "tracked");
+}

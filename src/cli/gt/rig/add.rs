@@ -28,6 +28,9 @@ pub struct Args {
     /// What happens to changes that pass: hold or direct.
     #[arg(long, value_parser = landing)]
     landing: Option<Landing>,
+    /// Read the issues that the project tracks in `.beads/issues.jsonl` into the town's tracker.
+    #[arg(long)]
+    adopt: bool,
 }
 
 fn landing(text: &str) -> Result<Landing, String> {
@@ -49,6 +52,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         local: args.local,
         try_gate: !args.no_try,
         landing: args.landing,
+        adopt: args.adopt,
     };
     cx.out.note(&format!("cloning {source} …"));
     let added = rig_add::add(&place.acting(), &mut store, &args.name, &source, &opts, &mut |_| {})?;
@@ -56,6 +60,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.note(&format!("note: {warning}"));
     }
     cx.out.print(&added, text);
+    if added.tracked_issues > 0 {
+        let rig = place.town.rig_dir(&added.rig);
+        cx.out.note(&format!(
+            "the project tracks {} in .beads/issues.jsonl: `git -C {} show origin/{}:.beads/issues.jsonl | bd import -` adopts them",
+            crate::base::text::count(added.tracked_issues, "issue"),
+            rig.join(".repo.git").display(),
+            added.target,
+        ));
+    }
     Ok(())
 }
 
@@ -71,14 +84,19 @@ fn text(added: &Added) -> String {
         Landing::Hold => "hold     each change waits for your `gt review`; or set landing = \"direct\" in rig.toml",
         Landing::Direct => "direct   what passes its gates is pushed",
     };
+    let adopted = added.adopted.as_ref().map(|done| {
+        let repaired = crate::base::text::count(done.findings.len(), "line");
+        format!("   {} adopted, {repaired} repaired or left out", crate::base::text::count(done.created, "issue"))
+    });
     format!(
-        "✓ rig {}   cloned in {:.1} s\n  target   {} of {}\n  beads    {}-…\n  gate     {gate}\n  landing  {landing}\n\
+        "✓ rig {}   cloned in {:.1} s\n  target   {} of {}\n  beads    {}-…{}\n  gate     {gate}\n  landing  {landing}\n\
          Next:  bd create \"what is to be done\" --rig {}, then gt sling ID {}",
         added.rig,
         added.cloned_ms as f64 / 1000.0,
         added.target,
         added.remote,
         added.prefix,
+        adopted.unwrap_or_default(),
         added.rig,
         added.rig,
     )

@@ -1,0 +1,106 @@
+//! `bd uninstall`: takes the tracker out of this repository and leaves all else as it was.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, exclude};
+use crate::base::text;
+use crate::cli::{CliError, Kind};
+use crate::ledger;
+use crate::store::Store;
+
+/// Removes the tracker's database, ledger and locks, and the lines that hide them from git. What you track
+/// yourself below `.beads` stays.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also when there are beads that are nowhere else.
+    #[arg(long)]
+    force: bool,
+    /// Say what would be removed.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let place = cx.place();
+    if let Some(town) = &place.town {
+        return Err(CliError::refused(format!("the tracker here is that of the town {}", town.display()))
+            .hint("`bd where` says which tracker belongs to a folder"));
+    }
+    let dir = &place.beads_dir;
+    let ours = ours(dir)?;
+    if ours.is_empty() && !dir.join("beads.db").exists() {
+        return Err(CliError::not_found(format!("there is no tracker in {}", dir.display()))
+            .hint("`bd where` says where it is looked for"));
+    }
+    let alone = only_here(dir)?;
+    if !args.dry_run && !args.force && alone != Some(0) {
+        let what = alone.map_or("a database that cannot be read".to_owned(), |n| text::count(n, "bead"));
+        return Err(CliError::refused(format!("{} has {what} that may be nowhere else", dir.display()))
+            .hint("`bd export -o FILE` or `bd sync --remote URL` keeps them; `bd uninstall --force` removes them"));
+    }
+    let value = serde_json::json!({ "beads_dir": dir, "remove": ours, "only_here": alone, "dry_run": args.dry_run });
+    if args.dry_run {
+        cx.out.print(&value, |_| {
+            let lines: Vec<String> = ours.iter().map(|path| path.display().to_string()).collect();
+            format!("would remove\n  {}", lines.join("\n  "))
+        });
+        return Ok(());
+    }
+    for path in &ours {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.map_err(|e| CliError::new(Kind::Store, format!("{} cannot be removed: {e}", path.display())))?;
+    }
+    exclude::unhide(dir)?;
+    // The folder goes when nothing of the user's is in it.
+    let kept = std::fs::remove_dir(dir).is_err() && dir.exists();
+    cx.out.print(&value, |_| {
+        let rest = if kept { "; what you track below it stays" } else { "" };
+        format!("✓ the tracker in {} is gone{rest}", dir.display())
+    });
+    Ok(())
+}
+
+/// The files and folders below `.beads` that are the tracker's own.
+fn ours(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(CliError::user(format!("{}: {e}", dir.display()))),
+    };
+    let globs: Vec<&str> = exclude::HIDDEN
+        .iter()
+        .filter_map(|line| line.strip_prefix(".beads/"))
+        .map(|l| l.trim_end_matches('/'))
+        .collect();
+    let is_ours = |name: &str| {
+        globs.iter().any(|glob| match glob.split_once('*') {
+            Some((head, tail)) => {
+                name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
+            }
+            None => name == *glob,
+        })
+    };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// How many beads are, as far as can be known, in no other place: neither on a remote nor in `issues.jsonl`.
+/// None when the database cannot be read.
+fn only_here(dir: &Path) -> Result<Option<usize>, CliError> {
+    if !dir.join("beads.db").exists() {
+        return Ok(Some(0));
+    }
+    let Ok(store) = Store::open(dir) else { return Ok(None) };
+    let beads = store.read::<_, CliError>(|r| Ok(r.ledger_ids()?))?.len();
+    let status = ledger::status(&store)?;
+    let sent = status.last.is_some() && status.ahead == 0 && status.backlog == 0;
+    let tracked = std::fs::read(dir.join("issues.jsonl")).unwrap_or_default();
+    let exported = store.read::<_, CliError>(|r| Ok(r.export()?))?;
+    Ok(Some(if sent || tracked == exported { 0 } else { beads }))
+}

@@ -1,0 +1,108 @@
+//! Files that break the rules: nothing is refused, nothing that can be read is lost, each line is told of.
+
+use super::*;
+
+const TIMES: &str = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-02T00:00:00Z""#;
+
+fn line(id: &str, more: &str) -> String {
+    format!(r#"{{"id":"{id}","title":"t {id}","status":"open","priority":2,"issue_type":"task",{TIMES}{more}}}"#)
+}
+
+fn import(t: &mut Temp, file: &[u8]) -> interchange::Imported {
+    t.now += 1_000;
+    t.store.import(&Stamp::new("tester", Time::from_millis(t.now)), file).expect("no file is refused")
+}
+
+fn told(report: &interchange::Imported) -> Vec<(usize, bool)> {
+    report.findings.iter().map(|f| (f.line, f.lost)).collect()
+}
+
+#[test]
+fn unchanged_lines_are_written_back_byte_for_byte_whatever_is_wrong_with_them() {
+    let mut t = Temp::new();
+    let file = [
+        line("a-1", r#","x":[ 1 ]"#).into_bytes(),
+        [line("a-2", "").as_bytes(), b"\r"].concat(),
+        line("a-3", "").replace("t a-3", "t \u{7}\\ud800").into_bytes(),
+        [b"{\"title\":\"\xff\xfe\",".as_slice(), &line("a-4", "").as_bytes()[1..]].concat(),
+        line("a-5", "").replace("\"priority\":2", "\"priority\":\"1\"").into_bytes(),
+        format!("{} trailing", line("a-6", "")).into_bytes(),
+        line("a-7", r#","status":"Closed""#).into_bytes(),
+        line("a-8", r#","description":"cut"#).trim_end_matches(['"', '}']).as_bytes().to_vec(),
+    ]
+    .join(&b"\n"[..]);
+    let file = [&file[..], b"\n"].concat();
+    let report = import(&mut t, &file);
+    assert_eq!(report.created, 8, "{:?}", report.findings);
+    assert!(report.findings.iter().all(|f| !f.lost), "{:?}", report.findings);
+    let back = t.read(|r| r.export());
+    assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(&file));
+    assert_eq!(back, file);
+    let again = import(&mut t, &file);
+    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 8));
+    assert_eq!(t.read(|r| r.need(&id("a-5"))).priority, 1);
+    assert_eq!(t.read(|r| r.need(&id("a-7"))).status, Status::CLOSED);
+    assert_eq!(t.read(|r| r.need(&id("a-8"))).title, "t a-8");
+}
+
+#[test]
+fn the_marks_of_a_conflict_and_blank_lines_are_no_beads() {
+    let mut t = Temp::new();
+    let (ours, theirs) = (line("a-1", ""), line("a-1", "").replace("t a-1", "theirs").replace("01-02", "01-03"));
+    let file = format!("\u{feff}\n<<<<<<< HEAD\n{ours}\n=======\n{theirs}\n>>>>>>> other\n\n   \n");
+    let report = import(&mut t, file.as_bytes());
+    assert_eq!((report.created, told(&report)), (1, vec![(2, false), (4, false), (5, false), (6, false)]));
+    assert_eq!(t.read(|r| r.need(&id("a-1"))).title, "theirs");
+}
+
+#[test]
+fn two_beads_with_one_id_are_both_kept() {
+    let mut t = Temp::new();
+    let other = line("a-1", "").replace("t a-1", "another").replace("2026-01-01", "2025-12-31");
+    let file = format!("{}\n{other}\n", line("a-1", ""));
+    let report = import(&mut t, file.as_bytes());
+    assert_eq!(report.created, 2);
+    let titles: Vec<String> = t.read(|r| r.all_whole()).into_iter().map(|b| b.title).collect();
+    assert!(titles.contains(&"t a-1".to_owned()) && titles.contains(&"another".to_owned()));
+    assert_eq!(import(&mut t, file.as_bytes()).created, 0, "the other id is the same each time");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_comes_in() {
+    let mut t = Temp::new();
+    let big = line("a-2", "").replace("t a-2", &"x".repeat(1 << 20));
+    let file = format!("{}\n[1,2]\n{big}\n{{\"nothing\":1}}\n\u{0}\n{}\n", line("a-1", ""), line("a-3", ""));
+    let report = import(&mut t, file.as_bytes());
+    assert_eq!((report.created, told(&report)), (3, vec![(2, true), (4, true), (5, true)]));
+    assert_eq!(t.read(|r| r.need(&id("a-2"))).title.len(), 1 << 20);
+}
+
+#[test]
+fn an_array_of_objects_over_many_lines_is_read() {
+    let mut t = Temp::new();
+    let pretty = |id: &str| {
+        let value: serde_json::Value = serde_json::from_str(&line(id, "")).expect("json");
+        serde_json::to_string_pretty(&value).expect("text")
+    };
+    let report = import(&mut t, format!("[\n{},\n{}\n]\n", pretty("a-1"), pretty("a-2")).as_bytes());
+    assert_eq!(report.created, 2, "{:?}", report.findings);
+    let report = import(&mut t, format!("{}{}, {}\n", line("b-1", ""), line("b-2", ""), line("b-3", "")).as_bytes());
+    assert_eq!((report.created, told(&report)), (3, vec![(1, false)]));
+}
+
+#[test]
+fn an_import_that_was_killed_is_done_again() {
+    use crate::base::fault::tests::cut_off;
+    let mut t = Temp::new();
+    let file: String = (0..900).map(|n| line(&format!("a-{n}"), "") + "\n").collect();
+    for n in 0..24 {
+        let by = Stamp::new("tester", Time::from_millis(t.now));
+        let _ = cut_off(n, || t.store.import(&by, file.as_bytes()).expect("import"));
+        let dir = t.store.beads_dir().to_owned();
+        t.store = Store::open(&dir).expect("open");
+        let seen = t.read(|r| r.count(&Filter::default()));
+        assert!([0, 900].contains(&seen), "all or nothing: {seen}");
+    }
+    import(&mut t, file.as_bytes());
+    assert_eq!(t.read(|r| r.export()).len(), file.len());
+}

@@ -1,0 +1,115 @@
+//! `bd init` and `bd uninstall`: afterwards everything is byte for byte as it was before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::support::Sandbox;
+
+/// Every file and folder below `dir` with its content and mode.
+fn everything(dir: &Path) -> BTreeMap<String, (u32, Option<Vec<u8>>)> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut all = BTreeMap::new();
+    let mut work = vec![dir.to_owned()];
+    while let Some(folder) = work.pop() {
+        for entry in std::fs::read_dir(&folder).expect("list").flatten() {
+            let path = entry.path();
+            let meta = entry.metadata().expect("metadata");
+            let content = if meta.is_dir() { None } else { Some(std::fs::read(&path).expect("read")) };
+            all.insert(path.display().to_string(), (meta.permissions().mode(), content));
+            if meta.is_dir() {
+                work.push(path);
+            }
+        }
+    }
+    all
+}
+
+fn repository(sandbox: &Sandbox) -> std::path::PathBuf {
+    let dir = sandbox.folder("app");
+    sandbox.git(&dir, &["init", "-q"]).ok();
+    std::fs::create_dir_all(dir.join("src/deep")).expect("folder");
+    std::fs::write(dir.join("src/deep/a"), "a").expect("write");
+    sandbox.git(&dir, &["add", "."]).ok();
+    sandbox.git(&dir, &["commit", "-qm", "one"]).ok();
+    dir
+}
+
+/// Uses a tracker from `cwd` with all that leaves files, and takes it out again.
+fn use_and_remove(sandbox: &Sandbox, cwd: &Path) {
+    sandbox.bd(cwd, &["init"]).ok();
+    let id = sandbox.bd(cwd, &["create", "x", "-q"]).ok();
+    sandbox.bd(cwd, &["history", &id]).ok();
+    sandbox.bd(cwd, &["restore", "--force"]).ok();
+    let refused = sandbox.bd(cwd, &["uninstall"]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.fails().contains("1 bead that may be nowhere else"));
+    let would = sandbox.bd(cwd, &["uninstall", "--dry-run"]).ok();
+    assert!(would.contains("ledger.git") && would.contains("replaced"), "{would}");
+    sandbox.bd(cwd, &["uninstall", "--force"]).ok();
+}
+
+#[test]
+fn a_repository_is_as_it_was_from_every_place_in_it() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    sandbox.git(&dir, &["worktree", "add", "-q", "../other"]).ok();
+    let hook = dir.join(".git/hooks/pre-commit");
+    std::fs::create_dir_all(hook.parent().expect("folder")).expect("folder");
+    std::fs::write(&hook, "#!/bin/sh\nexit 0\n").expect("write");
+    for exclude in [Some("# mine\n*.log\n"), Some("no end"), Some(""), None] {
+        let path = dir.join(".git/info/exclude");
+        match exclude {
+            Some(text) => std::fs::write(&path, text).expect("write"),
+            None => std::fs::remove_dir_all(path.parent().expect("folder")).expect("remove"),
+        }
+        let before = everything(sandbox.path());
+        for cwd in [dir.clone(), dir.join("src/deep"), sandbox.path().join("other")] {
+            use_and_remove(&sandbox, &cwd);
+            assert_eq!(everything(sandbox.path()), before, "{exclude:?} from {}", cwd.display());
+        }
+    }
+    assert_eq!(sandbox.bd(&dir, &["uninstall"]).code, 4);
+}
+
+#[test]
+fn worktrees_of_a_bare_repository_are_as_they_were() {
+    let sandbox = Sandbox::new();
+    repository(&sandbox);
+    sandbox.git(sandbox.path(), &["clone", "-q", "--bare", "app", "app.git"]).ok();
+    let bare = sandbox.path().join("app.git");
+    sandbox.git(&bare, &["worktree", "add", "-q", "-b", "one", "../one"]).ok();
+    let before = everything(sandbox.path());
+    use_and_remove(&sandbox, &sandbox.path().join("one"));
+    assert_eq!(everything(sandbox.path()), before);
+}
+
+#[test]
+fn what_is_tracked_below_the_folder_stays() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    std::fs::create_dir_all(dir.join(".beads/formulas")).expect("folder");
+    std::fs::write(dir.join(".beads/formulas/mine.formula.toml"), "x").expect("write");
+    let line = r#"{"id":"old-1","title":"tracked","status":"open","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+    std::fs::write(dir.join(".beads/issues.jsonl"), format!("{line}\n")).expect("write");
+    let before = everything(&dir);
+    let made = sandbox.bd(&dir, &["init", "--from-jsonl", "--json"]).json();
+    assert_eq!((&made["prefix"], &made["imported"]["created"]), (&"old".into(), &1.into()));
+    // All beads are in the tracked file: nothing is lost.
+    sandbox.bd(&dir, &["uninstall"]).ok();
+    assert_eq!(everything(&dir), before);
+}
+
+#[test]
+fn init_offers_to_adopt_what_is_tracked() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    std::fs::create_dir_all(dir.join(".beads")).expect("folder");
+    std::fs::write(dir.join(".beads/issues.jsonl"), "{\"id\":\"bd-1\",\"title\":\"t\"}\nnonsense\n").expect("write");
+    let said = sandbox.bd(&dir, &["init"]).stderr;
+    assert!(said.contains("bd import") && said.contains("adopts it"), "{said}");
+    sandbox.bd(&dir, &["uninstall"]).ok();
+    let partly = sandbox.bd(&dir, &["init", "--from-jsonl"]);
+    assert_eq!(partly.code, 1, "what could not be read is said");
+    assert!(partly.stderr.contains("issues.jsonl:2:"), "{}", partly.stderr);
+    assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["id"], "bd-1");
+}
