@@ -46,6 +46,14 @@ impl Env {
         })
     }
 
+    /// Arms the fault point that `GT_FAULT` names: this process dies there, for tests of what is left behind.
+    pub fn arm_fault(&self) -> Result<(), crate::cli::CliError> {
+        match self.all.get("GT_FAULT") {
+            Some(fault) => crate::base::fault::arm(fault).map_err(crate::cli::CliError::user),
+            None => Ok(()),
+        }
+    }
+
     /// The present, from the machine's clock.
     pub fn now(&self) -> Time {
         SystemClock.now()

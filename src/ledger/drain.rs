@@ -141,6 +141,14 @@ fn committed_since(
     Ok(())
 }
 
+/// Forgets where the branches are: the ledger is another.
+pub(super) fn forget(w: &mut Write<'_>) -> Result<(), LedgerError> {
+    for (branch, _) in w.local_all(NOTES)? {
+        w.delete_local(NOTES, &branch)?;
+    }
+    Ok(())
+}
+
 /// The ledger beside the store; made if there is none.
 pub(super) fn open_or_create(beads_dir: &Path) -> Result<Repo, LedgerError> {
     let path = beads_dir.join(layout::FOLDER);

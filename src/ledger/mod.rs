@@ -10,6 +10,7 @@
 //!
 //! Two copies of a bead's file merge without a common base, by the stamps in its `_v`: [`merge()`].
 
+mod compare;
 mod direct;
 mod drain;
 mod dump;
@@ -22,6 +23,7 @@ mod repack;
 mod restore;
 mod sync;
 
+pub use compare::{Compared, begin_anew, compare, reconcile};
 pub use drain::{Drained, drain};
 pub use dump::{canonical, dump};
 pub use error::LedgerError;

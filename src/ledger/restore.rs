@@ -95,7 +95,8 @@ fn fill(store: &mut Store, by: &Stamp, docs: &[LedgerDoc]) -> Result<(), LedgerE
     Ok(())
 }
 
-/// Moves the store that is there out of the way, with the files that belong to it.
+/// Moves the store that is there out of the way, with the files that belong to it: these first, or a new store
+/// could come to stand beside the log of another.
 fn set_aside(beads_dir: &Path, place: &Path, now: Time) -> Result<Option<PathBuf>, LedgerError> {
     if !place.exists() {
         return Ok(None);

@@ -15,7 +15,7 @@ pub(super) const HIDDEN: [&str; 6] = [
     ".beads/journal.db*",
     ".beads/*.lock",
     ".beads/restore.new/",
-    ".beads/ledger.git/",
+    ".beads/ledger.git*/",
     ".beads/last-touched",
 ];
 const BEGIN: &str = "# bd: begin (delete this block with .beads";
@@ -44,6 +44,13 @@ pub(super) fn hide(beads_dir: &Path) -> Result<Option<PathBuf>, CliError> {
         atomic::write(&path, new.as_bytes()).map_err(failed)?;
     }
     Ok(Some(path))
+}
+
+/// Whether git overlooks all of them; always outside of a repository.
+pub(super) fn is_hidden(beads_dir: &Path) -> Result<bool, CliError> {
+    let Some(path) = file(beads_dir) else { return Ok(true) };
+    let text = read(&path).map_err(|e| CliError::user(format!("{}: {e}", path.display())))?.unwrap_or_default();
+    Ok(HIDDEN.iter().all(|hidden| text.lines().any(|line| line == *hidden)))
 }
 
 /// Takes the block out again; gives the file if there was one.

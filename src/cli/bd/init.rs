@@ -7,7 +7,7 @@ use super::{Context, exclude, import};
 use crate::base::Prefix;
 use crate::base::fault::{Point, pass};
 use crate::cli::CliError;
-use crate::store::{Store, interchange};
+use crate::store::{Store, StoreError, interchange};
 
 /// Makes `.beads/` in the main work tree of the repository (or here, outside of one).
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(prefix) => Prefix::new(prefix.trim_end_matches('-'))?,
         None => guess_prefix(place, text.clone().or_else(|| std::fs::read(&tracked).ok()).as_deref()),
     };
-    Store::create(&place.beads_dir, &prefix, cx.now())?;
+    match Store::create(&place.beads_dir, &prefix, cx.now()) {
+        Ok(_) => {}
+        Err(error @ StoreError::StoreExists(_)) => {
+            // One that was killed may not have come so far.
+            exclude::hide(&place.beads_dir)?;
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    }
     pass(Point::InitMade);
     let hidden = exclude::hide(&place.beads_dir)?;
     let stamp = cx.stamp();

@@ -19,6 +19,7 @@ mod create;
 mod defer;
 mod delete;
 mod dep;
+mod doctor;
 mod epic;
 mod exclude;
 mod export;
@@ -182,6 +183,8 @@ enum Verb {
     History(history::Args),
     /// Make the database anew from the ledger
     Restore(restore::Args),
+    /// Say what is wrong with the tracker, and what to do about it
+    Doctor(doctor::Args),
     /// Take the tracker out of this repository
     Uninstall(uninstall::Args),
     /// Read and change settings
@@ -221,6 +224,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if cli.globals.actor.is_some() {
         env.actor = cli.globals.actor;
     }
+    env.arm_fault()?;
     let cx = Context::new(env, Output { json: cli.globals.json, quiet: cli.globals.quiet });
     let done = dispatch(&cx, cli.verb);
     cx.after();
@@ -266,6 +270,7 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Sync(args) => sync::run(cx, args),
         Verb::History(args) => history::run(cx, args),
         Verb::Restore(args) => restore::run(cx, args),
+        Verb::Doctor(args) => doctor::run(cx, args),
         Verb::Uninstall(args) => uninstall::run(cx, args),
         Verb::Config(args) => config::run(cx, args),
         Verb::Prime(args) => prime::run(cx, args),

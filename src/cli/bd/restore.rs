@@ -39,7 +39,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let done = ledger::restore(&place.beads_dir, prefix, args.force, cx.now()).map_err(|error| match error {
         ledger::LedgerError::Store(crate::store::StoreError::StoreExists(path)) => {
             CliError::refused(format!("there is a database at {}", path.display()))
-                .hint("`bd restore --force` replaces it and keeps it aside")
+                .hint("`bd doctor` says what is wrong with it; `bd restore --force` replaces it and keeps it aside")
         }
         other => other.into(),
     })?;

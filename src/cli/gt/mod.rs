@@ -145,6 +145,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if let Some(dir) = cli.globals.directory {
         env.cwd = env.cwd.join(dir);
     }
+    env.arm_fault()?;
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };
     let verb = cli.verb;
     let revives = !matches!(

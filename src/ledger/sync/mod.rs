@@ -104,6 +104,11 @@ pub fn rehearse(store: &mut Store, url: &str) -> Result<Synced, LedgerError> {
     Ok(would)
 }
 
+/// Merges ledger files into the store.
+pub(super) fn take_in(store: &mut Store, by: &Stamp, files: &[(BeadId, String)]) -> Result<(), LedgerError> {
+    take::take(store, by, files).map(drop)
+}
+
 /// Where this copy stands, without asking the remote.
 pub fn status(store: &Store) -> Result<SyncStatus, LedgerError> {
     let at = |note: Option<Value>| note.and_then(|n| n["at"].as_str().and_then(|t| t.parse::<Time>().ok()));

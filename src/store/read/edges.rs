@@ -95,6 +95,17 @@ impl Read<'_> {
         Ok(ids.map(|id| (of(&from, id), of(&to, id))).collect())
     }
 
+    /// Edges of beads that are here to beads that are not: from, to.
+    pub fn orphaned_deps(&self) -> Result<Vec<(BeadId, BeadId)>, StoreError> {
+        self.rows(
+            "SELECT d.issue_id, d.depends_on_id FROM deps d WHERE d.live = 1 AND d.batch = 0
+               AND EXISTS (SELECT 1 FROM beads b WHERE b.id = d.issue_id AND b.status <> 'tombstone')
+               AND NOT EXISTS (SELECT 1 FROM beads b WHERE b.id = d.depends_on_id) ORDER BY 1, 2",
+            [],
+            |r| Ok((row::id(&r.get::<_, String>(0)?)?, row::id(&r.get::<_, String>(1)?)?)),
+        )
+    }
+
     /// Its parents: usually one or none.
     pub fn parents(&self, id: &BeadId) -> Result<Vec<BeadId>, StoreError> {
         let edges = self.deps(id)?;

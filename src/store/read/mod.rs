@@ -121,6 +121,14 @@ impl<'a> Read<'a> {
         })
     }
 
+    /// Batches that were begun before `before` and never published.
+    pub fn staged_before(&self, before: crate::base::Time) -> Result<Vec<super::Batch>, StoreError> {
+        let all = self.rows("SELECT id, created_at FROM batches WHERE state = 'staged'", [], |r| {
+            Ok((super::Batch(r.get(0)?), super::row::parse_time(&r.get::<_, String>(1)?)?))
+        })?;
+        Ok(all.into_iter().filter(|(_, at)| *at < before).map(|(batch, _)| batch).collect())
+    }
+
     /// The batches whose beads are seen: 0, and those published but not yet merged into it.
     pub(super) fn seen_batches(&self) -> Result<Vec<i64>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published'")?;

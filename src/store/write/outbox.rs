@@ -1,7 +1,7 @@
 //! The outbox: one row for each bead that a transaction changed, wisps left out.
 
 use super::Write;
-use crate::base::text;
+use crate::base::{BeadId, text};
 use crate::store::{StoreError, doc};
 
 impl Write<'_> {
@@ -19,6 +19,14 @@ impl Write<'_> {
                 "INSERT INTO outbox (batch, bead, actor, at, summary, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 (batch, id.as_str(), &self.by.actor, self.by.now.to_string(), summary, doc),
             )?;
+        }
+        Ok(())
+    }
+
+    /// Lets the ledger record beads as they stand, though nothing of them changed.
+    pub fn record_anew(&mut self, ids: &[BeadId]) -> Result<(), StoreError> {
+        for id in ids {
+            self.touch(id, "recorded anew");
         }
         Ok(())
     }

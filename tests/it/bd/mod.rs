@@ -10,6 +10,7 @@ mod errors;
 mod gates;
 mod schema;
 mod verbs;
+mod faults;
 mod ledger;
 mod uninstall;
 

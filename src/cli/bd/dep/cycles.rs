@@ -5,17 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::BeadId;
 use crate::cli::CliError;
 use crate::cli::bd::Context;
-use crate::store::{Bead, DepKind};
+use crate::store::{Bead, DepKind, Read, StoreError};
 
 /// Finds circles of edges of any kind but `relates-to`.
 pub(super) fn run(cx: &Context) -> Result<(), CliError> {
     cx.read(|r| {
-        let mut graph: BTreeMap<BeadId, Vec<BeadId>> = BTreeMap::new();
-        for dep in r.all_deps()?.into_iter().filter(|dep| dep.kind != DepKind::RELATES_TO) {
-            graph.entry(dep.issue_id).or_default().push(dep.depends_on_id);
-        }
         let mut circles: Vec<Vec<Bead>> = Vec::new();
-        for circle in circles_of(&graph) {
+        for circle in self::circles(r)? {
             let mut beads = Vec::new();
             for id in &circle {
                 beads.extend(r.bead(id)?);
@@ -32,6 +28,15 @@ pub(super) fn run(cx: &Context) -> Result<(), CliError> {
         });
         Ok(())
     })
+}
+
+/// The circles of the store, each once, beginning with its smallest id.
+pub(in crate::cli::bd) fn circles(r: &Read<'_>) -> Result<BTreeSet<Vec<BeadId>>, StoreError> {
+    let mut graph: BTreeMap<BeadId, Vec<BeadId>> = BTreeMap::new();
+    for dep in r.all_deps()?.into_iter().filter(|dep| dep.kind != DepKind::RELATES_TO) {
+        graph.entry(dep.issue_id).or_default().push(dep.depends_on_id);
+    }
+    Ok(circles_of(&graph))
 }
 
 /// Each circle once, beginning with its smallest id.

@@ -1,7 +1,7 @@
 //! `bd dep`: what depends on what.
 
 pub(super) mod change;
-mod cycles;
+pub(super) mod cycles;
 pub(super) mod list;
 mod tree;
 

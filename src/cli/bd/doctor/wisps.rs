@@ -1,0 +1,30 @@
+//! Wisps do not lie about.
+
+use super::Finding;
+use crate::base::span::Span;
+use crate::base::text;
+use crate::cli::CliError;
+use crate::cli::bd::Context;
+use crate::molecule;
+
+/// A wisp that nothing has changed for a day is nobody's.
+const DAY: &str = "24h";
+
+pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
+    let now = cx.now();
+    let age: Span = DAY.parse().map_err(|e| CliError::user(format!("{e}")))?;
+    let old = cx.write_or_rehearse(true, |w| Ok(molecule::gc(w, now, age, true, true)?))?;
+    if old.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding {
+        check: "wisps",
+        grave: false,
+        what: format!("{} of wisps that nothing has changed for a day", text::count(old.len(), "bead")),
+        next: format!("`bd mol wisp gc --age {DAY} --all`"),
+        mend: Some(Box::new(move |cx| {
+            let gone = cx.write(|w| Ok(molecule::gc(w, now, age, true, false)?))?;
+            Ok(format!("{} burnt", text::count(gone.len(), "bead")))
+        })),
+    }])
+}

@@ -1,0 +1,115 @@
+//! Whether the ledger and the store say the same, and how they are brought together.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::{Ledger, LedgerError, canonical, drain, drain::forget, layout, merge, sync};
+use crate::base::{BeadId, Time};
+use crate::store::{Stamp, Store};
+
+/// Where ledger and store differ. What waits in the outbox is no difference.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// The ledger has not, or not as they are.
+    pub behind: Vec<BeadId>,
+    /// The store has not, or not as the ledger has them: with their files.
+    pub ahead: Vec<(BeadId, String)>,
+    /// Files of the ledger that are no beads, and why.
+    pub odd: Vec<String>,
+    /// An object of the ledger cannot be read.
+    pub broken: Option<String>,
+}
+
+/// Compares all beads; drain before.
+pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
+    let mut found = Compared::default();
+    let mut seen = BTreeSet::new();
+    let ledger = match Ledger::open(store.beads_dir()) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            found.broken = Some(told(&error));
+            return Ok(found);
+        }
+    };
+    store.read::<_, LedgerError>(|r| {
+        let looked = ledger.as_ref().map_or(Ok(()), |ledger| {
+            for prefix in ledger.prefixes()? {
+                for file in ledger.read_all(&prefix)? {
+                    let (id, theirs) = match file {
+                        Ok(file) => file,
+                        Err(LedgerError::Odd { path, reason }) => {
+                            found.odd.push(format!("{path}: {reason}"));
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    seen.insert(id.clone());
+                    let Ok(theirs) = canonical(&theirs) else {
+                        found.odd.push(format!("{id}: no bead"));
+                        found.behind.extend(r.ledger_doc(&id)?.map(|_| id));
+                        continue;
+                    };
+                    let Some(ours) = r.ledger_doc(&id)? else {
+                        found.ahead.push((id, theirs));
+                        continue;
+                    };
+                    let odd = |e| LedgerError::odd(&id, e);
+                    let ours = canonical(&ours).map_err(odd)?;
+                    let both = merge(&ours, &theirs).map_err(odd)?;
+                    if both != theirs {
+                        found.behind.push(id.clone());
+                    }
+                    if both != ours {
+                        found.ahead.push((id, theirs));
+                    }
+                }
+            }
+            Ok(())
+        });
+        match looked {
+            Err(error @ LedgerError::Git(_)) => found.broken = Some(told(&error)),
+            other => other?,
+        }
+        if found.broken.is_none() {
+            found.behind.extend(r.ledger_ids()?.into_iter().filter(|id| !seen.contains(id)));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Brings both to what either says: the store takes what the ledger has newer, and the other way round.
+pub fn reconcile(store: &mut Store, found: &Compared, by: &Stamp) -> Result<(), LedgerError> {
+    sync::take_in(store, by, &found.ahead)?;
+    store.write::<_, LedgerError>(by, |w| Ok(w.record_anew(&found.behind)?))?;
+    drain(store, None)?;
+    Ok(())
+}
+
+/// Begins the ledger anew from the store, and keeps the broken one beside it; gives where.
+pub fn begin_anew(store: &mut Store, by: &Stamp) -> Result<PathBuf, LedgerError> {
+    let dir = store.beads_dir().to_owned();
+    let aside = set_aside(&dir, by.now)?;
+    store.write::<_, LedgerError>(by, |w| {
+        forget(w)?;
+        let all = w.ledger_ids()?;
+        Ok(w.record_anew(&all)?)
+    })?;
+    drain(store, None)?;
+    Ok(aside)
+}
+
+fn set_aside(dir: &std::path::Path, now: Time) -> Result<PathBuf, LedgerError> {
+    let lock_path = dir.join(layout::LOCK);
+    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
+    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let (from, to) = (dir.join(layout::FOLDER), dir.join(format!("{}.broken-{}", layout::FOLDER, now.millis())));
+    std::fs::rename(&from, &to).map_err(LedgerError::io("rename", &from))?;
+    Ok(to)
+}
+
+fn told(error: &LedgerError) -> String {
+    let cause = std::error::Error::source(error).map(|e| format!(": {e}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
