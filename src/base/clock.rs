@@ -36,6 +36,7 @@ impl Time {
         }
         let text = text.trim();
         let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_end();
+        let text = text.replace(" +", "+").replace(" -", "-");
         if let Ok(instant) = text.parse::<Timestamp>() {
             return Some(Self::utc(instant));
         }

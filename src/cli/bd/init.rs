@@ -9,6 +9,9 @@ use crate::base::fault::{Point, pass};
 use crate::cli::CliError;
 use crate::store::{Store, StoreError, interchange};
 
+/// Where a repository tracks its issues.
+const TRACKED: &str = ".beads/issues.jsonl";
+
 /// Makes `.beads/` in the main work tree of the repository (or here, outside of one).
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -16,7 +19,7 @@ pub struct Args {
     #[arg(short, long)]
     prefix: Option<String>,
     /// Read beads from FILE; `.beads/issues.jsonl` when FILE is left out.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = TRACKED)]
     from_jsonl: Option<PathBuf>,
 }
 
@@ -32,7 +35,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     }
     let tracked = place.beads_dir.join("issues.jsonl");
     let adopted =
-        args.from_jsonl.map(|file| if file.as_os_str().is_empty() { tracked.clone() } else { cx.env.cwd.join(file) });
+        args.from_jsonl.map(|file| if file == Path::new(TRACKED) { tracked.clone() } else { cx.env.cwd.join(file) });
     // Read before anything is made.
     let text = adopted
         .as_deref()

@@ -306,7 +306,7 @@ mod tests {
             back.contains("external:p:c") && back.contains("\"new\":[1]") && back.contains("\"crystallizes\":0.5"),
             "{back}"
         );
-        for bad in ["", "[]", "{}", "{\"id\":\"../x\"}", "{\"id\":1}", "nonsense"] {
+        for bad in ["", "[]", "{}", "{\"id\":\"../x\"}", "{\"id\":null}", "nonsense"] {
             assert!(parse_line(bad, "bd").is_err(), "{bad}");
         }
     }

@@ -181,7 +181,13 @@ fn a_database_that_another_program_has_locked_is_waited_for() {
     let child = command.args(["create", "waited", "-q"]).stdout(std::process::Stdio::piped()).spawn().expect("bd");
     // It is at the lock once it holds the one before it.
     let queue = std::fs::File::open(repo.dir.join(".beads/write.lock")).expect("lock file");
-    crate::support::eventually("bd to queue for the database", || queue.try_lock().is_err().then_some(()));
+    crate::support::eventually("bd to queue for the database", || match queue.try_lock() {
+        Ok(()) => {
+            queue.unlock().expect("unlock");
+            None
+        }
+        Err(_) => Some(()),
+    });
     conn.execute_batch("COMMIT").expect("unlock");
     assert!(child.wait_with_output().expect("wait").status.success());
     assert_eq!(repo.titles(&["list"]), ["waited"]);

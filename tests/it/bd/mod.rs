@@ -13,6 +13,7 @@ mod verbs;
 mod faults;
 mod ledger;
 mod uninstall;
+mod verbs;
 
 use std::path::PathBuf;
 
