@@ -37,7 +37,7 @@ impl Store {
         let io = |error| StoreError::Io { path: beads_dir.to_owned(), error };
         std::fs::create_dir_all(beads_dir).map_err(io)?;
         let path = beads_dir.join(FILE);
-        let lock = open_lock(beads_dir)?;
+        let lock = open_lock(beads_dir, LOCK)?;
         lock.lock().map_err(|error| StoreError::Io { path: beads_dir.join(LOCK), error })?;
         if path.exists() {
             return Err(StoreError::StoreExists(path));
@@ -138,7 +138,7 @@ impl Store {
     ///
     /// A write that fails is undone alone; the others of the group stand until the end of the group decides.
     pub fn begin_group(&mut self) -> Result<(), StoreError> {
-        let file = open_lock(&self.dir)?;
+        let file = open_lock(&self.dir, LOCK)?;
         file.lock().map_err(|error| StoreError::Io { path: self.dir.join(LOCK), error })?;
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         self.group = Some(file);
@@ -200,10 +200,8 @@ impl Store {
 
     /// A file of the store's folder, locked for this process until the file is dropped; waits for it.
     pub fn hold(&self, name: &str) -> Result<File, StoreError> {
-        let path = self.dir.join(name);
-        let io = |error| StoreError::Io { path: path.clone(), error };
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-        file.lock().map_err(io)?;
+        let file = open_lock(&self.dir, name)?;
+        file.lock().map_err(|error| StoreError::Io { path: self.dir.join(name), error })?;
         Ok(file)
     }
 
@@ -228,7 +226,7 @@ impl Store {
         if let Some(file) = self.lock.get() {
             return Ok(file);
         }
-        let file = open_lock(&self.dir)?;
+        let file = open_lock(&self.dir, LOCK)?;
         Ok(self.lock.get_or_init(|| file))
     }
 }
@@ -276,15 +274,15 @@ impl Drop for Transaction<'_> {
     }
 }
 
-fn open_lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join(LOCK);
+fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
+    let path = dir.join(name);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     file.map_err(|error| StoreError::Io { path, error })
 }
 
 /// Brings a file of an older format to the newest, once, whoever else opens it now.
 fn upgrade(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
-    let file = open_lock(dir)?;
+    let file = open_lock(dir, LOCK)?;
     let lock = Locked::take(&file, dir)?;
     let open = Transaction::begin(conn, "BEGIN IMMEDIATE")?;
     // Somebody may have done it while we waited.

@@ -1,6 +1,6 @@
 //! From the remote into the store: merged with what stands here, seen all at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::settle::{Moved, Settled, settle};
 use crate::base::BeadId;
@@ -51,7 +51,10 @@ pub(super) fn take(store: &mut Store, by: &Stamp, incoming: &[(BeadId, String)])
             w.hold_adopted_circles(&new)?;
             taken.changed += new.len();
         }
-        let files = docs.iter().map(|(id, text, _)| (*id, text.as_str()));
+        // Nobody can have changed what nobody has seen.
+        let staged: BTreeSet<&BeadId> =
+            if batch.is_some() { new.iter().map(|doc| &doc.bead().id).collect() } else { BTreeSet::new() };
+        let files = docs.iter().filter(|(id, ..)| !staged.contains(id)).map(|(id, text, _)| (*id, text.as_str()));
         merge_in(w, files, &mut taken)
     })?;
     while store.write::<_, LedgerError>(by, |w| Ok(w.settle(4 * MANY)?))? {}

@@ -8,10 +8,8 @@ mod crowd;
 mod discovery;
 mod errors;
 mod gates;
-mod schema;
-mod verbs;
-mod faults;
 mod ledger;
+mod schema;
 mod uninstall;
 mod verbs;
 
