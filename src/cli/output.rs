@@ -26,6 +26,15 @@ impl Output {
         }
     }
 
+    /// As [`Self::print`], where making the value is dear and only wanted with `--json`.
+    pub fn print_with<T: serde::Serialize>(self, value: impl FnOnce() -> T, text: impl FnOnce() -> String) {
+        if self.json {
+            self.print(&value(), |_| String::new());
+        } else {
+            self.print(&(), |()| text());
+        }
+    }
+
     /// A message for the person, on stderr; silent with `--quiet` and `--json`.
     pub fn note(self, text: &str) {
         if !self.quiet && !self.json {

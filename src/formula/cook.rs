@@ -3,7 +3,7 @@
 use super::def::{Compose, Formula, Kind, StepDef, walk, walk_mut};
 use super::explain::{Change, Trace};
 use super::stage::{Cx, branch, check, control, expand, extends, freeze, weave};
-use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Vars, fill};
+use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Vars, Woven, fill};
 
 /// Whether placeholders stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,12 +48,79 @@ pub struct Cooked {
 /// Cooks the formula `name` and keeps its placeholders. Warnings are dropped and Lua aspects refused; [`compile`]
 /// keeps the ones and knows the others.
 pub fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, Report> {
-    compile(library, name, Options { vars, mode: Mode::Compile, aspects: &NoAspects }).map(|cooked| cooked.proto)
+    compile_proto(library, name, Options { vars, mode: Mode::Compile, aspects: &NoAspects }).map(|(proto, _)| proto)
 }
 
 /// Cooks the formula `name`. The error holds everything that was found, warnings too.
 pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Cooked, Report> {
-    let (formula, mut sources, mut report) = find(library, name, options)?;
+    let Done { formula, sources, woven, more, report, trace } = finished(library, name, options, &[])?;
+    let proto = freeze::freeze(&formula, freeze::flat(&formula.steps), sources, woven, more);
+    Ok(Cooked { proto, warnings: report, trace, formula })
+}
+
+/// As [`compile`], for those who want the protomolecule alone, and the warnings. Takes half the memory, which counts
+/// where a loop makes a million steps.
+pub fn compile_proto(library: &Library, name: &str, options: Options<'_>) -> Result<(Proto, Report), Report> {
+    proto_within(library, name, options, &[])
+}
+
+fn proto_within(
+    library: &Library,
+    name: &str,
+    options: Options<'_>,
+    within: &[&str],
+) -> Result<(Proto, Report), Report> {
+    let Done { mut formula, sources, woven, more, report, trace } = finished(library, name, options, within)?;
+    drop(trace);
+    let flat = freeze::into_flat(std::mem::take(&mut formula.steps));
+    Ok((freeze::freeze(&formula, flat, sources, woven, more), report))
+}
+
+/// The formulas that steps bond when they are closed, cooked: closing a step is to read no file. `within` are the
+/// formulas that asked for this one.
+fn bonds(cx: &mut Cx<'_>, library: &Library, options: Options<'_>, steps: &[StepDef], within: &[&str]) -> Vec<Proto> {
+    let mut asked: Vec<Text> = Vec::new();
+    walk(steps, &mut |s| {
+        if let Some(on) = s.on_complete.as_ref().filter(|on| !asked.contains(&on.bond)) {
+            asked.push(on.bond.clone());
+        }
+    });
+    let mut protos = Vec::new();
+    for bond in asked {
+        // Values are known only when the step is closed.
+        let options = Options { vars: &Vars::new(), mode: Mode::Compile, ..options };
+        let cooked = if within.contains(&bond.as_str()) {
+            Err("it bonds itself in the end".to_owned())
+        } else {
+            proto_within(library, bond.as_str(), options, within).map_err(|report| {
+                let first = report.findings.into_iter().find(|f| f.severity == super::Severity::Error);
+                first.map_or_else(String::new, |f| f.message)
+            })
+        };
+        match cooked {
+            Ok((proto, _)) => protos.push(proto),
+            Err(why) => cx.report.push(
+                Diagnostic::warning("bond", format!("`{bond}` cannot be bonded when the step is closed: {why}"))
+                    .at(&bond.at, "asked for here"),
+            ),
+        }
+    }
+    protos
+}
+
+/// A formula whose stages are done.
+struct Done {
+    formula: Formula,
+    sources: Vec<(String, String, String)>,
+    woven: Vec<Woven>,
+    /// Rounds and bonds.
+    more: (Vec<String>, Vec<Proto>),
+    report: Report,
+    trace: Trace,
+}
+
+fn finished(library: &Library, name: &str, options: Options<'_>, within: &[&str]) -> Result<Done, Report> {
+    let (mut formula, mut sources, mut report) = find(library, name, options)?;
     // Loops are decided by values, so the defaults count before anything is unrolled.
     let mut values: Vars =
         formula.vars.iter().filter_map(|(k, def)| Some((k.clone(), def.var.default.clone()?))).collect();
@@ -65,6 +132,9 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
     if options.mode == Mode::Runtime {
         all_filled(&mut cx, &formula, &steps);
     }
+    let path: Vec<&str> = within.iter().copied().chain([formula.name.as_str(), name]).collect();
+    let bonded = bonds(&mut cx, library, options, &steps, &path);
+    let more = (std::mem::take(&mut cx.rounds), bonded);
     for source in std::mem::take(&mut cx.sources) {
         if !sources.contains(&source) {
             sources.push(source);
@@ -76,13 +146,11 @@ pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Co
     if report.failed() {
         return Err(report);
     }
-    let mut formula = formula;
     formula.steps = steps;
     if options.mode == Mode::Runtime {
         substitute(&mut formula, &values);
     }
-    let proto = freeze::freeze(&formula, &formula.steps, sources, woven);
-    Ok(Cooked { proto, warnings: report, trace, formula })
+    Ok(Done { formula, sources, woven, more, report, trace })
 }
 
 type Loaded = (Formula, Vec<(String, String, String)>, Report);
@@ -132,7 +200,7 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
     trace.note("expand", &steps);
     steps = weave::aspects(cx, steps, formula);
     trace.note("aspects", &steps);
-    if !cx.report.findings.iter().any(|f| f.code == "too-many-steps") {
+    if !cx.is_over() {
         check::graph(cx, &steps, formula);
     }
     steps
@@ -162,7 +230,8 @@ fn substitute(formula: &mut Formula, values: &Vars) {
     };
     formula.description.iter_mut().for_each(filled);
     walk_mut(&mut formula.steps, &mut |s| {
-        [&mut s.title, &mut s.description, &mut s.notes, &mut s.acceptance].into_iter().flatten().for_each(filled);
+        s.title.iter_mut().chain(&mut s.description).for_each(filled);
+        [&mut s.notes, &mut s.acceptance].into_iter().flatten().for_each(|text| filled(text));
         if let Some(gate) = &mut s.gate {
             std::sync::Arc::make_mut(gate).id.iter_mut().for_each(filled);
         }

@@ -65,29 +65,29 @@ pub(crate) struct VarDef {
     pub(crate) default_at: At,
 }
 
-/// A step as written, or as a stage made it.
+/// A step as written, or as a stage made it. What most steps have not is boxed: there may be two million of them.
 #[derive(Debug, Clone)]
 pub(crate) struct StepDef {
     pub(crate) id: Text,
     pub(crate) title: Option<Text>,
     pub(crate) description: Option<Text>,
-    pub(crate) notes: Option<Text>,
+    pub(crate) notes: Option<Box<Text>>,
     pub(crate) kind: Option<Text>,
     pub(crate) priority: Option<u8>,
     pub(crate) labels: Vec<Text>,
-    pub(crate) assignee: Option<Text>,
+    pub(crate) assignee: Option<Box<Text>>,
     pub(crate) depends_on: Vec<Text>,
     pub(crate) needs: Vec<Text>,
-    pub(crate) waits_for: Option<Text>,
+    pub(crate) waits_for: Option<Box<Text>>,
     pub(crate) condition: Vec<Text>,
     pub(crate) gate: Option<Arc<GateDef>>,
-    pub(crate) expand: Option<Text>,
+    pub(crate) expand: Option<Box<Text>>,
     pub(crate) expand_vars: Option<Arc<TextVars>>,
     pub(crate) repeat: Option<Arc<LoopDef>>,
     pub(crate) until: Option<Arc<UntilDef>>,
     pub(crate) on_complete: Option<Arc<OnCompleteDef>>,
-    pub(crate) run: Option<Text>,
-    pub(crate) acceptance: Option<Text>,
+    pub(crate) run: Option<Box<Text>>,
+    pub(crate) acceptance: Option<Box<Text>>,
     pub(crate) metadata: Option<Arc<Map<String, Value>>>,
     pub(crate) touches: Option<Arc<[Text]>>,
     pub(crate) children: Vec<StepDef>,
@@ -161,6 +161,23 @@ pub(crate) fn walk_mut(steps: &mut [StepDef], f: &mut impl FnMut(&mut StepDef)) 
         f(step);
         walk_mut(&mut step.children, f);
     }
+}
+
+/// How many bytes of text the steps may come to when their placeholders are filled with texts of at most `longest`
+/// bytes: what is said about a formula before it is expanded.
+pub(crate) fn text_bound(steps: &[StepDef], longest: usize) -> u64 {
+    let bound = |text: &str| (text.len() + text.matches('{').count().saturating_mul(longest)) as u64;
+    let of = |texts: &[Text]| texts.iter().map(|t| bound(t.as_str())).fold(0, u64::saturating_add);
+    let one = |step: &StepDef| {
+        let plain = [Some(&step.id), step.title.as_ref(), step.description.as_ref()];
+        let boxed = [&step.notes, &step.assignee, &step.acceptance];
+        let texts = plain.into_iter().chain(boxed.map(|t| t.as_deref())).flatten();
+        let lists = [&step.labels, &step.needs, &step.depends_on, &step.condition];
+        let own = texts.map(|t| bound(t.as_str())).fold(0, u64::saturating_add);
+        let lists = lists.into_iter().map(|l| of(l)).fold(0, u64::saturating_add);
+        own.saturating_add(lists).saturating_add(text_bound(&step.children, longest))
+    };
+    steps.iter().map(one).fold(0, u64::saturating_add)
 }
 
 /// How many steps there are with their children.

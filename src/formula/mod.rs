@@ -33,7 +33,7 @@ mod stage;
 mod syntax;
 mod vars;
 
-pub use cook::{Cooked, Mode, Options, compile, cook};
+pub use cook::{Cooked, Mode, Options, compile, compile_proto, cook};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use glob::Glob;
 pub use library::{AspectFile, Found, Layer, Library, Listed};
@@ -42,4 +42,5 @@ pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
 pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};
+pub(crate) use vars::fill_single;
 pub use vars::{Vars, duration, fill, names_in, truthy};

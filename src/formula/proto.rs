@@ -41,6 +41,12 @@ pub struct Proto {
     /// The keys of a convoy formula: `inputs`, `prompts`, `legs`, `synthesis`, `output`, `presets`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub convoy: Map<String, Value>,
+    /// First rounds of loops that go on until a condition holds, as in `review.iter1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<String>,
+    /// The formulas that `on_complete` of steps bonds, cooked too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bonds: Vec<Proto>,
     /// The files that took part: formula name, path, layer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<(String, String, String)>,
@@ -97,7 +103,7 @@ impl Var {
     }
 }
 
-/// One step of a protomolecule.
+/// One step of a protomolecule. What few steps have is boxed: there may be two million of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Unique within the protomolecule.
@@ -130,22 +136,22 @@ pub struct Step {
     pub needs: Vec<String>,
     /// Waits for the children of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<Waits>,
+    pub waits_for: Option<Box<Waits>>,
     /// Waits for something outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gate: Option<Gate>,
+    pub gate: Option<Box<Gate>>,
     /// Conditions on variables; the step is left out at pour unless all hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condition: Vec<String>,
     /// Decided when the step comes up; closed as skipped unless it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only_if: Option<OnlyIf>,
+    pub only_if: Option<Box<OnlyIf>>,
     /// Repeats its group until a condition holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Until>,
+    pub until: Option<Box<Until>>,
     /// What to bond when the step is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_complete: Option<OnComplete>,
+    pub on_complete: Option<Box<OnComplete>>,
     /// The function of the owning role's policy that does the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
@@ -220,7 +226,7 @@ pub struct Origin {
     /// The formula, expansion or aspect that holds the text.
     pub formula: Arc<str>,
     /// As in `steps[1].loop.body[0].iter3`, `template[2]` or `advice[0].after`.
-    pub location: String,
+    pub location: Arc<str>,
     /// The line in its file.
     #[serde(default)]
     pub line: u32,

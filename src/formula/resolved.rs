@@ -92,14 +92,14 @@ fn step(s: &StepDef) -> Value {
     out.text("id", Some(&s.id));
     out.put("title", s.title().into());
     out.text("description", s.description.as_ref());
-    out.text("notes", s.notes.as_ref());
+    out.text("notes", s.notes.as_deref());
     out.text("type", s.kind.as_ref());
     out.list("priority", s.priority.is_none(), || json!(s.priority));
     out.texts("labels", &s.labels);
     out.texts("depends_on", &s.depends_on);
     out.texts("needs", &s.needs);
-    out.text("waits_for", s.waits_for.as_ref());
-    out.text("assignee", s.assignee.as_ref());
+    out.text("waits_for", s.waits_for.as_deref());
+    out.text("assignee", s.assignee.as_deref());
     match s.condition.as_slice() {
         [] => {}
         [one] => out.put("condition", one.as_str().into()),
@@ -121,8 +121,8 @@ fn step(s: &StepDef) -> Value {
         o.put(if on.sequential { "sequential" } else { "parallel" }, Value::Bool(true));
         out.put("on_complete", Value::Object(o.0));
     }
-    out.text("run", s.run.as_ref());
-    out.text("acceptance", s.acceptance.as_ref());
+    out.text("run", s.run.as_deref());
+    out.text("acceptance", s.acceptance.as_deref());
     if let Some(touches) = &s.touches {
         out.put("only_if", json!({ "touches": touches.iter().map(Text::as_str).collect::<Vec<_>>() }));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{MoleculeError, is_step, only_if_of, view};
+use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
 use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
 
@@ -59,12 +59,32 @@ pub fn close_step(
             });
         }
         closed.push(w.close(step, how)?.bead);
-        groups(w, root, step, &mut closed)?;
+        after_close(w, &bead, &mut closed)?;
     }
     let (skipped, next) = advance(w, root, then)?;
     closed.extend(skipped);
     let complete = next.is_none() && view::steps(w, root)?.iter().all(Bead::is_over);
     Ok(Advanced { closed, next, complete })
+}
+
+/// What follows from the closing of a step: what its output asks for, another round of its loop, and the closing of
+/// the groups that are complete now.
+fn after_close(w: &mut Write<'_>, was: &Bead, closed: &mut Vec<Bead>) -> Result<(), MoleculeError> {
+    let Some(top) = super::find::top_of(w, &was.id)? else { return Ok(()) };
+    let step = w.need(&was.id)?;
+    super::fan_out::fan_out(w, &step)?;
+    super::rounds::next(w, &top, &step)?;
+    groups(w, &top, &step.id, closed)
+}
+
+/// To be called when a bead was closed by other means than [`close_step`]. Of a step of a molecule it does what
+/// follows from that; gives what was closed by it.
+pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead) -> Result<Vec<Bead>, MoleculeError> {
+    let mut closed = Vec::new();
+    if is_step(bead) {
+        after_close(w, bead, &mut closed)?;
+    }
+    Ok(closed)
 }
 
 /// Whether `id` is below `root`, at any depth.
@@ -99,6 +119,7 @@ pub fn advance(
             let reason = format!("skipped: nothing touches {}", only_if.touches.join(", "));
             w.update(&next.id, Patch::default().with_meta("outcome", "skipped"))?;
             skipped.push(w.close(&next.id, Close::because(reason))?.bead);
+            super::rounds::next(w, root, &w.need(&next.id)?)?;
             groups(w, root, &next.id, &mut skipped)?;
             continue;
         }
@@ -112,9 +133,13 @@ pub fn advance(
     }
 }
 
-/// Closes the groups above `step` that are complete now.
+/// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.
 fn groups(w: &mut Write<'_>, root: &BeadId, step: &BeadId, closed: &mut Vec<Bead>) -> Result<(), MoleculeError> {
     let mut at = step.clone();
+    let below = w.epic_count(step)?;
+    if below.closed < below.total {
+        return Ok(());
+    }
     for _ in 0..64 {
         let Some(edge) = w.deps(&at)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD) else { return Ok(()) };
         let parent = edge.depends_on_id;
@@ -122,10 +147,15 @@ fn groups(w: &mut Write<'_>, root: &BeadId, step: &BeadId, closed: &mut Vec<Bead
             return Ok(());
         }
         let bead = w.need(&parent)?;
-        if bead.is_over() || !is_step(&bead) || !w.children(&parent)?.iter().all(Bead::is_over) {
+        let part = is_step(&bead) || is_molecule(&bead);
+        let count = w.epic_count(&parent)?;
+        if !part || count.closed < count.total {
             return Ok(());
         }
-        closed.push(w.close(&parent, Close::because("all its steps are closed"))?.bead);
+        if !bead.is_over() {
+            closed.push(w.close(&parent, Close::because("all its steps are closed"))?.bead);
+            super::rounds::next(w, root, &w.need(&parent)?)?;
+        }
         at = parent;
     }
     Ok(())

@@ -5,11 +5,28 @@ use std::collections::{HashMap, HashSet};
 use crate::formula::condition::Static;
 use crate::formula::{Proto, Step, Vars};
 
+/// A step that is poured: as the proto has it, or with other needs.
+pub(super) enum Kept<'p> {
+    Same(&'p Step),
+    Changed(Box<Step>),
+}
+
+impl std::ops::Deref for Kept<'_> {
+    type Target = Step;
+
+    fn deref(&self) -> &Step {
+        match self {
+            Self::Same(step) => step,
+            Self::Changed(step) => step,
+        }
+    }
+}
+
 /// The steps that remain, and the ids of those that do not.
 ///
 /// A step goes when one of its conditions fails or its parent goes. Whoever needed it then needs what it needed, so
 /// that the order of the others stays.
-pub(super) fn filter(proto: &Proto, vars: &Vars) -> (Vec<Step>, Vec<String>) {
+pub(super) fn filter<'p>(proto: &'p Proto, vars: &Vars) -> (Vec<Kept<'p>>, Vec<String>) {
     let mut gone: HashSet<&str> = HashSet::new();
     for step in &proto.steps {
         let fails = step.condition.iter().any(|c| Static::parse(c).is_ok_and(|c| !c.holds(vars)));
@@ -18,7 +35,7 @@ pub(super) fn filter(proto: &Proto, vars: &Vars) -> (Vec<Step>, Vec<String>) {
         }
     }
     if gone.is_empty() {
-        return (proto.steps.clone(), Vec::new());
+        return (proto.steps.iter().map(Kept::Same).collect(), Vec::new());
     }
     let needs: HashMap<&str, &[String]> =
         proto.steps.iter().filter(|s| gone.contains(s.id.as_str())).map(|s| (s.id.as_str(), &s.needs[..])).collect();
@@ -27,6 +44,11 @@ pub(super) fn filter(proto: &Proto, vars: &Vars) -> (Vec<Step>, Vec<String>) {
         .iter()
         .filter(|s| !gone.contains(s.id.as_str()))
         .map(|step| {
+            let without = |of: &String| gone.contains(of.as_str());
+            let waits = step.waits_for.as_ref().and_then(|w| w.of.as_ref());
+            if !step.needs.iter().any(without) && !waits.is_some_and(without) {
+                return Kept::Same(step);
+            }
             let mut step = step.clone();
             if step.needs.iter().any(|n| gone.contains(n.as_str())) {
                 step.needs = bridged(&step.needs, &needs);
@@ -36,7 +58,7 @@ pub(super) fn filter(proto: &Proto, vars: &Vars) -> (Vec<Step>, Vec<String>) {
             {
                 step.waits_for = None;
             }
-            step
+            Kept::Changed(Box::new(step))
         })
         .collect();
     let gone = proto.steps.iter().filter(|s| gone.contains(s.id.as_str())).map(|s| s.id.clone()).collect();

@@ -60,6 +60,17 @@ pub enum MoleculeError {
         /// The name that was given.
         point: String,
     },
+    /// An epic without anything to make steps of.
+    #[error("{0} has nothing below it that could become a step")]
+    NothingBelow(BeadId),
+    /// A text that was to become a variable.
+    #[error("`{text}` occurs nowhere in {of}")]
+    NotFoundIn {
+        /// The text.
+        text: String,
+        /// Where it was looked for.
+        of: BeadId,
+    },
     /// A proto that is kept already, with other content.
     #[error("proto {0} already exists")]
     ProtoExists(BeadId),

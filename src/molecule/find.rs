@@ -34,6 +34,21 @@ pub fn only_if_of(bead: &Bead) -> Option<OnlyIf> {
     serde_json::from_value(bead.metadata.get("only_if")?.clone()).ok()
 }
 
+/// The molecule at the top: where one hangs below a step of another, the other.
+pub(super) fn top_of(r: &Read<'_>, id: &BeadId) -> Result<Option<BeadId>, StoreError> {
+    let mut top = None;
+    let mut at = id.clone();
+    for _ in 0..64 {
+        let Some(root) = root_of(r, &at)? else { break };
+        top = Some(root.id.clone());
+        match r.deps(&root.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD) {
+            Some(edge) => at = edge.depends_on_id,
+            None => break,
+        }
+    }
+    Ok(top)
+}
+
 /// The molecule that a bead is part of: itself, or the nearest root above it.
 pub fn root_of(r: &Read<'_>, id: &BeadId) -> Result<Option<Bead>, StoreError> {
     let mut at = r.bead(id)?;

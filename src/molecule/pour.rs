@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::{MoleculeError, conditions};
+use super::MoleculeError;
+use super::conditions::{self, Kept};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
-use crate::formula::{Gate, Proto, Step, Vars, fill, names_in};
-use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Stamp, Store, Write};
+use crate::formula::{Gate, OnComplete, Proto, Step, Vars, fill, names_in};
+use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Write};
 
 /// How a molecule is poured.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct PourOpts {
     pub root_only: bool,
     /// The root's title; none makes one of the formula and the bead.
     pub title: Option<String>,
+    /// Where its first step stands among the steps of the molecule that it hangs in.
+    pub first: usize,
     /// The bead that the root becomes a child of.
     pub parent: Option<BeadId>,
 }
@@ -45,152 +48,97 @@ pub struct Poured {
 /// A variable without a given value has its default. It is an error if one is missing that is required, or that is
 /// declared, used and has no default, and if a value is not one that the formula allows.
 pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Poured, MoleculeError> {
-    let mut create = |w: &mut Write<'_>, new: NewBead| Ok(w.create(new)?.id);
-    let mut pouring = Pouring::new(proto, vars, opts)?;
-    pouring.root(w, &mut create)?;
-    pouring.some(w, usize::MAX, &mut create)?;
-    pouring.late_edges(w)?;
-    pouring.done(w)
+    Pouring::new(proto, vars, opts)?.pour(w)
 }
-
-/// Beads per transaction while a large molecule is poured: well under the 100 ms that a writer may hold the lock.
-const CHUNK: usize = 200;
-
-/// Pours a molecule of any size: staged in short transactions that no reader sees, and published by one. A crash in
-/// between leaves nothing that anybody can see.
-pub fn pour_large(
-    store: &mut Store,
-    by: &Stamp,
-    proto: &Proto,
-    vars: &Vars,
-    opts: &PourOpts,
-) -> Result<Poured, MoleculeError> {
-    let mut pouring = Pouring::new(proto, vars, opts)?;
-    if pouring.steps.len() <= CHUNK || opts.root_only || pouring.has_late_edges() {
-        return store.write(by, |w| pour(w, proto, vars, opts));
-    }
-    let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch("pour")?))?;
-    let mut stage = |w: &mut Write<'_>, new: NewBead| -> Result<BeadId, MoleculeError> {
-        let made = w.stage(batch, vec![new])?;
-        made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(proto.id.clone()))
-    };
-    let result = (|| {
-        store.write(by, |w| pouring.root(w, &mut stage))?;
-        while store.write(by, |w| pouring.some(w, CHUNK, &mut stage))? {}
-        store.write::<_, MoleculeError>(by, |w| Ok(w.publish(batch)?))
-    })();
-    if let Err(error) = result {
-        // What was staged is invisible either way; the first error is the one to tell.
-        let _ = store.write::<_, MoleculeError>(by, |w| Ok(w.discard(batch)?));
-        return Err(error);
-    }
-    store.write(by, |w| pouring.done(w))
-}
-
-/// How a bead is filed: plainly, or into a batch.
-type Create<'c> = &'c mut dyn FnMut(&mut Write<'_>, NewBead) -> Result<BeadId, MoleculeError>;
 
 /// A molecule on its way into the store.
-struct Pouring<'p> {
-    proto: &'p Proto,
-    vars: Vars,
-    opts: &'p PourOpts,
-    /// With their places in the formula, so ordered that what a step needs comes before it.
-    steps: Vec<(usize, Step)>,
-    next: usize,
-    beads: HashMap<String, BeadId>,
-    /// Edges to steps that come later after all.
-    later: Vec<(BeadId, NewDep, String)>,
-    root: Option<BeadId>,
-    made: Vec<(String, BeadId)>,
-    skipped: Vec<String>,
+pub(super) struct Pouring<'p> {
+    pub(super) proto: &'p Proto,
+    pub(super) vars: Vars,
+    pub(super) opts: &'p PourOpts,
+    /// With their places in the formula, so ordered that what a step needs comes before it where that is possible.
+    pub(super) steps: Vec<(usize, Kept<'p>)>,
+    pub(super) skipped: Vec<String>,
 }
 
 impl<'p> Pouring<'p> {
-    fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts) -> Result<Self, MoleculeError> {
+    pub(super) fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts) -> Result<Self, MoleculeError> {
         let vars = values(proto, vars)?;
         if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion") {
             return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
         }
         let (steps, skipped) = conditions::filter(proto, &vars);
-        Ok(Self {
-            proto,
-            vars,
-            opts,
-            beads: HashMap::with_capacity(steps.len()),
-            made: Vec::with_capacity(steps.len()),
-            steps: in_order(steps),
-            next: 0,
-            later: Vec::new(),
-            root: None,
-            skipped,
-        })
+        Ok(Self { proto, vars, opts, steps: in_order(steps), skipped })
     }
 
-    /// Whether some step needs one that cannot come before it: its own child, say.
-    fn has_late_edges(&self) -> bool {
-        let place: HashMap<&str, usize> = self.steps.iter().enumerate().map(|(i, (_, s))| (s.id.as_str(), i)).collect();
-        self.steps
-            .iter()
-            .enumerate()
-            .any(|(i, (_, step))| edges(step).iter().any(|(_, _, target)| place.get(target).is_some_and(|at| *at > i)))
+    /// The root, not yet filed.
+    pub(super) fn root(&self, w: &Write<'_>) -> Result<NewBead, MoleculeError> {
+        root(w, self.proto, &self.vars, self.opts)
     }
 
-    fn root(&mut self, w: &mut Write<'_>, create: Create<'_>) -> Result<(), MoleculeError> {
-        let new = root(w, self.proto, &self.vars, self.opts)?;
-        self.root = Some(create(w, new)?);
+    /// The bead of a step, and the one of its gate; without parent and edges.
+    pub(super) fn beads(&self, order: usize, step: &Step) -> (NewBead, Option<NewBead>) {
+        let gate = step.gate.as_ref().map(|gate| gate_bead(self.proto, step, gate, &self.vars, self.opts));
+        (step_bead(self.proto, step, &self.vars, self.opts, order), gate)
+    }
+
+    /// Says that it is poured.
+    pub(super) fn announce(&self, w: &mut Write<'_>, root: &BeadId) -> Result<(), MoleculeError> {
+        let steps = if self.opts.root_only { 0 } else { self.steps.len() };
+        let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": steps });
+        w.emit("poured", root.as_str(), payload)?;
         Ok(())
     }
 
-    /// Files the next `most` steps; true when more are left.
-    fn some(&mut self, w: &mut Write<'_>, most: usize, create: Create<'_>) -> Result<bool, MoleculeError> {
-        let Some(root) = self.root.clone().filter(|_| !self.opts.root_only) else { return Ok(false) };
-        let end = self.next.saturating_add(most).min(self.steps.len());
-        for (order, step) in &self.steps[self.next..end] {
-            let parent = step.parent.as_deref().and_then(|p| self.beads.get(p)).unwrap_or(&root).clone();
-            let mut new = step_bead(self.proto, step, &self.vars, self.opts, *order);
-            if let Some(gate) = &step.gate {
-                let gate = create(w, gate_bead(self.proto, step, gate, &self.vars, &parent, self.opts))?;
-                self.made.push((format!("gate-{}", step.id), gate.clone()));
-                new.deps.push(NewDep::new(DepKind::BLOCKS, gate));
+    fn pour(self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
+        let new = self.root(w)?;
+        let root = w.create(new)?.id;
+        let mut made = Vec::new();
+        if !self.opts.root_only {
+            made = self.file(w, &root)?;
+        }
+        self.announce(w, &root)?;
+        Ok(Poured { root, steps: made, skipped: self.skipped })
+    }
+
+    fn file(&self, w: &mut Write<'_>, root: &BeadId) -> Result<Vec<(String, BeadId)>, MoleculeError> {
+        let mut beads: HashMap<&str, BeadId> = HashMap::with_capacity(self.steps.len());
+        let mut made = Vec::with_capacity(self.steps.len());
+        // Edges to steps that come later after all: a parent that waits for its own child.
+        let mut later: Vec<(BeadId, DepKind, String, &str)> = Vec::new();
+        for (order, step) in &self.steps {
+            let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(root).clone();
+            let (mut new, gate) = self.beads(*order, step);
+            if let Some(mut gate) = gate {
+                gate.parent = Some(parent.clone());
+                let gate = w.create(gate)?.id;
+                new.deps.push(NewDep::new(DepKind::BLOCKS, gate.clone()));
+                made.push((format!("gate-{}", step.id), gate));
             }
             let mut open = Vec::new();
             for (kind, metadata, target) in edges(step) {
-                match self.beads.get(target) {
+                match beads.get(target) {
                     Some(bead) => new.deps.push(NewDep { depends_on_id: bead.clone(), kind, metadata }),
-                    None => open.push((NewDep { depends_on_id: root.clone(), kind, metadata }, target.to_owned())),
+                    None => open.push((kind, metadata, target)),
                 }
             }
             new.parent = Some(parent);
-            let bead = create(w, new)?;
-            self.later.extend(open.into_iter().map(|(edge, target)| (bead.clone(), edge, target)));
-            self.made.push((step.id.clone(), bead.clone()));
-            self.beads.insert(step.id.clone(), bead);
+            let bead = w.create(new)?.id;
+            later.extend(open.into_iter().map(|(kind, metadata, target)| (bead.clone(), kind, metadata, target)));
+            made.push((step.id.clone(), bead.clone()));
+            beads.insert(&step.id, bead);
         }
-        self.next = end;
-        Ok(end < self.steps.len())
-    }
-
-    fn late_edges(&mut self, w: &mut Write<'_>) -> Result<(), MoleculeError> {
-        for (bead, mut edge, target) in std::mem::take(&mut self.later) {
-            if let Some(target) = self.beads.get(&target) {
-                edge.depends_on_id = target.clone();
-                w.add_dep(&bead, edge)?;
+        for (bead, kind, metadata, target) in later {
+            if let Some(target) = beads.get(target) {
+                w.add_dep(&bead, NewDep { depends_on_id: target.clone(), kind, metadata })?;
             }
         }
-        Ok(())
-    }
-
-    fn done(&mut self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
-        let Some(root) = self.root.take() else { return Err(MoleculeError::UnknownProto(self.proto.id.clone())) };
-        let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": self.beads.len() });
-        w.emit("poured", root.as_str(), payload)?;
-        Ok(Poured { root, steps: std::mem::take(&mut self.made), skipped: std::mem::take(&mut self.skipped) })
+        Ok(made)
     }
 }
 
 /// The steps with their places, parents and needs first where that is possible, else as they stand.
-fn in_order(steps: Vec<Step>) -> Vec<(usize, Step)> {
+fn in_order(steps: Vec<Kept<'_>>) -> Vec<(usize, Kept<'_>)> {
     let place: HashMap<&str, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
     let before = |step: &Step| -> Vec<usize> {
         let needs = step.needs.iter().chain(&step.parent).chain(step.waits_for.iter().filter_map(|w| w.of.as_ref()));
@@ -223,12 +171,13 @@ fn in_order(steps: Vec<Step>) -> Vec<(usize, Step)> {
     if order.len() < steps.len() {
         return steps.into_iter().enumerate().collect();
     }
-    let mut steps: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    drop(place);
+    let mut steps: Vec<Option<Kept<'_>>> = steps.into_iter().map(Some).collect();
     order.into_iter().filter_map(|i| steps[i].take().map(|s| (i, s))).collect()
 }
 
 /// The edges of a step to other steps: kind, metadata, step.
-fn edges(step: &Step) -> Vec<(DepKind, String, &str)> {
+pub(super) fn edges(step: &Step) -> Vec<(DepKind, String, &str)> {
     let blocks = step.needs.iter().map(|n| (DepKind::BLOCKS, String::new(), n.as_str()));
     let waits = step.waits_for.iter().filter_map(|w| {
         let metadata = json!({ "gate": w.mode }).to_string();
@@ -326,7 +275,7 @@ fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: us
     let mut metadata = step.metadata.clone();
     metadata.insert("step".into(), step.id.as_str().into());
     metadata.insert("formula".into(), proto.formula.as_str().into());
-    metadata.insert("order".into(), order.into());
+    metadata.insert("order".into(), (opts.first + order).into());
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             metadata.insert(key.into(), value);
@@ -335,14 +284,15 @@ fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: us
     put("run", step.run.as_deref().map(Value::from));
     put("only_if", step.only_if.as_ref().map(|o| json!(o)));
     put("loop", step.until.as_ref().map(|u| json!(u)));
-    put("on_complete", step.on_complete.as_ref().map(|o| json!(o)));
+    put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o)));
+    put("round_of", round_of(proto, &step.id).map(Value::from));
     let mut labels = step.labels.iter().map(|l| fill(l, vars)).collect::<Vec<_>>();
     if let Some(waits) = &step.waits_for {
         labels.push(format!("gate:{}", waits.mode));
     }
     let mut other = Map::new();
     other.insert("source_formula".into(), step.origin.formula.as_ref().into());
-    other.insert("source_location".into(), step.origin.location.as_str().into());
+    other.insert("source_location".into(), step.origin.location.as_ref().into());
     NewBead {
         title: fits(&fill(&step.title, vars)),
         description: fill(&step.description, vars),
@@ -365,7 +315,22 @@ fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: us
     }
 }
 
-fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, parent: &BeadId, opts: &PourOpts) -> NewBead {
+/// What the step's bead says of its fan-out, with the protomolecule that was frozen for it.
+fn on_complete(proto: &Proto, on: &OnComplete) -> Value {
+    let mut value = json!(on);
+    if let Some(bonded) = proto.bonds.iter().find(|p| p.formula == on.bond) {
+        value["proto"] = bonded.id.as_str().into();
+    }
+    value
+}
+
+/// The round of a loop that goes on until a condition holds; the innermost, where loops are nested.
+fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
+    let inside = |scope: &&String| step.strip_prefix(scope.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    proto.rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str)
+}
+
+fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOpts) -> NewBead {
     let id = gate.id.as_deref().map(|id| fill(id, vars)).unwrap_or_default();
     let timeout = gate.timeout.as_deref().map(|t| fill(t, vars)).unwrap_or_default();
     let mut other = Map::new();
@@ -378,12 +343,14 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, parent: &Bead
     }
     let mut metadata = Map::new();
     metadata.insert("gate_of".into(), step.id.as_str().into());
+    if let Some(round) = round_of(proto, &step.id) {
+        metadata.insert("round_of".into(), round.into());
+    }
     metadata.insert("formula".into(), proto.formula.as_str().into());
     NewBead {
         title: fits(format!("Gate: {} {id}", gate.kind).trim_end()),
         description: format!("Async gate for step {}", step.id),
         issue_type: Some(IssueType::GATE),
-        parent: Some(parent.clone()),
         ephemeral: opts.ephemeral,
         metadata,
         other,

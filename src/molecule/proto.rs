@@ -1,5 +1,10 @@
 //! Protomolecules in the store: kept by the name of their content, so that one freezes once.
 
+use std::io::{BufReader, BufWriter};
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use serde_json::json;
 
 use super::MoleculeError;
@@ -7,32 +12,45 @@ use crate::base::BeadId;
 use crate::formula::Proto;
 use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, StoreError, Write};
 
-const SPACE: &str = "proto";
+/// The first byte of what is kept: how the rest is written.
+const ZLIB_JSON: u8 = 1;
 
 /// Keeps a proto. False when it is there already.
 pub fn freeze(w: &mut Write<'_>, proto: &Proto) -> Result<bool, MoleculeError> {
-    if w.local(SPACE, &proto.id)?.is_some() {
+    if w.has_proto(&proto.id)? {
         return Ok(false);
     }
-    let value = serde_json::to_value(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
-    w.put_local(SPACE, &proto.id, &value)?;
-    Ok(true)
+    for bonded in &proto.bonds {
+        freeze(w, bonded)?;
+    }
+    let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
+    Ok(w.put_proto(&proto.id, &proto.formula, proto.steps.len(), &packed)?)
 }
 
 /// The proto of that id.
 pub fn thaw(r: &Read<'_>, id: &str) -> Result<Option<Proto>, MoleculeError> {
-    match r.local(SPACE, id)? {
+    let damaged = |why: &str| MoleculeError::Damaged(id.to_owned(), why.to_owned());
+    match r.proto(id)?.as_deref() {
         None => Ok(None),
-        Some(value) => {
-            serde_json::from_value(value).map(Some).map_err(|e| MoleculeError::Damaged(id.to_owned(), e.to_string()))
+        Some([ZLIB_JSON, packed @ ..]) => {
+            let reader = BufReader::new(ZlibDecoder::new(packed));
+            serde_json::from_reader(reader).map(Some).map_err(|e| damaged(&e.to_string()))
         }
+        Some(_) => Err(damaged("it is written in a way that this program does not know")),
     }
+}
+
+/// Written straight into the compressor: as text, a million steps would be some hundred megabytes.
+fn pack(proto: &Proto) -> std::io::Result<Vec<u8>> {
+    let writer = ZlibEncoder::new(vec![ZLIB_JSON], Compression::fast());
+    let mut writer = BufWriter::with_capacity(1 << 16, writer);
+    serde_json::to_writer(&mut writer, proto)?;
+    writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
 }
 
 /// All protos that are kept: id and formula, by id.
 pub fn protos(r: &Read<'_>) -> Result<Vec<(String, String)>, StoreError> {
-    let name = |v: &serde_json::Value| v.get("formula").and_then(|f| f.as_str()).unwrap_or_default().to_owned();
-    Ok(r.local_all(SPACE)?.iter().map(|(id, v)| (id.clone(), name(v))).collect())
+    Ok(r.protos()?.into_iter().map(|(id, formula, _)| (id, formula)).collect())
 }
 
 /// A proto that was written as beads.

@@ -73,12 +73,20 @@ impl Stored {
 
 /// The columns of a bead that its own fields decide.
 pub(super) fn values(bead: &Bead) -> Vec<(&'static str, Sql)> {
+    values_with(bead, object(&other(bead)))
+}
+
+fn object(map: &Map) -> Sql {
+    if map.is_empty() { Sql::Null } else { Sql::Text(Value::Object(map.clone()).to_string()) }
+}
+
+/// As [`values`], where the column `other` is known already.
+pub(super) fn values_with(bead: &Bead, other: Sql) -> Vec<(&'static str, Sql)> {
     let text = |t: &str| Sql::Text(t.to_owned());
     let flag = |f: bool| Sql::Integer(i64::from(f));
     let opt = |t: Option<String>| t.map_or(Sql::Null, Sql::Text);
     let ns = |t: Option<Time>| t.map_or(Sql::Null, |t| Sql::Integer(nanos(t)));
     let stamp = |t: Option<Time>| opt(t.map(|t| t.to_string()));
-    let object = |m: &Map| if m.is_empty() { Sql::Null } else { Sql::Text(Value::Object(m.clone()).to_string()) };
     vec![
         ("status", text(bead.status.as_str())),
         ("priority", Sql::Integer(i64::from(bead.priority))),
@@ -105,7 +113,7 @@ pub(super) fn values(bead: &Bead) -> Vec<(&'static str, Sql)> {
         ("title", text(&bead.title)),
         ("close_reason", text(&bead.close_reason)),
         ("metadata", object(&bead.metadata)),
-        ("other", object(&other(bead))),
+        ("other", other),
         ("description", text(&bead.description)),
         ("design", text(&bead.design)),
         ("acceptance_criteria", text(&bead.acceptance_criteria)),
@@ -170,6 +178,20 @@ pub(super) fn other(bead: &Bead) -> Map {
 fn with_other(bead: &Bead, other: &str) -> Result<Bead, StoreError> {
     let keys: Map = serde_json::from_str(other).map_err(|e| odd(&bead.id, "other", &e))?;
     set_other(bead, keys).map_err(|e| odd(&bead.id, "other", &e))
+}
+
+/// Sets `keys` without a detour, if they are only those that every poured step has; false, and nothing set, if not.
+pub(super) fn set_plain(bead: &mut Bead, keys: &Map) -> bool {
+    let plain = |(key, value): (&String, &Value)| {
+        matches!(key.as_str(), "source_formula" | "source_location") && value.as_str().is_some_and(|v| !v.is_empty())
+    };
+    if !keys.iter().all(plain) {
+        return false;
+    }
+    let text = |key: &str| keys.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    bead.source_formula = text("source_formula");
+    bead.source_location = text("source_location");
+    true
 }
 
 /// `bead` with `keys` set in place of all its other keys.

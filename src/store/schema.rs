@@ -3,7 +3,11 @@
 use rusqlite::Connection;
 
 /// The scripts in order; the file's `user_version` says how many it has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_beads.sql"), include_str!("migrations/0002_gates.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_beads.sql"),
+    include_str!("migrations/0002_gates.sql"),
+    include_str!("migrations/0003_protos.sql"),
+];
 
 /// Marks the file as ours ("gtbd").
 pub(super) const APPLICATION_ID: i64 = 0x6774_6264;

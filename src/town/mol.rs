@@ -7,7 +7,7 @@ use super::around::Acting;
 use super::error::TownError;
 use crate::base::{BeadId, Prefix};
 use crate::config::Overrides;
-use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile};
+use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile_proto};
 use crate::molecule::{self, Advance, MoleculeError, PourOpts};
 use crate::policy::LuaAspects;
 use crate::store::{Bead, Close, Read, Status, StoreError, Write};
@@ -84,7 +84,7 @@ fn any(globs: &[String], paths: &[String]) -> bool {
 /// Cooks a formula for a bead that is not known yet: with its placeholders, and with what Lua aspects add.
 pub(super) fn cook(library: &Library, name: &str) -> Result<Proto, TownError> {
     let options = Options { vars: &Vars::default(), mode: Mode::Compile, aspects: &LuaAspects::default() };
-    compile(library, name, options).map(|cooked| cooked.proto).map_err(TownError::Formula)
+    compile_proto(library, name, options).map(|(proto, _)| proto).map_err(TownError::Formula)
 }
 
 /// Makes a molecule for a bead. Gives its root.

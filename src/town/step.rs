@@ -1,14 +1,14 @@
 //! Closing steps: a worker says that the current step of its molecule is done.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::agent;
 use super::around::Acting;
 use super::error::TownError;
 use super::mol::{self, StepView};
 use crate::base::Address;
-use crate::store::Store;
+use crate::store::{Patch, Store};
 
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,7 +20,15 @@ pub struct StepDone {
 }
 
 /// Closes the current step of the molecule on an agent's hook.
-pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, note: Option<&str>) -> Result<StepDone, TownError> {
+///
+/// `note` is what was found or decided, `output` what the steps after it work with.
+pub fn done(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    agent: &Address,
+    note: Option<&str>,
+    output: Option<&Value>,
+) -> Result<StepDone, TownError> {
     let result = store.write(&cx.stamp(), |w| {
         let hook = super::hook::held(w, agent)?.ok_or_else(|| nothing_hooked(agent))?;
         let root = hook.molecule.ok_or_else(|| {
@@ -31,6 +39,9 @@ pub fn done(cx: &Acting<'_>, store: &mut Store, agent: &Address, note: Option<&s
         })?;
         if let Some(note) = note {
             w.add_comment(&step.id, note)?;
+        }
+        if let Some(output) = output {
+            w.update(&step.id, Patch::default().with_meta("output", output.clone()))?;
         }
         let row = agent::get(w, agent)?;
         let next = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
-use crate::molecule::{self, Advance};
+use crate::molecule::{self, Advance, MoleculeError};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
 
 /// Closes beads.
@@ -86,7 +86,15 @@ struct Outcome {
 
 impl Outcome {
     fn close(&mut self, w: &mut Write<'_>, id: &BeadId, how: Close) -> Result<(), StoreError> {
+        let again = w.need(id)?.is_over();
         let done = w.close(id, how)?;
+        if !again {
+            let followed = molecule::step_was_closed(w, &done.bead).map_err(|error| match error {
+                MoleculeError::Store(error) => error,
+                other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
+            })?;
+            self.closed.extend(followed);
+        }
         // Outside a town there are no convoys, and this finds none.
         crate::town::convoy::check(w, &done.bead.id)?;
         self.closed.push(done.bead);

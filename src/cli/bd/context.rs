@@ -159,7 +159,7 @@ const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Works off a part of a ledger backlog that is long or old.
 fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {
-    let (waiting, oldest) = store.read::<_, CliError>(|r| Ok(r.outbox_backlog()?))?;
+    let (waiting, oldest) = store.read::<_, CliError>(|r| Ok(r.outbox_backlog_to(LONG + 1)?))?;
     let old = oldest.is_some_and(|at| now.millis() - at.millis() > OLD_MS);
     if waiting > LONG || old {
         crate::ledger::drain(store, Some(MOMENT)).map_err(|e| CliError::from_error(crate::cli::Kind::Store, &e))?;

@@ -53,15 +53,14 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let library = library(cx, &args.search_path);
     let cooked = cooked(cx, &library, &path(cx, &args.formula), &vars, mode)?;
     if args.dry_run {
-        let value = resolved(&cooked, None);
-        cx.out.print(&value, |_| dry(&cooked, mode));
+        cx.out.print_with(|| resolved(&cooked, None), || dry(&cooked, mode));
         return Ok(());
     }
     if args.persist {
         return persist(cx, &args, &cooked);
     }
     let kept = keep(cx, &cooked)?;
-    cx.out.print(&resolved(&cooked, kept), |_| told(&cooked, kept));
+    cx.out.print_with(|| resolved(&cooked, kept), || told(&cooked, kept));
     Ok(())
 }
 

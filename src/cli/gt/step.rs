@@ -20,14 +20,17 @@ enum Verb {
         /// What was found or decided, for the record.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
+        /// What the step gave, for those who come after it: conditions of loops, and molecules for each item.
+        #[arg(long, value_name = "JSON")]
+        output: Option<serde_json::Value>,
     },
 }
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
-    let Verb::Done { note } = &args.verb;
+    let Verb::Done { note, output } = &args.verb;
     let (here, mut store) = cx.open()?;
-    let done = step::done(&here.acting(), &mut store, &here.me, note.as_deref())?;
+    let done = step::done(&here.acting(), &mut store, &here.me, note.as_deref(), output.as_ref())?;
     cx.out.print(&done, |done| done.next.as_ref().map(|s| s.name.clone()).unwrap_or_default());
     Ok(())
 }

@@ -182,8 +182,8 @@ fn advice_step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>) -> 
     made.kind = fields.text("type");
     made.priority = step::priority(&fields);
     made.labels = fields.texts("labels");
-    made.run = fields.text("run");
-    made.acceptance = fields.text("acceptance");
+    made.run = fields.text("run").map(Box::new);
+    made.acceptance = fields.text("acceptance").map(Box::new);
     made.touches = step::touches(&fields);
     // Kept for files that have them; they never did anything.
     let _ = (fields.node("args"), fields.node("output"));

@@ -205,7 +205,7 @@ pub(in super::super) fn unfilled(steps: &[StepDef], formula: &Formula, values: &
     formula.description.iter().for_each(&mut look);
     walk(steps, &mut |s| {
         let gate = s.gate.as_ref().and_then(|g| g.id.as_ref());
-        [s.title.as_ref(), s.description.as_ref(), s.notes.as_ref(), s.assignee.as_ref(), gate]
+        [s.title.as_ref(), s.description.as_ref(), s.notes.as_deref(), s.assignee.as_deref(), gate]
             .into_iter()
             .flatten()
             .chain(&s.condition)

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, walk};
+use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, text_bound, walk};
 use super::super::vars::fill_single;
 use super::super::{Diagnostic, Text, fill, range};
 use super::{Cx, Renamed};
@@ -90,6 +90,10 @@ fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed
     if body.body.is_empty() || !cx.allow(times.saturating_mul(count(&body.body)), &body.at) {
         return Vec::new();
     }
+    // The variable is a number.
+    if !cx.allow_text(times.saturating_mul(text_bound(&body.body, 20)), &body.at) {
+        return Vec::new();
+    }
     let mut inside = HashSet::new();
     walk(&body.body, &mut |s| {
         inside.insert(Arc::clone(&s.id.value));
@@ -118,6 +122,7 @@ fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed
     if let (Times::Until(until), Some(first)) = (&body.times, out.first_mut()) {
         first.labels.push(until.condition.with(until_label(until)));
         first.until = Some(Arc::new(until.clone()));
+        cx.rounds.push(format!("{}.iter1", step.id));
     }
     out
 }
@@ -219,7 +224,7 @@ impl Round<'_> {
             && self.inside.iter().any(|i| **i == *id)
         {
             let text = format!("children-of({}.{id})", self.prefix);
-            step.waits_for = step.waits_for.as_ref().map(|w| w.with(text));
+            step.waits_for = step.waits_for.as_ref().map(|w| Box::new(w.with(text)));
         }
         if let Some(var) = self.var {
             let value = self.value.to_string();
@@ -258,10 +263,9 @@ pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<Stri
             *text = text.with(new);
         }
     };
-    [&mut step.title, &mut step.description, &mut step.notes, &mut step.assignee, &mut step.acceptance]
-        .into_iter()
-        .flatten()
-        .for_each(fill);
+    step.title.iter_mut().chain(&mut step.description).for_each(fill);
+    let boxed = [&mut step.notes, &mut step.assignee, &mut step.acceptance];
+    boxed.into_iter().flatten().for_each(|text| fill(text));
     step.labels.iter_mut().for_each(fill);
     step.condition.iter_mut().for_each(fill);
     if let Some(gate) = &mut step.gate

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::super::def::{ExpandRule, Formula, Kind, StepDef, TextVars, count, walk};
+use super::super::def::{ExpandRule, Formula, Kind, StepDef, TextVars, count, text_bound, walk};
 use super::super::vars::fill_single;
 use super::super::{Diagnostic, Glob, Text};
 use super::control::{self, fill_texts};
@@ -130,6 +130,11 @@ fn instance(cx: &mut Cx<'_>, target: &StepDef, with: &Text, vars: &TextVars) -> 
         return None;
     }
     let values = values(cx, &expansion, with, vars)?;
+    let texts = [Some(&target.id), target.title.as_ref(), target.description.as_ref()].into_iter().flatten();
+    let longest = texts.chain(values.values()).map(|t| t.as_str().len()).max().unwrap_or(0);
+    if !cx.allow_text(text_bound(&expansion.template, longest), &with.at) {
+        return None;
+    }
     Some(filled(cx, target, &expansion, &values))
 }
 
@@ -207,7 +212,8 @@ fn copy(step: &StepDef, value: &dyn Fn(&str) -> Option<String>) -> StepDef {
     };
     fill(&mut step.id);
     step.needs.iter_mut().chain(&mut step.depends_on).for_each(fill);
-    [&mut step.waits_for, &mut step.kind, &mut step.expand, &mut step.run].into_iter().flatten().for_each(fill);
+    step.kind.iter_mut().for_each(fill);
+    [&mut step.waits_for, &mut step.expand, &mut step.run].into_iter().flatten().for_each(|text| fill(text));
     fill_texts(&mut step, value);
     if let Some(repeat) = &mut step.repeat {
         let repeat = Arc::make_mut(repeat);

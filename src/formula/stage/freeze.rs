@@ -1,19 +1,36 @@
 //! The finished graph as a [`Proto`]: flat, without places, named by its content.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
-use super::super::def::{Formula, StepDef};
+use super::super::def::{Formula, StepDef, count};
 use super::super::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Text, Until, Waits, Woven};
 
-/// Freezes a formula with its final steps.
+/// The final steps, each below its parent, as a flat list.
+pub(in super::super) fn flat(steps: &[StepDef]) -> Vec<Step> {
+    let mut flat = Vec::with_capacity(count(steps) as usize);
+    flatten(steps, None, &mut flat);
+    flat
+}
+
+/// As [`flat`]; what is flattened is freed, so that a million steps are never there twice.
+pub(in super::super) fn into_flat(steps: Vec<StepDef>) -> Vec<Step> {
+    let mut flat = Vec::with_capacity(count(&steps) as usize);
+    for step in steps {
+        flatten(std::slice::from_ref(&step), None, &mut flat);
+    }
+    flat
+}
+
+/// Freezes a formula whose final steps are `flat`.
 pub(in super::super) fn freeze(
     formula: &Formula,
-    steps: &[StepDef],
+    flat: Vec<Step>,
     sources: Vec<(String, String, String)>,
     woven: Vec<Woven>,
+    (rounds, bonds): (Vec<String>, Vec<Proto>),
 ) -> Proto {
-    let mut flat = Vec::with_capacity(super::super::def::count(steps) as usize);
-    flatten(steps, None, &mut flat);
     let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
     let mut proto = Proto {
         id: String::new(),
@@ -28,6 +45,8 @@ pub(in super::super) fn freeze(
         bond_points: formula.compose.bond_points.iter().map(super::super::resolved::bond_point).collect(),
         squash: formula.squash.clone(),
         convoy: formula.convoy.clone(),
+        rounds,
+        bonds,
         sources,
         woven,
     };
@@ -42,6 +61,7 @@ fn id(proto: &Proto) -> String {
         "formula": proto.formula, "description": proto.description, "version": proto.version, "type": proto.kind,
         "phase": proto.phase, "pour": proto.pour, "vars": proto.vars, "bond_points": proto.bond_points,
         "squash": proto.squash, "convoy": proto.convoy,
+        "rounds": proto.rounds, "bonds": proto.bonds.iter().map(|p| &p.id).collect::<Vec<_>>(),
         "woven": proto.woven.iter().map(|w| (&w.aspect, &w.revision)).collect::<Vec<_>>(),
     });
     let whole = serde_json::to_writer(&mut hash, &head).and_then(|()| {
@@ -75,7 +95,7 @@ impl std::io::Write for Hashing {
 
 fn flatten(steps: &[StepDef], parent: Option<&str>, out: &mut Vec<Step>) {
     for step in steps {
-        out.push(flat(step, parent));
+        out.push(one(step, parent));
         flatten(&step.children, Some(step.id.as_str()), out);
     }
 }
@@ -90,8 +110,9 @@ fn kind(step: &StepDef) -> &'static str {
     KINDS.into_iter().find(|k| *k == written).unwrap_or("task")
 }
 
-fn flat(step: &StepDef, parent: Option<&str>) -> Step {
+fn one(step: &StepDef, parent: Option<&str>) -> Step {
     let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
+    let boxed = |t: &Option<Box<Text>>| t.as_ref().map(|t| t.as_str().to_owned());
     let strings = |list: &[Text]| -> Vec<String> { list.iter().map(|t| t.as_str().to_owned()).collect() };
     let mut needs = strings(&step.depends_on);
     for need in &step.needs {
@@ -100,43 +121,43 @@ fn flat(step: &StepDef, parent: Option<&str>) -> Step {
         }
     }
     let waits_for = step.waits_for.as_ref().map(|w| {
-        match w.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
+        Box::new(match w.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
             Some(id) => Waits { mode: "all-children".to_owned(), of: Some(id.trim().to_owned()) },
             None => Waits { mode: w.as_str().to_owned(), of: step.needs.first().map(|n| n.as_str().to_owned()) },
-        }
+        })
     });
     Step {
         id: step.id.as_str().to_owned(),
         title: step.title().to_owned(),
         description: string(&step.description).unwrap_or_default(),
-        notes: string(&step.notes).unwrap_or_default(),
+        notes: boxed(&step.notes).unwrap_or_default(),
         kind: kind(step).to_owned(),
         priority: step.priority,
         labels: strings(&step.labels),
-        assignee: string(&step.assignee),
+        assignee: boxed(&step.assignee),
         parent: parent.map(str::to_owned),
         needs,
         waits_for,
-        gate: step.gate.as_ref().map(|g| Gate {
-            kind: g.kind.as_str().to_owned(),
-            id: string(&g.id),
-            timeout: string(&g.timeout),
+        gate: step.gate.as_ref().map(|g| {
+            Box::new(Gate { kind: g.kind.as_str().to_owned(), id: string(&g.id), timeout: string(&g.timeout) })
         }),
         condition: strings(&step.condition),
-        only_if: step.touches.as_ref().map(|t| OnlyIf { touches: strings(t) }),
-        until: step.until.as_ref().map(|u| Until { until: u.condition.as_str().to_owned(), max: u.max }),
-        on_complete: step.on_complete.as_ref().map(|o| OnComplete {
-            for_each: o.for_each.as_str().to_owned(),
-            bond: o.bond.as_str().to_owned(),
-            vars: o.vars.iter().map(|(k, v)| (k.clone(), v.as_str().to_owned())).collect(),
-            sequential: o.sequential,
+        only_if: step.touches.as_ref().map(|t| Box::new(OnlyIf { touches: strings(t) })),
+        until: step.until.as_ref().map(|u| Box::new(Until { until: u.condition.as_str().to_owned(), max: u.max })),
+        on_complete: step.on_complete.as_ref().map(|o| {
+            Box::new(OnComplete {
+                for_each: o.for_each.as_str().to_owned(),
+                bond: o.bond.as_str().to_owned(),
+                vars: o.vars.iter().map(|(k, v)| (k.clone(), v.as_str().to_owned())).collect(),
+                sequential: o.sequential,
+            })
         }),
-        run: string(&step.run),
-        acceptance: string(&step.acceptance),
+        run: boxed(&step.run),
+        acceptance: boxed(&step.acceptance),
         metadata: step.metadata.as_deref().cloned().unwrap_or_default(),
         origin: Origin {
             formula: step.formula.clone(),
-            location: step.location.as_ref().to_owned(),
+            location: Arc::clone(&step.location),
             line: step.id.at.line_col().0 as u32,
         },
     }

@@ -26,10 +26,14 @@ pub(super) struct Cx<'a> {
     loaded: BTreeMap<String, Option<Arc<Formula>>>,
     /// Formula, path and layer of each file that took part.
     pub(super) sources: Vec<(String, String, String)>,
+    /// First rounds of loops that go on until a condition holds.
+    pub(super) rounds: Vec<String>,
     /// The Lua aspects that took part.
     pub(super) woven: Vec<Woven>,
     /// Steps made so far, against `limits.steps`.
     made: u64,
+    /// Bytes of text made so far, at most, against `limits.bytes`.
+    text: u64,
     over: bool,
 }
 
@@ -43,8 +47,10 @@ impl<'a> Cx<'a> {
             report: Report::default(),
             loaded: BTreeMap::new(),
             sources: Vec::new(),
+            rounds: Vec::new(),
             woven: Vec::new(),
             made: 0,
+            text: 0,
             over: false,
         }
     }
@@ -95,6 +101,24 @@ impl<'a> Cx<'a> {
                 Diagnostic::error("too-many-steps", format!("this makes more than {} steps", self.limits.steps))
                     .at(at, format!("would bring it to {} steps", self.made))
                     .help("the limit is `formula.max_steps`"),
+            );
+        }
+        false
+    }
+
+    /// Whether steps with `bytes` of text may be made for what stands at `at`; says so once if not.
+    pub(super) fn allow_text(&mut self, bytes: u64, at: &At) -> bool {
+        self.text = self.text.saturating_add(bytes);
+        if self.text <= self.limits.bytes {
+            return true;
+        }
+        if !self.over {
+            self.over = true;
+            let limit = self.limits.bytes;
+            self.report.push(
+                Diagnostic::error("too-much-text", format!("the steps would hold more than {limit} bytes of text"))
+                    .at(at, format!("would bring it to {} bytes", self.text))
+                    .help("the limit is `formula.max_bytes`"),
             );
         }
         false

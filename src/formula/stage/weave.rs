@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::def::{Formula, Kind, Pointcut, Rule, StepDef, walk, walk_mut};
+use super::super::def::{Formula, Kind, Pointcut, Rule, StepDef, text_bound, walk, walk_mut};
 use super::super::vars::fill_single;
 use super::super::{AspectFile, At, Diagnostic, Glob, OnlyIf, Report, Text, Woven};
 use super::Cx;
@@ -130,7 +130,7 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
     let targets: Vec<Option<Glob>> =
         rules.iter().map(|r| r.target.as_ref().and_then(|t| Glob::new(t.as_str()).ok())).collect();
     let mut plan = Plan::new();
-    let mut added = 0;
+    let (mut added, mut bytes, limits) = (0, 0, cx.limits);
     walk(&steps, &mut |step| {
         if !cuts.is_empty()
             && !cuts.iter().any(|(glob, cut)| selected(step, glob.as_ref(), cut.kind.as_ref(), cut.label.as_ref()))
@@ -143,16 +143,24 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
             {
                 continue;
             }
+            let texts = [Some(&step.id), step.title.as_ref(), step.description.as_ref()].into_iter().flatten();
+            let longest = texts.map(|t| t.as_str().len()).max().unwrap_or(0);
+            let sides = [&rule.before, &rule.around_before, &rule.after, &rule.around_after];
+            bytes = sides.into_iter().map(|s| text_bound(s, longest)).fold(bytes, u64::saturating_add);
+            added += sides.into_iter().map(Vec::len).sum::<usize>();
+            // Told below; what passes a limit is not made.
+            if bytes > limits.bytes || added as u64 > limits.steps {
+                continue;
+            }
             let around = plan.entry(Arc::clone(&step.id.value)).or_default();
             let before = rule.before.iter().chain(&rule.around_before);
             around.before.extend(before.map(|new| about(new, step)));
             let after = rule.after.iter().chain(&rule.around_after);
             around.after.extend(after.map(|new| (about(new, step), rule.gates)));
-            added += rule.before.len() + rule.after.len() + rule.around_before.len() + rule.around_after.len();
         }
     });
     match rules.first().and_then(|r| r.target.as_ref()).or_else(|| steps.first().map(|s| &s.id)) {
-        Some(place) if !cx.allow(added as u64, &place.at) => steps,
+        Some(place) if !cx.allow(added as u64, &place.at) || !cx.allow_text(bytes, &place.at) => steps,
         _ => carry_out(steps, plan),
     }
 }

@@ -190,6 +190,7 @@ impl<'r> Fields<'r> {
             };
             let mut known = asked.clone();
             known.sort_unstable();
+            known.dedup();
             self.reader.push(
                 finding
                     .at(&key.at, "unknown")

@@ -109,30 +109,53 @@ impl Read<'_> {
 
     /// Transitions that the ledger has still to record, oldest first.
     pub fn outbox(&self, after_seq: i64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
-        self.rows(
-            "SELECT seq, bead, actor, at, summary, doc FROM outbox
-             WHERE seq > ?1 AND (batch = 0 OR batch IN (SELECT id FROM batches WHERE state = 'published'))
-             ORDER BY seq LIMIT ?2",
-            params![after_seq, limit as i64],
-            |r| {
-                Ok(OutboxRow {
-                    seq: r.get(0)?,
-                    bead: row::id(&r.get::<_, String>(1)?)?,
-                    actor: r.get(2)?,
-                    at: at(r, 3)?,
-                    summary: r.get(4)?,
-                    doc: r.get(5)?,
-                })
-            },
-        )
+        let mut found = Vec::new();
+        // Batch by batch: rows that are being staged are not even looked at, and each batch is in order already.
+        for batch in self.seen_batches()? {
+            found.extend(self.rows(
+                "SELECT seq, bead, actor, at, summary, doc FROM outbox INDEXED BY outbox_batch
+                 WHERE batch = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+                params![batch, after_seq, limit as i64],
+                |r| {
+                    Ok(OutboxRow {
+                        seq: r.get(0)?,
+                        bead: row::id(&r.get::<_, String>(1)?)?,
+                        actor: r.get(2)?,
+                        at: at(r, 3)?,
+                        summary: r.get(4)?,
+                        doc: r.get(5)?,
+                    })
+                },
+            )?);
+        }
+        found.sort_unstable_by_key(|row| row.seq);
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// How many transitions the ledger has still to record, and since when.
     pub fn outbox_backlog(&self) -> Result<(usize, Option<Time>), StoreError> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT count(*), (SELECT at FROM outbox ORDER BY seq LIMIT 1) FROM outbox")?;
-        let (n, oldest) =
-            statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)))?;
-        Ok((n as usize, oldest.map(|t| row::parse_time(&t)).transpose()?))
+        self.outbox_backlog_to(usize::MAX >> 1)
+    }
+
+    /// As [`Read::outbox_backlog`], counted up to `at_most` only.
+    pub fn outbox_backlog_to(&self, at_most: usize) -> Result<(usize, Option<Time>), StoreError> {
+        let (mut n, mut first) = (0, None);
+        for batch in self.seen_batches()? {
+            let mut statement = self.conn.prepare_cached(
+                "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY outbox_batch WHERE batch = ?1 LIMIT ?2)),
+                        (SELECT seq FROM outbox INDEXED BY outbox_batch WHERE batch = ?1 ORDER BY seq LIMIT 1)",
+            )?;
+            let (here, seq) = statement.query_row(params![batch, at_most as i64], |r| {
+                Ok((r.get::<_, i64>(0)?, r.get::<_, Option<i64>>(1)?))
+            })?;
+            n += here;
+            first = first.into_iter().chain(seq).min();
+        }
+        let since = match first {
+            Some(seq) => self.rows("SELECT at FROM outbox WHERE seq = ?1", [seq], |r| at(r, 0))?.pop(),
+            None => None,
+        };
+        Ok((n as usize, since))
     }
 }

@@ -36,6 +36,24 @@ fn lossy(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
 }
 
 impl Read<'_> {
+    /// A protomolecule as it was kept.
+    pub fn proto(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT proto FROM protos WHERE id = ?1")?;
+        Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+    }
+
+    /// Whether a protomolecule of that id is kept.
+    pub fn has_proto(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.conn.prepare_cached("SELECT 1 FROM protos WHERE id = ?1")?.exists([id])?)
+    }
+
+    /// The protomolecules that are kept: id, formula and number of steps, by id.
+    pub fn protos(&self) -> Result<Vec<(String, String, usize)>, StoreError> {
+        self.rows("SELECT id, formula, steps FROM protos ORDER BY id", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned() as usize))
+        })
+    }
+
     /// A value of a local table.
     pub fn local(&self, ns: &str, key: &str) -> Result<Option<Value>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;

@@ -261,6 +261,12 @@ fn a_batch_is_seen_by_nobody_until_it_is_published_and_then_whole() {
     assert_eq!(t.read(|r| r.outbox(0, 99)).len(), 2 + 1 + 3);
     let dropped = t.write(|w| w.new_batch("x")).expect("batch");
     t.write(|w| w.stage(dropped, vec![NewBead::titled("never")])).expect("stage");
-    t.write(|w| w.discard(dropped)).expect("discard");
+    t.write(|w| w.stage(dropped, vec![NewBead::titled("never again")])).expect("stage");
+    let now = crate::base::Time::from_millis(i64::MAX / 1_000_000);
+    assert_eq!(t.read(|r| r.staged_before(now)), [dropped]);
+    assert!(t.write(|w| w.discard_some(dropped, 1)).expect("discard"), "one is left");
+    assert!(t.write(|w| w.discard_some(dropped, 1)).expect("discard"));
+    assert!(!t.write(|w| w.discard_some(dropped, 1)).expect("discard"));
+    assert_eq!(t.read(|r| r.staged_before(now)), []);
     assert!(t.read(|r| r.find(&Filter { title_contains: Some("never".into()), ..Filter::default() })).is_empty());
 }

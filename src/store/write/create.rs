@@ -37,12 +37,12 @@ impl Write<'_> {
     }
 
     /// The bead without its id, checked.
-    fn fresh(&self, new: &NewBead) -> Result<Bead, StoreError> {
+    pub(super) fn fresh(&self, new: &NewBead) -> Result<Bead, StoreError> {
         check_title(&new.title)?;
         let now = self.by.now;
         let nobody = BeadId::new("x").map_err(|e| StoreError::invalid("id", e.to_string()))?;
         let mut bead = Bead::bare(nobody, new.title.clone(), now);
-        if !new.other.is_empty() {
+        if !row::set_plain(&mut bead, &new.other) {
             bead = row::set_other(&bead, new.other.clone()).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
         }
         bead.description.clone_from(&new.description);

@@ -6,6 +6,13 @@ use super::Write;
 use crate::store::StoreError;
 
 impl Write<'_> {
+    /// Keeps a protomolecule; false when one of that id is there already.
+    pub fn put_proto(&mut self, id: &str, formula: &str, steps: usize, proto: &[u8]) -> Result<bool, StoreError> {
+        let now = self.by.now.to_string();
+        let sql = "INSERT OR IGNORE INTO protos (id, formula, steps, kept_at, proto) VALUES (?1, ?2, ?3, ?4, ?5)";
+        Ok(self.run(sql, (id, formula, steps as i64, now, proto))? > 0)
+    }
+
     /// Sets a value of a local table.
     pub fn put_local(&mut self, ns: &str, key: &str, value: &Value) -> Result<(), StoreError> {
         self.run(

@@ -15,6 +15,7 @@ mod label;
 mod local;
 mod outbox;
 mod renamed;
+mod shape;
 mod stage;
 pub(super) mod sweep;
 mod update;

@@ -21,11 +21,17 @@ impl Write<'_> {
     ///
     /// Call it in several short transactions, and change nothing else in them.
     pub fn stage(&mut self, batch: Batch, beads: Vec<NewBead>) -> Result<Vec<BeadId>, StoreError> {
+        self.staging_of(batch)?;
+        beads.into_iter().map(|bead| Ok(self.create(bead)?.id)).collect()
+    }
+
+    /// What is filed from here on belongs to this batch.
+    pub(super) fn staging_of(&mut self, batch: Batch) -> Result<(), StoreError> {
         if !self.conn.prepare_cached("SELECT 1 FROM batches WHERE id = ?1 AND state = 'staged'")?.exists([batch.0])? {
             return Err(StoreError::invalid("batch", "it is not being staged"));
         }
         self.read.staging = batch.0;
-        beads.into_iter().map(|bead| Ok(self.create(bead)?.id)).collect()
+        Ok(())
     }
 
     /// Makes a batch visible, all at once.
@@ -85,21 +91,31 @@ impl Write<'_> {
 
     /// Drops a batch that was not published.
     pub fn discard(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.discard_some(batch, usize::MAX).map(|_| ())
+    }
+
+    /// Drops up to `limit` beads of a batch that was not published; true when more are left. Nobody saw any of them.
+    pub fn discard_some(&mut self, batch: Batch, limit: usize) -> Result<bool, StoreError> {
+        self.staging_of(batch)?;
         self.read.staging = 0;
-        if self.run("DELETE FROM batches WHERE id = ?1 AND state = 'staged'", [batch.0])? == 0 {
-            return Err(StoreError::invalid("batch", "it is not being staged"));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let some = "IN (SELECT num FROM beads WHERE batch = ?1 ORDER BY num LIMIT ?2)";
+        for (table, key) in [("bead_text", "rowid"), ("labels", "bead"), ("comments", "bead")] {
+            self.run(&format!("DELETE FROM {table} WHERE {key} {some}"), (batch.0, limit))?;
         }
-        for table in ["bead_text", "labels", "comments"] {
-            let key = if table == "bead_text" { "rowid" } else { "bead" };
-            self.run(
-                &format!("DELETE FROM {table} WHERE {key} IN (SELECT num FROM beads WHERE batch = ?1)"),
-                [batch.0],
-            )?;
+        for (table, key) in [("deps", "num"), ("outbox", "seq")] {
+            let sql =
+                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE batch = ?1 LIMIT ?2)");
+            self.run(&sql, (batch.0, limit.saturating_mul(3)))?;
         }
-        for table in ["deps", "outbox", "beads", "batch_edges"] {
+        if self.run(&format!("DELETE FROM beads WHERE num {some}"), (batch.0, limit))? as i64 == limit {
+            return Ok(true);
+        }
+        for table in ["deps", "outbox", "batch_edges"] {
             self.run(&format!("DELETE FROM {table} WHERE batch = ?1"), [batch.0])?;
         }
-        Ok(())
+        self.run("DELETE FROM batches WHERE id = ?1", [batch.0])?;
+        Ok(false)
     }
 
     /// Whether `id` is a bead of the batch that is being staged.

@@ -39,6 +39,76 @@ fn expansions_that_contain_themselves_end_at_the_depth_limit() {
 }
 
 #[test]
+fn a_bomb_of_text_is_counted_before_it_goes_off() {
+    let report = |library: Library| {
+        let library = library.with_limits(Limits { bytes: 10_000_000, ..Limits::default() });
+        cook(&library, "f", &Vars::new()).expect_err("too much")
+    };
+    let long = "x".repeat(10_000);
+    let looped = format!(
+        "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 1000000\n[[steps.loop.body]]\nid = \"x\"\ndescription = \"{long}\"\n"
+    );
+    let said = report(library(&[("f", &looped)]));
+    assert_eq!(codes(&said), ["too-much-text"]);
+    assert!(said.render(false).contains("formula.max_bytes"), "{said}");
+
+    // Each expansion says what it replaces ten times over.
+    let tenfold = "{target.description}".repeat(10);
+    let mut files = vec![(
+        "f".to_owned(),
+        "formula = \"f\"\n[[steps]]\nid = \"a\"\ndescription = \"0123456789\"\nexpand = \"e0\"\n".to_owned(),
+    )];
+    for i in 0..40 {
+        let next = i + 1;
+        files.push((
+            format!("e{i}"),
+            format!(
+                "formula = \"e{i}\"\ntype = \"expansion\"\n[[template]]\nid = \"{{target}}.x\"\ndescription = \"{tenfold}\"\nexpand = \"e{next}\"\n"
+            ),
+        ));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    assert_eq!(codes(&report(library(&files))), ["too-much-text"]);
+
+    // So does each aspect with the steps of the one before.
+    let aspects: Vec<String> = (0..40).map(|i| format!("a{i}")).collect();
+    let named = aspects.iter().map(|a| format!("\"{a}\"")).collect::<Vec<_>>().join(", ");
+    let mut bomb = Library::empty();
+    bomb.add(
+        Layer::Town,
+        "f.formula.toml",
+        &format!("formula = \"f\"\n[compose]\naspects = [{named}]\n[[steps]]\nid = \"s\"\ntitle = \"0123456789\"\n"),
+    );
+    for (i, name) in aspects.iter().enumerate() {
+        let target = if i == 0 { "s".to_owned() } else { format!("n{}", i - 1) };
+        let titles = "{step.title}".repeat(10);
+        let text = format!(
+            "formula = \"{name}\"\ntype = \"aspect\"\n[[advice]]\ntarget = \"{target}\"\n[advice.after]\nid = \"n{i}\"\ntitle = \"{titles}\"\n"
+        );
+        bomb.add(Layer::Town, &format!("{name}.formula.toml"), &text);
+    }
+    assert_eq!(codes(&report(bomb)), ["too-much-text"]);
+}
+
+#[test]
+fn the_limits_are_settings_of_the_tracker() {
+    let sandbox = crate::support::Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    sandbox.bd(&repo, &["config", "set", "formula.max_steps", "3"]).ok();
+    let said = sandbox.bd(&repo, &["cook", "shiny"]).fails();
+    assert!(said.contains("this makes more than 3 steps") && said.contains("formula.max_steps"), "{said}");
+    sandbox.bd(&repo, &["config", "set", "formula.max_steps", "4"]).ok();
+    sandbox.bd(&repo, &["cook", "shiny", "-q"]).ok();
+    // A sparse file: two hundred megabytes of nothing.
+    let big = repo.join("big.formula.toml");
+    std::fs::File::create(&big).and_then(|f| f.set_len(200 << 20)).expect("written");
+    let said = sandbox.bd(&repo, &["cook", "./big.formula.toml"]).fails();
+    assert!(said.contains("is larger than 16777216 bytes") && said.contains("formula.max_file_bytes"), "{said}");
+}
+
+#[test]
 fn deep_nesting_is_refused_in_both_formats() {
     let toml = format!("formula = \"f\"\nx = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000));
     assert!(cooked(&toml).is_err());

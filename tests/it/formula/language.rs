@@ -39,7 +39,7 @@ fn a_counted_loop_runs_its_rounds_one_after_the_other() {
     ");
     let second = proto.step("l.iter2.a").expect("a step");
     assert_eq!(
-        (second.title.as_str(), second.origin.location.as_str()),
+        (second.title.as_str(), second.origin.location.as_ref()),
         ("A 2 of {{total}}", "steps[1].loop.body[0].iter2")
     );
     assert_eq!((&second.labels[..], &second.condition[..]), (&["round".to_owned()][..], &["{{go}}".to_owned()][..]));

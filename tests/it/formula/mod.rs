@@ -6,6 +6,8 @@ mod corpus;
 mod errors;
 mod language;
 mod molecules;
+mod pour;
+mod running;
 mod shipped;
 
 use gastown::formula::{Layer, Library, Proto, Report, Vars, cook};

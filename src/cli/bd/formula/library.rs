@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::Context;
 use crate::cli::{CliError, Kind, output};
-use crate::formula::{Cooked, Layer, Library, Mode, Options, Proto, Report, Vars, compile};
+use crate::formula::{Cooked, Layer, Library, Limits, Mode, Options, Proto, Report, Vars, compile, compile_proto};
 use crate::molecule;
 use crate::policy::LuaAspects;
 
@@ -31,7 +31,28 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
     if let Some(home) = &cx.env.home {
         dirs.push((Layer::Home, home.join(".beads/formulas")));
     }
-    Library::new(dirs)
+    Library::new(dirs).with_limits(limits(cx))
+}
+
+/// The bounds, as the settings of the tracker have them: `bd config set formula.max_steps 100`.
+fn limits(cx: &Context) -> Limits {
+    let mut limits = Limits::default();
+    if !cx.place().beads_dir.join("beads.db").is_file() {
+        return limits;
+    }
+    // A store that cannot be read is told by whatever the command itself asks of it.
+    let settings = cx.read(|r| Ok(r.settings()?)).unwrap_or_default();
+    for (key, value) in settings {
+        let Ok(value) = value.parse::<u64>() else { continue };
+        match key.as_str() {
+            "formula.max_steps" => limits.steps = value,
+            "formula.max_depth" => limits.depth = usize::try_from(value).unwrap_or(usize::MAX),
+            "formula.max_bytes" => limits.bytes = value,
+            "formula.max_file_bytes" => limits.file_bytes = value,
+            _ => {}
+        }
+    }
+    limits
 }
 
 /// The root of the work tree that `cwd` is in.
@@ -63,10 +84,14 @@ pub(in super::super) fn cooked(
 ) -> Result<Cooked, CliError> {
     let cooked = compile(library, name, Options { vars, mode, aspects: &LuaAspects::default() })
         .map_err(|report| wrong(cx, name, &report))?;
-    if !cooked.warnings.findings.is_empty() && !cx.out.quiet && !cx.out.json {
-        output::message(&cooked.warnings.render(false));
-    }
+    warn(cx, &cooked.warnings);
     Ok(cooked)
+}
+
+fn warn(cx: &Context, warnings: &Report) {
+    if !warnings.findings.is_empty() && !cx.out.quiet && !cx.out.json {
+        output::message(&warnings.render(false));
+    }
 }
 
 /// The proto that `name` means: one that is kept (`proto-…`), or a formula, cooked for these values.
@@ -76,7 +101,11 @@ pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<P
     {
         return Ok(proto);
     }
-    Ok(cooked(cx, &library(cx, &[]), &path(cx, name), vars, Mode::Compile)?.proto)
+    let options = Options { vars, mode: Mode::Compile, aspects: &LuaAspects::default() };
+    let (proto, warnings) =
+        compile_proto(&library(cx, &[]), &path(cx, name), options).map_err(|report| wrong(cx, name, &report))?;
+    warn(cx, &warnings);
+    Ok(proto)
 }
 
 /// The error for a formula that cannot be cooked: the findings with their excerpts, then one line.

@@ -12,6 +12,7 @@ use crate::store::{Bead, Filter, IssueType, Read, Status};
 mod bond;
 mod burn;
 mod current;
+mod distill;
 mod list;
 mod pour;
 mod progress;
@@ -49,6 +50,8 @@ enum Verb {
     Stale(stale::Args),
     /// Bond two molecules or formulas
     Bond(bond::Args),
+    /// Make a formula of an epic or a molecule
+    Distill(distill::Args),
     /// Condense a molecule into a digest
     Squash(squash::Args),
     /// Discard wisps without a record
@@ -67,6 +70,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Verb::Ready(args) => ready::run(cx, args),
         Verb::Stale(args) => stale::run(cx, args),
         Verb::Bond(args) => bond::run(cx, args),
+        Verb::Distill(args) => distill::run(cx, args),
         Verb::Squash(args) => squash::run(cx, args),
         Verb::Burn(args) => burn::run(cx, args),
     }

@@ -77,15 +77,17 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         })?
     };
     let more: usize = bonds.iter().filter_map(|b| b.spawned).sum();
-    let mut map = super::mapping(&first.formula, &poured);
-    for bond in &bonds {
-        map.extend(bond.id_mapping.as_object().cloned().unwrap_or_default());
-    }
-    let value = json!({
-        "new_epic_id": poured.root, "id_mapping": map, "created": poured.steps.len() + 1 + more,
-        "attached": bonds.len(), "phase": "liquid", "proto_id": first.id, "skipped": poured.skipped,
-    });
-    cx.out.print(&value, |_| told("poured", &first, &poured));
+    let value = || {
+        let mut map = super::mapping(&first.formula, &poured);
+        for bond in &bonds {
+            map.extend(bond.id_mapping.as_object().cloned().unwrap_or_default());
+        }
+        json!({
+            "new_epic_id": poured.root, "id_mapping": map, "created": poured.steps.len() + 1 + more,
+            "attached": bonds.len(), "phase": "liquid", "proto_id": first.id, "skipped": poured.skipped,
+        })
+    };
+    cx.out.print_with(value, || told("poured", &first, &poured));
     Ok(())
 }
 

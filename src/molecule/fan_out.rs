@@ -1,0 +1,105 @@
+//! `on_complete`: when a step is closed, a molecule for each item of a list in its output.
+//!
+//! The formula that is bonded was cooked and frozen together with the one that names it, so that closing a step reads
+//! no file. What cannot be poured is noted on the step; closing it stands.
+
+use serde_json::{Value, json};
+
+use super::{MoleculeError, PourOpts, pour, thaw};
+use crate::base::{BeadId, Prefix};
+use crate::formula::{OnComplete, Proto, Vars, fill_single};
+use crate::store::{Bead, DepKind, NewDep, Patch, Write};
+
+/// Items of one step; more are a mistake.
+const MOST: usize = 1_000;
+
+/// Pours what the closing of `step` asks for, below it. Gives the new roots.
+pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, MoleculeError> {
+    let Some(spec) = step.metadata.get("on_complete") else { return Ok(Vec::new()) };
+    let mut failures: Vec<Value> = Vec::new();
+    let mut roots: Vec<BeadId> = Vec::new();
+    match plan(w, step, spec)? {
+        Err(why) => failures.push(json!({ "error": why })),
+        Ok((how, proto, items)) => {
+            let mut before: Option<BeadId> = None;
+            for (index, item) in items.iter().enumerate() {
+                let vars: Vars =
+                    how.vars.iter().map(|(name, text)| (name.clone(), filled(text, item, index))).collect();
+                let opts = PourOpts {
+                    parent: Some(step.id.clone()),
+                    prefix: Prefix::new(step.id.prefix()).ok(),
+                    ephemeral: step.ephemeral,
+                    // One item after the other, also for a worker who could begin all of them.
+                    first: (index + 1) * proto.steps.len(),
+                    ..PourOpts::default()
+                };
+                match pour(w, &proto, &vars, &opts) {
+                    Ok(poured) => {
+                        if let Some(before) = before.filter(|_| how.sequential) {
+                            w.add_dep(&poured.root, NewDep::new(DepKind::BLOCKS, before))?;
+                        }
+                        before = Some(poured.root.clone());
+                        roots.push(poured.root);
+                    }
+                    Err(
+                        error @ (MoleculeError::MissingVars(_)
+                        | MoleculeError::Value { .. }
+                        | MoleculeError::NoSteps { .. }),
+                    ) => failures.push(json!({ "index": index, "error": error.to_string() })),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+    }
+    if !failures.is_empty() {
+        w.update(&step.id, Patch::default().with_meta("on_complete_failures", failures))?;
+    }
+    if !roots.is_empty() {
+        w.emit("fanned_out", step.id.as_str(), json!({ "molecules": roots }))?;
+    }
+    Ok(roots)
+}
+
+type Planned = (OnComplete, Proto, Vec<Value>);
+
+/// What is to be poured, or why nothing can be.
+fn plan(w: &Write<'_>, step: &Bead, spec: &Value) -> Result<Result<Planned, String>, MoleculeError> {
+    let how: OnComplete = match serde_json::from_value(spec.clone()) {
+        Ok(how) => how,
+        Err(e) => return Ok(Err(format!("on_complete is not understood: {e}"))),
+    };
+    let Some(items) = list(step, &how.for_each) else {
+        return Ok(Err(format!("`{}` is no list in the metadata of {}", how.for_each, step.id)));
+    };
+    if items.len() > MOST {
+        return Ok(Err(format!("`{}` has {} items, more than {MOST}", how.for_each, items.len())));
+    }
+    let proto = match spec.get("proto").and_then(Value::as_str) {
+        Some(id) => thaw(w, id)?,
+        None => None,
+    };
+    Ok(match proto {
+        Some(proto) => Ok((how, proto, items.clone())),
+        None => Err(format!("formula `{}` could not be cooked when the molecule was", how.bond)),
+    })
+}
+
+/// The list at `output.a.b`, in the step's metadata.
+fn list<'b>(step: &'b Bead, path: &str) -> Option<&'b Vec<Value>> {
+    let mut keys = path.split('.');
+    let first = step.metadata.get(keys.next()?)?;
+    keys.try_fold(first, |value, key| value.get(key))?.as_array()
+}
+
+/// `{item}`, `{item.field}` and `{index}` filled.
+fn filled(text: &str, item: &Value, index: usize) -> String {
+    let value = |name: &str| {
+        let found = match name {
+            "index" => return Some(index.to_string()),
+            "item" => item,
+            _ => name.strip_prefix("item.")?.split('.').try_fold(item, |value, key| value.get(key))?,
+        };
+        Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
+    };
+    fill_single(text, value).unwrap_or_else(|| text.to_owned())
+}

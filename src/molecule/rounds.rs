@@ -1,0 +1,179 @@
+//! Loops with `until`: when the last step of a round is closed, the condition decides whether there is another one.
+//!
+//! The steps of a round have metadata `round_of`; its first step says under `loop` how long it goes on. The next round
+//! is made in the transaction that closes the last one, and whoever waited for the old round waits for the new one too:
+//! nobody sees a moment in which the loop seems over.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::MoleculeError;
+use crate::base::BeadId;
+use crate::formula::Until;
+use crate::formula::condition::{Runtime, State};
+use crate::store::{Bead, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Sort, Status, Write};
+
+/// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
+pub(super) fn next(w: &mut Write<'_>, root: &BeadId, step: &Bead) -> Result<Vec<BeadId>, MoleculeError> {
+    let Some(scope) = step.meta_str("round_of").map(str::to_owned) else { return Ok(Vec::new()) };
+    let filter = Filter {
+        under: Some(root.clone()),
+        meta: vec![("round_of".to_owned(), scope.clone())],
+        sort: Sort::Id,
+        ..Filter::default()
+    };
+    let mut round = w.find(&filter)?;
+    let over = |b: &Bead| b.is_over();
+    if !round.iter().all(over) {
+        return Ok(Vec::new());
+    }
+    round.sort_by_key(|b| b.metadata.get("order").and_then(Value::as_u64).unwrap_or(u64::MAX));
+    let Some((head, until)) = round.iter().find_map(|b| {
+        let until: Until = serde_json::from_value(b.metadata.get("loop")?.clone()).ok()?;
+        Some((b.id.clone(), until))
+    }) else {
+        return Ok(Vec::new());
+    };
+    let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
+    let held = Runtime::parse(&until.until).is_ok_and(|c| c.holds(&Now { round: &round, step, scope: &scope }));
+    if held || number >= until.max {
+        let how = if held { "held" } else { "did not hold in the last round" };
+        w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;
+        return Ok(Vec::new());
+    }
+    copy(w, &round, &scope, &format!("{name}.iter{}", number + 1))
+}
+
+/// `L.iter3` as `L` and 3.
+fn numbered(scope: &str) -> Option<(&str, u32)> {
+    let (name, number) = scope.rsplit_once(".iter")?;
+    Some((name, number.parse().ok()?))
+}
+
+/// Makes the beads of `round` again, open, under the names of the next one.
+fn copy(w: &mut Write<'_>, round: &[Bead], scope: &str, next: &str) -> Result<Vec<BeadId>, MoleculeError> {
+    let renamed = |name: &str| match name.strip_prefix(scope) {
+        Some(rest) => format!("{next}{rest}"),
+        None => name.to_owned(),
+    };
+    let mut again: HashMap<BeadId, BeadId> = HashMap::new();
+    for bead in round {
+        let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
+        let parent = parent.map(|p| again.get(&p).cloned().unwrap_or(p));
+        let mut metadata = bead.metadata.clone();
+        for key in ["output", "outcome", "on_complete_failures", "loop_ended"] {
+            metadata.remove(key);
+        }
+        for key in ["step", "gate_of"] {
+            if let Some(name) = metadata.get(key).and_then(Value::as_str).map(renamed) {
+                metadata.insert(key.into(), name.into());
+            }
+        }
+        metadata.insert("round_of".into(), next.into());
+        let mut other = crate::store::Map::new();
+        for (key, value) in [
+            ("source_formula", json!(bead.source_formula)),
+            ("source_location", json!(bead.source_location)),
+            ("await_type", json!(bead.await_type)),
+            ("await_id", json!(bead.await_id)),
+            ("timeout", json!(bead.timeout)),
+        ] {
+            if value != json!("") && value != json!(0) {
+                other.insert(key.into(), value);
+            }
+        }
+        let new = NewBead {
+            // A step without a title is called by its name.
+            title: renamed(&bead.title),
+            description: bead.description.clone(),
+            acceptance_criteria: bead.acceptance_criteria.clone(),
+            priority: Some(bead.priority),
+            issue_type: Some(bead.issue_type.clone()),
+            labels: bead.labels.clone(),
+            ephemeral: bead.ephemeral,
+            parent,
+            metadata,
+            other,
+            ..NewBead::default()
+        };
+        let made = w.create(new)?.id;
+        again.insert(bead.id.clone(), made);
+    }
+    for bead in round {
+        let Some(made) = again.get(&bead.id).cloned() else { continue };
+        for dep in w.deps(&bead.id)? {
+            if let Some(target) = again.get(&dep.depends_on_id).filter(|_| dep.kind != DepKind::PARENT_CHILD) {
+                let edge = NewDep { depends_on_id: target.clone(), kind: dep.kind, metadata: dep.metadata };
+                w.add_dep(&made, edge)?;
+            }
+        }
+        for dependent in w.dependents(&bead.id)? {
+            let waits = [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(&dependent.kind);
+            if waits && !again.contains_key(&dependent.issue_id) {
+                let edge = NewDep { depends_on_id: made.clone(), kind: dependent.kind, metadata: dependent.metadata };
+                w.add_dep(&dependent.issue_id, edge)?;
+            }
+        }
+    }
+    w.emit("round_begun", next, json!({ "steps": again.len() }))?;
+    Ok(round.iter().filter_map(|b| again.get(&b.id).cloned()).collect())
+}
+
+/// The round as its condition sees it. Files and the environment are not the molecule's: they are never there.
+struct Now<'a> {
+    round: &'a [Bead],
+    /// The step that was closed last.
+    step: &'a Bead,
+    scope: &'a str,
+}
+
+impl Now<'_> {
+    /// A step by its name in the formula, with or without the round before it.
+    fn named(&self, name: &str) -> Option<&Bead> {
+        let full = format!("{}.{name}", self.scope);
+        self.round.iter().find(|b| super::step_name(b).is_some_and(|n| n == name || n == full))
+    }
+}
+
+/// The word that conditions use for a status.
+fn word(status: &Status) -> &str {
+    match status.as_str() {
+        "closed" => "complete",
+        "open" => "pending",
+        other => other,
+    }
+}
+
+impl State for Now<'_> {
+    fn file_exists(&self, _: &str) -> bool {
+        false
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn steps_in(&self, status: &str) -> usize {
+        let steps = self.round.iter().filter(|b| b.issue_type != IssueType::GATE);
+        steps.filter(|b| word(&b.status) == status || b.status.as_str() == status).count()
+    }
+
+    fn field(&self, step: Option<&str>, path: &str) -> Option<String> {
+        let bead = match step {
+            Some(name) => self.named(name)?,
+            None => self.step,
+        };
+        if path == "status" {
+            return Some(word(&bead.status).to_owned());
+        }
+        let mut keys = path.split('.');
+        let first = bead.metadata.get(keys.next()?)?;
+        let value = keys.try_fold(first, |value, key| value.get(key))?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
+    fn members(&self, _: &str) -> Vec<String> {
+        self.round.iter().filter_map(|b| super::step_name(b).map(str::to_owned)).collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! Pouring large molecules: the same beads as small ones, all at once or not at all, and never in anybody's way.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use gastown::base::{BeadId, Prefix, Time};
+use gastown::formula::{Proto, Vars};
+use gastown::molecule::{self, MoleculeError, PourOpts};
+use gastown::store::{Filter, Read, Sort, Stamp, Store};
+use serde_json::Value;
+
+use super::{cooked, vars};
+use crate::support::{Sandbox, eventually};
+
+fn stamp(ms: i64) -> Stamp {
+    Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
+}
+
+fn store(dir: &Path) -> Store {
+    Store::create(&dir.join(".beads"), &Prefix::new("tt").expect("a prefix"), stamp(0).now).expect("a store")
+}
+
+/// Of everything a formula can say: groups, gates, waiting for children, conditions, labels, edges to later steps.
+fn everything() -> Proto {
+    cooked(
+        r#"formula = "f"
+        [vars]
+        docs = "no"
+        [[steps]]
+        id = "late"
+        needs = ["l"]
+        waits_for = "children-of(group)"
+        [[steps]]
+        id = "group"
+        labels = ["b", "a"]
+        metadata = { team = "core" }
+        [[steps.children]]
+        id = "one"
+        priority = 0
+        [[steps.children]]
+        id = "two"
+        needs = ["one"]
+        [steps.children.gate]
+        type = "timer"
+        timeout = "1h"
+        [[steps.children.children]]
+        id = "deep"
+        [[steps]]
+        id = "docs"
+        condition = "{{docs}}"
+        needs = ["group"]
+        [[steps]]
+        id = "any"
+        needs = ["docs"]
+        waits_for = "any-children"
+        [[steps]]
+        id = "l"
+        assignee = "{{who}}"
+        [steps.loop]
+        count = 250
+        [[steps.loop.body]]
+        id = "x"
+        title = "for {{who}}""#,
+    )
+    .expect("cooks")
+}
+
+/// All beads of the molecule with what holds them, the root's id taken out.
+fn picture(r: &Read<'_>, root: &BeadId) -> Result<String, MoleculeError> {
+    let mut out = String::new();
+    let below = r.find(&Filter { under: Some(root.clone()), sort: Sort::Id, ..Filter::default() })?;
+    for bead in below.iter().chain(&[r.need(root)?]) {
+        let mut deps: Vec<String> =
+            r.deps(&bead.id)?.iter().map(|d| format!("{} {} {}", d.kind, d.depends_on_id, d.metadata)).collect();
+        deps.sort();
+        let count = r.epic_count(&bead.id)?;
+        let json = serde_json::to_string(bead).expect("serialises");
+        let held = (r.blockers(&bead.id)?, r.is_blocked(&bead.id)?);
+        let _ = writeln!(out, "{json} {deps:?} {held:?} {}/{}", count.closed, count.total);
+    }
+    // The ledger's files too, the last of each bead; the clock's values are not the same in both.
+    let mut docs: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
+    for row in r.outbox(0, usize::MAX >> 1)? {
+        docs.insert(row.bead.to_string(), serde_json::from_str(&row.doc).expect("JSON"));
+    }
+    let stamps = regex::Regex::new("[0-9a-f]{16}-[0-9a-z]+").expect("a pattern");
+    for (bead, doc) in docs {
+        let _ = writeln!(out, "{bead} {}", stamps.replace_all(&doc.to_string(), "CLOCK"));
+    }
+    Ok(out.replace(root.as_str(), "ROOT"))
+}
+
+#[test]
+fn a_large_molecule_has_the_same_beads_as_one_that_is_poured_step_by_step() {
+    let (a, b) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (mut small, mut large) = (store(a.path()), store(b.path()));
+    let (proto, given) = (everything(), vars(&[("who", "ada")]));
+    for ephemeral in [false, true] {
+        let opts = PourOpts { ephemeral, assignee: Some("nux".into()), ..PourOpts::default() };
+        let one = small.write(&stamp(1), |w| molecule::pour(w, &proto, &given, &opts)).expect("pours");
+        let other = molecule::pour_large(&mut large, &stamp(1), &proto, &given, &opts).expect("pours");
+        assert_eq!((one.steps.len(), &one.skipped), (other.steps.len(), &other.skipped));
+        let same = |p: &molecule::Poured| {
+            p.steps.iter().map(|(s, b)| format!("{s} {b}").replace(p.root.as_str(), "ROOT")).collect::<Vec<_>>()
+        };
+        assert_eq!(same(&one), same(&other));
+        let (one, other) = (
+            small.read(|r| picture(r, &one.root)).expect("reads"),
+            large.read(|r| picture(r, &other.root)).expect("reads"),
+        );
+        for (one, other) in one.lines().zip(other.lines()) {
+            assert_eq!(one, other);
+        }
+        assert_eq!(one.lines().count(), other.lines().count());
+    }
+    assert_eq!(large.check().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
+fn a_large_molecule_hangs_below_the_bead_that_it_is_to_be_a_child_of() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let epic = gastown::store::NewBead {
+        issue_type: Some(gastown::store::IssueType::EPIC),
+        ..gastown::store::NewBead::titled("all")
+    };
+    let epic = store.write::<_, MoleculeError>(&stamp(1), |w| Ok(w.create(epic)?)).expect("filed").id;
+    let opts = PourOpts { parent: Some(epic.clone()), ..PourOpts::default() };
+    let made =
+        molecule::pour_large(&mut store, &stamp(2), &everything(), &vars(&[("who", "x")]), &opts).expect("pours");
+    assert_eq!(made.root.parent().as_ref(), Some(&epic));
+    let count = store.read::<_, MoleculeError>(|r| Ok(r.epic_count(&epic)?)).expect("reads");
+    assert_eq!((count.total, count.closed), (1, 0));
+}
+
+#[test]
+fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let text =
+        "formula = \"big\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 100000\n[[steps.loop.body]]\nid = \"x\"\n";
+    let beads = repo.join(".beads");
+    std::fs::create_dir_all(beads.join("formulas")).expect("folder");
+    std::fs::write(beads.join("formulas/big.formula.toml"), text).expect("written");
+    let mut store = Store::open(&beads).expect("opens");
+    let far = Time::from_millis(32_000_000_000_000);
+    let staged = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.staged_before(far)?)).expect("reads").len();
+    let size = || -> u64 {
+        ["beads.db", "beads.db-wal"].iter().filter_map(|f| std::fs::metadata(beads.join(f)).ok()).map(|m| m.len()).sum()
+    };
+    for (round, grown) in [0, 1 << 20].into_iter().enumerate() {
+        let before = size();
+        let mut child = sandbox
+            .command(env!("CARGO_BIN_EXE_bd"), &repo)
+            .args(["mol", "pour", "big", "-q"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("starts");
+        eventually("the pour to be in the middle", || {
+            (staged(&store) > round && size() >= before + grown).then_some(())
+        });
+        child.kill().expect("killed");
+        let _ = child.wait().expect("ended");
+        assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads"), 0);
+        assert_eq!(staged(&store), round + 1);
+    }
+    assert_eq!(sandbox.bd(&repo, &["list", "--all", "--json"]).ok(), "[]");
+    assert_eq!(sandbox.bd(&repo, &["ready", "--json"]).ok(), "[]");
+    // The next large pour, when it can be sure that nobody is at it any more, sweeps what was left.
+    let few = cooked(&text.replace("100000", "300")).expect("cooks");
+    let soon = Stamp::new("tester", Time::from_millis(31_000_000_000_000));
+    molecule::pour_large(&mut store, &soon, &few, &Vars::new(), &PourOpts::default()).expect("pours");
+    assert_eq!(staged(&store), 0);
+    assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads"), 301);
+    assert_eq!(store.check().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
+fn protos_are_kept_small() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = everything();
+    assert!(store.write(&stamp(1), |w| molecule::freeze(w, &proto)).expect("kept"));
+    let kept = store.read::<_, MoleculeError>(|r| Ok(r.proto(&proto.id)?)).expect("reads").expect("there");
+    let plain = serde_json::to_vec(&proto).expect("serialises").len();
+    assert!(kept.len() * 8 < plain, "{} of {plain}", kept.len());
+    assert_eq!(store.read(|r| molecule::thaw(r, &proto.id)).expect("reads"), Some(proto.clone()));
+    let listed = store.read::<_, MoleculeError>(|r| Ok(molecule::protos(r)?)).expect("reads");
+    assert_eq!(listed, [(proto.id, "f".to_owned())]);
+}

@@ -1,0 +1,290 @@
+//! What happens while a molecule runs: fan-out over a step's output, loops that go on until a condition holds.
+
+use std::fmt::Write as _;
+
+use gastown::base::{BeadId, Prefix, Time};
+use gastown::formula::{Proto, Vars, cook};
+use gastown::molecule::{self, Advance, Advanced, MoleculeError, PourOpts};
+use gastown::store::{Close, IssueType, Patch, Stamp, Store};
+use serde_json::{Value, json};
+
+use super::library;
+
+/// A store with one molecule in it.
+struct Run {
+    _dir: tempfile::TempDir,
+    store: Store,
+    root: BeadId,
+    ms: i64,
+}
+
+impl Run {
+    fn new(proto: &Proto) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let beads = dir.path().join(".beads");
+        let mut store = Store::create(&beads, &Prefix::new("tt").expect("a prefix"), at(0).now).expect("a store");
+        let root = store
+            .write::<_, MoleculeError>(&at(1), |w| {
+                molecule::freeze(w, proto)?;
+                molecule::pour(w, proto, &Vars::new(), &PourOpts::default())
+            })
+            .expect("pours")
+            .root;
+        Self { _dir: dir, store, root, ms: 1 }
+    }
+
+    /// The names of the steps that can be begun, in order.
+    fn ready(&self) -> Vec<String> {
+        let lines = self.store.read(|r| molecule::lines(r, &self.root)).expect("reads");
+        let ready = lines.into_iter().filter(|l| {
+            let open = !l.issue.is_over();
+            let free = self.store.read::<_, MoleculeError>(|r| Ok(!r.is_blocked(&l.issue.id)?)).expect("reads");
+            open && free
+        });
+        ready.map(|l| format!("{}: {}", molecule::step_name(&l.issue).unwrap_or_default(), l.issue.title)).collect()
+    }
+
+    /// Closes the current step, after setting its output.
+    fn close(&mut self, output: Value) -> Advanced {
+        self.ms += 1;
+        let root = self.root.clone();
+        self.store
+            .write::<_, MoleculeError>(&at(self.ms), |w| {
+                let step = molecule::current(w, &root)?.expect("a step");
+                w.update(&step.id, Patch::default().with_meta("output", output))?;
+                molecule::close_step(w, &root, &step.id, Close::because("done"), Advance::default())
+            })
+            .expect("closes")
+    }
+
+    /// Closes all that is left; the names in the order in which they came up.
+    fn finish(&mut self) -> Vec<String> {
+        let mut order = Vec::new();
+        while let Some(step) = self.store.read(|r| molecule::current(r, &self.root)).expect("reads") {
+            order.push(step.title.clone());
+            let _ = self.close(json!({}));
+            assert!(order.len() < 100, "it ends");
+        }
+        order
+    }
+}
+
+fn at(ms: i64) -> Stamp {
+    Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
+}
+
+const SURVEY: &str = r#"formula = "f"
+[[steps]]
+id = "survey"
+[steps.on_complete]
+for_each = "output.files"
+bond = "look"
+vars = { path = "{item.path}", n = "{index}" }
+MODE
+[[steps]]
+id = "gather"
+needs = ["survey"]
+waits_for = "children-of(survey)"
+"#;
+
+const LOOK: &str = r#"formula = "look"
+[vars.path]
+required = true
+[vars.n]
+default = "?"
+[[steps]]
+id = "read"
+title = "Read {{path}} ({{n}})"
+[[steps]]
+id = "note"
+title = "Note on {{path}}"
+needs = ["read"]
+"#;
+
+fn survey(mode: &str) -> Proto {
+    let library = library(&[("f", &SURVEY.replace("MODE", mode)), ("look", LOOK)]);
+    cook(&library, "f", &Vars::new()).expect("cooks")
+}
+
+#[test]
+fn closing_a_step_pours_a_molecule_for_each_item_of_its_output() {
+    let mut run = Run::new(&survey("parallel = true"));
+    let came = run.close(json!({ "files": [{ "path": "a.rs" }, { "path": "b.rs" }] }));
+    assert_eq!(came.next.expect("a step").title, "Read a.rs (0)");
+    assert_eq!(run.ready(), ["read: Read a.rs (0)", "read: Read b.rs (1)"], "who gathers waits for all of them");
+    assert_eq!(run.finish(), ["Read a.rs (0)", "Note on a.rs", "Read b.rs (1)", "Note on b.rs", "gather"]);
+    let progress = run.store.read(|r| molecule::progress(r, &run.root)).expect("reads");
+    assert_eq!((progress.total, progress.completed), (6, 6));
+    let open = gastown::store::Filter {
+        types: vec![IssueType::MOLECULE],
+        not_statuses: vec![gastown::store::Status::CLOSED],
+        ..Default::default()
+    };
+    let open = run.store.read::<_, MoleculeError>(|r| Ok(r.find(&open)?)).expect("reads");
+    assert_eq!(
+        open.into_iter().map(|b| b.id).collect::<Vec<_>>(),
+        [run.root.clone()],
+        "those for the items are closed"
+    );
+}
+
+#[test]
+fn items_come_one_after_the_other_where_the_formula_says_so() {
+    let mut run = Run::new(&survey("sequential = true"));
+    let _ = run.close(json!({ "files": [{ "path": "a" }, { "path": "b" }] }));
+    assert_eq!(run.ready(), ["read: Read a (0)"]);
+    assert_eq!(run.finish(), ["Read a (0)", "Note on a", "Read b (1)", "Note on b", "gather"]);
+}
+
+#[test]
+fn a_fan_out_that_fails_is_noted_and_the_step_stays_closed() {
+    let mut run = Run::new(&survey("parallel = true"));
+    let came = run.close(json!({ "files": "none" }));
+    assert_eq!(came.next.expect("a step").title, "gather");
+    let survey = run.store.read::<_, MoleculeError>(|r| Ok(r.need(&came.closed[0].id)?)).expect("reads");
+    let failures = survey.metadata["on_complete_failures"].to_string();
+    assert!(survey.is_over() && failures.contains("`output.files` is no list in the metadata of"), "{failures}");
+
+    let strict = LOOK.replace("required = true", "enum = [\"a\"]\nrequired = true");
+    let library = library(&[("f", &SURVEY.replace("MODE", "parallel = true")), ("look", &strict)]);
+    let mut run = Run::new(&cook(&library, "f", &Vars::new()).expect("cooks"));
+    let came = run.close(json!({ "files": [{ "path": "a" }, { "path": "b" }] }));
+    let survey = run.store.read::<_, MoleculeError>(|r| Ok(r.need(&came.closed[0].id)?)).expect("reads");
+    assert_eq!(
+        survey.metadata["on_complete_failures"],
+        json!([{ "index": 1, "error": "`b` is no value of variable `path`: it must be one of a" }])
+    );
+    assert_eq!(run.ready(), ["read: Read a (0)"], "the others are poured");
+}
+
+#[test]
+fn a_bond_that_cannot_be_cooked_is_a_warning_with_its_place() {
+    let library = library(&[("f", &SURVEY.replace("MODE", "parallel = true"))]);
+    let options = gastown::formula::Options {
+        vars: &Vars::new(),
+        mode: gastown::formula::Mode::Compile,
+        aspects: &gastown::formula::NoAspects,
+    };
+    let cooked = gastown::formula::compile(&library, "f", options).expect("cooks");
+    let warning = &cooked.warnings.findings[0];
+    assert_eq!((warning.code, warning.place().as_deref()), ("bond", Some("town:f.formula.toml:6:8")));
+    let own = SURVEY.replace("MODE", "parallel = true").replace("\"look\"", "\"f\"");
+    let library = super::library(&[("f", &own)]);
+    let cooked = gastown::formula::compile(&library, "f", options).expect("cooks");
+    assert!(cooked.warnings.render(false).contains("it bonds itself in the end"));
+}
+
+const LOOP: &str = r#"formula = "f"
+[[steps]]
+id = "start"
+[[steps]]
+id = "polish"
+needs = ["start"]
+[steps.loop]
+until = "review.output.open == 0"
+max = 3
+[[steps.loop.body]]
+id = "change"
+title = "Change it"
+[[steps.loop.body]]
+id = "review"
+needs = ["change"]
+labels = ["r"]
+[[steps]]
+id = "ship"
+needs = ["polish"]
+"#;
+
+#[test]
+fn a_loop_goes_on_until_its_condition_holds() {
+    let proto = cook(&library(&[("f", LOOP)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    let mut told = String::new();
+    for (n, open) in [(0, 0), (1, 9), (2, 2), (3, 9), (4, 0)] {
+        let came = run.close(json!({ "open": open }));
+        let next = came.next.as_ref().and_then(molecule::step_name).unwrap_or_default().to_owned();
+        let _ = writeln!(told, "{n}: {} -> {next}", molecule::step_name(&came.closed[0]).unwrap_or_default());
+    }
+    insta::assert_snapshot!(told, @r"
+    0: start -> polish.iter1.change
+    1: polish.iter1.change -> polish.iter1.review
+    2: polish.iter1.review -> polish.iter2.change
+    3: polish.iter2.change -> polish.iter2.review
+    4: polish.iter2.review -> ship
+    ");
+    assert_eq!(run.finish(), ["ship"]);
+}
+
+#[test]
+fn a_loop_ends_after_its_last_round_and_says_so() {
+    let proto = cook(&library(&[("f", LOOP)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    assert_eq!(
+        run.finish(),
+        [
+            "start",
+            "Change it",
+            "polish.iter1.review",
+            "Change it",
+            "polish.iter2.review",
+            "Change it",
+            "polish.iter3.review",
+            "ship"
+        ]
+    );
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let ended: Vec<&str> = steps.iter().filter_map(|s| s.meta_str("loop_ended")).collect();
+    assert_eq!(ended, ["round 3: review.output.open == 0 did not hold in the last round"]);
+    let labels: Vec<_> =
+        steps.iter().filter(|s| s.labels.contains(&"r".to_owned())).map(|s| s.title.as_str()).collect();
+    assert_eq!(labels, ["polish.iter1.review", "polish.iter2.review", "polish.iter3.review"]);
+}
+
+#[test]
+fn another_reader_sees_no_moment_in_which_the_loop_seems_over() {
+    let proto = cook(&library(&[("f", LOOP)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    for _ in 0..3 {
+        let _ = run.close(json!({ "open": 1 }));
+        assert!(!run.ready().iter().any(|s| s.starts_with("ship")), "{:?}", run.ready());
+    }
+}
+
+#[test]
+fn what_was_done_once_becomes_a_formula() {
+    let sandbox = crate::support::Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let file = |args: &[&str]| sandbox.bd(&repo, &[&["create", "-q"], args].concat()).ok();
+    let epic = file(&["Ship release 1.2.0", "-t", "epic"]);
+    let notes = file(&["Write notes for 1.2.0", "--parent", &epic, "-p", "1", "-l", "docs"]);
+    let tag = file(&["Tag 1.2.0!", "--parent", &epic]);
+    sandbox.bd(&repo, &["dep", "add", &tag, &notes]).ok();
+    let text = sandbox.bd(&repo, &["mol", "distill", &epic, "release", "--var", "1.2.0=version", "--dry-run"]).ok();
+    insta::assert_snapshot!(text, @r#"
+    formula = "release"
+    description = "Ship release {{version}}"
+
+    [vars]
+    version = "1.2.0"
+
+    [[steps]]
+    id = "write-notes-for-1-2-0"
+    title = "Write notes for {{version}}"
+    priority = 1
+    labels = ["docs"]
+
+    [[steps]]
+    id = "tag-1-2-0"
+    title = "Tag {{version}}!"
+    needs = ["write-notes-for-1-2-0"]
+    "#);
+    sandbox.bd(&repo, &["mol", "distill", &epic, "release", "--var", "version=1.2.0"]).ok();
+    let poured = sandbox.bd(&repo, &["mol", "pour", "release", "--var", "version=1.3.0", "--json"]).json();
+    let first = poured["id_mapping"]["release.write-notes-for-1-2-0"].as_str().expect("a step").to_owned();
+    let shown = sandbox.bd(&repo, &["show", &first, "--json"]).json();
+    assert_eq!((&shown[0]["title"], &shown[0]["priority"]), (&json!("Write notes for 1.3.0"), &json!(1)));
+    let said = sandbox.bd(&repo, &["mol", "distill", &epic, "x", "--var", "v=9.9"]).fails();
+    assert!(said.contains("`9.9` occurs nowhere in"), "{said}");
+}
