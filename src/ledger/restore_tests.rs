@@ -91,6 +91,26 @@ fn a_restored_store_says_the_same_as_the_lost_one() {
 }
 
 #[test]
+fn edges_of_beads_that_came_in_bulk_are_in_the_ledger() {
+    let mut t = Place::new();
+    let line = |id: &str, to: &str| {
+        let times = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z""#;
+        let dep = format!(
+            r#"{{"issue_id":"{id}","depends_on_id":"{to}","type":"blocks","created_at":"2026-01-01T00:00:00Z"}}"#
+        );
+        format!(r#"{{"id":"{id}","title":"t","status":"open","priority":2,{times},"dependencies":[{dep}]}}"#) + "\n"
+    };
+    let by = Stamp::new("tess", Time::from_millis(START));
+    t.store.import(&by, (line("gt-a", "gt-b") + &line("gt-b", "gt-c")).as_bytes()).expect("import");
+    drain(&mut t.store, None).expect("drain");
+    assert_eq!(compare(&t.store).expect("compare"), Compared::default());
+    let before = dump(&t.store).expect("dump");
+    restore(&t.beads(), None, true, Time::from_millis(t.now)).expect("restore");
+    assert_eq!(dump(&Store::open(&t.beads()).expect("open")).expect("dump"), before);
+    assert!(before.contains(r#""depends_on_id":"gt-b""#), "{before}");
+}
+
+#[test]
 fn a_store_that_is_there_is_replaced_only_when_told_and_kept_aside() {
     let mut t = filled();
     drain(&mut t.store, None).expect("drain");

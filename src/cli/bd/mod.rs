@@ -219,7 +219,9 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), CliError> {
     let mut env = Env::read().map_err(|e| CliError::user(format!("the current directory cannot be read: {e}")))?;
     if let Some(dir) = cli.globals.directory {
-        env.cwd = env.cwd.join(dir);
+        // Folders are looked for upwards, so that no `..` may be left in the path.
+        let path = env.cwd.join(dir);
+        env.cwd = path.canonicalize().map_err(|e| CliError::user(format!("{}: {e}", path.display())))?;
     }
     if cli.globals.actor.is_some() {
         env.actor = cli.globals.actor;

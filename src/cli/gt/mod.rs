@@ -143,7 +143,9 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), CliError> {
     let mut env = Env::read().map_err(|e| CliError::user(format!("the current directory cannot be read: {e}")))?;
     if let Some(dir) = cli.globals.directory {
-        env.cwd = env.cwd.join(dir);
+        // Folders are looked for upwards, so that no `..` may be left in the path.
+        let path = env.cwd.join(dir);
+        env.cwd = path.canonicalize().map_err(|e| CliError::user(format!("{}: {e}", path.display())))?;
     }
     env.arm_fault()?;
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };

@@ -24,11 +24,15 @@ fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
     })
 }
 
+/// As [`EDGE_SEEN`], with the edges of the batch `?2` that this transaction is staging.
+const EDGE_HERE: &str =
+    "(d.batch = 0 OR d.batch = ?2 OR d.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+
 impl Read<'_> {
     /// What it depends on.
     pub fn deps(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
         self.edges(
-            &format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_SEEN} ORDER BY d.num"),
+            &format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_HERE} ORDER BY d.num"),
             id,
         )
     }
@@ -37,7 +41,7 @@ impl Read<'_> {
     pub fn dependents(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
         self.edges(
             &format!(
-                "SELECT {EDGE} FROM deps d WHERE d.depends_on_id = ?1 AND d.live = 1 AND {EDGE_SEEN} ORDER BY d.num"
+                "SELECT {EDGE} FROM deps d WHERE d.depends_on_id = ?1 AND d.live = 1 AND {EDGE_HERE} ORDER BY d.num"
             ),
             id,
         )
@@ -45,7 +49,7 @@ impl Read<'_> {
 
     fn edges(&self, sql: &str, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
         let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query([id.as_str()])?;
+        let mut rows = statement.query((id.as_str(), self.staging))?;
         let mut edges = Vec::new();
         while let Some(row) = rows.next()? {
             edges.push(edge(row)?);

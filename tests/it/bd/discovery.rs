@@ -70,6 +70,15 @@ fn folders_and_worktrees_of_a_repository_share_its_tracker() {
 }
 
 #[test]
+fn a_folder_named_from_here_upwards_has_its_own_tracker() {
+    let repo = Repo::new();
+    let other = repo.sandbox.folder("other");
+    let found = repo.bd(&["-C", "../other", "where", "--json"]).json();
+    assert_eq!(found["beads_dir"].as_str().map(Path::new), Some(other.join(".beads").as_path()), "{found}");
+    assert_eq!(repo.bd(&["-C", "../nowhere", "where"]).code, 1);
+}
+
+#[test]
 fn worktrees_of_a_bare_repository_share_one_tracker() {
     let sandbox = Sandbox::new();
     let seed = sandbox.folder("seed");

@@ -7,6 +7,7 @@ mod create;
 mod crowd;
 mod discovery;
 mod errors;
+mod faults;
 mod gates;
 mod ledger;
 mod schema;

@@ -16,7 +16,9 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
             let what = format!("{} is not there, and its ledger is", path.display());
             return Ok(vec![unsound(what, "`bd restore` makes it anew from the ledger")]);
         }
-        Err(error @ StoreError::Damaged { .. }) => return Ok(vec![unsound(error.to_string(), restore)]),
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Sqlite(_))) => {
+            return Ok(vec![unsound(error.to_string(), restore)]);
+        }
         Err(error) => return Err(error.into()),
     };
     let found = match store.check() {
