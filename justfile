@@ -25,3 +25,8 @@ bench:
 # licences, advisories, duplicate crates
 deny:
     cargo deny check
+
+# long runs: random histories of clones, then SECONDS of each fuzz target (needs `cargo install cargo-fuzz`)
+deep seconds="300":
+    PROPTEST_CASES=300 cargo test --release --lib three_clones
+    for target in issues merge ids; do RUSTC_BOOTSTRAP=1 cargo fuzz run --release --sanitizer none $target -- -max_total_time={{seconds}} || exit 1; done

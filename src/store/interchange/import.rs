@@ -219,6 +219,13 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
     Some((id.to_string(), "the id comes twice; the newer line counts".to_owned()))
 }
 
+/// The beads of a file as they would be imported, and what would be said of it; nothing is written.
+pub fn read_file(file: &[u8], prefix: &str) -> (Vec<Bead>, Vec<Finding>) {
+    let mut report = Imported::default();
+    let incoming = read_lines(file, prefix, &mut report);
+    (incoming.into_values().map(|line| line.bead).collect(), report.findings)
+}
+
 /// What most ids of a file begin with.
 pub fn main_prefix(file: &[u8]) -> Option<Prefix> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

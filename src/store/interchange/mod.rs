@@ -11,5 +11,5 @@ mod lines;
 mod salvage;
 
 pub(super) use import::Incoming;
-pub use import::{Finding, Imported, main_prefix};
+pub use import::{Finding, Imported, main_prefix, read_file};
 pub use line::{ParsedLine, format_line, parse_line};
