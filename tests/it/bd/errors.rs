@@ -24,7 +24,7 @@ fn every_kind_of_error_has_its_code_and_a_hint() {
         (&["label", "add", &a, "a\nb"], 1, "label"),
         (&["comments", "add", &a], 1, "bd comments add"),
         (&["update", &a, "--status", "opne"], 1, "did you mean `open`?"),
-        (&["create", "x", "-t", "bgu"], 1, "did you mean `bug`?"),
+        (&["create", "x", "-t", "featre"], 1, "did you mean `feature`?"),
         (&["list", "--status", "zzz"], 1, "bd config set status.custom zzz"),
         (&["list", "-t", "feture"], 1, "did you mean `feature`?"),
         (&["init"], 5, "already a store"),
