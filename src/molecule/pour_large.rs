@@ -18,8 +18,6 @@ const SMALL: usize = 200;
 const TURN: Duration = Duration::from_millis(30);
 /// The fewest and the most beads that are filed in one turn.
 const TURNS: (usize, usize) = (50, 2_000);
-/// Up to so many beads are put among the others at once, so that queries look at one batch less.
-const SETTLED: usize = 10_000;
 /// What has been staged for so long without being published was left by somebody who died.
 const ABANDONED_MS: i64 = 3_600_000;
 
@@ -132,13 +130,10 @@ fn stage(
         };
         turn = turn.clamp(TURNS.0, TURNS.1);
     }
+    // A large one stays a batch of its own: moving its rows would cost more than filing them.
     store.write::<_, MoleculeError>(by, |w| {
         w.publish(batch)?;
         pouring.announce(w, &root)
     })?;
-    // A larger one stays a batch of its own: moving its rows would cost as much as filing them.
-    if shape.len() <= SETTLED {
-        while store.write::<_, MoleculeError>(by, |w| Ok(w.settle(4 * SMALL)?))? {}
-    }
     Ok((root, made))
 }
