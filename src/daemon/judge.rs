@@ -13,7 +13,7 @@ use crate::policy::{
     Subject,
 };
 use crate::queue::driver::Job;
-use crate::queue::{Request, State, wait};
+use crate::queue::{Request, State, push, wait};
 use crate::store::{DecisionRow, Event, Read, Store, StoreError};
 use crate::town::Rig;
 use crate::town::roles::events::{self, Cursor};
@@ -44,6 +44,8 @@ pub struct Judged {
     pub ladders: StoredLadders,
     /// The next batch.
     pub batch: Option<Batch>,
+    /// The queue has something in hand that no thread works on: what became of it must be found out first.
+    pub settle: bool,
     /// Why requests wait, for those that could be in a batch.
     pub notes: Vec<(BeadId, String)>,
     /// Errors of policies.
@@ -239,9 +241,13 @@ impl Judged {
     ) -> Result<(), StoreError> {
         let rig = look.rig;
         if let Some(pause) = wait::pause(r, &rig.name)?
-            && pause.until > now
+            && pause.holds(now)
         {
-            self.wake_at(Some(pause.until.millis()));
+            self.wake_at((!pause.is_final()).then(|| pause.until.millis()));
+            return Ok(());
+        }
+        if push::get(r, &rig.name)?.is_some() || made.requests.iter().any(|request| request.state().in_hand()) {
+            self.settle = true;
             return Ok(());
         }
         let tip = look.repo.and_then(|repo| rig.target_tip(repo).ok()).map(|oid| oid.to_string());
@@ -300,7 +306,7 @@ impl Judged {
             return Ok(true);
         }
         let Some(wait) = wait::wait(r, &request.id)? else { return Ok(false) };
-        if wait.until <= now || tip != Some(wait.base.as_str()) {
+        if !wait.holds(now, tip) {
             return Ok(false);
         }
         self.wake_at(Some(wait.until.millis()));

@@ -1,6 +1,7 @@
 //! The merge queues of a town: one thread per rig that has work, fed with batches that the policy chose.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use super::bus::{Sender, Wake};
@@ -10,8 +11,8 @@ use crate::base::{BeadId, RigName};
 use crate::git::Repo;
 use crate::queue::bench;
 use crate::queue::driver::{Driver, Job, Report, Site};
-use crate::queue::{MergeLock, QueueError, Request};
-use crate::store::{Store, Write};
+use crate::queue::{MergeLock, QueueError, Request, wait};
+use crate::store::{Stamp, Store, Write};
 use crate::town::{Rig, land};
 
 /// What the thread of a rig is to do.
@@ -38,12 +39,13 @@ pub struct Merges {
     bus: Sender,
     busy: BTreeMap<RigName, Vec<BeadId>>,
     done: (mpsc::Sender<Ended>, mpsc::Receiver<Ended>),
+    stop: Arc<AtomicBool>,
 }
 
 impl Merges {
     /// No thread yet.
     pub fn new(world: Arc<World>, bus: Sender) -> Self {
-        Self { world, bus, busy: BTreeMap::new(), done: mpsc::channel() }
+        Self { world, bus, busy: BTreeMap::new(), done: mpsc::channel(), stop: Arc::default() }
     }
 
     /// Whether the queue of this rig works on something.
@@ -67,37 +69,66 @@ impl Merges {
 
     /// Settles what a dead daemon left of this rig's queue.
     pub fn settle(&mut self, rig: &Rig) {
-        self.spawn(rig, site(&self.world, rig, &[]), Task::Settle, Vec::new());
+        self.drive(rig, &[], Task::Settle, Vec::new());
     }
 
     /// Takes a batch through the queue of `rig`, tested with the gates of these names.
     pub fn start(&mut self, rig: &Rig, gates: &[String], job: Job) {
         let members = job.members.clone();
-        self.spawn(rig, site(&self.world, rig, gates), Task::Run(job), members);
+        self.drive(rig, gates, Task::Run(job), members);
     }
 
-    fn spawn(&mut self, rig: &Rig, site: Site, task: Task, members: Vec<BeadId>) {
-        if self.busy(&rig.name) {
+    fn drive(&mut self, rig: &Rig, gates: &[String], task: Task, members: Vec<BeadId>) {
+        let (world, site, own) = (Arc::clone(&self.world), self.site(rig, gates), rig.clone());
+        self.spawn(&rig.name, members, move || drive(&world, &own, &site, task));
+    }
+
+    /// Works on a rig in a thread of its own, unless one does already. Whatever becomes of `work`, the rig is free
+    /// again when it has ended.
+    fn spawn<W>(&mut self, rig: &RigName, members: Vec<BeadId>, work: W)
+    where
+        W: FnOnce() -> Result<Report, QueueError> + Send + 'static,
+    {
+        if self.busy(rig) {
             return;
         }
-        self.busy.insert(rig.name.clone(), members);
-        let (world, bus, done, rig) = (Arc::clone(&self.world), self.bus.clone(), self.done.0.clone(), rig.clone());
-        let name = rig.name.clone();
-        let work = move || {
-            let result = guarded(|| drive(&world, &rig, &site, task).map_err(|e| e.to_string())).and_then(|r| r);
-            let _ = done.send(Ended { rig: rig.name.clone(), result });
+        self.busy.insert(rig.clone(), members);
+        let (bus, done, name) = (self.bus.clone(), self.done.0.clone(), rig.clone());
+        let thread = move || {
+            let result = guarded(work).and_then(|done| done.map_err(|error| error.to_string()));
+            let _ = done.send(Ended { rig: name, result });
             let _ = bus.send(Wake::Done);
         };
-        if let Err(error) = std::thread::Builder::new().name(format!("queue {name}")).spawn(work) {
+        if let Err(error) = std::thread::Builder::new().name(format!("queue {rig}")).spawn(thread) {
             tracing::error!(%error, "no thread can be started");
-            self.busy.remove(&name);
+            self.busy.remove(rig);
         }
     }
 
-    /// Ends the gates that run; their requests are put back when the town comes up again.
+    /// Ends the gates that run, and lets none begin; their requests are put back when the town comes up again.
     pub fn end_gates(&self, rigs: &[Rig]) {
+        self.stop.store(true, Ordering::SeqCst);
         for rig in rigs.iter().filter(|rig| self.busy(&rig.name)) {
             bench::end_marked(&scratch(rig));
+        }
+    }
+
+    fn site(&self, rig: &Rig, gates: &[String]) -> Site {
+        // A required gate runs whatever was answered.
+        let (chosen, left_out): (Vec<_>, Vec<_>) =
+            rig.config.gates.iter().partition(|(name, gate)| gate.required || gates.contains(name));
+        Site {
+            rig: rig.name.clone(),
+            target: rig.config.target.clone(),
+            landing: rig.config.landing,
+            bench: bench::Bench {
+                scratch: scratch(rig),
+                env: self.world.gate_env.clone(),
+                gates: chosen.into_iter().map(|(name, gate)| (name.clone(), gate.clone())).collect(),
+                actor: format!("{}/refinery", rig.name),
+                stop: Arc::clone(&self.stop),
+            },
+            left_out: left_out.into_iter().map(|(name, _)| name.clone()).collect(),
         }
     }
 }
@@ -106,28 +137,17 @@ fn scratch(rig: &Rig) -> std::path::PathBuf {
     rig.refinery_dir().join("merge")
 }
 
-fn site(world: &World, rig: &Rig, gates: &[String]) -> Site {
-    // A required gate runs whatever was answered.
-    let chosen = rig.config.gates.iter().filter(|(name, gate)| gate.required || gates.contains(name));
-    Site {
-        rig: rig.name.clone(),
-        target: rig.config.target.clone(),
-        landing: rig.config.landing,
-        bench: bench::Bench {
-            scratch: scratch(rig),
-            env: world.gate_env.clone(),
-            gates: chosen.map(|(name, gate)| (name.clone(), gate.clone())).collect(),
-            actor: format!("{}/refinery", rig.name),
-        },
-    }
-}
-
 fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, QueueError> {
     let folder = rig.refinery_dir();
     let lock = MergeLock::take(&folder, &rig.name)
         .map_err(|error| QueueError::Io { what: format!("lock {}", folder.display()), error })?;
-    let Some(lock) = lock else { return Ok(Report::default()) };
     let mut store = Store::open(&world.town.beads_dir())?;
+    let Some(lock) = lock else {
+        let by = Stamp::new(format!("{}/refinery", rig.name), world.clock.now());
+        let why = format!("another process holds {}", folder.join("merge.lock").display());
+        store.write(&by, |w| wait::set_pause(w, &rig.name, &why))?;
+        return Ok(Report { paused: Some(why), ..Report::default() });
+    };
     let repo = Repo::open(&world.town.repo_dir(&rig.name))?;
     let on_landed = |w: &mut Write<'_>, request: &Request, commit: &str| {
         land::landed(w, &request.id, &request.mr, commit).map(|_| ())
@@ -139,8 +159,36 @@ fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, Qu
             driver.settle()
         }
         Task::Run(job) => {
-            driver.settle()?;
-            driver.run(&job)
+            let settled = driver.settle()?;
+            if settled.paused.is_some() { Ok(settled) } else { driver.run(&job) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::SystemClock;
+    use crate::town::{MARKER, Surroundings, Town};
+
+    #[test]
+    fn a_queue_that_panics_frees_its_rig_and_says_what_happened() {
+        let dir = tempfile::tempdir().expect("folder");
+        std::fs::write(dir.path().join(MARKER), "").expect("marker");
+        let world = World {
+            town: Town::at(dir.path()).expect("town"),
+            around: Surroundings::default(),
+            gate_env: Vec::new(),
+            clock: Arc::new(SystemClock),
+        };
+        let (bus, woken) = mpsc::channel();
+        let mut merges = Merges::new(Arc::new(world), bus);
+        let rig = RigName::new("app").expect("name");
+        merges.spawn(&rig, Vec::new(), || panic!("no {} here", "way"));
+        let wake = woken.recv_timeout(std::time::Duration::from_secs(10)).expect("the dispatcher is woken");
+        assert!(matches!(wake, Wake::Done));
+        let ended = merges.ended();
+        assert_eq!(ended[0].result, Err("it panicked: no way here".to_owned()));
+        assert!(!merges.busy(&rig), "it can work again");
     }
 }

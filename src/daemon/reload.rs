@@ -4,9 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use sha2::{Digest, Sha256};
+
 use super::dispatch::Dispatcher;
-use super::run::DaemonError;
-use crate::base::RigName;
+use super::run::{DaemonError, World};
 use crate::config::Overrides;
 use crate::queue::wait;
 use crate::store::StoreError;
@@ -29,14 +30,18 @@ impl Dispatcher {
         let paths = std::iter::once(self.world.town.config_path()).chain(self.rigs.iter().map(Rig::config_path));
         let config: Vec<Option<Vec<u8>>> = paths.map(|path| std::fs::read(path).ok()).collect();
         let changed = config != self.config || !swapped.is_empty();
-        let rigs: Vec<RigName> = self.rigs.iter().map(|r| r.name.clone()).collect();
+        let mut queues = Vec::new();
+        for rig in self.rigs.iter().filter(|_| changed) {
+            let refinery = self.roles.engine(&rig.name, "refinery").map(|e| e.revision().to_owned());
+            queues.push((rig.name.clone(), goes_by(&self.world, rig, refinery.as_deref())));
+        }
         let (roles, by) = (&self.roles, Self::stamp(&self.world));
         if changed || self.store.read(|r| roles.warnings_differ(r))? {
             self.store.write(&by, |w| {
                 roles.save_warnings(w)?;
-                for rig in rigs.iter().filter(|_| changed) {
+                for (rig, digest) in &queues {
                     // What made the queue wait may just have been mended.
-                    wait::end_pause(w, rig)?;
+                    wait::configured(w, rig, digest)?;
                 }
                 Ok::<_, StoreError>(())
             })?;
@@ -95,6 +100,17 @@ impl Dispatcher {
         }
         all
     }
+}
+
+/// A digest of what a rig's queue goes by: its configuration, the town's, and the Refinery.
+fn goes_by(world: &World, rig: &Rig, refinery: Option<&str>) -> String {
+    let mut hash = Sha256::new();
+    for path in [world.town.config_path(), rig.config_path()] {
+        hash.update(std::fs::read(path).unwrap_or_default());
+        hash.update([0]);
+    }
+    hash.update(refinery.unwrap_or_default());
+    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
 }
 
 /// Adds the files of a folder that mean something, in order of name.

@@ -44,12 +44,15 @@ impl Dispatcher {
         for ended in self.merges.ended() {
             effect = true;
             match ended.result {
-                Ok(report) => tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch"),
+                Ok(report) => {
+                    tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch");
+                    self.status.trouble = None;
+                }
                 Err(error) => {
                     tracing::error!(rig = %ended.rig, %error, "the queue failed");
                     self.status.trouble = Some(format!("queue of {}: {error}", ended.rig));
                     let by = Self::stamp(&self.world);
-                    self.store.write(&by, |w| wait::set_pause(w, &ended.rig, &error).map(|_| ()))?;
+                    self.store.write(&by, |w| wait::broke_down(w, &ended.rig, &error).map(|_| ()))?;
                 }
             }
         }
@@ -164,6 +167,9 @@ impl Dispatcher {
         }
         desk.close(&Self::stamp(&self.world), &mut self.store)?;
         self.remember(rig, &judged, news)?;
+        if judged.settle {
+            self.merges.settle(rig);
+        }
         if let Some(batch) = judged.batch {
             // What was just decided may concern its members; the next look sees it.
             if !effect {

@@ -4,6 +4,8 @@
 //! What passed once on a tree, with the same command in the same environment, is not run again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -80,10 +82,10 @@ impl Tested {
 pub enum Outcome {
     /// All gates that it needs passed.
     Pass(Tested),
-    /// This gate failed.
-    Fail(Run),
-    /// This gate could not run, or there is none that would say anything.
-    CouldNotRun(Run),
+    /// This gate failed, or could not run.
+    Bad(Run),
+    /// No gate is about what it changes, so nothing is known.
+    Uncovered,
 }
 
 /// A rig's bench.
@@ -97,10 +99,18 @@ pub struct Bench {
     pub gates: Vec<(String, Gate)>,
     /// Who tests, for the events: `<rig>/refinery`.
     pub actor: String,
+    /// Set when the town goes down: no gate is begun any more, and how one ended whose end this was says nothing.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Bench {
-    /// Tests `commit`, which changes `paths`, against the gates. Needs the rig's merge lock: there is one scratch.
+    /// Whether a gate is about a change of `paths`.
+    pub fn covers(&self, paths: &[String]) -> bool {
+        self.gates.iter().any(|(_, gate)| applies(gate, paths))
+    }
+
+    /// Tests `commit`, which changes `paths`, against the gates; without `paths` against all of them. Needs the rig's
+    /// merge lock: there is one scratch.
     pub fn test(
         &self,
         _lock: &MergeLock,
@@ -108,12 +118,12 @@ impl Bench {
         store: &mut Store,
         clock: &dyn Clock,
         commit: Oid,
-        paths: &[String],
+        paths: Option<&[String]>,
     ) -> Result<Outcome, QueueError> {
         let tree = repo.tree_of(commit)?;
         let (mut runs, mut checked_out) = (Vec::new(), false);
         for (name, gate) in &self.gates {
-            if !applies(gate, paths) {
+            if paths.is_some_and(|paths| !applies(gate, paths)) {
                 runs.push(Run::short(name, Verdict::NotApplicable));
                 continue;
             }
@@ -122,26 +132,33 @@ impl Bench {
                 runs.push(Run { cached: true, ..Run::short(name, Verdict::Pass) });
                 continue;
             }
+            if self.stopped() {
+                return Err(QueueError::Stopped);
+            }
             if !checked_out {
                 self.check_out(repo, commit)?;
                 checked_out = true;
             }
             let mut run = self.run(name, gate);
-            if gate.flaky && matches!(run.verdict, Verdict::Fail(_)) {
+            if gate.flaky && run.failed() && !self.stopped() {
                 run = self.run(name, gate);
             }
-            self.note(store, clock, commit, tree, &key, &run)?;
-            match run.verdict {
-                Verdict::Pass | Verdict::NotApplicable => runs.push(run),
-                Verdict::Fail(_) => return Ok(Outcome::Fail(run)),
-                Verdict::CouldNotRun(_) => return Ok(Outcome::CouldNotRun(run)),
+            let passed = run.verdict == Verdict::Pass;
+            if !passed && self.stopped() {
+                return Err(QueueError::Stopped);
             }
+            self.note(store, clock, commit, tree, &key, &run)?;
+            if !passed {
+                return Ok(Outcome::Bad(run));
+            }
+            runs.push(run);
         }
-        if runs.iter().any(|run| run.verdict == Verdict::Pass) {
-            return Ok(Outcome::Pass(Tested { commit, tree, runs }));
-        }
-        let why = if runs.is_empty() { "the rig has no gate" } else { "no gate is about what it changes" };
-        Ok(Outcome::CouldNotRun(Run::short("", Verdict::CouldNotRun(why.into()))))
+        let passed = runs.iter().any(|run| run.verdict == Verdict::Pass);
+        Ok(if passed { Outcome::Pass(Tested { commit, tree, runs }) } else { Outcome::Uncovered })
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
     /// Runs one gate in the scratch folder as it is.
@@ -190,8 +207,7 @@ impl Bench {
             }
             _ => {}
         }
-        Git::bare(repo.path()).args(["worktree", "prune"]).ok()?;
-        Git::bare(repo.path()).args(["worktree", "add", "--force", "--detach"]).arg(&self.scratch).arg(&id).ok()?;
+        repo.worktree_add_detached(&self.scratch, commit)?;
         Ok(())
     }
 
@@ -204,7 +220,7 @@ impl Bench {
     /// Names a tree, a gate's definition and its environment.
     fn key(&self, tree: Oid, gate: &Gate) -> String {
         let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(gate).unwrap_or_default());
+        hash.update(serde_json::to_vec(gate).expect("plain data serialises"));
         for (name, value) in &self.env {
             hash.update(format!("\0{name}={value}"));
         }
@@ -281,12 +297,16 @@ impl Run {
         Self { gate: gate.to_owned(), verdict, ms: 0, cached: false, output: String::new() }
     }
 
+    /// It ran, and something is wrong.
+    pub fn failed(&self) -> bool {
+        matches!(self.verdict, Verdict::Fail(_))
+    }
+
     /// In one line: `gate test: exit code 1`.
     pub fn line(&self) -> String {
-        let gate = if self.gate.is_empty() { String::new() } else { format!("gate {}: ", self.gate) };
         match &self.verdict {
-            Verdict::Fail(why) | Verdict::CouldNotRun(why) => format!("{gate}{why}"),
-            other => format!("{gate}{}", other.word()),
+            Verdict::Fail(why) | Verdict::CouldNotRun(why) => format!("gate {}: {why}", self.gate),
+            other => format!("gate {}: {}", self.gate, other.word()),
         }
     }
 }

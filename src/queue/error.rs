@@ -31,6 +31,9 @@ pub enum QueueError {
         /// What is missing or wrong.
         why: String,
     },
+    /// The town goes down while it works.
+    #[error("the town goes down")]
+    Stopped,
     /// A file operation.
     #[error("cannot {what}: {error}")]
     Io {

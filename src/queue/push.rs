@@ -29,8 +29,12 @@ pub fn get(r: &Read<'_>, rig: &RigName) -> Result<Option<Intent>, StoreError> {
     serde_json::from_value(value).map(Some).map_err(invalid)
 }
 
-/// Writes it down.
+/// Writes it down. Refused while an earlier one stands: nobody knows yet what has come of that.
 pub fn put(w: &mut Write<'_>, rig: &RigName, intent: &Intent) -> Result<(), StoreError> {
+    if let Some(earlier) = get(w, rig)?.filter(|earlier| earlier != intent) {
+        let reason = format!("{rig}: the push of {} is not over", earlier.new);
+        return Err(StoreError::Invalid { field: "push", reason });
+    }
     w.put_local(PUSHES, rig.as_str(), &serde_json::to_value(intent).expect("plain data serialises"))
 }
 

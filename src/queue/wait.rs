@@ -1,5 +1,5 @@
-//! Why a queue waits: a whole rig (the remote is away, a gate cannot run) or one request (the target itself is
-//! red, the policy leaves it out). Kept on disk, so that a restart does not hurry, and shown by `gt status`.
+//! Why a queue waits: a whole rig (the remote is away, a gate cannot run on the target itself) or one request (the
+//! target itself is red, no gate is about what it changes, the policy leaves it out). Kept on disk, so that a restart does not hurry, and shown by `gt status`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +7,15 @@ use crate::base::{BeadId, RigName, Time};
 use crate::store::{Read, StoreError, Write};
 
 const RIGS: &str = "queue";
+const CONFIGS: &str = "queue_config";
 const REQUESTS: &str = "mr_wait";
 const NOTES: &str = "mr_note";
 
 /// The shortest and the longest time before a rig's queue tries again.
 const FIRST_MS: i64 = 15_000;
 const LONGEST_MS: i64 = 1_800_000;
+/// So often in a row a queue may break down before it waits for a person.
+const BREAKDOWNS: u32 = 5;
 
 /// A rig's queue takes nothing before a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,21 @@ pub struct Pause {
     pub until: Time,
     /// How often in a row it paused for that.
     pub tries: u32,
+    /// How often it broke down since something last landed or a person had it try again.
+    #[serde(default)]
+    pub breakdowns: u32,
+}
+
+impl Pause {
+    /// It has broken down so often that only a person, or another configuration, lets it try again.
+    pub fn is_final(&self) -> bool {
+        self.breakdowns >= BREAKDOWNS
+    }
+
+    /// Whether it still holds at `now`.
+    pub fn holds(&self, now: Time) -> bool {
+        self.is_final() || self.until > now
+    }
 }
 
 /// The pause of a rig, if it has one; it may be over.
@@ -32,10 +50,22 @@ pub fn pause(r: &Read<'_>, rig: &RigName) -> Result<Option<Pause>, StoreError> {
 
 /// Pauses a rig, longer each time for the same reason. The event `queue_paused` is told once per reason.
 pub fn set_pause(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, StoreError> {
+    let breakdowns = pause(w, rig)?.map_or(0, |p| p.breakdowns);
+    set(w, rig, why, breakdowns)
+}
+
+/// Pauses a rig whose queue ended with an error: a defect of ours or of its repository. After the fifth time in a row
+/// it waits for a person.
+pub fn broke_down(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, StoreError> {
+    let breakdowns = pause(w, rig)?.map_or(0, |p| p.breakdowns) + 1;
+    set(w, rig, why, breakdowns)
+}
+
+fn set(w: &mut Write<'_>, rig: &RigName, why: &str, breakdowns: u32) -> Result<Pause, StoreError> {
     let before = pause(w, rig)?.filter(|p| p.why == why);
     let tries = before.as_ref().map_or(0, |p| p.tries) + 1;
     let wait = FIRST_MS.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_MS);
-    let pause = Pause { why: why.to_owned(), until: w.by().now.plus_millis(wait), tries };
+    let pause = Pause { why: why.to_owned(), until: w.by().now.plus_millis(wait), tries, breakdowns };
     w.put_local(RIGS, rig.as_str(), &serde_json::to_value(&pause).expect("plain data serialises"))?;
     if before.is_none() {
         w.emit("queue_paused", rig.as_str(), serde_json::json!({ "why": why, "until": pause.until }))?;
@@ -43,20 +73,49 @@ pub fn set_pause(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, S
     Ok(pause)
 }
 
+/// Lets a rig's queue try everything again now: what made it wait may just have been mended.
+pub fn retry(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
+    end_pause(w, rig)?;
+    for request in super::open(w, rig)?.0 {
+        end_wait(w, &request.id)?;
+    }
+    Ok(())
+}
+
+/// Has a rig's queue try everything again if its configuration, of which `fingerprint` is a digest, is another one
+/// than when this was last called: kept on disk, so that a daemon that starts again hurries nothing.
+pub fn configured(w: &mut Write<'_>, rig: &RigName, fingerprint: &str) -> Result<(), StoreError> {
+    let now = serde_json::Value::from(fingerprint);
+    if w.local(CONFIGS, rig.as_str())?.as_ref() == Some(&now) {
+        return Ok(());
+    }
+    w.put_local(CONFIGS, rig.as_str(), &now)?;
+    retry(w, rig)
+}
+
 /// Ends the pause of a rig.
 pub fn end_pause(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
     w.delete_local(RIGS, rig.as_str()).map(|_| ())
 }
 
-/// A request waits because the target, at this commit, fails the gate by itself.
+/// A request waits by itself, while others go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
     /// Why, in one line.
     pub why: String,
-    /// The commit of the target; another one ends the wait.
-    pub base: String,
+    /// It waits for another target than this commit, which fails its gate by itself. None: it waits for another
+    /// configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// When it is tried again all the same.
     pub until: Time,
+}
+
+impl Wait {
+    /// Whether it still holds at `now`, with the target at `tip`.
+    pub fn holds(&self, now: Time, tip: Option<&str>) -> bool {
+        self.until > now && self.base.as_deref().is_none_or(|base| tip == Some(base))
+    }
 }
 
 /// Why a request waits, if it does.
@@ -64,9 +123,9 @@ pub fn wait(r: &Read<'_>, mr: &BeadId) -> Result<Option<Wait>, StoreError> {
     Ok(r.local(REQUESTS, mr.as_str())?.and_then(|v| serde_json::from_value(v).ok()))
 }
 
-/// Lets a request wait for another target.
-pub fn set_wait(w: &mut Write<'_>, mr: &BeadId, why: &str, base: &str) -> Result<(), StoreError> {
-    let wait = Wait { why: why.to_owned(), base: base.to_owned(), until: w.by().now.plus_millis(LONGEST_MS) };
+/// Lets a request wait: for another target than `base`, or for another configuration.
+pub fn set_wait(w: &mut Write<'_>, mr: &BeadId, why: &str, base: Option<String>) -> Result<(), StoreError> {
+    let wait = Wait { why: why.to_owned(), base, until: w.by().now.plus_millis(LONGEST_MS) };
     w.put_local(REQUESTS, mr.as_str(), &serde_json::to_value(&wait).expect("plain data serialises"))
 }
 
@@ -89,4 +148,34 @@ pub fn forget(w: &mut Write<'_>, mr: &BeadId) -> Result<(), StoreError> {
 /// Ends the wait of a request.
 pub fn end_wait(w: &mut Write<'_>, mr: &BeadId) -> Result<(), StoreError> {
     w.delete_local(REQUESTS, mr.as_str()).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Prefix;
+    use crate::store::{Stamp, Store};
+
+    #[test]
+    fn a_queue_that_breaks_down_again_and_again_waits_for_a_person() {
+        let dir = tempfile::tempdir().expect("folder");
+        let begin = Time::from_millis(1_000_000);
+        let prefix = Prefix::new("hq").expect("prefix");
+        let mut store = Store::create(&dir.path().join(".beads"), &prefix, begin).expect("store");
+        let rig = RigName::new("app").expect("name");
+        let at = |minutes: i64| Stamp::new("deacon", begin.plus_millis(minutes * 60_000));
+        for n in 1..=BREAKDOWNS {
+            let minute = i64::from(n) * 60;
+            // Between breakdowns it may also pause for another reason: that gives nothing back.
+            store.write(&at(minute), |w| set_pause(w, &rig, "the remote cannot be reached")).expect("paused");
+            let pause = store.write(&at(minute), |w| broke_down(w, &rig, &format!("defect {n}"))).expect("paused");
+            assert_eq!(pause.holds(at(minute + 50).now), n == BREAKDOWNS, "after breakdown {n}");
+        }
+        store.write(&at(0), |w| configured(w, &rig, "one")).expect("first");
+        store.write(&at(0), |w| broke_down(w, &rig, "again")).expect("paused");
+        store.write(&at(0), |w| configured(w, &rig, "one")).expect("the same");
+        assert!(store.read(|r| pause(r, &rig)).expect("read").is_some(), "a restart of the daemon hurries nothing");
+        store.write(&at(0), |w| configured(w, &rig, "two")).expect("another");
+        assert_eq!(store.read(|r| pause(r, &rig)).expect("read"), None);
+    }
 }

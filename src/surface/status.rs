@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::agents::{self, Agent};
-use crate::base::{Address, RigName, Time};
+use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Landing;
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
@@ -68,6 +68,19 @@ pub struct Queue {
     pub held: usize,
     /// Why it takes nothing for now.
     pub paused: Option<String>,
+    /// Requests that wait by themselves, and why.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A request that waits while others go on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Waiting {
+    /// The merge request.
+    pub mr: BeadId,
+    /// The bead it is for.
+    pub bead: BeadId,
+    /// Why.
+    pub why: String,
 }
 
 /// Looks at the town.
@@ -113,6 +126,12 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
         paused =
             Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
     }
+    let mut waiting = Vec::new();
+    for request in open.iter().filter(|request| request.state() == State::Queued) {
+        if let Some(wait) = wait::wait(r, &request.id)? {
+            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why: wait.why });
+        }
+    }
     Ok(RigStatus {
         rig: rig.name.clone(),
         landing: rig.config.landing,
@@ -123,6 +142,7 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
             in_flight: count(State::in_hand),
             held: count(|s| s == State::Held),
             paused,
+            waiting,
         },
     })
 }
@@ -219,6 +239,9 @@ impl RigStatus {
         lines.push(parts.join(" · "));
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));
+        }
+        for waiting in &queue.waiting {
+            lines.push(format!("  {} waits: {}", waiting.bead, waiting.why));
         }
         for agent in &self.agents {
             lines.push(format!("  {}", agent.line(&format!("{:<9}", agent.address.short()), now)));

@@ -4,6 +4,7 @@
 //! leaves no rig and no part of one. The user's repository is only read.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
@@ -199,7 +200,8 @@ impl Site {
         repo.worktree_add_detached(&scratch, tip)?;
         let mut env = vec![("PATH".to_owned(), cx.around.path.clone())];
         env.extend(cx.around.env.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let bench = Bench { scratch: scratch.clone(), env, gates: Vec::new(), actor: cx.by.to_owned() };
+        let bench =
+            Bench { scratch: scratch.clone(), env, gates: Vec::new(), actor: cx.by.to_owned(), stop: Arc::default() };
         let run = bench.run("test", &found.gate);
         std::fs::remove_dir_all(&scratch).map_err(|e| TownError::io("remove", &scratch, e))?;
         let what = crate::git::Retire {

@@ -336,6 +336,44 @@ fn what_a_rig_holds_lands_when_a_person_accepts_it() {
 }
 
 #[test]
+fn a_change_that_no_gate_is_about_waits_and_is_shown_while_the_others_land() {
+    let hall = Hall::new("command = [\"true\"]\npaths = [\"b.txt\"]");
+    hall.gt(&["start"]);
+    let a = hall.file("a");
+    let why = "no gate is about what it changes (a.txt)";
+    eventually("the change to wait", || hall.gt(&["status"]).contains(why).then_some(()));
+    for command in [&["queue"][..], &["review"], &["why", "app-mr-a"]] {
+        assert!(hall.gt(command).contains(why), "{command:?}");
+    }
+    let b = hall.file("b");
+    hall.wait_merged(std::slice::from_ref(&b));
+    assert_eq!((hall.state(&a), hall.landed()), (State::Queued, vec!["app-mr-b".to_owned()]));
+    // Another configuration, and it is tried again at once.
+    let rig_toml = std::fs::read_to_string(hall.town().join("app/rig.toml")).expect("rig.toml");
+    hall.configure(&rig_toml.replace("b.txt", "*.txt"));
+    hall.wait_merged(std::slice::from_ref(&a));
+}
+
+#[test]
+fn a_push_whose_end_nobody_saw_is_judged_by_itself_when_the_remote_is_back() {
+    // The gate takes the remote away, so that the push finds nobody.
+    let hall = Hall::new(
+        "command = \"test -e $HOME/../away.git || test -e $HOME/once || { touch $HOME/once; mv $HOME/../remote.git $HOME/../away.git; }\"",
+    );
+    hall.gt(&["start"]);
+    let mr = hall.file("a");
+    let rig = RigName::new("app").expect("name");
+    let intent = || hall.store().read(|r| gastown::queue::push::get(r, &rig)).expect("read");
+    let pause = || hall.store().read(|r| gastown::queue::wait::pause(r, &rig)).expect("read");
+    eventually("the push to find nobody", || (intent().is_some() && pause().is_some()).then_some(()));
+    assert_eq!(hall.state(&mr), State::Pushing);
+    std::fs::rename(hall.sandbox.path().join("away.git"), hall.sandbox.path().join("remote.git")).expect("back");
+    hall.gt(&["queue", "retry"]);
+    hall.wait_merged(std::slice::from_ref(&mr));
+    assert_eq!((hall.landed(), intent()), (vec!["app-mr-a".to_owned()], None));
+}
+
+#[test]
 fn a_gate_that_outlives_its_daemon_is_ended_and_run_anew() {
     let hall = Hall::new(
         "command = \"if test -e $HOME/once; then exit 0; fi; touch $HOME/once; echo $$ > $HOME/pid; exec sleep 1000\"",

@@ -1,6 +1,8 @@
 //! The merge queue on real repositories with real gates, without a daemon.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use gastown::base::{Address, BeadId, Clock, Prefix, RigName, SystemClock, Time};
 use gastown::config::{Gate, Landing};
@@ -10,7 +12,7 @@ use gastown::queue::driver::{Driver, Job, Report, Site};
 use gastown::queue::{self, MergeLock, MrMeta, Request, State, push, wait};
 use gastown::store::{Close, IssueType, NewBead, Stamp, Status, Store, StoreError};
 
-use super::support::Sandbox;
+use super::support::{Sandbox, eventually};
 
 /// A rig with a remote, a bare clone, a store, and a person's clone to work in.
 struct Yard {
@@ -43,7 +45,8 @@ impl Yard {
             rig: RigName::new("app").expect("name"),
             target: "main".into(),
             landing: Landing::Direct,
-            bench: Bench { scratch, env, gates, actor: "app/refinery".into() },
+            bench: Bench { scratch, env, gates, actor: "app/refinery".into(), stop: Arc::default() },
+            left_out: Vec::new(),
         };
         Self { store: store.expect("store"), site, sandbox }
     }
@@ -140,7 +143,7 @@ pub(crate) fn hand_in(
     let root = sandbox.git(&work, &["rev-list", "--max-parents=0", "HEAD"]).ok();
     sandbox.git(&work, &["checkout", "--quiet", "-B", &branch, &root]).ok();
     for (path, text) in change {
-        std::fs::write(work.join(path), text).expect("write");
+        super::town::write(&work.join(path), text);
     }
     sandbox.git(&work, &["add", "."]).ok();
     sandbox.git(&work, &["commit", "--quiet", "-m", name]).ok();
@@ -264,6 +267,199 @@ fn a_gate_that_cannot_run_merges_nothing_and_blames_nobody() {
         assert_eq!((yard.state(&mr), yard.head()), (State::Queued, before), "{gate}");
         assert!(yard.paused().is_some(), "{gate}");
     }
+}
+
+#[test]
+fn a_change_on_which_the_gate_cannot_run_goes_back_and_the_others_land() {
+    // Each takes away what the gate needs: its program, its right to run, its end, its proof.
+    for (gate, bad) in [
+        ("command = \"test ! -e bad.txt || exec no-such-program-here\"", "exit code 127"),
+        ("command = \"test ! -e bad.txt || exec ./lines.txt\"", "exit code 126"),
+        ("command = \"test ! -e bad.txt || exec sleep 60\"\ntimeout = \"500ms\"", "time limit"),
+        ("command = \"test -e bad.txt || echo 5 passed\"\nproves = '[1-9]\\d* passed'", "nothing that matches"),
+    ] {
+        let mut yard = Yard::new(gate);
+        let ids: Vec<BeadId> = ["one", "two", "bad", "four"].into_iter().map(|n| yard.file(n)).collect();
+        let report = yard.run(&[&ids[0], &ids[1], &ids[2], &ids[3]]);
+        assert_eq!((report.landed.as_slice(), report.failed.as_slice()), (&ids[..2], &ids[2..3]), "{gate}");
+        assert_eq!((report.paused, yard.paused()), (None, None), "{gate}");
+        let culprit = yard.get(&ids[2]);
+        assert_eq!(culprit.state(), State::Failed);
+        assert!(culprit.mr.why.as_deref().expect("why").contains(bad), "{gate}: {:?}", culprit.mr.why);
+        assert_eq!(culprit.mr.evidence["verdict"], "could-not-run");
+        assert_eq!(culprit.mr.evidence["target_says"], "pass");
+        assert_eq!(yard.run(&[&ids[3]]).landed, [ids[3].clone()]);
+    }
+}
+
+#[test]
+fn a_change_on_which_the_gate_cannot_run_is_to_blame_on_a_red_target_too() {
+    let mut yard = Yard::new("command = \"test ! -e bad.txt || exit 127; test -e mended.txt\"");
+    let (bad, plain, mender) = (yard.file("bad"), yard.file("plain"), yard.file("mended"));
+    let report = yard.run(&[&plain, &bad]);
+    assert_eq!((report.failed, report.landed, report.paused), (vec![bad.clone()], vec![], None));
+    assert_eq!(yard.get(&bad).mr.evidence["target_says"], "fail");
+    assert_eq!(yard.state(&plain), State::Queued);
+    // The culprit is found among changes that are not to blame for the red target, and the mender lands.
+    let other = yard.file("other");
+    assert_eq!(yard.run(&[&plain, &other]), Report::default());
+    assert_eq!(yard.run(&[&plain, &mender]).landed, [plain, mender]);
+}
+
+#[test]
+fn a_gate_that_was_killed_once_runs_again_before_anybody_is_blamed() {
+    let mut yard =
+        Yard::new("command = \"test -e a.txt || exit 0; test -e ../once || { touch ../once; kill -9 $$; }\"");
+    let mr = yard.file("a");
+    let report = yard.run(&[&mr]);
+    assert_eq!((report.landed, report.failed), (vec![mr], vec![]));
+}
+
+#[test]
+fn where_the_gate_cannot_run_on_the_target_whoever_mends_that_lands() {
+    let mut yard = Yard::new("command = \"test -e mended.txt || exit 127; test ! -e bad.txt\"");
+    let (plain, bad, mender) = (yard.file("plain"), yard.file("bad"), yard.file("mended"));
+    let report = yard.run(&[&plain, &bad]);
+    assert!(report.paused.expect("paused").contains("exit code 127"));
+    assert_eq!((yard.state(&plain), yard.state(&bad)), (State::Queued, State::Queued), "nobody is blamed");
+    assert_eq!(yard.run(&[&plain, &bad, &mender]).landed, [mender]);
+    let report = yard.run(&[&plain, &bad]);
+    assert_eq!((report.landed, report.failed), (vec![plain], vec![bad]));
+}
+
+#[test]
+fn a_gate_that_fails_on_the_target_is_not_held_against_a_change_that_another_gate_led_to() {
+    let mut yard = Yard::new("command = \"test ! -e bad.txt\"");
+    // Passes only with the bad change: on the target, and on every cut without it, it fails.
+    yard.site.bench.gates.push(("second".into(), parse("command = \"test -e bad.txt\"")));
+    let ids: Vec<BeadId> = ["one", "two", "bad", "four"].into_iter().map(|n| yard.file(n)).collect();
+    let report = yard.run(&[&ids[0], &ids[1], &ids[2], &ids[3]]);
+    assert_eq!((report.failed.as_slice(), report.landed.as_slice()), (&ids[2..3], &[][..]), "{report:?}");
+    assert!([0, 1, 3].into_iter().all(|n| yard.state(&ids[n]) == State::Queued));
+}
+
+#[test]
+fn a_gate_that_is_ended_because_the_town_goes_down_blames_nobody_and_none_begins_after_it() {
+    let mut yard = Yard::new("command = \"test ! -e a.txt || { touch ../begun; exec sleep 60; }\"");
+    let mr = yard.file("a");
+    let (stop, begun) = (Arc::clone(&yard.site.bench.stop), yard.sandbox.path().join("rig/refinery/begun"));
+    let scratch = yard.site.bench.scratch.clone();
+    let result = std::thread::scope(|s| {
+        s.spawn(|| {
+            eventually("the gate", || begun.exists().then_some(()));
+            stop.store(true, Ordering::SeqCst);
+            gastown::queue::bench::end_marked(&scratch);
+        });
+        let job = Job { members: vec![mr.clone()], decisions: Vec::new() };
+        let mut result = None;
+        yard.drive(|d| {
+            result = Some(d.run(&job).map_err(|e| e.to_string()));
+            Report::default()
+        });
+        result.expect("it ran")
+    });
+    assert_eq!(result, Err("the town goes down".to_owned()));
+    assert_eq!((yard.state(&mr), yard.paused()), (State::Queued, None));
+    assert_eq!(yard.gate_runs(), []);
+}
+
+#[test]
+fn a_change_that_no_gate_is_about_waits_alone_until_the_gates_are_others() {
+    let mut yard = Yard::new("command = [\"true\"]\npaths = [\"src/**\"]");
+    let (code, notes) = (yard.request("code", &[("src/a.txt", "a")]), yard.request("notes", &[("notes.md", "n")]));
+    let report = yard.run(&[&notes, &code]);
+    assert_eq!((report.landed, report.paused, yard.paused()), (vec![code], None, None));
+    let held = yard.get(&notes);
+    assert_eq!(held.state(), State::Queued);
+    assert!(held.mr.why.expect("why").contains("no gate is about what it changes (notes.md)"));
+    let wait = yard.store.read(|r| wait::wait(r, &notes)).expect("read").expect("it waits");
+    assert!(wait.holds(now(), Some("another target")), "{wait:?}");
+    // A gate for it is written.
+    yard.store.write(&stamp(), |w| wait::configured(w, &yard.site.rig, "new")).expect("configured");
+    assert_eq!(yard.store.read(|r| wait::wait(r, &notes)).expect("read"), None);
+    yard.site.bench.gates.push(("docs".into(), parse("command = [\"true\"]\npaths = [\"*.md\"]")));
+    assert_eq!(yard.run(&[&notes]).landed, [notes]);
+}
+
+#[test]
+fn what_the_policy_left_out_is_named_when_no_other_gate_is_about_a_change() {
+    let mut yard = Yard::new(PASS);
+    yard.site.bench.gates.clear();
+    yard.site.left_out = vec!["test".into()];
+    let mr = yard.file("a");
+    assert_eq!(yard.run(&[&mr]), Report::default());
+    let why = yard.get(&mr).mr.why.expect("why");
+    assert!(why.contains("the policy left out test"), "{why}");
+}
+
+#[test]
+fn a_worktree_whose_folder_is_away_for_a_moment_stays_known_when_a_scratch_is_made() {
+    let mut yard = Yard::new(PASS);
+    let repo = yard.repo();
+    let tip = repo.oid_of("refs/remotes/origin/main").expect("read").expect("main");
+    let (tree, away) = (yard.sandbox.path().join("polecat"), yard.sandbox.path().join("away"));
+    repo.worktree_add(&tree, "gt/toast/ap-1", tip).expect("worktree");
+    std::fs::rename(&tree, &away).expect("away");
+    let mr = yard.file("a");
+    assert_eq!(yard.run(&[&mr]).landed, [mr]);
+    std::fs::rename(&away, &tree).expect("back");
+    assert_eq!(yard.sandbox.git(&tree, &["status", "--short"]).ok(), "");
+}
+
+#[test]
+fn nothing_is_begun_while_it_is_not_known_whether_the_last_push_arrived() {
+    let mut yard = Yard::new(PASS);
+    let (a, b) = (yard.file("a"), yard.file("b"));
+    let tip = yard.get(&a).mr.commit;
+    let intent = push::Intent {
+        target: "main".into(),
+        old: yard.head(),
+        new: tip.clone(),
+        members: vec![(a.clone(), tip.clone())],
+        at: now(),
+    };
+    let half_way = yard.store.write(&stamp(), |w| {
+        for event in [
+            queue::Event::Taken,
+            queue::Event::Built { commit: tip.clone() },
+            queue::Event::Passed { commit: tip.clone() },
+        ] {
+            queue::step(w, &a, event, &queue::Words::default())?;
+        }
+        Ok::<_, queue::QueueError>(push::put(w, &yard.site.rig, &intent)?)
+    });
+    half_way.expect("half way");
+    let (here, away) = (yard.sandbox.path().join("remote.git"), yard.sandbox.path().join("away.git"));
+    std::fs::rename(&here, &away).expect("moved away");
+    assert!(yard.settle().paused.expect("paused").contains("cannot be reached"));
+    // It is back before anybody has looked again.
+    std::fs::rename(&away, &here).expect("back");
+    let report = yard.run(&[&b]);
+    assert_eq!(report.landed, []);
+    assert!(report.paused.expect("paused").contains("not known yet"));
+    assert_eq!(yard.state(&b), State::Queued);
+    let other = push::Intent { members: vec![(b.clone(), tip.clone())], ..intent.clone() };
+    yard.store.write(&stamp(), |w| push::put(w, &yard.site.rig, &other)).expect_err("it is not written over");
+    assert_eq!(yard.store.read(|r| push::get(r, &yard.site.rig)).expect("read"), Some(intent));
+    yard.settle();
+    assert_eq!(yard.run(&[&a, &b]).landed, [a, b]);
+}
+
+#[test]
+fn a_change_that_the_remote_does_not_take_keeps_the_others_no_longer_than_a_moment() {
+    let mut yard = Yard::new(PASS);
+    let hook = yard.sandbox.path().join("remote.git/hooks/pre-receive");
+    let script = "#!/bin/sh\nwhile read old new ref; do git ls-tree --name-only $new | grep -q bad.txt && exit 1; done\nexit 0\n";
+    super::town::write(&hook, script);
+    yard.sandbox.run("chmod", yard.sandbox.path(), &["+x", &hook.display().to_string()]).ok();
+    let (bad, good, other) = (yard.file("bad"), yard.file("good"), yard.file("other"));
+    let report = yard.run(&[&bad, &good, &other]);
+    assert!(report.paused.expect("paused").contains("the remote refuses pushes to main"));
+    assert_eq!(yard.state(&bad), State::Queued);
+    let wait = yard.store.read(|r| wait::wait(r, &bad)).expect("read").expect("it waits");
+    assert!(wait.holds(now(), Some(&yard.head())) && !wait.holds(now(), Some("another")), "{wait:?}");
+    assert_eq!(yard.store.read(|r| wait::wait(r, &good)).expect("read"), None, "those are not held up");
+    assert_eq!(yard.run(&[&good, &other]).landed, [good, other]);
 }
 
 #[test]

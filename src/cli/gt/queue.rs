@@ -23,7 +23,7 @@ pub struct Args {
 enum Verb {
     /// List the queue (what `gt queue` alone does)
     List,
-    /// End the pause of a queue: try again now
+    /// End the pause of a queue and the waits of its requests: try everything again now
     Retry,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     if matches!(args.verb, Some(Verb::Retry)) {
         store.write(&place.acting().stamp(), |w| {
             for rig in &rigs {
-                wait::end_pause(w, rig)?;
+                wait::retry(w, rig)?;
             }
             Ok::<_, TownError>(())
         })?;
@@ -87,7 +87,7 @@ fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
             why: request.mr.why.clone().or(note),
         });
     }
-    Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.until > now), requests })
+    Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.holds(now)), requests })
 }
 
 fn text_of(queues: &[Queue], now: Time) -> String {
@@ -95,8 +95,13 @@ fn text_of(queues: &[Queue], now: Time) -> String {
     for queue in queues {
         lines.push(format!("{}  {}", queue.rig, crate::base::text::count(queue.requests.len(), "merge request")));
         if let Some(pause) = &queue.paused {
-            let left = crate::base::span::Span::millis(pause.until.millis() - now.millis());
-            lines.push(format!("  paused: {} (again in {left}, or now: gt queue retry)", pause.why));
+            let left = crate::base::span::Span::millis((pause.until.millis() - now.millis()).max(0));
+            let again = if pause.is_final() {
+                "it has broken down too often; when it is mended".to_owned()
+            } else {
+                format!("again in {left}, or now")
+            };
+            lines.push(format!("  paused: {} ({again}: gt queue retry)", pause.why));
         }
         for line in &queue.requests {
             let age = crate::base::span::Span::seconds(line.age_seconds);

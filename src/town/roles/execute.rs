@@ -488,7 +488,6 @@ impl Act<'_, '_, '_> {
 /// What a worker needs to see of a request that came back.
 pub fn evidence_text(mr: &MrMeta) -> String {
     let mut text = String::new();
-    let onto = mr.evidence.get("target").and_then(Value::as_str);
     if let Some(hunks) = mr.evidence.get("hunks").and_then(Value::as_array) {
         let _ = write!(text, "Bring {} into your branch, resolve, commit, then hand it in again:\n\n", mr.target);
         let _ = writeln!(text, "    git merge origin/{}", mr.target);
@@ -496,15 +495,19 @@ pub fn evidence_text(mr: &MrMeta) -> String {
             let _ = write!(text, "\n```\n{}\n```\n", hunk.trim_end());
         }
     }
-    if let Some(output) = mr.evidence.get("output").and_then(Value::as_str) {
-        let gate = mr.evidence.get("gate").and_then(Value::as_str).unwrap_or_default();
-        let onto = onto.unwrap_or_default();
+    let words = |key: &str| mr.evidence.get(key).and_then(Value::as_str).unwrap_or_default();
+    if mr.evidence.contains_key("gate") {
+        let onto = words("target");
+        let here = if words("verdict") == "could-not-run" { "could not run" } else { "ran" };
+        let there = if words("target_says") == "fail" { "it runs (and fails)" } else { "it passes" };
         let _ = write!(
             text,
-            "The gate `{gate}` ran on your change merged with {} ({}), where it passes without it.\n\n```\n{}\n```\n",
+            "The gate `{}` {here} on your change merged with {} ({}); {there} without it. {}\n\n```\n{}\n```\n",
+            words("gate"),
             mr.target,
             &onto[..onto.len().min(10)],
-            output.trim_end()
+            mr.why.as_deref().unwrap_or_default(),
+            words("output").trim_end()
         );
     }
     text
