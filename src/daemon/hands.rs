@@ -17,11 +17,13 @@ use crate::base::Address;
 use crate::store::{IssueType, NewBead, Stamp, Store, StoreError, Write};
 use crate::town::roles::After;
 use crate::town::tries::{self, Tries};
-use crate::town::{self, Intent, TownError, agent, hosts};
+use crate::town::{self, Finish, Intent, TownError, agent, hosts};
 
 const MOST: usize = 4;
 /// When no thread can be started, the next attempt comes after this.
 const NO_THREAD: Duration = Duration::from_secs(1);
+/// While a person is attached to a session, it is looked at again after this.
+const ATTENDED: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 enum Job {
@@ -39,9 +41,9 @@ impl Job {
 }
 
 /// A job and what came of it.
-type Over = (Job, Result<(), TownError>);
+type Over = (Job, Result<Finish, TownError>);
 
-/// An intent that has failed.
+/// An intent that has failed, or has to wait.
 #[derive(Debug)]
 struct Failed {
     intent: Intent,
@@ -50,7 +52,7 @@ struct Failed {
 }
 
 /// What a hand does with its job.
-type Carry = fn(&World, &Job) -> Result<(), TownError>;
+type Carry = fn(&World, &Job) -> Result<Finish, TownError>;
 
 /// The pool.
 pub struct Hands {
@@ -163,17 +165,22 @@ impl Hands {
         self.waiting = passed;
     }
 
-    fn ended(&mut self, store: &mut Store, job: &Job, result: Result<(), TownError>) -> Result<(), StoreError> {
+    fn ended(&mut self, store: &mut Store, job: &Job, result: Result<Finish, TownError>) -> Result<(), StoreError> {
         self.busy.remove(job.agent());
         let by = Stamp::new("deacon", self.world.clock.now());
         let error = match (job, result) {
-            (Job::Intent(intent), Ok(())) => {
+            (Job::Intent(intent), Ok(Finish::Waits(_))) => {
+                let again = Some(Instant::now() + ATTENDED);
+                self.failed.insert(intent.agent.clone(), Failed { intent: intent.clone(), again });
+                return Ok(());
+            }
+            (Job::Intent(intent), Ok(_)) => {
                 return match self.failed.remove(&intent.agent) {
                     Some(_) => store.write(&by, |w| tries::succeeded(w, intent)),
                     None => Ok(()),
                 };
             }
-            (Job::After(_), Ok(())) => return Ok(()),
+            (Job::After(_), Ok(_)) => return Ok(()),
             (_, Err(error)) => error,
         };
         tracing::warn!(agent = %job.agent(), %error, "an action failed");
@@ -217,10 +224,10 @@ fn note_failure(w: &mut Write<'_>, intent: &Intent, error: &TownError) -> Result
     Ok(tries)
 }
 
-fn carry_out(world: &World, job: &Job) -> Result<(), TownError> {
+fn carry_out(world: &World, job: &Job) -> Result<Finish, TownError> {
     let mut store = Store::open(&world.town.beads_dir())?;
     match job {
-        Job::Intent(intent) => town::finish(&world.acting(&intent.by), &mut store, intent).map(|_| ()),
+        Job::Intent(intent) => town::finish(&world.acting(&intent.by), &mut store, intent),
         Job::After(After::Nudge { to, text }) => {
             let cx = world.acting("deacon");
             let row = store.read(|r| agent::need(r, to))?;
@@ -228,7 +235,8 @@ fn carry_out(world: &World, job: &Job) -> Result<(), TownError> {
             let delivery = hosts::open(&cx, row.host)?.send(&row.session, text, &signs)?;
             let by = Stamp::new("deacon", world.clock.now());
             let what = json!({ "text": text, "delivery": delivery });
-            store.write(&by, |w| w.emit("nudged", &to.to_string(), what).map(|_| ())).map_err(TownError::from)
+            store.write(&by, |w| w.emit("nudged", &to.to_string(), what).map(|_| ()))?;
+            Ok(Finish::Done)
         }
     }
 }

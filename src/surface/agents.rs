@@ -45,6 +45,8 @@ pub struct Agent {
     pub branch: Option<String>,
     /// How often its session was started again for this bead.
     pub restarts: u32,
+    /// Why what is to be done to its session has not been done yet.
+    pub waits: Option<String>,
 }
 
 /// What is known of an agent, from the store and its process.
@@ -74,6 +76,7 @@ pub fn describe(r: &Read<'_>, row: AgentRow) -> Result<Agent, TownError> {
         worktree: row.worktree,
         branch: row.branch,
         restarts: row.restarts,
+        waits: row.waits,
     })
 }
 
@@ -98,6 +101,10 @@ impl Agent {
         };
         let idle = self.last_progress_at.map(|at| (now.millis() - at.millis()).max(0) / 1000);
         let idle = idle.map(|s| format!("{} ago", Span::seconds(s))).unwrap_or_default();
-        format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word()).trim_end().to_owned()
+        let line = format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word()).trim_end().to_owned();
+        match &self.waits {
+            Some(why) => format!("{line}\n    {why}"),
+            None => line,
+        }
     }
 }

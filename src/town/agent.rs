@@ -115,6 +115,9 @@ pub struct AgentRow {
     /// How often its session was started again for the present bead.
     #[serde(default)]
     pub restarts: u32,
+    /// Why what is to be done to its session has not been done yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
     /// When it was made.
     pub created_at: Time,
 }

@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::hook::REWORK;
+use super::retire::RESTART;
+use super::roles::ladders;
 use crate::base::{BeadId, Time};
-use crate::store::{IssueType, NewBead, NewDep, Patch, Read, StoreError, Write};
+use crate::store::{Bead, IssueType, NewBead, NewDep, Patch, Read, StoreError, Write};
 
 /// The local namespace of budgets.
 pub const BUDGETS: &str = "budget";
 /// The label of a bead that nobody works on until a person says so.
 pub const QUARANTINE: &str = "quarantine";
+/// The metadata key of such a bead that says why.
+pub const QUARANTINED: &str = "quarantined";
 
 /// What has been used of one budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,9 +51,34 @@ pub fn take(w: &mut Write<'_>, what: &str, bead: &BeadId, limit: u32) -> Result<
     Ok(true)
 }
 
-/// Gives a budget back whole: progress was made, or a person said so.
-pub fn refill(w: &mut Write<'_>, what: &str, bead: &BeadId) -> Result<(), StoreError> {
-    w.delete_local(BUDGETS, &key(what, bead)).map(|_| ())
+/// Gives the budgets of a bead back whole: it landed, or a person said so.
+pub fn refill(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+    for what in [REWORK, RESTART] {
+        w.delete_local(BUDGETS, &key(what, bead))?;
+    }
+    Ok(())
+}
+
+/// A person lets a bead go on: it is in no quarantine any more, its budgets are whole, and the rules begin at the foot
+/// of their ladders.
+pub fn go_on(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+    let held = w.remove_label(bead, QUARANTINE)?;
+    if w.need(bead)?.metadata.contains_key(QUARANTINED) {
+        w.update(bead, Patch { meta: vec![(QUARANTINED.into(), None)], ..Patch::default() })?;
+    }
+    if held {
+        w.emit("quarantine_lifted", bead.as_str(), json!({}))?;
+    }
+    ladders::forget_all(w, bead.as_str())?;
+    refill(w, bead)
+}
+
+/// [`go_on`] for a bead whose label a person has taken off.
+pub fn go_on_if_released(w: &mut Write<'_>, bead: &Bead) -> Result<(), StoreError> {
+    if bead.metadata.contains_key(QUARANTINED) && !bead.has_label(QUARANTINE) {
+        go_on(w, &bead.id)?;
+    }
+    Ok(())
 }
 
 /// Takes a bead out of circulation and tells the overseer once.
@@ -56,12 +86,10 @@ pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), Sto
     if !w.add_label(bead, QUARANTINE)? {
         return Ok(());
     }
-    w.update(bead, Patch::default().with_meta("quarantined", why))?;
+    w.update(bead, Patch::default().with_meta(QUARANTINED, why))?;
     w.emit("quarantined", bead.as_str(), json!({ "why": why }))?;
     w.create(NewBead {
-        description: format!(
-            "{why}\n\nLook: gt why {bead}\nGo on: bd label remove {bead} {QUARANTINE}, then gt sling {bead} RIG"
-        ),
+        description: format!("{why}\n\nLook: gt why {bead}\nGo on: gt sling --force {bead} RIG"),
         issue_type: Some(IssueType::MESSAGE),
         assignee: "overseer".into(),
         priority: Some(1),

@@ -240,6 +240,7 @@ fn enqueue(
     let patch =
         Patch::status(Status::IN_PROGRESS).with_meta(MR_KEY, what.mr.as_str()).with_meta("attempts", meta.attempt);
     w.update(&what.bead, patch)?;
+    super::retire::forget_left_off(w, &bead)?;
     row.state = AgentState::Done;
     row.last_progress_at = Some(cx.now());
     agent::put(w, &row)?;

@@ -161,10 +161,16 @@ impl HookView {
     }
 }
 
-/// The merge request of a bead that is not final yet, if there is one.
-pub fn open_request(r: &Read<'_>, bead: &Bead) -> Result<Option<(BeadId, MrMeta)>, TownError> {
+/// The merge request that a bead was last handed in with, unless it came back to a worker.
+pub fn last_request(r: &Read<'_>, bead: &Bead) -> Result<Option<(BeadId, MrMeta)>, TownError> {
     let Some(id) = bead.meta_str(MR_KEY).and_then(|mr| BeadId::new(mr).ok()) else { return Ok(None) };
     let Some(mr) = r.bead(&id)? else { return Ok(None) };
     let meta = MrMeta::of(&mr)?;
-    Ok((!mr.is_over() && !meta.state.is_final()).then_some((id, meta)))
+    // One that somebody closed by hand means nothing any more.
+    Ok((meta.state.is_final() || !mr.is_over()).then_some((id, meta)))
+}
+
+/// The merge request of a bead that is not final yet, if there is one.
+pub fn open_request(r: &Read<'_>, bead: &Bead) -> Result<Option<(BeadId, MrMeta)>, TownError> {
+    Ok(last_request(r, bead)?.filter(|(_, meta)| !meta.state.is_final()))
 }

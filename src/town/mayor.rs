@@ -40,6 +40,7 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         started_at: None,
         last_progress_at: None,
         restarts: 0,
+        waits: None,
         created_at: now,
     };
     row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row, false)?)?.proc);

@@ -47,7 +47,7 @@ mod wake;
 pub use agent::{AgentRow, AgentState, HostKind};
 pub use around::{Acting, Surroundings};
 pub use error::TownError;
-pub use finish::{finish, finish_all};
+pub use finish::{Finish, finish, finish_all};
 pub use intent::Intent;
 pub use layout::{MARKER, Town};
 pub use rig::Rig;

@@ -8,33 +8,54 @@ use serde_json::json;
 use super::agent::{self, AgentRow, AgentState};
 use super::around::Acting;
 use super::error::TownError;
+use super::finish::Finish;
 use super::intent::{self, Act, Intent, Spawn};
 use super::{budget, hook, hosts, spawn};
 use crate::base::{Address, BeadId};
 use crate::config::Overrides;
 use crate::git;
-use crate::store::{Patch, Status, Store, Write};
+use crate::store::{Bead, Patch, Status, Store, StoreError, Write};
 
 /// The metadata key of a bead whose work was given back: the commit that the next worker goes on from.
 pub const LEFT_OFF: &str = "left_off";
 /// The metadata key of such a bead for the ref that keeps the files that were not committed.
 pub const LEFT_OFF_FILES: &str = "left_off_files";
 
+/// The budget of restarts of a bead's worker.
+pub const RESTART: &str = "restart";
+
+/// Decides that those workers go that were made for this bead and have nothing on their hooks: its last one has handed
+/// it in, and others go on with it or it is over. Part of the caller's transaction.
+pub fn plan_former(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Vec<Intent>, StoreError> {
+    let mut intents = Vec::new();
+    for row in agent::all(w)? {
+        let free = row.state != AgentState::Retiring && hook::held(w, &row.address)?.is_none();
+        if free && row.bead.as_ref() == Some(bead) {
+            intents.push(plan_row(w, row, why, None)?);
+        }
+    }
+    Ok(intents)
+}
+
 /// Decides that a worker goes. Part of the caller's transaction; [`super::finish`] acts on the intent.
 ///
 /// With `give_back` that bead becomes ready again for another worker once everything is kept.
 pub fn plan(w: &mut Write<'_>, agent: &Address, why: &str, give_back: Option<&BeadId>) -> Result<Intent, TownError> {
-    let mut row = agent::need(w, agent)?;
+    let row = agent::need(w, agent)?;
+    Ok(plan_row(w, row, why, give_back)?)
+}
+
+fn plan_row(w: &mut Write<'_>, mut row: AgentRow, why: &str, give_back: Option<&BeadId>) -> Result<Intent, StoreError> {
     row.state = AgentState::Retiring;
     agent::put(w, &row)?;
     let act = Act::Retire { why: why.to_owned(), give_back: give_back.cloned() };
-    let intent = Intent::new(agent.clone(), w.by().actor.clone(), w.by().now, act);
+    let intent = Intent::new(row.address, w.by().actor.clone(), w.by().now, act);
     intent::put(w, &intent)?;
     Ok(intent)
 }
 
 /// Takes a worker down whose work has landed, or who has none.
-pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<(), TownError> {
+pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<Finish, TownError> {
     let intent = store.write(&cx.stamp(), |w| {
         if let Some(hook) = super::hook::held(w, agent)? {
             return Err(TownError::refused(format!("{agent} has {} on its hook", hook.bead))
@@ -42,15 +63,15 @@ pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) ->
         }
         plan(w, agent, why, None)
     })?;
-    super::finish(cx, store, &intent).map(|_| ())
+    super::finish(cx, store, &intent)
 }
 
 /// Gives a bead back: its worker goes, what it made is kept, and the next worker goes on from there.
-pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str) -> Result<(), TownError> {
+pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str) -> Result<Finish, TownError> {
     let intent = store.write(&cx.stamp(), |w| requeue_plan(w, bead, why))?;
     match intent {
-        Some(intent) => super::finish(cx, store, &intent).map(|_| ()),
-        None => Ok(()),
+        Some(intent) => super::finish(cx, store, &intent),
+        None => Ok(Finish::Done),
     }
 }
 
@@ -69,10 +90,20 @@ pub fn requeue_plan(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Optio
     Ok(None)
 }
 
+/// Forgets where an earlier worker left off: what it made is handed in now.
+pub fn forget_left_off(w: &mut Write<'_>, bead: &Bead) -> Result<(), StoreError> {
+    let keys = [LEFT_OFF, LEFT_OFF_FILES].into_iter().filter(|key| bead.metadata.contains_key(*key));
+    let meta: Vec<_> = keys.map(|key| (key.to_owned(), None)).collect();
+    if !meta.is_empty() {
+        w.update(&bead.id, Patch { meta, ..Patch::default() })?;
+    }
+    Ok(())
+}
+
 /// Stops a worker's session and keeps worktree, hook and row.
-pub fn stop(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<(), TownError> {
+pub fn stop(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) -> Result<Finish, TownError> {
     let intent = store.write(&cx.stamp(), |w| stop_plan(w, agent, why))?;
-    super::finish(cx, store, &intent).map(|_| ())
+    super::finish(cx, store, &intent)
 }
 
 /// [`stop`] as part of the caller's transaction.
@@ -97,7 +128,7 @@ pub enum Restart {
 pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool) -> Result<Restart, TownError> {
     let mut row = agent::need(w, agent)?;
     let hook = super::hook::held(w, agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
-    if !budget::take(w, "restart", &hook.bead, limit)? {
+    if !budget::take(w, RESTART, &hook.bead, limit)? {
         budget::quarantine(w, &hook.bead, &format!("its worker was started again {limit} times"))?;
         plan(w, agent, "restart budget used up", Some(&hook.bead))?;
         return Ok(Restart::Quarantined(hook.bead));

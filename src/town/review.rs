@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::around::Acting;
+use super::budget;
 use super::error::TownError;
+use super::finish::Finish;
 use super::rework::{self, Evidence};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
 use crate::queue::request::{self, Request};
-use crate::queue::{MR_KEY, State};
+use crate::queue::{MR_KEY, State, wait};
 use crate::store::{IssueType, Read, Store};
 
 /// A change in the queue, as a reviewer sees it.
@@ -36,6 +38,8 @@ pub struct Review {
     pub lines: u64,
     /// Paths it touches.
     pub paths: Vec<String>,
+    /// Why it waits, came back or is held.
+    pub why: Option<String>,
     /// What the queue found: gate results and the like.
     pub evidence: crate::store::Map,
 }
@@ -56,6 +60,7 @@ impl Review {
             queued_at: mr.queued_at,
             lines: mr.lines,
             paths: mr.paths,
+            why: mr.why,
             evidence: mr.evidence,
         })
     }
@@ -102,6 +107,7 @@ pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review,
         let review = find(w, id)?;
         if review.state != State::Held {
             let hint = match review.state {
+                State::Queued if wait::wait(w, &review.mr)?.is_some() => "see why it waits: gt queue",
                 State::Queued | State::Building | State::Gating | State::Pushing => {
                     "its gates run first; then accept it: gt review"
                 }
@@ -116,14 +122,46 @@ pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review,
     Ok(review)
 }
 
-/// Sends a change back to its worker with a comment.
-pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> Result<Review, TownError> {
-    let review = store.read(|r| find(r, id))?;
-    if review.state.is_final() {
-        return Err(TownError::refused(format!("{} is {}", review.mr, review.state)).hint("see what waits: gt review"));
-    }
+/// Sends a change back to its worker with a comment, on a person's word: also one that came back from the queue for
+/// the last time. Its budgets are whole again.
+pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> Result<(Review, Finish), TownError> {
     let evidence =
         Evidence { why: crate::base::text::headline(comment, 120), text: format!("{} says:\n\n{comment}", cx.by) };
-    rework::rework(cx, store, &review.mr, &evidence)?;
-    store.read(|r| find(r, &review.mr))
+    let (intents, review) = store.write(&cx.stamp(), |w| {
+        let mut review = find(w, id)?;
+        refuse_back(w, &review)?;
+        budget::go_on(w, &review.bead)?;
+        let intents = rework::plan(w, cx, &review.mr, &evidence)?;
+        if let Some(hook) = w.hook_of(&review.bead)? {
+            review.worker = hook.agent;
+        }
+        review.state = Request::load(w, &review.mr)?.state();
+        Ok::<_, TownError>((intents, review))
+    })?;
+    super::wake(cx.town);
+    let mut finish = Finish::Nothing;
+    for intent in &intents {
+        finish = super::finish(cx, store, intent)?;
+    }
+    Ok((review, finish))
+}
+
+fn refuse_back(r: &Read<'_>, review: &Review) -> Result<(), TownError> {
+    let bead = r.need(&review.bead)?;
+    if review.state == State::Merged {
+        return Err(TownError::refused(format!("{} has landed", review.mr)).hint("file a new bead: bd create TITLE"));
+    }
+    if bead.is_over() {
+        let error = TownError::refused(format!("{} is {}", bead.id, bead.status));
+        return Err(error.hint(format!("open it again: bd reopen {}", bead.id)));
+    }
+    if let Some(hook) = r.hook_of(&bead.id)? {
+        return Err(TownError::refused(format!("{} is on the hook of {} again", bead.id, hook.agent))
+            .hint(format!("say it there: bd comments add {} TEXT", bead.id)));
+    }
+    if review.state.in_hand() {
+        return Err(TownError::refused(format!("{} is {} right now", review.mr, review.state))
+            .hint("wait until its gates have run: gt queue"));
+    }
+    Ok(())
 }

@@ -7,10 +7,11 @@ use super::around::Acting;
 use super::error::TownError;
 use super::hook::REWORK;
 use super::intent::{self, Act, Intent, Spawn};
+use super::retire::{self, LEFT_OFF};
 use super::{budget, hosts};
 use crate::base::{BeadId, WorkerName};
 use crate::queue::{MR_KEY, MrMeta, State, request};
-use crate::store::{NewBead, Patch, Read, Status, Store, Write};
+use crate::store::{NewBead, Patch, Read, Status, Write};
 
 /// How often a bead may come back before it goes into quarantine.
 pub const LIMIT: u32 = 5;
@@ -27,9 +28,10 @@ pub struct Evidence {
 /// Hangs the bead of a merge request on its worker's hook again, with a step `rework`. A request that is not final
 /// yet is rejected first.
 ///
-/// Gives the intent that starts the worker; none when the budget is used up and the bead went into quarantine.
+/// Gives the intent that starts the worker. When the budget is used up and the bead goes into quarantine, those that
+/// take its former worker down.
 /// Part of the caller's transaction, so that a decision and its effect are one.
-pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Option<Intent>, TownError> {
+pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Vec<Intent>, TownError> {
     let mut meta = MrMeta::of(&w.need(mr)?)?;
     if meta.state == State::Merged {
         return Err(TownError::refused(format!("{mr} has landed")).hint("file a new bead: bd create TITLE"));
@@ -40,12 +42,12 @@ pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence
     }
     let bead = w.need(&meta.bead)?;
     if bead.is_over() || w.hook_of(&bead.id)?.is_some() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     if !budget::take(w, REWORK, &bead.id, LIMIT)? {
-        w.update(&bead.id, Patch::status(Status::OPEN).with_assignee(""))?;
+        w.update(&bead.id, Patch::status(Status::OPEN).with_assignee("").with_meta(LEFT_OFF, meta.commit.clone()))?;
         budget::quarantine(w, &bead.id, &format!("handed in {LIMIT} times and sent back each time: {}", evidence.why))?;
-        return Ok(None);
+        return Ok(retire::plan_former(w, &bead.id, "its bead is in quarantine")?);
     }
     let row = worker_for(w, cx, &meta)?;
     let root = bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok());
@@ -59,25 +61,21 @@ pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence
     agent::put(w, &row)?;
     intent::put(w, &intent)?;
     w.emit("rework", bead.id.as_str(), json!({ "agent": row.address, "mr": mr, "step": step, "why": evidence.why }))?;
-    Ok(Some(intent))
+    Ok(vec![intent])
 }
 
-/// [`plan`] in a transaction of its own, and then its acting half.
-pub fn rework(cx: &Acting<'_>, store: &mut Store, mr: &BeadId, evidence: &Evidence) -> Result<(), TownError> {
-    let intent = store.write(&cx.stamp(), |w| plan(w, cx, mr, evidence))?;
-    super::wake(cx.town);
-    match intent {
-        Some(intent) => super::finish(cx, store, &intent).map(|_| ()),
-        None => Ok(()),
-    }
-}
-
-/// The worker that made the change; a new one of the same name if it has gone.
+/// The worker that made the change; a new one if it has gone or its name is another's now.
 fn worker_for(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownError> {
     let now = cx.now();
     let found = agent::get(r, &meta.worker)?;
     let mut row = match found {
-        Some(row) if r.hook(&row.address)?.is_none() && row.state != AgentState::Retiring => row,
+        Some(row)
+            if row.bead.as_ref() == Some(&meta.bead)
+                && r.hook(&row.address)?.is_none()
+                && row.state != AgentState::Retiring =>
+        {
+            row
+        }
         _ => return fresh(r, cx, meta),
     };
     row.state = AgentState::Spawning;
@@ -105,13 +103,14 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
         started_at: None,
         last_progress_at: Some(cx.now()),
         restarts: 0,
+        waits: None,
         created_at: cx.now(),
         address,
     })
 }
 
 /// The step that holds the evidence. Work without a molecule gets it as a comment.
-fn add_step(
+pub(super) fn add_step(
     w: &mut Write<'_>,
     root: Option<&BeadId>,
     bead: &BeadId,

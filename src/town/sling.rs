@@ -14,11 +14,14 @@ use super::around::Acting;
 use super::convoy::{self, ConvoyOpts};
 use super::error::TownError;
 use super::intent::{self, Act, Intent, Spawn};
+use super::rework::{self, Evidence};
 use super::rig::Rig;
-use super::{budget, hook, hosts, mol, names};
+use super::roles::execute::evidence_text;
+use super::{budget, hook, hosts, mol, names, retire};
 use crate::base::{Address, BeadId, Time, WorkerName, text};
 use crate::config::Overrides;
 use crate::formula::Proto;
+use crate::queue::{MR_KEY, MrMeta, State};
 use crate::store::{Bead, Patch, Read, Status, Store, Write};
 
 /// How to sling.
@@ -51,7 +54,7 @@ pub struct Plan {
     pub worker: Option<Address>,
     /// Who of this rig works on it already; then nothing is done.
     pub held: Option<Address>,
-    /// Why the bead waits; its active convoy gets it slung when that is over.
+    /// Why the bead waits.
     pub waits: Option<String>,
     /// Its branch.
     pub branch: Option<String>,
@@ -63,12 +66,16 @@ pub struct Plan {
     pub formula: Option<String>,
     /// The molecule that is gone on with instead.
     pub molecule: Option<BeadId>,
-    /// The commit that an earlier worker left off at.
+    /// The commit that an earlier worker left off at, or handed in.
     pub from: Option<String>,
+    /// The merge request that did not land and is gone on from.
+    pub came_back: Option<BeadId>,
     /// The convoys that track the bead.
     pub convoys: Vec<BeadId>,
     /// Whether a convoy is made for it.
     pub new_convoy: bool,
+    /// Whether the Witness slings it by itself when what it waits for is over.
+    pub by_itself: bool,
 }
 
 /// What is needed to sling into a rig, checked before anything is written.
@@ -108,12 +115,16 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
     let waits = if ready.force || held.is_some() { None } else { waits(r, rig, &bead, &agents)? };
     let name = free_name(rig, &agents);
     let worker = (waits.is_none() && held.is_none()).then(|| Address::Polecat(rig.name.clone(), name.clone()));
+    let came_back = if held.is_some() { None } else { came_back(r, rig, &bead)? };
     let molecule = match bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok()) {
-        Some(id) => r.bead(&id)?.filter(|root| !root.is_over()).map(|root| root.id),
+        Some(id) => r.bead(&id)?.filter(|root| came_back.is_some() || !root.is_over()).map(|root| root.id),
         None => None,
     };
+    let new_convoy = ready.convoy && convoys.is_empty();
+    let left_off = bead.meta_str(retire::LEFT_OFF).map(str::to_owned);
     Ok(Plan {
-        new_convoy: ready.convoy && convoys.is_empty(),
+        by_itself: rig.config.witness && (new_convoy || !convoys.is_empty()),
+        new_convoy,
         branch: worker.as_ref().map(|_| branch(&name, &bead.id)),
         worker,
         held,
@@ -123,11 +134,19 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
         host: ready.host,
         formula: if molecule.is_some() { None } else { ready.proto.as_ref().map(|p| p.formula.clone()) },
         molecule,
-        from: bead.meta_str(super::retire::LEFT_OFF).map(str::to_owned),
+        from: came_back.as_ref().map(|(_, meta)| meta.commit.clone()).or(left_off),
+        came_back: came_back.map(|(mr, _)| mr),
         convoys,
         title: bead.title,
         bead: bead.id,
     })
+}
+
+/// The last merge request of a bead, if that did not land and nobody works on it again.
+fn came_back(r: &Read<'_>, rig: &Rig, bead: &Bead) -> Result<Option<(BeadId, MrMeta)>, TownError> {
+    let Some((mr, meta)) = hook::last_request(r, bead)? else { return Ok(None) };
+    let ours = meta.state.is_final() && meta.state != State::Merged && meta.rig == rig.name;
+    Ok((ours && rig.repo()?.resolve(&meta.commit).is_ok()).then_some((mr, meta)))
 }
 
 fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
@@ -154,7 +173,7 @@ fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
     if bead.has_label(budget::QUARANTINE) && !ready.force {
         let why = bead.meta_str("quarantined").unwrap_or("a person has to look at it");
         return Err(TownError::refused(format!("{id} is in quarantine: {why}"))
-            .hint(format!("when it is mended: bd label remove {id} {}", budget::QUARANTINE)));
+            .hint(format!("when it is mended: gt sling --force {id} {}", ready.rig.name)));
     }
     Ok(())
 }
@@ -193,8 +212,9 @@ pub fn branch(worker: &WorkerName, bead: &BeadId) -> String {
     format!("gt/{worker}/{bead}")
 }
 
-/// Writes down what was decided. Gives the intent that makes it real; none when the bead has to wait.
-pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan) -> Result<Option<Intent>, TownError> {
+/// Writes down what was decided. Gives the intents that make it real, that of the new worker first; none when the bead
+/// has to wait.
+pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan) -> Result<Vec<Intent>, TownError> {
     let now = w.by().now;
     let id = plan.bead.clone();
     if plan.new_convoy && plan.convoys.is_empty() {
@@ -203,20 +223,36 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         plan.convoys.push(made.id);
     }
     convoy::activate(w, &id)?;
+    let bead = w.need(&id)?;
+    budget::go_on_if_released(w, &bead)?;
     if plan.held.is_some() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let (Some(worker), Some(branch)) = (plan.worker.clone(), plan.branch.clone()) else {
+        if bead.status == Status::IN_PROGRESS || bead.status == Status::HOOKED {
+            // Nobody holds it: it is ready for whoever slings it when its turn has come.
+            w.update(&id, Patch::status(Status::OPEN).with_assignee(""))?;
+        }
         w.emit("sling_waits", id.as_str(), json!({ "rig": plan.rig, "why": plan.waits }))?;
-        return Ok(None);
+        return Ok(Vec::new());
     };
+    let former = retire::plan_former(w, &id, "another worker goes on with its bead")?;
     if plan.molecule.is_none()
         && let Some(proto) = &ready.proto
     {
         plan.molecule = Some(mol::pour(w, proto, &id, &plan.title, Some(worker.to_string()))?);
     }
-    w.hook(&worker, &id, plan.molecule.as_ref())?;
     let mut patch = Patch::status(Status::HOOKED).with_assignee(worker.to_string());
+    if let Some(mr) = &plan.came_back {
+        let meta = MrMeta::of(&w.need(mr)?)?;
+        let why = meta.why.clone().unwrap_or_else(|| meta.state.to_string());
+        let evidence = Evidence { why: format!("{mr}: {why}"), text: evidence_text(&meta) };
+        rework::add_step(w, plan.molecule.as_ref(), &id, &plan.title, &evidence)?;
+        patch.meta.push((MR_KEY.into(), None));
+        // Where it goes on stays known, whatever becomes of this worker.
+        patch = patch.with_meta(retire::LEFT_OFF, meta.commit);
+    }
+    w.hook(&worker, &id, plan.molecule.as_ref())?;
     if let Some(root) = &plan.molecule {
         patch = patch.with_meta("molecule", root.as_str());
     }
@@ -231,7 +267,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     let how = Spawn { cause: "sling".into(), from: plan.from.clone(), replaces: None, resume: false };
     let intent = Intent::new(worker, w.by().actor.clone(), now, Act::Spawn(how));
     intent::put(w, &intent)?;
-    Ok(Some(intent))
+    Ok(std::iter::once(intent).chain(former).collect())
 }
 
 /// How many workers have held a bead so far.
@@ -256,6 +292,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &Be
         started_at: None,
         last_progress_at: Some(now),
         restarts: 0,
+        waits: None,
         created_at: now,
     }
 }
@@ -269,7 +306,8 @@ pub struct Slung {
     pub trouble: Option<TownError>,
 }
 
-/// Slings beads into a rig: one transaction for all, then their sessions.
+/// Slings beads into a rig on a person's word: one transaction for all, then their sessions. Their budgets are whole
+/// again.
 pub fn sling(
     cx: &Acting<'_>,
     store: &mut Store,
@@ -287,16 +325,20 @@ pub fn sling(
         for id in beads {
             let mut plan = decide(w, &ready, id)?;
             plan.new_convoy |= shared.is_some() && plan.convoys.iter().any(|c| Some(c) == shared.as_ref());
-            let intent = commit(w, cx, &ready, &mut plan)?;
-            all.push((plan, intent));
+            budget::go_on(w, id)?;
+            let intents = commit(w, cx, &ready, &mut plan)?;
+            all.push((plan, intents));
         }
         Ok::<_, TownError>(all)
     })?;
     super::wake(cx.town);
     Ok(decided
         .into_iter()
-        .map(|(plan, intent)| {
-            let trouble = intent.and_then(|intent| super::finish(cx, store, &intent).err());
+        .map(|(plan, intents)| {
+            let mut results = intents.iter().map(|intent| super::finish(cx, store, intent).err());
+            // A former worker that cannot be taken down yet does not keep the new one: the daemon tries again.
+            let trouble = results.next().flatten();
+            results.for_each(drop);
             Slung { plan, trouble }
         })
         .collect())

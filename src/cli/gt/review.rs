@@ -5,10 +5,11 @@ use std::io::Read as _;
 use clap::Subcommand;
 
 use super::{Context, place};
+use crate::base::Address;
 use crate::base::text::{count, headline};
 use crate::cli::CliError;
-use crate::town::TownError;
 use crate::town::review::{self, Review};
+use crate::town::{Finish, TownError};
 
 /// Lists the changes in the queue; those that wait for your word come first.
 #[derive(Debug, clap::Args)]
@@ -45,6 +46,11 @@ enum Verb {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     let acting = here.acting();
+    let judges = matches!(args.verb, Some(Verb::Accept { .. } | Verb::Back { .. }));
+    if judges && matches!(here.me, Address::Polecat(..)) {
+        return Err(CliError::refused(format!("{} is a worker, and workers do not judge changes", here.me))
+            .hint("say what you think of it: bd comments add ID TEXT"));
+    }
     let id = |text: &str| store.read(|r| place::bead(r, text));
     match args.verb {
         None | Some(Verb::List) => {
@@ -66,8 +72,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(Verb::Back { id: text, comment }) => {
             let id = id(&text)?;
             let comment = words(comment)?;
-            let back = review::back(&acting, &mut store, &id, &comment)?;
+            let (back, finish) = review::back(&acting, &mut store, &id, &comment)?;
             cx.out.print(&back, |r| format!("✓ {} goes back to {} with your comment", r.bead, r.worker));
+            if let Finish::Waits(why) = finish {
+                cx.out.note(&format!("{}: {why}", back.worker));
+            }
         }
     }
     Ok(())
@@ -100,7 +109,7 @@ fn line(r: &Review) -> String {
     let next = if r.waits_for_you {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
     } else {
-        String::new()
+        r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"))
     };
     format!(
         "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{next}",

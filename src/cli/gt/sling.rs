@@ -74,6 +74,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let slung = sling::sling(&acting, &mut store, rig, &beads, &opts)?;
     let started = !args.no_start && start_town(&here, &mut store)?;
+    let up = started || store.read(lifecycle::is_up).map_err(TownError::from)?;
     for one in &slung {
         if let Some(trouble) = &one.trouble {
             cx.out.note(&format!("warning: {} has no session yet: {trouble}", one.plan.bead));
@@ -81,7 +82,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let plans: Vec<&Plan> = slung.iter().map(|s| &s.plan).collect();
     cx.out.print(&plans, |_| {
-        let mut lines: Vec<String> = slung.iter().map(did).collect();
+        let mut lines: Vec<String> = slung.iter().map(|one| did(one, up)).collect();
         if started {
             lines.push("  town started; watch: gt status".into());
         }
@@ -138,14 +139,26 @@ fn convoys(plan: &Plan) -> String {
     if ids.is_empty() { String::new() } else { format!("   convoy {}", ids.join(", ")) }
 }
 
-fn did(one: &Slung) -> String {
+/// What becomes of a bead that waits, once that is over.
+fn later(plan: &Plan, up: bool) -> String {
+    match (plan.by_itself, up) {
+        (true, true) => "it is slung by itself when that is over".to_owned(),
+        (true, false) => "it is slung by itself when that is over and the town is up: gt start".to_owned(),
+        (false, _) => {
+            let why = if plan.convoys.is_empty() { "it is in no convoy" } else { "the rig's witness is off" };
+            format!("nothing slings it later ({why}): gt sling {} {}", plan.bead, plan.rig)
+        }
+    }
+}
+
+fn did(one: &Slung, up: bool) -> String {
     let plan = &one.plan;
     match (&plan.worker, &plan.waits) {
         (Some(worker), _) => {
             format!("✓ {} -> {worker} ({}, {}){}", plan.bead, plan.runtime, plan.host.word(), convoys(plan))
         }
         (None, Some(why)) => {
-            format!("○ {} {why}; it is slung by itself when that is over{}", plan.bead, convoys(plan))
+            format!("○ {} {why}; {}{}", plan.bead, later(plan, up), convoys(plan))
         }
         (None, None) => match &plan.held {
             Some(worker) => format!("✓ {} is on the hook of {worker} already{}", plan.bead, convoys(plan)),
@@ -164,6 +177,9 @@ fn would(plan: &Plan) -> String {
         lines.push(format!("  make a convoy \"Work: {}\"", plan.title));
     }
     if let Some(branch) = &plan.branch {
+        if let Some(mr) = &plan.came_back {
+            lines.push(format!("  go on from what was handed in as {mr}, and take its former worker down"));
+        }
         let from = plan.from.as_deref().map_or(String::new(), |c| format!(" at {}", c.get(..12).unwrap_or(c)));
         lines.push(format!("  make a worktree on branch {branch}{from}"));
         match (&plan.molecule, &plan.formula) {

@@ -1,4 +1,5 @@
-//! `gt why`: what was decided about a bead, a request or an agent, by which rule, and what it looked at.
+//! `gt why`: what was decided about a bead, a request or an agent, by which rule, what it looked at, and what the merge
+//! queue did with it.
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,8 @@ use serde_json::Value;
 use super::{Context, place};
 use crate::base::{BeadId, Time};
 use crate::cli::CliError;
-use crate::queue::{MR_KEY, Request};
-use crate::store::{DecisionRow, IssueType, Read, StoreError};
+use crate::queue::{MR_KEY, Request, State};
+use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::{TownError, agent};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
@@ -28,6 +29,16 @@ struct Why {
     now: String,
     waits: Option<String>,
     decisions: Vec<DecisionRow>,
+    happened: Vec<Happened>,
+}
+
+/// What the merge queue or a budget did with it, and why.
+#[derive(Debug, Serialize)]
+struct Happened {
+    at: Time,
+    subject: String,
+    what: &'static str,
+    why: String,
 }
 
 /// Runs the verb.
@@ -40,13 +51,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
 
 fn about(r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     let mut subjects = Vec::new();
-    let mut waits = None;
-    let now = match r.resolve(&args.subject) {
-        Ok(id) => {
-            let (text, held) = bead(r, &id, &mut subjects)?;
-            waits = held;
-            text
-        }
+    let (now, waits) = match r.resolve(&args.subject) {
+        Ok(id) => bead(r, &id, &mut subjects)?,
         Err(error @ StoreError::Ambiguous { .. }) => return Err(error.into()),
         Err(error) if error.is_fault() => return Err(error.into()),
         Err(error) => {
@@ -55,12 +61,13 @@ fn about(r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
             let row = agent::need(r, &address)?;
             subjects.push(address.to_string());
             let bead = row.bead.map(|id| format!(", {id}")).unwrap_or_default();
-            format!("{address}  {}{bead}", row.state)
+            (format!("{address}  {}{bead}", row.state), row.waits)
         }
     };
-    let mut decisions = Vec::new();
+    let (mut decisions, mut happened) = (Vec::new(), Vec::new());
     for subject in &subjects {
         decisions.extend(r.decisions(subject)?);
+        happened.extend(r.events_of(subject)?.into_iter().filter_map(happening));
     }
     if let Ok(id) = r.resolve(&args.subject) {
         decisions.extend(of_holders(r, &id)?);
@@ -69,7 +76,27 @@ fn about(r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     decisions.dedup_by_key(|d| d.seq);
     let skip = decisions.len().saturating_sub(args.limit);
     decisions.drain(..skip);
-    Ok(Why { subject: args.subject.clone(), now, waits, decisions })
+    happened.sort_by_key(|h| h.at);
+    let skip = happened.len().saturating_sub(args.limit);
+    happened.drain(..skip);
+    Ok(Why { subject: args.subject.clone(), now, waits, decisions, happened })
+}
+
+/// The event in words, if it is one that says why something stands where it does.
+fn happening(event: Event) -> Option<Happened> {
+    let what = match event.kind.as_str() {
+        "mr_put_back" => "waits again",
+        "mr_held" => "held",
+        "mr_failed" => "came back",
+        "mr_rejected" => "sent back",
+        "mr_merged" => "merged",
+        "quarantined" => "in quarantine",
+        "quarantine_lifted" => "out of quarantine",
+        "agent_attended" => "left alone",
+        _ => return None,
+    };
+    let why = event.payload["reason"].as_str().or_else(|| event.payload["why"].as_str()).unwrap_or_default();
+    Some(Happened { at: event.at, why: why.to_owned(), what, subject: event.subject })
 }
 
 /// Where a bead stands, in one line; its requests and workers are subjects too.
@@ -99,7 +126,14 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
         let pause = crate::queue::wait::pause(r, &request.mr.rig)?.map(|p| p.why);
         if !request.state().is_final() {
             waits = pause.or(request.mr.why).or(note);
+        } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
+            let (on, rig) = (&request.mr.bead, &request.mr.rig);
+            waits = Some(format!("for a person: gt review back {on} --comment TEXT, or gt sling {on} {rig}"));
         }
+    }
+    let attended = agent::all(r)?.into_iter().find(|row| row.bead.as_ref() == Some(id) && row.waits.is_some());
+    if let Some(row) = attended {
+        waits = row.waits.map(|why| format!("{}: {why}", row.address));
     }
     let blockers = r.blockers(id)?;
     if !blockers.is_empty() {
@@ -140,15 +174,24 @@ fn text_of(why: &Why) -> String {
     if why.decisions.is_empty() {
         lines.push("  no policy has decided anything about it".into());
     }
-    for row in &why.decisions {
-        lines.extend(decision(row));
-    }
+    let mut rows: Vec<(Time, Vec<String>)> = why.decisions.iter().map(|row| (row.at, decision(row))).collect();
+    rows.extend(why.happened.iter().map(|h| {
+        let sign = if h.why.is_empty() { "" } else { ": " };
+        (h.at, vec![format!("{} {} {}{sign}{}", clock(h.at), h.subject, h.what, h.why)])
+    }));
+    rows.sort_by_key(|(at, _)| *at);
+    lines.extend(rows.into_iter().flat_map(|(_, text)| text));
     lines.join("\n")
 }
 
+/// The time of day.
+fn clock(at: Time) -> String {
+    let text = at.to_string();
+    text.get(11..19).map_or(text.clone(), str::to_owned)
+}
+
 fn decision(row: &DecisionRow) -> Vec<String> {
-    let at = row.at.to_string();
-    let clock = at.get(11..19).unwrap_or(&at);
+    let clock = clock(row.at);
     let rung = row.rung.map(|n| format!(", rung {n}")).unwrap_or_default();
     let mut lines = vec![format!("{clock} {}  {}{rung}   ({} layer)", did(&row.actions), row.rule, row.layer)];
     if row.outcome != "done" {

@@ -56,6 +56,16 @@ impl Ladders for StoredLadders {
     }
 }
 
+/// Puts every ladder of a subject back to its foot: a person has said that it goes on.
+pub fn forget_all(w: &mut Write<'_>, subject: &str) -> Result<(), StoreError> {
+    for (key, _) in w.local_all(LADDERS)? {
+        if key.rsplit('/').next() == Some(subject) {
+            w.delete_local(LADDERS, &key)?;
+        }
+    }
+    Ok(())
+}
+
 /// Stores where a decision that was carried out leaves its ladder.
 pub fn climb(w: &mut Write<'_>, climb: &Climb) -> Result<(), StoreError> {
     w.put_local(LADDERS, &climb.key.0, &json!(climb.place))

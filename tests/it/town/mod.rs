@@ -1,16 +1,21 @@
 //! The town's verbs, from outside: real git, a real store, real sessions.
 
+mod attended;
 mod config;
 mod convoy;
 mod done;
 mod install;
 mod lifecycle;
+mod rework;
 mod rig;
 mod sling;
 mod supervision;
 
 use std::path::{Path, PathBuf};
 
+use gastown::base::{BeadId, Clock, SystemClock};
+use gastown::queue::{self, Event, Words};
+use gastown::store::{Stamp, Store};
 use serde_json::Value;
 
 use crate::support::{Ran, Sandbox};
@@ -90,6 +95,37 @@ impl TestTown {
 
     pub(crate) fn status_of(&self, bead: &str) -> String {
         self.show(bead)["status"].as_str().expect("a status").to_owned()
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::open(&self.root.join(".beads")).expect("store")
+    }
+
+    /// Hands in what a worker has made, with all steps closed. Gives the merge request and the commit.
+    pub(crate) fn hand_in(&self, worker: &str) -> (BeadId, String) {
+        self.all_steps(worker);
+        let done = self.as_worker(worker, &["done", "--json"]).json();
+        let text = |key: &str| done[key].as_str().expect(key).to_owned();
+        (BeadId::new(text("mr")).expect("an id"), text("commit"))
+    }
+
+    /// Moves a merge request as the queue would.
+    pub(crate) fn steps(&self, mr: &BeadId, events: &[Event], words: &Words) {
+        let stamp = Stamp::new("app/refinery", SystemClock.now());
+        let moved = self.store().write(&stamp, |w| {
+            for event in events {
+                queue::step(w, mr, event.clone(), words)?;
+            }
+            Ok::<_, queue::QueueError>(())
+        });
+        moved.expect("moved");
+    }
+
+    /// A gate fails on a merge request, and the policy leaves it at that.
+    pub(crate) fn fail(&self, mr: &BeadId) {
+        let words = Words::why("gate test: exit code 1").with("gate", "test").with("output", "no good at all");
+        let built = Event::Built { commit: "c0ffee".into() };
+        self.steps(mr, &[Event::Taken, built, Event::GateFailed], &words);
     }
 
     /// The agents of the town, as JSON.

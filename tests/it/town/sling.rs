@@ -88,6 +88,23 @@ fn several_beads_share_a_convoy_and_a_blocked_one_waits() {
 }
 
 #[test]
+fn a_bead_that_waits_says_whether_anything_slings_it_later() {
+    let town = TestTown::new();
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    town.bd(&["dep", "add", &b, &a]).ok();
+    let alone = town.gt(&["sling", &b, "app", "--no-convoy", "--no-start"]).ok();
+    let later = format!("waits for {a}; nothing slings it later (it is in no convoy): gt sling {b} app");
+    assert!(alone.contains(&later), "{alone}");
+    let said = town.gt(&["sling", &b, "app", "--no-start"]).ok();
+    assert!(said.contains("slung by itself when that is over and the town is up: gt start"), "{said}");
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    std::fs::write(&path, format!("{text}\n[components]\nwitness = false\n")).expect("rig.toml");
+    let said = town.gt(&["sling", &b, "app", "--no-start"]).ok();
+    assert!(said.contains("nothing slings it later (the rig's witness is off)"), "{said}");
+}
+
+#[test]
 fn a_rig_has_no_more_workers_than_it_may() {
     let town = TestTown::new();
     let path = town.root.join("app/rig.toml");
