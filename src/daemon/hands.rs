@@ -283,7 +283,7 @@ mod tests {
         let events = store.read(|r| r.events_of(&who.to_string())).expect("read");
         assert_eq!(events.iter().filter(|e| e.kind == "action_failed").count(), 1);
         // Another daemon goes on where this one stopped.
-        let mut next = Hands::carrying(Arc::clone(&world), hands.bus.clone(), |_, _| Ok(()));
+        let mut next = Hands::carrying(Arc::clone(&world), hands.bus.clone(), |_, _| Ok(Finish::Done));
         next.turn(&mut store, vec![intent.clone()]).expect("turned");
         assert!(next.busy.is_empty() && next.next().is_some());
     }

@@ -218,8 +218,15 @@ impl<'a> Driver<'a> {
         match self.test(base, top.commit)? {
             Outcome::Pass(tested) => self.deliver(base, &layers, members, &tested),
             Outcome::Bad(run) => self.diagnose(base, &layers, members, run),
-            Outcome::Uncovered => Ok(Turn::Over),
+            Outcome::Uncovered => self.one_by_one(&layers),
         }
+    }
+
+    /// Together they change nothing that a gate is about (one takes back what another does), so the first goes alone.
+    fn one_by_one(&mut self, layers: &[Layer]) -> Result<Turn, QueueError> {
+        let ids: Vec<BeadId> = layers.iter().map(|l| l.id.clone()).collect();
+        self.put_back(&ids, "no gate is about what its batch changes; they go one by one")?;
+        Ok(ids.into_iter().next().map_or(Turn::Over, Turn::Alone))
     }
 
     /// Back to waiting, those of `ids` that are in hand.

@@ -47,16 +47,9 @@ impl Shape {
     /// be added later. Gives its index.
     pub fn push(&mut self, parent: Option<usize>, holds: impl IntoIterator<Item = (Hold, usize)>) -> usize {
         let index = self.parents.len();
-        let number = match parent {
-            Some(parent) => {
-                self.children[parent] += 1;
-                self.children[parent]
-            }
-            None => {
-                self.top += 1;
-                self.top
-            }
-        };
+        let siblings = parent.map_or(&mut self.top, |parent| &mut self.children[parent]);
+        *siblings += 1;
+        let number = *siblings;
         self.parents.push(parent.map_or(ROOT, |p| p as u32));
         self.numbers.push(number);
         self.children.push(0);

@@ -111,7 +111,11 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         mail: r.count(&messages)?,
         intents: intent::all(r)?.len(),
         warnings: warnings(r)?,
-        off: off(&rigs, config.mayor(), up_since.is_some(), daemon.is_some(), budget.spent_at().is_some()),
+        off: off(
+            &rigs,
+            config.mayor(),
+            Life { up: up_since.is_some(), daemon: daemon.is_some(), spent: budget.spent_at().is_some() },
+        ),
         rigs: each,
         up_since,
         daemon,
@@ -157,15 +161,22 @@ fn warnings(r: &Read<'_>) -> Result<Vec<String>, StoreError> {
     Ok(all)
 }
 
-fn off(rigs: &[Rig], mayor: bool, up: bool, daemon: bool, spent: bool) -> Vec<String> {
+/// Whether the town was started, whether its daemon runs, and whether that has died too often to be started again.
+struct Life {
+    up: bool,
+    daemon: bool,
+    spent: bool,
+}
+
+fn off(rigs: &[Rig], mayor: bool, life: Life) -> Vec<String> {
     let mut off = Vec::new();
-    match (up, daemon) {
+    match (life.up, life.daemon) {
         (false, false) => {
             off.push(
                 "the town is down: nothing watches workers, merges, or slings what becomes ready (gt start)".into(),
             );
         }
-        (true, false) if spent => off.push(
+        (true, false) if life.spent => off.push(
             "the daemon died too often and is not started again by itself: see why in logs/, then: gt start".into(),
         ),
         (true, false) => off.push("the daemon is not running; the next command starts it".into()),

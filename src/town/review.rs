@@ -60,7 +60,7 @@ impl Review {
             queued_at: mr.queued_at,
             lines: mr.lines,
             paths: mr.paths,
-            why: mr.why,
+            why: mr.why.filter(|_| !state.in_hand()),
             evidence: mr.evidence,
         })
     }

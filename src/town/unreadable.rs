@@ -143,6 +143,7 @@ fn anew(cx: &Acting<'_>, store: &Store, agent: &Address) -> Result<Option<AgentR
         started_at: None,
         last_progress_at: Some(now),
         restarts: 0,
+        waits: None,
         created_at: now,
     }))
 }

@@ -65,6 +65,12 @@ impl Yard {
         hand_in(&self.sandbox, &mut self.store, &bare, ("app", "ap"), name, change)
     }
 
+    /// A request for what is checked out in `work`.
+    fn request_head(&mut self, name: &str, paths: &[&str]) -> BeadId {
+        let bare = self.sandbox.path().join("rig/.repo.git");
+        file_request(&self.sandbox, &mut self.store, &bare, ("app", "ap"), name, paths)
+    }
+
     /// A one-line change that fits with all the others.
     fn file(&mut self, name: &str) -> BeadId {
         self.request(name, &[(&format!("{name}.txt"), name)])
@@ -127,9 +133,7 @@ impl Yard {
     }
 }
 
-/// Files a bead and a request for it, as `gt done` would: the commit is in the rig's repository under its own ref.
-///
-/// The work happens in `work` of the sandbox, from its first commit.
+/// Does a change in `work` of the sandbox, from its first commit, and files a request for it.
 pub(crate) fn hand_in(
     sandbox: &Sandbox,
     store: &mut Store,
@@ -147,6 +151,22 @@ pub(crate) fn hand_in(
     }
     sandbox.git(&work, &["add", "."]).ok();
     sandbox.git(&work, &["commit", "--quiet", "-m", name]).ok();
+    let paths: Vec<&str> = change.iter().map(|(path, _)| *path).collect();
+    file_request(sandbox, store, bare, (rig, prefix), name, &paths)
+}
+
+/// Files a bead and a request for what is checked out in `work`, as `gt done` would: the commit is in the rig's
+/// repository under its own ref.
+fn file_request(
+    sandbox: &Sandbox,
+    store: &mut Store,
+    bare: &Path,
+    (rig, prefix): (&str, &str),
+    name: &str,
+    paths: &[&str],
+) -> BeadId {
+    let work = sandbox.path().join("work");
+    let branch = format!("gt/{name}/work");
     let commit = sandbox.git(&work, &["rev-parse", "HEAD"]).ok();
     let source_ref = format!("refs/gt/mr/{name}");
     sandbox.git(&work, &["push", "--quiet", bare.to_str().expect("text"), &format!("HEAD:{source_ref}")]).ok();
@@ -168,7 +188,7 @@ pub(crate) fn hand_in(
             state: State::Queued,
             queued_at: now(),
             lines: 1,
-            paths: change.iter().map(|(p, _)| (*p).to_owned()).collect(),
+            paths: paths.iter().map(|p| (*p).to_owned()).collect(),
             approved: None,
             landed: None,
             why: None,
@@ -379,6 +399,19 @@ fn a_change_that_no_gate_is_about_waits_alone_until_the_gates_are_others() {
     assert_eq!(yard.store.read(|r| wait::wait(r, &notes)).expect("read"), None);
     yard.site.bench.gates.push(("docs".into(), parse("command = [\"true\"]\npaths = [\"*.md\"]")));
     assert_eq!(yard.run(&[&notes]).landed, [notes]);
+}
+
+#[test]
+fn changes_that_take_each_other_back_land_one_by_one() {
+    let mut yard = Yard::new("command = [\"true\"]\npaths = [\"src/**\"]");
+    let (there, work) = (yard.request("there", &[("src/a.txt", "a")]), yard.work());
+    // The second begins at the first and takes it back.
+    yard.sandbox.git(&work, &["rm", "-q", "src/a.txt"]).ok();
+    yard.sandbox.git(&work, &["commit", "-qm", "back"]).ok();
+    let back = yard.request_head("back", &["src/a.txt"]);
+    assert_eq!(yard.run(&[&there, &back]).landed, [there]);
+    assert_eq!(yard.run(&[&back]).landed, [back]);
+    assert_eq!(yard.files(), ["lines.txt"]);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
             attempt: request.mr.attempt,
             queued_at: request.at,
             age_seconds: (now.millis() - request.at.millis()).max(0) / 1000,
-            why: request.mr.why.clone().or(note),
+            why: if request.state().in_hand() { None } else { request.mr.why.clone().or(note) },
         });
     }
     Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.holds(now)), requests })

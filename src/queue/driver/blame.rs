@@ -29,7 +29,7 @@ impl Driver<'_> {
             // Somebody may have killed it, or the machine was too busy: once more, before anybody is blamed.
             match self.test(base, top.commit)? {
                 Outcome::Pass(tested) => return self.deliver(base, layers, members, &tested),
-                Outcome::Uncovered => return Ok(Turn::Over),
+                Outcome::Uncovered => return self.one_by_one(layers),
                 Outcome::Bad(run) => blame = run,
             }
             if let Some(ill) = self.ills_target(base, &blame)? {

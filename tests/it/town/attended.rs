@@ -38,15 +38,21 @@ fn attached(town: &TestTown, worker: &str) -> bool {
     host.probe(&format!("app-polecats-{worker}")).expect("probe").attached
 }
 
+/// A town with a worker that has committed something.
+fn begun() -> (TestTown, String) {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.commit("toast", "new.txt", "x\n");
+    (town, bead)
+}
+
 #[test]
 fn a_rework_waits_while_a_person_is_attached_and_says_so() {
     if !has("script") {
         return;
     }
-    let town = TestTown::new();
-    let bead = town.bead("x");
-    town.sling(&bead);
-    town.commit("toast", "new.txt", "x\n");
+    let (town, bead) = begun();
     let _ = town.hand_in("toast");
     let pid = town.agents()[0]["pid"].clone();
     let person = Person::attach(&town, "toast");
@@ -73,10 +79,7 @@ fn a_worker_is_not_taken_down_while_a_person_is_attached_and_is_when_they_have_g
     if !has("script") {
         return;
     }
-    let town = TestTown::new();
-    let bead = town.bead("x");
-    town.sling(&bead);
-    town.commit("toast", "new.txt", "x\n");
+    let (town, bead) = begun();
     let person = Person::attach(&town, "toast");
     town.gt(&["start"]).ok();
     let said = town.gt(&["unsling", &bead]).ok();

@@ -6,17 +6,12 @@ use std::time::Duration;
 use gastown::base::process::ProcId;
 use gastown::base::{Address, BeadId};
 use gastown::daemon::{client, lock};
-use gastown::store::Store;
 use gastown::town::{AgentRow, AgentState, agent};
 
 use super::{TestTown, write};
 use crate::support::eventually;
 
 impl TestTown {
-    fn store(&self) -> Store {
-        Store::open(&self.root.join(".beads")).expect("store")
-    }
-
     /// Puts a key at the beginning of the rig's configuration.
     fn configure(&self, line: &str) {
         let path = self.root.join("app/rig.toml");
