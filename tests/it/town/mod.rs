@@ -9,6 +9,7 @@ mod lifecycle;
 mod rework;
 mod rig;
 mod sling;
+mod stories;
 mod supervision;
 
 use std::path::{Path, PathBuf};
