@@ -106,3 +106,22 @@ fn an_import_that_was_killed_is_done_again() {
     import(&mut t, file.as_bytes());
     assert_eq!(t.read(|r| r.export()).len(), file.len());
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_damage_to_a_line_is_told_of_and_what_is_read_is_written_and_read_again(
+        at in 0..400_usize, cut in 0..40_usize, with in ".{0,12}", twice in proptest::bool::ANY,
+    ) {
+        let whole = line("a-1", r#","description":"d","labels":["x"],"dependencies":[{"issue_id":"a-1","depends_on_id":"a-2","type":"blocks","created_at":"2026-01-01T00:00:00Z"}],"comments":[{"id":1,"issue_id":"a-1","author":"a","text":"t","created_at":"2026-01-01T00:00:00Z"}]"#);
+        let at = at.min(whole.len());
+        let damaged = format!("{}{with}{}", &whole[..at], &whole[(at + cut).min(whole.len())..]);
+        let file = if twice { format!("{damaged}\n{whole}\n") } else { damaged };
+        let (beads, findings) = interchange::read_file(file.as_bytes(), "gt");
+        proptest::prop_assert!(!beads.is_empty() || !findings.is_empty() || file.trim().is_empty());
+        for bead in beads {
+            let written = interchange::format_line(&bead);
+            let again = interchange::parse_line(&written, "gt").expect("what is written is read");
+            proptest::prop_assert_eq!(interchange::format_line(&again.bead), written);
+        }
+    }
+}

@@ -298,6 +298,7 @@ fn machinery(s: &Session) {
     s.ok("config-value", &["config", "get", "team.board"]);
     s.ok("config-list", &["config", "list"]);
     s.ok("config-value", &["config", "unset", "team.board"]);
+    ledger(s);
     s.ok("info", &["info"]);
     s.ok("where", &["where"]);
     s.ok("prime", &["prime"]);
@@ -308,4 +309,17 @@ fn machinery(s: &Session) {
     s.checker.holds("batch", &s.repo.bd_reads(&["batch", "--json"], "create x\nupdate @1 -p 0\n").json());
     let each = s.repo.bd_reads(&["batch", "--each", "--json"], "show nope\ncreate y\n");
     s.checker.holds("batch", &serde_json::from_str(&each.stdout).expect("json"));
+}
+
+fn ledger(s: &Session) {
+    let id = s.repo.add("recorded", &[]);
+    s.ok("history", &["history", &id, "--full"]);
+    s.repo.sandbox.git(s.repo.sandbox.path(), &["init", "-q", "--bare", "beads.git"]).ok();
+    s.fails(&["sync"]);
+    s.ok("sync", &["sync", "--remote", "../beads.git", "--dry-run"]);
+    s.ok("sync", &["sync", "--remote", "../beads.git"]);
+    s.ok("sync-status", &["sync", "--status"]);
+    s.ok("doctor", &["doctor"]);
+    s.ok("uninstall", &["uninstall", "--dry-run"]);
+    s.ok("restore", &["restore", "--force"]);
 }

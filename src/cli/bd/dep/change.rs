@@ -1,5 +1,6 @@
 //! `bd dep add` and `bd dep remove`.
 
+use crate::base::BeadId;
 use crate::cli::CliError;
 use crate::cli::bd::Context;
 use crate::store::{DepKind, NewDep};
@@ -33,7 +34,14 @@ pub(in crate::cli::bd) fn add(
 /// Removes edges.
 pub(in crate::cli::bd) fn remove(cx: &Context, id: &str, on: &str, kind: Option<&DepKind>) -> Result<(), CliError> {
     let gone = cx.write(|w| {
-        let (id, on) = (w.resolve(id)?, w.resolve(on)?);
+        let id = w.resolve(id)?;
+        // An edge may lead to a bead that is not here.
+        let there = BeadId::new(on).ok();
+        let edges = w.deps(&id)?;
+        let on = match there.filter(|on| edges.iter().any(|dep| dep.depends_on_id == *on)) {
+            Some(on) => on,
+            None => w.resolve(on)?,
+        };
         let gone = w.remove_dep(&id, &on, kind)?;
         if gone.iter().any(|dep| dep.kind == DepKind::RELATES_TO) {
             match w.remove_dep(&on, &id, Some(&DepKind::RELATES_TO)) {
