@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Read, Stamp, StoreError, Write, schema};
@@ -91,6 +92,8 @@ impl Store {
         if found < schema::NEWEST {
             upgrade(&conn, beads_dir)?;
         }
+        // Else a statement whose plan looked at a parameter, as for a partial index, is compiled anew for each value.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192")?;
         Ok(Self { dir: beads_dir.to_owned(), file: identity(&path), conn, lock: OnceCell::new(), group: None })
     }

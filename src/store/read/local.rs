@@ -74,6 +74,11 @@ impl Read<'_> {
         })
     }
 
+    /// The keys of a local table.
+    pub fn local_keys(&self, ns: &str) -> Result<Vec<String>, StoreError> {
+        self.rows("SELECT key FROM local WHERE ns = ?1", [ns], |row| Ok(lossy(row, 0)?))
+    }
+
     /// Whether there is a value of this key, whatever it is.
     pub fn has_local(&self, ns: &str, key: &str) -> Result<bool, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT 1 FROM local WHERE ns = ?1 AND key = ?2")?;

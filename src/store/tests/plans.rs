@@ -68,3 +68,14 @@ fn every_statement_of_judging_and_counting_uses_an_index() {
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}\n{sql}");
     }
 }
+
+#[test]
+fn a_statement_is_compiled_once_whatever_its_parameters_are() {
+    let t = Temp::new();
+    let sql = "SELECT depends_on_id FROM deps WHERE issue_id = ?1 AND kind = ?2 AND live = 1 AND active = 1";
+    let mut statement = t.store.connection().prepare(sql).expect("compiles");
+    for (id, kind) in [("hq-1", "blocks"), ("hq-2", "parent-child"), ("hq-3", "blocks")] {
+        assert!(!statement.exists((id, kind)).expect("runs"));
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}

@@ -1,6 +1,6 @@
 //! What policies and people keep with a bead, a request, an agent or the town: memory, answers, holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -11,6 +11,37 @@ use crate::store::{Read, StoreError, Write};
 const MEMORY: &str = "memory";
 const ANSWERS: &str = "answers";
 const HOLDS: &str = "hold";
+
+/// What something is kept of, so that nothing need be looked up of the many that have nothing.
+#[derive(Debug, Default)]
+pub struct Known {
+    memory: HashSet<String>,
+    answers: HashSet<String>,
+    holds: HashSet<String>,
+}
+
+impl Known {
+    /// Reads the keys.
+    pub fn read(r: &Read<'_>) -> Result<Self, StoreError> {
+        let keys = |table| Ok::<_, StoreError>(r.local_keys(table)?.into_iter().collect());
+        Ok(Self { memory: keys(MEMORY)?, answers: keys(ANSWERS)?, holds: keys(HOLDS)? })
+    }
+
+    /// As [`memory`].
+    pub fn memory(&self, r: &Read<'_>, key: &str, now_ms: i64) -> Result<Map<String, Value>, StoreError> {
+        if self.memory.contains(key) { memory(r, key, now_ms) } else { Ok(Map::new()) }
+    }
+
+    /// As [`answers`].
+    pub fn answers(&self, r: &Read<'_>, key: &str) -> Result<BTreeMap<String, AnswerFact>, StoreError> {
+        if self.answers.contains(key) { answers(r, key) } else { Ok(BTreeMap::new()) }
+    }
+
+    /// As [`hold`].
+    pub fn hold(&self, r: &Read<'_>, id: &str, now_ms: i64) -> Result<Option<Hold>, StoreError> {
+        if self.holds.contains(id) { hold(r, id, now_ms) } else { Ok(None) }
+    }
+}
 
 /// The key under which a subject's things are kept. `None` for one that does not exist yet.
 pub fn key(subject: &Subject, rig: &str) -> Option<String> {

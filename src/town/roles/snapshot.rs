@@ -31,6 +31,7 @@ pub struct Beads<'a, 'r> {
     r: &'a Read<'r>,
     rigs: &'a [(String, RigName)],
     now_ms: i64,
+    kept: keep::Known,
     convoys: HashMap<BeadId, ConvoyFact>,
     known: HashMap<BeadId, Arc<BeadFact>>,
     epics: HashMap<BeadId, bool>,
@@ -64,7 +65,8 @@ impl<'a, 'r> Beads<'a, 'r> {
             }
         }
         let (known, epics, progress) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Ok(Self { r, rigs, now_ms, convoys, known, epics, progress, next_ms: None })
+        let kept = keep::Known::read(r)?;
+        Ok(Self { r, rigs, now_ms, kept, convoys, known, epics, progress, next_ms: None })
     }
 
     /// The fact of this bead; `None` when there is none or it was deleted.
@@ -85,7 +87,7 @@ impl<'a, 'r> Beads<'a, 'r> {
         }
         let key = bead.id.as_str();
         let hooked = self.r.hook_of(&bead.id)?.is_some();
-        let held = keep::hold(self.r, key, self.now_ms)?;
+        let held = self.kept.hold(self.r, key, self.now_ms)?;
         self.wake_at(held.as_ref().and_then(|h| h.until_ms));
         let open = bead.status == Status::OPEN && bead.assignee.is_empty();
         let deferred = bead.defer_until.map(Time::millis).filter(|t| *t > self.now_ms);
@@ -110,8 +112,8 @@ impl<'a, 'r> Beads<'a, 'r> {
         fact.held = held.is_some();
         fact.quarantined = bead.has_label(budget::QUARANTINE);
         fact.progress_ms = self.progress.get(&bead.id).copied();
-        fact.memory = keep::memory(self.r, key, self.now_ms)?;
-        fact.answers = keep::answers(self.r, key)?;
+        fact.memory = self.kept.memory(self.r, key, self.now_ms)?;
+        fact.answers = self.kept.answers(self.r, key)?;
         let fact = Arc::new(fact);
         self.known.insert(bead.id.clone(), Arc::clone(&fact));
         Ok(fact)
