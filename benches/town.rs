@@ -132,7 +132,7 @@ fn idle(town: &Place) {
     let ((before, _, had), parent_before) = (cost(daemon), cost(parent).0);
     std::thread::sleep(IDLE);
     let ((after, rss, has), (parent_after, parent_rss, _)) = (cost(daemon), cost(parent));
-    let used = (after - before).as_secs_f64();
+    let used = after.saturating_sub(before).as_secs_f64();
     println!(
         "\nidle for {} s with 10 waiting workers: daemon {used:.3} s CPU ({:.3} % of a core), {:.1} MB, children: {}; \
          supervisor {:.3} s, {:.1} MB",
@@ -140,7 +140,7 @@ fn idle(town: &Place) {
         used / IDLE.as_secs_f64() * 100.0,
         rss as f64 / 1024.0,
         if has == had { "none" } else { "some" },
-        (parent_after - parent_before).as_secs_f64(),
+        parent_after.saturating_sub(parent_before).as_secs_f64(),
         parent_rss as f64 / 1024.0,
     );
 }
@@ -170,13 +170,13 @@ fn crowd(town: &Place) {
     let daemon = daemon(town);
     let before = cost(daemon).0;
     look();
-    let first = (cost(daemon).0 - before).as_secs_f64() * 1000.0;
+    let first = cost(daemon).0.saturating_sub(before).as_secs_f64() * 1000.0;
     // The ledger catches up.
     std::thread::sleep(Duration::from_secs(5));
     let before = cost(daemon).0;
     for _ in 0..LOOKS {
         look();
     }
-    let each = (cost(daemon).0 - before).as_secs_f64() * 1000.0 / f64::from(LOOKS);
+    let each = cost(daemon).0.saturating_sub(before).as_secs_f64() * 1000.0 / f64::from(LOOKS);
     println!("\na look at {CROWD} ready beads, no worker free: {each:.1} ms CPU (the first {first:.1} ms)");
 }

@@ -55,17 +55,13 @@ impl Driver<'_> {
         let ids = |layers: &[Layer]| layers.iter().map(|l| l.id.clone()).collect::<Vec<BeadId>>();
         let why = format!("{} of its batch went back: {}", culprit.id, blame.line());
         self.put_back(&ids(&layers[bad..]), &why)?;
-        match proof {
-            Some(tested) => {
-                // The last cut that was tested may have been a larger one.
-                self.built(&layers[..good], tested.commit())?;
-                self.deliver(base, &layers[..good], members, &tested)
-            }
-            None => {
-                self.put_back(&ids(&layers[..good]), &why)?;
-                Ok(Turn::Over)
-            }
-        }
+        let Some(tested) = proof else {
+            self.put_back(&ids(&layers[..good]), &why)?;
+            return Ok(Turn::Over);
+        };
+        // The last cut that was tested may have been a larger one.
+        self.built(&layers[..good], tested.commit())?;
+        self.deliver(base, &layers[..good], members, &tested)
     }
 
     /// Sends a member back to its worker: it makes the gate end like this.
