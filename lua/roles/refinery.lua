@@ -15,6 +15,7 @@ local cfg = refinery.settings {
   age_step = gt.duration("30m", "waiting this long is worth one priority"),
   batch = gt.integer(4, "how many merge requests are built and tested together", { min = 1, max = 50 }),
   attempts = gt.integer(3, "how often a bead comes back from the gates before a person looks", { min = 1 }),
+  overdue = gt.duration("8h", "a merge request that waits for longer is reported, once a day"),
 }
 
 -- May it enter the queue? `false, "why"` keeps it out until the answer changes. An error keeps it out too.
@@ -63,3 +64,28 @@ end)
 
 -- After it landed. The core closes the bead and retires the worker; here is room for a word of your own.
 refinery.after_merge(function() return nil end)
+
+-- The functions of its patrol: `bd formula show refinery-patrol` says when they run.
+
+refinery.run("find-overdue", function(_, town)
+  local found = {}
+  for _, mr in ipairs(town.queue) do
+    if mr.waiting > cfg.overdue and not mr.memory.overdue then found[#found + 1] = mr end
+  end
+  return found
+end)
+
+refinery.run("report-overdue", function(run)
+  if #run.queue == 0 then return nil end
+  local lines = gt.list(run.queue, "{bead.id} ({bead.title}) has waited for {waiting}, attempt {attempt}")
+  local acts = { gt.mail("overseer", "Merge requests that wait: gt queue says why", lines) }
+  for _, mr in ipairs(run.queue) do
+    acts[#acts + 1] = gt.remember(mr, { overdue = true }, "24h")
+  end
+  return acts
+end)
+
+refinery.run("overdue-digest", function(run)
+  if #run.queue == 0 then return nil end
+  return #run.queue .. " merge requests reported that wait too long"
+end)

@@ -34,3 +34,13 @@ t.case("trouble goes back to its worker, and after three times to a person", fun
   end
   t.equal(town:ask("after_merge", "gt-mr1"), "")
 end)
+
+t.case("what waits too long is reported, once", function(town)
+  town:mr { id = "gt-7", waiting = "6h30m" }
+  town:run("5h")
+  town:expect [[
+    +2h  mail      overseer         refinery-patrol/report  Merge requests that wait: gt queue says why
+    +2h  remember  gt-7             refinery-patrol/report
+    +2h  digest    refinery-patrol                          1 merge requests reported that wait too long
+  ]]
+end)

@@ -14,6 +14,7 @@ local cfg = witness.settings {
   patience = gt.duration("5m", "silence before the first word to a worker"),
   restarts = gt.integer(3, "how often a dead worker is brought back before its bead is quarantined", { min = 1 }),
   limited = gt.duration("15m", "how long a worker at its usage limit is left alone before a person hears of it"),
+  stale = gt.duration("7d", "a branch without open work is reported when it has lain still for this long"),
 }
 
 -- A bead whose blockers are gone goes to a worker by itself, if its convoy has begun: slinging the first bead of a
@@ -88,3 +89,32 @@ witness.each.worker("park-limited", {
     return gt.escalate(w, "low", "{name} waits at its usage limit with {bead.id}, for {silent_for} now")
   end,
 })
+
+-- The functions of its patrol: `bd formula show witness-patrol` says when they run. Each sees what the ones before it
+-- returned, under the id of their step, and all of them see one moment.
+
+witness.run("find-stale-branches", function(_, town)
+  local found = {}
+  for _, branch in ipairs(town.git.branches { merged = false }) do
+    local open = branch.bead and branch.bead.status ~= "closed"
+    local told = town.memory["stale " .. branch.name]
+    if not open and not told and branch.idle_for > cfg.stale then found[#found + 1] = branch end
+  end
+  return found
+end)
+
+-- Said once and then not for a month: a branch that is meant to stay is no news every six hours.
+witness.run("report-stale-branches", function(run, town)
+  if #run.branches == 0 then return nil end
+  local told = {}
+  for _, branch in ipairs(run.branches) do
+    told["stale " .. branch.name] = true
+  end
+  local lines = gt.list(run.branches, "{name}: {ahead} commits that have not landed, idle for {idle_for}")
+  return { gt.mail("overseer", "Branches that nobody works on", lines), gt.remember(town, told, "30d") }
+end)
+
+witness.run("stale-digest", function(run)
+  if #run.branches == 0 then return nil end
+  return #run.branches .. " branches reported that nobody works on"
+end)

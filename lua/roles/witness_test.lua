@@ -55,3 +55,17 @@ t
 t.rule("witness", "park-limited")
   :holds { state = "limited", silent_for = "1m" }
   :fires { state = "limited", silent_for = "16m" }
+
+t.case("a branch that nobody works on is reported once", function(town)
+  town:bead { id = "gt-1", status = "hooked" }
+  town:branch { name = "spike", ahead = 2, idle_for = "8d" }
+  town:branch { name = "merged", ahead = 0, idle_for = "80d" }
+  town:branch { name = "fresh", idle_for = "1d" }
+  town:branch { name = "gt/toast/gt-1", idle_for = "9d", bead = "gt-1" }
+  town:run("1d")
+  town:expect [[
+    +6h  mail      overseer        witness-patrol/report  Branches that nobody works on
+    +6h  remember  town            witness-patrol/report
+    +6h  digest    witness-patrol                         1 branches reported that nobody works on
+  ]]
+end)

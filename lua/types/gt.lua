@@ -103,6 +103,8 @@
 ---@field tmux { screen: fun(agent: Polecat, lines?: integer): string } pane, or headless log
 ---@field mail { unread: fun(addr: string): Mail[] }
 ---@field git { branches: fun(q: { merged?: boolean }): Branch[] }
+---@field wisps { idle: fun(age: SpanLike): Bead[] } unchanged for that long
+---@field ledger { scattered: fun(): boolean } so many small files that packing pays
 ---@field queue Mr[]
 ---@field probe table<string, Probe>
 ---@field count fun(action: string, of: Bead|Polecat|Mr, since?: SpanLike): integer from the journal
@@ -144,9 +146,11 @@ local gt = {}
 ---@param name string              a new name; an existing one is an error that says gt.extend
 ---@param o { api: 1, scope: "town"|"rig", doc: string, agent?: string }
 ---@return Role
+---@overload fun(name: "deacon", o: table): Deacon
 ---@overload fun(name: "witness", o: table): Witness
 ---@overload fun(name: "refinery", o: table): Refinery
 function gt.role(name, o) end
+---@overload fun(name: "deacon"): Deacon
 ---@overload fun(name: "witness"): Witness
 ---@overload fun(name: "refinery"): Refinery
 ---@param name string              next layer over an existing role (built-in < town < rig)
@@ -165,6 +169,12 @@ function Role.settings(t) end
 ---@param rule string              a lower layer must have it
 ---@param why string
 function Role.drop(rule, why) end
+---@param name string              the name of a formula, too: `bd formula show`, extends and aspects work
+---@param p Patrol
+function Role.patrol(name, p) end
+---@param name string              what a step of a patrol formula says with run = "name"; a layer above answers anew
+---@param f PatrolFunction         with a function of the same name, and gets the one below as last argument
+function Role.run(name, f) end
 ---@class Each
 ---@field worker fun(name: string, r: Rule<Worker>)
 ---@field polecat fun(name: string, r: Rule<Polecat>)
@@ -198,8 +208,18 @@ function Role.drop(rule, why) end
 ---@class EventRule<E>
 ---@field when? fun(e: E, town: Town): boolean
 ---@field act fun(e: E, town: Town): Done
+---@alias PatrolFunction fun(run: table<string, any>, town: Town, base?: function): any, (Action|Action[])?
+---@class Patrol                   a procedure: steps in order on one snapshot, on a schedule; a town in which nothing
+---@field every? SpanLike          happens starts no cycle
+---@field on? string               or an event name, as in role.on
+---@field steps PatrolStep[]
+---@field digest? fun(run: table<string, any>, town: Town): string? what the cycle is remembered by; nil leaves no record
+---@field doc? string
+---@class PatrolStep               made by gt.step: f sees earlier results as run.ID; it returns a result, or actions, or
+--                                 a result and then actions
 
 -- One class per role with the rules that lower layers have.
+---@class Deacon: Role
 ---@class Witness: Role
 ---@field override fun(rule: "feed-convoy", fields: Override<Bead>)|fun(rule: "nudge-silent"|"park-limited"|"restart-dead", fields: Override<Worker>)
 ---@class Refinery: Role
@@ -237,9 +257,12 @@ function Role.drop(rule, why) end
 ---@field comment fun(b: Bead|Action, text: Text): Action
 ---@field ask fun(about: Bead|Mr, q: Question): Action answer: about.answers[name]; asking twice under one name is one question
 ---@field remember fun(on: Bead|Polecat|Mr|Town, values: table, ttl?: SpanLike): Action read back as on.memory
+---@field burn fun(wisp: Bead): Action a wisp that is nobody's any more goes without a record
+---@field repack fun(): Action joins what the ledger has in many small files
 ---@field before fun(s: NewStep): Advice takes over what the step needs
 ---@field after fun(s: NewStep): Advice dependents of the step wait for it, unless gates = false
 ---@field aspect fun(a: { api: 1, doc: string, advise: fun(step: FormulaStep): Advice|Advice[]|nil }): table
+---@field step fun(id: string, f: PatrolFunction): PatrolStep one step of a patrol
 ---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
 ---@field list fun(items: table[], line: Text): Filled one line per item, filled from the item
 ---@field span fun(s: string): Span for a literal in a comparison

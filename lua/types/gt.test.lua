@@ -11,7 +11,11 @@ local t = {}
 ---@field bead fun(self: TestTown, b?: TestBeadFacts): TestBead
 ---@field worker fun(self: TestTown, w: { name?: string, bead?: string|TestBead, silent?: boolean, state?: string, attached?: boolean }): TestWorker
 ---@field mr fun(self: TestTown, mr: TestMrFacts)
----@field run fun(self: TestTown, d: string)
+---@field branch fun(self: TestTown, b: { name: string, ahead?: integer, idle_for?: string, bead?: string|TestBead })
+---@field wisp fun(self: TestTown, w?: { idle_for?: string }): TestBead
+---@field scatter_ledger fun(self: TestTown) the ledger has many small files
+---@field run fun(self: TestTown, d: string) rules and patrols that are due, on the virtual clock
+---@field patrol fun(self: TestTown, name: string) one cycle of it now, whatever its schedule
 ---@field expect fun(self: TestTown, text: string) all that happened since the case began; `--accept` rewrites it
 ---@field tally fun(self: TestTown): table<string, integer>
 ---@field order fun(self: TestTown): string[] ids of the merge requests in policy order

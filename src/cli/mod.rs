@@ -7,6 +7,7 @@ pub mod bd;
 pub mod completion;
 pub mod env;
 pub mod error;
+mod formula_error;
 pub mod gt;
 mod ledger_error;
 mod molecule_error;

@@ -13,6 +13,7 @@ use super::judge::Cursors;
 use super::keep::Keeper;
 use super::lock::DaemonLock;
 use super::merges::Merges;
+use super::patrol::HeardTo;
 use super::reload::Fingerprint;
 use super::run::{DaemonError, World};
 use crate::base::process::{ExitWatch, ProcId};
@@ -75,6 +76,10 @@ pub struct Dispatcher {
     /// Failures of the store in a row, and when it is tried again.
     faults: u32,
     again: Option<Instant>,
+    /// When the machine last woke from a sleep.
+    pub(super) woke_ms: Option<i64>,
+    /// How far the events were looked through for patrols.
+    pub(super) heard_to: HeardTo,
     /// Wall clock and running time at the last wake.
     pace: (Time, Instant),
 }
@@ -148,6 +153,8 @@ impl Dispatcher {
             seen_version: None,
             faults: 0,
             again: None,
+            woke_ms: None,
+            heard_to: HeardTo::new(),
             pace: (now, Instant::now()),
         })
     }
@@ -245,6 +252,7 @@ impl Dispatcher {
         if leap.abs() > LEAP_MS {
             tracing::warn!(leap_ms = leap, "the clock has leapt; silences are counted from now");
             self.looker.begin_anew(wall);
+            self.woke_ms = Some(wall.millis());
             self.status.next = Some(wall);
         }
     }

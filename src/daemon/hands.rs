@@ -14,6 +14,7 @@ use super::bus::{Sender, Wake};
 use super::guard::guarded;
 use super::run::World;
 use crate::base::Address;
+use crate::ledger;
 use crate::store::{IssueType, NewBead, Stamp, Store, StoreError, Write};
 use crate::town::roles::After;
 use crate::town::tries::{self, Tries};
@@ -36,6 +37,7 @@ impl Job {
         match self {
             Self::Intent(intent) => &intent.agent,
             Self::After(After::Nudge { to, .. }) => to,
+            Self::After(After::Repack) => &Address::Deacon,
         }
     }
 }
@@ -185,6 +187,8 @@ impl Hands {
         };
         tracing::warn!(agent = %job.agent(), %error, "an action failed");
         match job {
+            // It is asked for again by the next patrol that finds it needed.
+            Job::After(After::Repack) => Ok(()),
             Job::After(After::Nudge { to, text }) => {
                 let what = json!({ "text": text, "why": error.to_string() });
                 store.write(&by, |w| w.emit("nudge_failed", &to.to_string(), what).map(|_| ()))
@@ -228,6 +232,12 @@ fn carry_out(world: &World, job: &Job) -> Result<Finish, TownError> {
     let mut store = Store::open(&world.town.beads_dir())?;
     match job {
         Job::Intent(intent) => town::finish(&world.acting(&intent.by), &mut store, intent),
+        Job::After(After::Repack) => {
+            let packed = ledger::repack(&world.town.beads_dir(), false)
+                .map_err(|error| TownError::refused(format!("the ledger cannot be packed: {error}")))?;
+            tracing::info!(?packed, "the ledger is packed");
+            Ok(Finish::Done)
+        }
         Job::After(After::Nudge { to, text }) => {
             let cx = world.acting("deacon");
             let row = store.read(|r| agent::need(r, to))?;

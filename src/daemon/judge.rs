@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::patrol::{self, HeardTo};
 use super::run::World;
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::git::Repo;
 use crate::policy::{
-    Answer, Because, Decision, Diagnostic, Engine, EventFact, EventKind, MrFact, Origin, Outcome, Reads, Snapshot,
-    Subject,
+    Answer, Because, Cycle, Decision, Diagnostic, Engine, EventFact, EventKind, MrFact, Origin, Outcome, Plan, Reads,
+    Snapshot, Subject,
 };
 use crate::queue::driver::Job;
 use crate::queue::{Request, State, push, wait};
@@ -19,7 +20,7 @@ use crate::town::Rig;
 use crate::town::roles::events::{self, Cursor};
 use crate::town::roles::execute::DONE;
 use crate::town::roles::snapshot::Beads;
-use crate::town::roles::{Made, Roles, Seen, StoredLadders, TownReads, keep, snapshot};
+use crate::town::roles::{Made, Roles, Scope, Seen, StoredLadders, TownReads, keep, snapshot};
 
 /// The role that answers the questions of the merge queue.
 const REFINERY: &str = "refinery";
@@ -48,6 +49,10 @@ pub struct Judged {
     pub settle: bool,
     /// Why requests wait, for those that could be in a batch.
     pub notes: Vec<(BeadId, String)>,
+    /// How far the events were looked through for patrols.
+    pub(super) heard: Vec<((String, String), i64)>,
+    /// The cycles of patrols that were due.
+    pub cycles: Vec<(Arc<Plan>, Cycle)>,
     /// Errors of policies.
     pub warnings: Vec<(String, Vec<Diagnostic>)>,
     /// The next moment at which something can differ although nothing happened.
@@ -76,6 +81,10 @@ pub struct Look<'a> {
     pub repo: Option<&'a Repo>,
     /// Its queue could take a batch.
     pub queue_free: bool,
+    /// When the machine last woke from a sleep.
+    pub woke_ms: Option<i64>,
+    /// How far the events were looked through for patrols.
+    pub(super) heard_to: &'a HeardTo,
 }
 
 /// Lets all roles of a rig look at it.
@@ -98,7 +107,11 @@ pub fn judge(
             let Some(engine) = roles.engine(&look.rig.name, &role) else { continue };
             heard.push((role.clone(), hear(r, &mut beads, engine, cursors, look, &role, now.millis())?));
         }
-        let reads = TownReads::new(&cx, r, look.rig, look.repo, &made.snapshot, beads);
+        let scope = Scope::Rig(look.rig);
+        let busy = made.snapshot.polecats.iter().any(|p| p.bead.is_some()) || !made.snapshot.mrs.is_empty();
+        let at = patrol::At { scope, seen: look.seen, now, woke_ms: look.woke_ms, busy, heard_to: look.heard_to };
+        let due = patrol::due(r, &mut beads, roles, &at, &mut out)?;
+        let reads = TownReads::new(&cx, r, scope, look.repo, &made.snapshot, beads);
         for (role, heard) in heard {
             let Some(engine) = roles.engine(&look.rig.name, &role) else { continue };
             out.events(engine, &role, heard, &made.snapshot, &reads);
@@ -113,6 +126,35 @@ pub fn judge(
                 out.choose(r, engine, look, &made, &reads, now)?;
             }
         }
+        patrol::judge(due, roles, scope, &made.snapshot, &reads, &mut out);
+        Ok(out)
+    })
+}
+
+/// Lets the roles that act for the whole town do their patrols.
+pub(super) fn judge_town(
+    world: &World,
+    store: &Store,
+    roles: &mut Roles,
+    rigs: &[(String, RigName)],
+    woke_ms: Option<i64>,
+    heard_to: &HeardTo,
+) -> Result<Judged, StoreError> {
+    let cx = world.acting("deacon");
+    let now = cx.now();
+    store.read(|r| {
+        let mut out = Judged::default();
+        let mut beads = Beads::new(r, rigs, now.millis())?;
+        let (scope, seen) = (Scope::Town, BTreeMap::new());
+        let at = patrol::At { scope, seen: &seen, now, woke_ms, busy: !r.hooks()?.is_empty(), heard_to };
+        let due = patrol::due(r, &mut beads, roles, &at, &mut out)?;
+        if due.is_empty() {
+            return Ok(out);
+        }
+        let memory = keep::memory(r, &keep::key(&Subject::Town, scope.name()).unwrap_or_default(), now.millis())?;
+        let snapshot = Arc::new(Snapshot { now_ms: now.millis(), memory, ..Snapshot::default() });
+        let reads = TownReads::new(&cx, r, scope, None, &snapshot, beads);
+        patrol::judge(due, roles, scope, &snapshot, &reads, &mut out);
         Ok(out)
     })
 }
@@ -177,14 +219,14 @@ impl Further for Option<Cursor> {
 }
 
 impl Judged {
-    fn wake_at(&mut self, at: Option<i64>) {
+    pub(super) fn wake_at(&mut self, at: Option<i64>) {
         self.next_ms = match (self.next_ms, at) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
     }
 
-    fn warn(&mut self, role: &str, warnings: Vec<Diagnostic>) {
+    pub(super) fn warn(&mut self, role: &str, warnings: Vec<Diagnostic>) {
         if !warnings.is_empty() {
             self.warnings.push((role.to_owned(), warnings));
         }

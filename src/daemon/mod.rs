@@ -16,6 +16,7 @@ pub mod judge;
 pub mod keep;
 pub mod lock;
 pub mod merges;
+mod patrol;
 mod reload;
 mod round;
 pub mod run;

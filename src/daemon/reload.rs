@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 use super::dispatch::Dispatcher;
 use super::run::{DaemonError, World};
 use crate::config::Overrides;
+use crate::policy::Plan;
 use crate::queue::wait;
 use crate::store::StoreError;
 use crate::town::Rig;
+use crate::town::roles::patrols;
 use crate::town::trouble::Troubles;
 
 /// What tells one state of the watched files from another: each file with its size, time and number.
@@ -36,6 +38,10 @@ impl Dispatcher {
             queues.push((rig.name.clone(), goes_by(&self.world, rig, refinery.as_deref())));
         }
         let (roles, by) = (&self.roles, Self::stamp(&self.world));
+        let plans: Vec<(&str, &Plan)> = roles.all_patrols().collect();
+        if self.store.read(|r| patrols::differ(r, &plans))? {
+            self.store.write(&by, |w| patrols::enroll(w, &plans))?;
+        }
         if changed || self.store.read(|r| roles.warnings_differ(r))? {
             self.store.write(&by, |w| {
                 roles.save_warnings(w)?;

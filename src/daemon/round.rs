@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dispatch::Dispatcher;
 use super::guard::guarded;
 use super::judge::{self, Judged, Look};
+use super::patrol;
 use super::run::DaemonError;
 use crate::base::process::ProcId;
 use crate::base::{BeadId, Time};
 use crate::queue::wait;
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
-use crate::town::roles::{self, Desk, Outcome, events};
+use crate::town::roles::{self, Desk, Outcome, Scope, events};
 use crate::town::{AgentRow, AgentState, Rig, agent, intent, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
@@ -81,12 +82,52 @@ impl Dispatcher {
                 }
             }
         }
+        match guarded(|| self.town_patrols(&mut next)).and_then(|done| done.map_err(|e| e.to_string())) {
+            Ok(any) => effect |= any,
+            Err(error) => {
+                next = next.into_iter().chain([self.world.clock.now().millis() + AGAIN_MS]).min();
+                tracing::error!(%error, "the patrols of the town cannot be done");
+                troubles.insert("patrols of the town".into(), format!("{error}; it is tried again by itself"));
+            }
+        }
         let now = self.world.clock.now().millis();
         self.status.next = next.map(|next| Time::from_millis(not_at_once(next, now)));
         if self.store.read(trouble::read)? != troubles {
             self.store.write(&Self::stamp(&self.world), |w| trouble::save(w, &troubles))?;
         }
         self.status.seen_event = self.store.read(last_event)?;
+        Ok(effect)
+    }
+
+    /// Does the patrols of the roles that act for the whole town.
+    fn town_patrols(&mut self, next: &mut Option<i64>) -> Result<bool, DaemonError> {
+        let judged =
+            judge::judge_town(&self.world, &self.store, &mut self.roles, &self.prefixes, self.woke_ms, &self.heard_to)?;
+        *next = next.iter().copied().chain(judged.next_ms).min();
+        let mut news = false;
+        for (role, warnings) in &judged.warnings {
+            news |= self.roles.judged_badly(Scope::Town, role, warnings);
+        }
+        let effect = self.patrol(Scope::Town, &judged)?;
+        if news {
+            let (roles, by) = (&self.roles, Self::stamp(&self.world));
+            self.store.write(&by, |w| roles.save_warnings(w))?;
+        }
+        Ok(effect)
+    }
+
+    /// Carries out the cycles of patrols.
+    fn patrol(&mut self, scope: Scope<'_>, judged: &Judged) -> Result<bool, DaemonError> {
+        let mut effect = false;
+        self.heard_to.extend(judged.heard.iter().cloned());
+        for (plan, cycle) in &judged.cycles {
+            let by = scope.actor(&plan.role);
+            let done = patrol::carry_out(&self.world.acting(&by), &mut self.store, scope, plan, cycle)?;
+            effect |= cycle.did_something();
+            self.status.actions += cycle.decisions.iter().map(|d| d.actions.len() as u64).sum::<u64>();
+            tracing::info!(patrol = plan.name, rig = scope.name(), steps = cycle.steps.len(), "a cycle is over");
+            done.after.into_iter().for_each(|after| self.hands.after(after));
+        }
         Ok(effect)
     }
 
@@ -136,6 +177,8 @@ impl Dispatcher {
             seen: &seen,
             repo: repo.as_ref(),
             queue_free: rig.config.refinery && !self.merges.busy(&rig.name),
+            woke_ms: self.woke_ms,
+            heard_to: &self.heard_to,
         };
         Ok(judge::judge(&self.world, &self.store, &mut self.roles, &self.cursors, &look)?)
     }
@@ -145,13 +188,13 @@ impl Dispatcher {
         let mut effect = false;
         let mut news = false;
         for (role, warnings) in &judged.warnings {
-            news |= self.roles.judged_badly(&rig.name, role, warnings);
+            news |= self.roles.judged_badly(Scope::Rig(rig), role, warnings);
         }
         let mut desk = Desk::default();
         for (decision, cursor) in &judged.decisions {
             let by = format!("{}/{}", rig.name, decision.origin.role);
             let cx = self.world.acting(&by);
-            match roles::execute(&cx, &mut self.store, rig, decision, *cursor, &mut desk)? {
+            match roles::execute(&cx, &mut self.store, Scope::Rig(rig), decision, *cursor, &mut desk)? {
                 Outcome::Done(done) => {
                     effect = true;
                     self.status.actions += decision.actions.len() as u64;
@@ -166,6 +209,7 @@ impl Dispatcher {
             }
         }
         desk.close(&Self::stamp(&self.world), &mut self.store)?;
+        effect |= self.patrol(Scope::Rig(rig), &judged)?;
         self.remember(rig, &judged, news)?;
         if judged.settle {
             self.merges.settle(rig);

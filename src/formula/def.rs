@@ -29,6 +29,7 @@ pub(crate) struct Formula {
     pub(crate) phase: Option<Text>,
     pub(crate) pour: Option<bool>,
     pub(crate) squash: Option<Value>,
+    pub(crate) patrol: Option<PatrolDef>,
     pub(crate) convoy: Map<String, Value>,
     pub(crate) source: Arc<Source>,
 }
@@ -55,6 +56,16 @@ impl Kind {
     pub(crate) fn word(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("workflow", |(word, _)| word)
     }
+}
+
+/// `[patrol]`: whose policy runs the steps, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct PatrolDef {
+    pub(crate) role: Option<Text>,
+    pub(crate) every: Option<Text>,
+    pub(crate) on: Option<Text>,
+    pub(crate) digest: Option<Text>,
+    pub(crate) at: At,
 }
 
 /// A variable and where it was declared.

@@ -81,6 +81,9 @@ pub struct Listed {
     pub steps: usize,
     /// Declared variables.
     pub vars: usize,
+    /// The formulas that it extends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extends: Vec<String>,
     /// Whose it is.
     pub layer: Layer,
     /// Files of the same name that this one hides.
@@ -102,6 +105,7 @@ impl Listed {
             source: file.source.path.clone(),
             steps: 0,
             vars: 0,
+            extends: Vec::new(),
             layer: file.source.layer,
             shadows: Vec::new(),
             error: None,
@@ -112,7 +116,13 @@ impl Listed {
 #[derive(Debug, Clone)]
 enum Shelf {
     Dir(Layer, PathBuf),
-    Text(Layer, String, String),
+    /// A text as if it were a file: its name, and how it is called in messages.
+    Text {
+        layer: Layer,
+        name: String,
+        path: String,
+        text: String,
+    },
 }
 
 /// The search path for formulas and aspects.
@@ -135,12 +145,22 @@ const LUA: &str = ".lua";
 /// The formulas and aspects in the binary: file name and text.
 const BUILTIN: &[(&str, &str)] = &[
     ("beads-release.formula.toml", include_str!("../../formulas/beads-release.formula.toml")),
+    ("code-review.formula.toml", include_str!("../../formulas/code-review.formula.toml")),
+    ("deacon-patrol.formula.toml", include_str!("../../formulas/deacon-patrol.formula.toml")),
+    ("design.formula.toml", include_str!("../../formulas/design.formula.toml")),
+    ("hanoi.formula.toml", include_str!("../../formulas/hanoi.formula.toml")),
     ("polecat-work.formula.toml", include_str!("../../formulas/polecat-work.formula.toml")),
+    ("refinery-patrol.formula.toml", include_str!("../../formulas/refinery-patrol.formula.toml")),
     ("release.formula.toml", include_str!("../../formulas/release.formula.toml")),
     ("rule-of-five.formula.toml", include_str!("../../formulas/rule-of-five.formula.toml")),
     ("security-audit.formula.toml", include_str!("../../formulas/security-audit.formula.toml")),
-    ("shiny.formula.toml", include_str!("../../formulas/shiny.formula.toml")),
     ("shiny-enterprise.formula.toml", include_str!("../../formulas/shiny-enterprise.formula.toml")),
+    ("shiny-secure.formula.toml", include_str!("../../formulas/shiny-secure.formula.toml")),
+    ("shiny.formula.toml", include_str!("../../formulas/shiny.formula.toml")),
+    ("tdd.formula.toml", include_str!("../../formulas/tdd.formula.toml")),
+    ("town-shutdown.formula.toml", include_str!("../../formulas/town-shutdown.formula.toml")),
+    ("town-start.formula.toml", include_str!("../../formulas/town-start.formula.toml")),
+    ("witness-patrol.formula.toml", include_str!("../../formulas/witness-patrol.formula.toml")),
     ("docs-check.lua", include_str!("../../lua/aspects/docs-check.lua")),
     ("security-review.lua", include_str!("../../lua/aspects/security-review.lua")),
 ];
@@ -171,7 +191,13 @@ impl Library {
 
     /// Adds a text as if it were a file of that name, behind what is there already.
     pub fn add(&mut self, layer: Layer, file_name: &str, text: &str) {
-        self.shelves.push(Shelf::Text(layer, file_name.to_owned(), text.to_owned()));
+        self.add_from(layer, file_name, &format!("{}:{file_name}", layer.word()), text);
+    }
+
+    /// [`Library::add`] for a text that comes from `path`.
+    pub fn add_from(&mut self, layer: Layer, file_name: &str, path: &str, text: &str) {
+        let (name, path, text) = (file_name.to_owned(), path.to_owned(), text.to_owned());
+        self.shelves.push(Shelf::Text { layer, name, path, text });
     }
 
     /// Other bounds than the default ones.
@@ -228,7 +254,7 @@ impl Library {
             .iter()
             .filter_map(|s| match s {
                 Shelf::Dir(layer, dir) => Some(format!("{} ({})", dir.display(), layer.word())),
-                Shelf::Text(..) => None,
+                Shelf::Text { .. } => None,
             })
             .chain([String::from("the built-in formulas")])
             .collect();
@@ -311,7 +337,7 @@ impl Library {
 
     fn file_names(shelf: &Shelf) -> Vec<String> {
         match shelf {
-            Shelf::Text(_, name, _) => vec![name.clone()],
+            Shelf::Text { name, .. } => vec![name.clone()],
             Shelf::Dir(_, dir) => {
                 let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
                 let mut names: Vec<String> =
@@ -328,10 +354,10 @@ impl Library {
     fn take(&self, from: &Shelf, file: &str) -> Option<Result<Arc<Source>, Report>> {
         match from {
             Shelf::Dir(layer, dir) => self.read(*layer, &dir.join(file)).map(|r| r.map_err(Report::from)),
-            Shelf::Text(layer, name, text) if name == file => {
-                Some(Ok(Arc::new(Source::new(format!("{}:{name}", layer.word()), text.as_str(), *layer))))
+            Shelf::Text { layer, name, path, text } if name == file => {
+                Some(Ok(Arc::new(Source::new(path.clone(), text.as_str(), *layer))))
             }
-            Shelf::Text(..) => None,
+            Shelf::Text { .. } => None,
         }
     }
 

@@ -16,6 +16,7 @@
 //! with its place, an excerpt, the reason and what to do. [`Library`] finds formulas by name in layers.
 
 pub mod condition;
+pub mod convoy;
 mod cook;
 pub mod def;
 mod diagnostic;
@@ -38,7 +39,8 @@ pub use diagnostic::{Diagnostic, Report, Severity};
 pub use glob::Glob;
 pub use library::{AspectFile, Found, Layer, Library, Listed};
 pub use limits::Limits;
-pub use proto::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Until, Var, Waits, Woven};
+pub use parse::EVENTS;
+pub use proto::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, Step, Until, Var, Waits, Woven};
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
 pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};

@@ -38,6 +38,9 @@ pub struct Proto {
     /// The formula's `[squash]` table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub squash: Option<Value>,
+    /// Whose policy runs it and when, for a patrol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patrol: Option<Patrol>,
     /// The keys of a convoy formula: `inputs`, `prompts`, `legs`, `synthesis`, `output`, `presets`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub convoy: Map<String, Value>,
@@ -71,6 +74,22 @@ impl Proto {
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|s| s.id == id)
     }
+}
+
+/// What a patrol formula says of its schedule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patrol {
+    /// The role whose policy has the functions that the steps name.
+    pub role: String,
+    /// A cycle is due this long after the last one, as written: `12h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// The kind of event that makes a cycle due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// The function that says what the cycle is remembered by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// A variable that a formula declares.

@@ -26,6 +26,14 @@ pub fn resolved_json(cooked: &Cooked) -> Value {
     if let Some(squash) = &f.squash {
         out.put("squash", squash.clone());
     }
+    if let Some(patrol) = &f.patrol {
+        let mut p = Object::default();
+        p.text("role", patrol.role.as_ref());
+        p.text("every", patrol.every.as_ref());
+        p.text("on", patrol.on.as_ref());
+        p.text("digest", patrol.digest.as_ref());
+        out.put("patrol", Value::Object(p.0));
+    }
     for (key, value) in &f.convoy {
         out.put(key, value.clone());
     }

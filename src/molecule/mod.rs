@@ -43,4 +43,4 @@ pub use proto::{Kept, freeze, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash};
 pub use sweep::{SETTINGS as WISP_SETTINGS, sweep};
 pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};
-pub use wisp::{gc, wisps};
+pub use wisp::{gc, idle as idle_wisps, wisps};

@@ -132,6 +132,21 @@ pub enum Action {
         /// When they are forgotten.
         until_ms: Option<i64>,
     },
+    /// Let a wisp go without a record.
+    Burn {
+        /// Its root.
+        bead: BeadRef,
+    },
+    /// Pack the ledger: loose objects and small packs are joined. History stays whole.
+    Repack,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let object = self.object();
+        let gap = if object.is_empty() { "" } else { " " };
+        write!(f, "{}{gap}{object}", self.verb())
+    }
 }
 
 impl Action {
@@ -154,6 +169,29 @@ impl Action {
             Self::Comment { .. } => "comment",
             Self::Ask { .. } => "ask",
             Self::Remember { .. } => "remember",
+            Self::Burn { .. } => "burn",
+            Self::Repack => "repack",
+        }
+    }
+
+    /// What it is done to, in a word; empty when the verb says it all.
+    pub fn object(&self) -> String {
+        let bead = |b: &BeadRef| if let BeadRef::Id(id) = b { id.to_string() } else { "new bead".to_owned() };
+        match self {
+            Self::Nudge { to, .. } => to.short().to_owned(),
+            Self::Restart { who, .. } | Self::Stop { who, .. } => who.short().to_owned(),
+            Self::Requeue { what, .. } | Self::Quarantine { what } | Self::Hold { what, .. } => what.to_string(),
+            Self::Rework { mr, .. } => mr.to_string(),
+            Self::Escalate { about, .. } | Self::Ask { about, .. } => about.to_string(),
+            Self::Mail { to, .. } => to.clone(),
+            Self::Create(new) => new.title.clone(),
+            Self::Sling { bead: b, .. }
+            | Self::Update { bead: b, .. }
+            | Self::Close { bead: b, .. }
+            | Self::Comment { bead: b, .. }
+            | Self::Burn { bead: b } => bead(b),
+            Self::Remember { on, .. } => on.to_string(),
+            Self::Repack => String::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::decision::Origin;
 use super::diagnostic::Diagnostic;
 use super::facts::{EventKind, Snapshot};
 use super::layer::{LayerSource, revision};
+use super::patrol::{Declared, Run, compose as compose_runs, declared};
 use super::questions::{Asked, compose as compose_questions};
 use super::rules::{Rule, compose};
 use super::vm::{self, Failure, Says, State, Vm};
@@ -40,6 +41,8 @@ pub struct Engine {
     pub(super) limits: Limits,
     loaded: Option<Arc<Loaded>>,
     events: BTreeSet<EventKind>,
+    town_wide: bool,
+    patrols: Vec<Declared>,
     /// Rules or questions of a layer that overran; they rest until the next revision.
     resting: HashSet<(String, usize)>,
     /// Warnings that were said already.
@@ -54,6 +57,7 @@ pub(super) struct Loaded {
     pub vm: Vm,
     pub rules: Vec<Rule>,
     pub questions: Vec<Asked>,
+    pub runs: Vec<Run>,
 }
 
 impl Engine {
@@ -82,6 +86,10 @@ impl Engine {
         };
         let Some(loaded) = loaded.filter(|_| errors.is_empty()) else { return Err(errors) };
         let events = loaded.rules.iter().filter_map(|r| if let Says::On(kind) = r.on { Some(kind) } else { None });
+        let (town_wide, patrols) = match State::of(loaded.vm.lua()) {
+            Ok(state) => (state.declared.scope == "town", declared(role, layers, &state.declared.patrols)),
+            Err(error) => return Err(vec![Diagnostic::bare(error.to_string())]),
+        };
         Ok(Self {
             role: role.into(),
             revision: revision(layers, settings),
@@ -89,6 +97,8 @@ impl Engine {
             settings: settings.clone(),
             limits,
             events: events.collect(),
+            town_wide,
+            patrols,
             loaded: Some(Arc::new(loaded)),
             resting: HashSet::new(),
             said: HashSet::new(),
@@ -125,6 +135,21 @@ impl Engine {
         // A layer above may declare the same setting again: the last word stands.
         let all: BTreeMap<&String, _> = state.declared.settings.iter().map(|(name, s)| (name, s)).collect();
         all.into_iter().map(|(name, s)| (name.clone(), s.value.to_string(), s.doc.clone())).collect()
+    }
+
+    /// Whether the role acts for the whole town, and not for each rig.
+    pub fn is_town_wide(&self) -> bool {
+        self.town_wide
+    }
+
+    /// The patrols that its files declare in Lua.
+    pub fn declared_patrols(&self) -> &[Declared] {
+        &self.patrols
+    }
+
+    /// The functions that a step of a patrol formula can name with `run`.
+    pub fn runs(&self) -> Vec<String> {
+        self.loaded.iter().flat_map(|l| l.runs.iter().map(|r| r.name.clone())).collect()
     }
 
     /// The class of things that a rule is about; `None` for a rule on events or an unknown one.
@@ -203,10 +228,10 @@ impl Engine {
 fn open(role: &str, layers: &[LayerSource], settings: &toml::Table, limits: Limits) -> Result<Loaded, Vec<Diagnostic>> {
     let vm = vm::load(role, layers, settings, limits)?;
     let bare = |e: mlua::Error| vec![Diagnostic::bare(e.to_string())];
-    let (parts, questions, known) = {
+    let (parts, questions, runs, known) = {
         let state = State::of(vm.lua()).map_err(bare)?;
         let known: Vec<String> = state.declared.settings.iter().map(|(name, _)| name.clone()).collect();
-        (state.declared.parts.clone(), state.declared.questions.clone(), known)
+        (state.declared.parts.clone(), state.declared.questions.clone(), state.declared.runs.clone(), known)
     };
     for key in settings.keys() {
         if !known.iter().any(|k| k == key) {
@@ -217,5 +242,6 @@ fn open(role: &str, layers: &[LayerSource], settings: &toml::Table, limits: Limi
     }
     let rules = compose(vm.lua(), &parts).map_err(bare)?;
     let questions = compose_questions(vm.lua(), &questions).map_err(bare)?;
-    Ok(Loaded { vm, rules, questions })
+    let runs = compose_runs(vm.lua(), &runs).map_err(bare)?;
+    Ok(Loaded { vm, rules, questions, runs })
 }

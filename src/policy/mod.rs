@@ -18,6 +18,7 @@ mod facts;
 mod judge;
 mod ladder;
 mod layer;
+mod patrol;
 mod questions;
 mod reads;
 mod registry;
@@ -39,6 +40,7 @@ pub use facts::{
 };
 pub use ladder::{Climb, LadderKey, Ladders, MemoryLadders, Place};
 pub use layer::{Layer, LayerSource};
+pub use patrol::{Cycle, Declared as DeclaredPatrol, Plan, PlannedStep, Plans, StepDone, Unfit, plans};
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
 pub use registry::{Kept, Registry, Reload};
 pub use shipped::{builtin, builtin_roles, eject};

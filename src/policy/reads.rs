@@ -42,6 +42,10 @@ pub trait Reads {
     fn unread(&self, address: &str) -> Result<Vec<Arc<MailFact>>, Unreadable>;
     /// `town.git.branches{merged = …}`
     fn branches(&self, merged: Option<bool>) -> Result<Vec<Arc<BranchFact>>, Unreadable>;
+    /// `town.wisps.idle(span)`: the roots of wisps that nothing has changed since that moment
+    fn idle_wisps(&self, since_ms: i64) -> Result<Vec<Arc<BeadFact>>, Unreadable>;
+    /// `town.ledger.scattered()`: it has so many small files that packing pays
+    fn scattered(&self) -> Result<bool, Unreadable>;
     /// `town.count(action, subject, since)`: how often the journal has it, since the moment if one is given
     fn count(&self, action: &str, subject: &Subject, since_ms: Option<i64>) -> Result<u64, Unreadable>;
 }
@@ -74,6 +78,12 @@ impl Reads for NoReads {
         none()
     }
     fn branches(&self, _: Option<bool>) -> Result<Vec<Arc<BranchFact>>, Unreadable> {
+        none()
+    }
+    fn idle_wisps(&self, _: i64) -> Result<Vec<Arc<BeadFact>>, Unreadable> {
+        none()
+    }
+    fn scattered(&self) -> Result<bool, Unreadable> {
         none()
     }
     fn count(&self, _: &str, _: &Subject, _: Option<i64>) -> Result<u64, Unreadable> {

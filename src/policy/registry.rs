@@ -96,6 +96,11 @@ impl Registry {
         self.roles.get_mut(key)?.engine.as_mut()
     }
 
+    /// The engine in charge, to look at.
+    pub fn get(&self, key: &str) -> Option<&Engine> {
+        self.roles.get(key)?.engine.as_ref()
+    }
+
     /// The revisions that were refused and stand behind a last good one, for `gt status`.
     pub fn kept(&self) -> impl Iterator<Item = (&str, &Kept)> {
         self.roles.iter().filter_map(|(key, entry)| Some((key.as_str(), entry.kept.as_ref()?)))

@@ -193,12 +193,14 @@ impl Fact {
 }
 
 /// The functions of the town's tables of reads.
-pub(super) const TOWN_READS: [(&str, &[&str]); 5] = [
+pub(super) const TOWN_READS: [(&str, &[&str]); 7] = [
     ("beads", &["get", "find"]),
     ("hooks", &["of", "free"]),
     ("tmux", &["screen"]),
     ("mail", &["unread"]),
     ("git", &["branches"]),
+    ("wisps", &["idle"]),
+    ("ledger", &["scattered"]),
 ];
 
 /// The class of the subjects of `each.NAME`.

@@ -38,6 +38,7 @@ pub fn eject(role: &str) -> Option<String> {
 }
 
 const BUILTIN: &[(&str, &str)] = &[
+    ("deacon", include_str!("../../lua/roles/deacon.lua")),
     ("witness", include_str!("../../lua/roles/witness.lua")),
     ("refinery", include_str!("../../lua/roles/refinery.lua")),
 ];

@@ -196,6 +196,12 @@ function Role.settings(t) end
 ---@param rule string              a lower layer must have it
 ---@param why string
 function Role.drop(rule, why) end
+---@param name string              the name of a formula, too: `bd formula show`, extends and aspects work
+---@param p Patrol
+function Role.patrol(name, p) end
+---@param name string              what a step of a patrol formula says with run = "name"; a layer above answers anew
+---@param f PatrolFunction         with a function of the same name, and gets the one below as last argument
+function Role.run(name, f) end
 "#;
 
 const RULES: &str = r#"---@alias Done Action|Action[]|nil
@@ -217,6 +223,15 @@ const RULES: &str = r#"---@alias Done Action|Action[]|nil
 ---@class EventRule<E>
 ---@field when? fun(e: E, town: Town): boolean
 ---@field act fun(e: E, town: Town): Done
+---@alias PatrolFunction fun(run: table<string, any>, town: Town, base?: function): any, (Action|Action[])?
+---@class Patrol                   a procedure: steps in order on one snapshot, on a schedule; a town in which nothing
+---@field every? SpanLike          happens starts no cycle
+---@field on? string               or an event name, as in role.on
+---@field steps PatrolStep[]
+---@field digest? fun(run: table<string, any>, town: Town): string? what the cycle is remembered by; nil leaves no record
+---@field doc? string
+---@class PatrolStep               made by gt.step: f sees earlier results as run.ID; it returns a result, or actions, or
+--                                 a result and then actions
 
 -- One class per role with the rules that lower layers have.
 "#;
@@ -233,6 +248,7 @@ const BUILDING: &str = r#"---@class Action                   opaque, has no fiel
 "#;
 
 const SETTINGS: &str = r"---@field aspect fun(a: { api: 1, doc: string, advise: fun(step: FormulaStep): Advice|Advice[]|nil }): table
+---@field step fun(id: string, f: PatrolFunction): PatrolStep one step of a patrol
 ---@field take fun(queue: Mr[], keep: fun(mr: Mr): (boolean, string?)): Mr[] skips the refused; the reason shows in `gt why`
 ---@field list fun(items: table[], line: Text): Filled one line per item, filled from the item
 ---@field span fun(s: string): Span for a literal in a comparison

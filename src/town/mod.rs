@@ -18,6 +18,7 @@ pub mod detect;
 pub mod done;
 mod error;
 mod finish;
+pub mod formula_run;
 pub mod hook;
 pub mod hosts;
 pub mod identity;

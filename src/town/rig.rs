@@ -80,6 +80,11 @@ impl Rig {
 }
 
 impl Town {
+    /// Where formulas for the whole town are found: the town, the built-in ones.
+    pub fn library(&self) -> Library {
+        Library::new([(Layer::Town, self.formulas_dir())])
+    }
+
     /// Opens the rig called `name`.
     pub fn rig(&self, name: &RigName, overrides: &Overrides) -> Result<Rig, TownError> {
         let path = self.rig_dir(name).join("rig.toml");

@@ -12,12 +12,12 @@ use super::queue::hand_in;
 use super::support::{Sandbox, eventually};
 
 /// A town with one rig, whose gate is `true` unless told otherwise.
-struct Hall {
-    sandbox: Sandbox,
+pub(crate) struct Hall {
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Hall {
-    fn new(gate: &str) -> Self {
+    pub(crate) fn new(gate: &str) -> Self {
         let sandbox = Sandbox::new();
         let (remote, work) = (sandbox.folder("remote.git"), sandbox.folder("work"));
         sandbox.git(&remote, &["init", "--bare", "--quiet", "--initial-branch=main"]).ok();
@@ -36,12 +36,12 @@ impl Hall {
         hall
     }
 
-    fn town(&self) -> PathBuf {
+    pub(crate) fn town(&self) -> PathBuf {
         self.sandbox.path().join("town")
     }
 
     #[track_caller]
-    fn gt(&self, args: &[&str]) -> String {
+    pub(crate) fn gt(&self, args: &[&str]) -> String {
         self.sandbox.gt(&self.town(), args).ok()
     }
 
@@ -49,12 +49,12 @@ impl Hall {
         std::fs::write(self.town().join("app/rig.toml"), rig_toml).expect("rig.toml");
     }
 
-    fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.town().join(".beads")).expect("store")
     }
 
     /// A change that merges with all the others, handed in.
-    fn file(&self, name: &str) -> BeadId {
+    pub(crate) fn file(&self, name: &str) -> BeadId {
         let bare = self.town().join("app/.repo.git");
         let mut store = self.store();
         let id = hand_in(&self.sandbox, &mut store, &bare, ("app", "app"), name, &[(&format!("{name}.txt"), name)]);
@@ -69,7 +69,7 @@ impl Hall {
     }
 
     #[track_caller]
-    fn wait_merged(&self, ids: &[BeadId]) {
+    pub(crate) fn wait_merged(&self, ids: &[BeadId]) {
         let merged = || ids.iter().all(|id| self.state(id) == State::Merged).then_some(());
         eventually(&format!("{ids:?} to be merged\n{}", self.log()), merged);
     }
@@ -78,7 +78,7 @@ impl Hall {
         self.store().read(|r| gastown::queue::wait::note(r, id)).expect("read")
     }
 
-    fn warnings(&self) -> String {
+    pub(crate) fn warnings(&self) -> String {
         let warnings = self.store().read(|r| r.local("town", "policy_warnings")).expect("read");
         warnings.map(|v| v.to_string()).unwrap_or_default()
     }
@@ -87,7 +87,7 @@ impl Hall {
         self.role("refinery", &format!("local refinery = gt.extend(\"refinery\")\n{text}"));
     }
 
-    fn role(&self, name: &str, text: &str) {
+    pub(crate) fn role(&self, name: &str, text: &str) {
         let dir = self.town().join("lua/roles");
         std::fs::create_dir_all(&dir).expect("folder");
         // As editors do: a new file in place of the old one.
@@ -97,12 +97,12 @@ impl Hall {
     }
 
     /// Titles of open beads with this label.
-    fn labelled(&self, label: &str) -> Vec<String> {
+    pub(crate) fn labelled(&self, label: &str) -> Vec<String> {
         let filter = gastown::store::Filter { labels: vec![label.to_owned()], ..gastown::store::Filter::default() };
         self.store().read(|r| r.find(&filter)).expect("found").into_iter().map(|b| b.title).collect()
     }
 
-    fn kill_daemon(&self) {
+    pub(crate) fn kill_daemon(&self) {
         let pid = self.daemon().expect("a daemon");
         kill(pid);
         eventually("another daemon", || self.daemon().filter(|new| *new != pid));
@@ -114,7 +114,7 @@ impl Hall {
         line.rsplit("app/refinery ").next().map(|r| r.trim_end_matches('"').to_owned())
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let logs = std::fs::read_dir(self.town().join("logs")).into_iter().flatten().flatten();
         logs.filter_map(|e| std::fs::read_to_string(e.path()).ok()).collect()
     }

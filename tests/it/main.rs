@@ -5,6 +5,7 @@ mod bd;
 mod daemon;
 mod demo;
 mod formula;
+mod patrols;
 mod policy;
 mod queue;
 mod readme;

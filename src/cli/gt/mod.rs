@@ -11,9 +11,11 @@ mod convoy;
 mod daemon;
 mod demo;
 mod done;
+mod formula;
 mod hook;
 mod install;
 mod mayor;
+mod patrol;
 mod peek;
 mod place;
 mod polecat;
@@ -72,12 +74,16 @@ enum Verb {
     Demo(demo::Args),
     /// Hand in your work
     Done(done::Args),
+    /// Start a convoy formula
+    Formula(formula::Args),
     /// Show what is on your hook
     Hook(hook::Args),
     /// Make a town
     Install(install::Args),
     /// Talk to the Mayor
     Mayor(mayor::Args),
+    /// Show what the roles do by themselves on a schedule
+    Patrol(patrol::Args),
     /// Show the end of an agent's screen
     Peek(peek::Args),
     /// List workers and attach to them
@@ -178,9 +184,11 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Convoy(args) => convoy::run(cx, args),
         Verb::Daemon(args) => daemon::run(cx, &args),
         Verb::Done(args) => done::run(cx, &args),
+        Verb::Formula(args) => formula::run(cx, args),
         Verb::Hook(args) => hook::run(cx, &args),
         Verb::Install(args) => install::run(cx, args),
         Verb::Mayor(args) => mayor::run(cx, &args),
+        Verb::Patrol(args) => patrol::run(cx, &args),
         Verb::Peek(args) => peek::run(cx, &args),
         Verb::Polecat(args) => polecat::run(cx, &args),
         Verb::Policy(args) => policy::run(cx, args),

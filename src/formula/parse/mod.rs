@@ -2,7 +2,10 @@
 
 mod compose;
 mod convoy;
+mod patrol;
 mod step;
+
+pub use patrol::EVENTS;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +63,7 @@ pub(super) fn summary(source: &Arc<Source>, json: bool) -> Listed {
         source: source.path.clone(),
         steps: size("steps"),
         vars: size("vars"),
+        extends: read.iter().flat_map(|f| f.extends.iter().map(|t| t.as_str().to_owned())).collect(),
         layer: source.layer,
         shadows: Vec::new(),
         error: wrong
@@ -88,6 +92,7 @@ fn root(reader: &Reader, node: &Node, source: &Arc<Source>) -> Option<Formula> {
         phase: phase(&fields),
         pour: fields.bool("pour"),
         squash: convoy::squash(&fields),
+        patrol: patrol::patrol(&fields),
         convoy: convoy::keys(&fields, kind),
         name: name.clone().unwrap_or_else(|| Text::new("", node.at.clone())),
         source: Arc::clone(source),

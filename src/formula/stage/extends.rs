@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::def::{Formula, StepDef, walk};
+use super::super::def::{Formula, PatrolDef, StepDef, walk};
 use super::super::{Diagnostic, Text};
 use super::Cx;
 
@@ -60,6 +60,7 @@ fn parents(first: &mut Formula, next: Formula) {
     first.phase = first.phase.take().or(next.phase);
     first.pour = first.pour.or(next.pour);
     first.squash = first.squash.take().or(next.squash);
+    first.patrol = patrol(first.patrol.take(), next.patrol);
     for (key, value) in next.convoy {
         first.convoy.entry(key).or_insert(value);
     }
@@ -77,11 +78,26 @@ fn child(mut base: Formula, child: &Formula) -> Formula {
     base.phase = c.phase.or(base.phase);
     base.pour = c.pour.or(base.pour);
     base.squash = c.squash.or(base.squash);
+    base.patrol = patrol(c.patrol, base.patrol);
     for (key, value) in c.convoy {
         base.convoy.insert(key, value);
     }
     base.source = c.source;
     base
+}
+
+/// Key by key: what the first does not say is as the second has it.
+fn patrol(first: Option<PatrolDef>, second: Option<PatrolDef>) -> Option<PatrolDef> {
+    match (first, second) {
+        (Some(a), Some(b)) => Some(PatrolDef {
+            role: a.role.or(b.role),
+            every: a.every.or(b.every),
+            on: a.on.or(b.on),
+            digest: a.digest.or(b.digest),
+            at: a.at,
+        }),
+        (a, b) => a.or(b),
+    }
 }
 
 fn shared(

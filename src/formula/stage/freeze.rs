@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::def::{Formula, StepDef, count};
-use super::super::{Gate, OnComplete, OnlyIf, Origin, Proto, Step, Text, Until, Waits, Woven};
+use super::super::def::{Formula, Kind, StepDef, count};
+use super::super::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, Step, Text, Until, Waits, Woven};
 
 /// The final steps, each below its parent, as a flat list.
 pub(in super::super) fn flat(steps: &[StepDef]) -> Vec<Step> {
@@ -44,6 +44,12 @@ pub(in super::super) fn freeze(
         steps: flat,
         bond_points: formula.compose.bond_points.iter().map(super::super::resolved::bond_point).collect(),
         squash: formula.squash.clone(),
+        patrol: formula.patrol.as_ref().filter(|_| formula.kind == Kind::Patrol).map(|p| Patrol {
+            role: string(&p.role).unwrap_or_default(),
+            every: string(&p.every),
+            on: string(&p.on),
+            digest: string(&p.digest),
+        }),
         convoy: formula.convoy.clone(),
         rounds,
         bonds,
@@ -57,13 +63,16 @@ pub(in super::super) fn freeze(
 /// The name of the content: where it was read and from which line does not count.
 fn id(proto: &Proto) -> String {
     let mut hash = Hashing(Sha256::new());
-    let head = serde_json::json!({
+    let mut head = serde_json::json!({
         "formula": proto.formula, "description": proto.description, "version": proto.version, "type": proto.kind,
         "phase": proto.phase, "pour": proto.pour, "vars": proto.vars, "bond_points": proto.bond_points,
         "squash": proto.squash, "convoy": proto.convoy,
         "rounds": proto.rounds, "bonds": proto.bonds.iter().map(|p| &p.id).collect::<Vec<_>>(),
         "woven": proto.woven.iter().map(|w| (&w.aspect, &w.revision)).collect::<Vec<_>>(),
     });
+    if let Some(patrol) = &proto.patrol {
+        head["patrol"] = serde_json::json!(patrol);
+    }
     let whole = serde_json::to_writer(&mut hash, &head).and_then(|()| {
         proto.steps.iter().try_for_each(|step| {
             let bare = Step { origin: Origin::default(), ..step.clone() };

@@ -6,6 +6,7 @@ pub(super) mod control;
 pub(super) mod expand;
 pub(super) mod extends;
 pub(super) mod freeze;
+pub(super) mod patrol;
 pub(crate) mod weave;
 
 use std::collections::{BTreeMap, HashMap};

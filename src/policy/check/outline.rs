@@ -56,6 +56,10 @@ impl Outline {
                     outline.function(file, at, &[Some(&FORMULA_STEP)], Some(&FORMULA_STEP));
                 }
             }
+            // gt.step("id", function(run, town) … end)
+            if outline.is_gt(file, i) && file.is(i + 2, "step") && file.is(i + 3, "(") {
+                outline.run(file, i + 3);
+            }
             // gt.take(queue, function(mr) … end)
             if outline.is_gt(file, i)
                 && file.is(i + 2, "take")
@@ -80,6 +84,7 @@ impl Outline {
         let (class, open) = match word {
             "each" => (file.name(i + 4).and_then(each_class), i + 5),
             "on" => (file.name(i + 4).and_then(event_kind).map(event_class), i + 5),
+            "run" => return self.run(file, i + 3),
             "override" => (string_argument(file, i + 3).and_then(|rule| rules.get(rule).copied()), i + 3),
             question if QUESTIONS.contains(&question) => {
                 let list = matches!(question, "batch" | "gates");
@@ -103,6 +108,13 @@ impl Outline {
             if part && matches!(file.name(j - 2), Some("when" | "act")) {
                 self.function(file, j, &[Some(class), Some(&TOWN)], Some(class));
             }
+        }
+    }
+
+    /// `("name", function(run, town) … end)` at `open`.
+    fn run(&mut self, file: &File<'_>, open: usize) {
+        if let Some(function) = (open..open + 5).find(|j| file.is(*j, "function")) {
+            self.function(file, function, &[None, Some(&TOWN)], None);
         }
     }
 

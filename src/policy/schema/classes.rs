@@ -277,6 +277,12 @@ pub(in crate::policy) static TOWN: Class = Class {
         ),
         field("mail", Ty::Reads("{ unread: fun(addr: string): Mail[] }"), "", |_| Got::Reads("mail")),
         field("git", Ty::Reads("{ branches: fun(q: { merged?: boolean }): Branch[] }"), "", |_| Got::Reads("git")),
+        field("wisps", Ty::Reads("{ idle: fun(age: SpanLike): Bead[] }"), "unchanged for that long", |_| {
+            Got::Reads("wisps")
+        }),
+        field("ledger", Ty::Reads("{ scattered: fun(): boolean }"), "so many small files that packing pays", |_| {
+            Got::Reads("ledger")
+        }),
         field("queue", Ty::List(&Ty::Record(&MR)), "", |f| {
             town(f, |t| Got::Records(t.mrs.iter().cloned().map(Fact::Mr).collect()))
         }),

@@ -5,7 +5,7 @@ use mlua::{Table, Value};
 use crate::base::span::Span;
 use crate::base::text::similar;
 use crate::base::{BeadId, NameError};
-use crate::policy::facts::{BeadFact, ConvoyFact, MrFact, PolecatFact, PolecatState, StepFact};
+use crate::policy::facts::{BeadFact, BranchFact, ConvoyFact, MrFact, PolecatFact, PolecatState, StepFact};
 use crate::policy::vm::{PolicyError, strings};
 
 fn bad(error: &NameError) -> mlua::Error {
@@ -114,6 +114,34 @@ pub(super) fn polecat(polecat: &mut PolecatFact, table: &Table, now_ms: i64) -> 
         }
     }
     Ok(())
+}
+
+/// Puts the fields of a table into a branch, but for its bead.
+pub(super) fn branch(branch: &mut BranchFact, table: &Table, now_ms: i64) -> mlua::Result<()> {
+    for pair in table.pairs::<String, Value>() {
+        let (key, value) = pair?;
+        match key.as_str() {
+            "name" => branch.name = value.to_string()?,
+            "ahead" => branch.ahead = number(&value) as u64,
+            "idle_for" => branch.last_commit_ms = now_ms - span(&value.to_string()?)?,
+            "bead" => {}
+            _ => return Err(unknown(&key, "branch", &["name", "ahead", "idle_for", "bead"])),
+        }
+    }
+    Ok(())
+}
+
+/// How long a wisp has lain still, in milliseconds.
+pub(super) fn wisp(table: &Table) -> mlua::Result<i64> {
+    let mut idle = 0;
+    for pair in table.pairs::<String, Value>() {
+        let (key, value) = pair?;
+        match key.as_str() {
+            "idle_for" => idle = span(&value.to_string()?)?,
+            _ => return Err(unknown(&key, "wisp", &["idle_for"])),
+        }
+    }
+    Ok(idle)
 }
 
 /// A state by its word.

@@ -16,7 +16,9 @@ use mlua::Function;
 use super::diagnostic::Diagnostic;
 use super::engine::{Engine, Limits};
 use super::layer::LayerSource;
+use super::patrol::plans;
 use super::vm::{Failure, load_test};
+use crate::formula::{Aspects, Library};
 
 /// What a role under test is made of: its layers, lowest first, and its settings.
 pub type Sources<'a> = &'a dyn Fn(&str) -> Option<(Vec<LayerSource>, toml::Table)>;
@@ -75,8 +77,8 @@ fn limits() -> Limits {
     Limits { time: Duration::from_secs(10), pass: Duration::from_secs(60), ..Limits::default() }
 }
 
-/// Runs one test file. Its name says which role it tests.
-pub fn run_tests(file: &LayerSource, sources: Sources<'_>) -> TestReport {
+/// Runs one test file. Its name says which role it tests; `library` has the formulas of its patrols.
+pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, aspects: &dyn Aspects) -> TestReport {
     let bench = Arc::new(Mutex::new(Bench::default()));
     let stem = file.path.rsplit('/').next().unwrap_or_default();
     let role = stem.strip_suffix("_test.lua").unwrap_or(stem).to_owned();
@@ -92,10 +94,17 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>) -> TestReport {
         engine.judge_twice();
         Ok(engine)
     };
-    if let Err(errors) = load() {
-        return failed(errors.into_iter().next().unwrap_or_else(|| Diagnostic::bare("it does not load")));
+    let plans = match load() {
+        Ok(engine) => plans(library, &[(engine.role().to_owned(), &engine)].into(), aspects).over(&[]),
+        Err(errors) => {
+            return failed(errors.into_iter().next().unwrap_or_else(|| Diagnostic::bare("it does not load")));
+        }
+    };
+    if let Some(wrong) = plans.wrong.into_iter().find(|wrong| !wrong.role.is_empty()) {
+        return failed(wrong.error);
     }
-    let vm = match load_test(file, limits(), |lua| module::module(lua, Arc::clone(&bench), Arc::new(load))) {
+    let plans = Arc::new(plans.plans);
+    let vm = match load_test(file, limits(), |lua| module::module(lua, Arc::clone(&bench), Arc::new(load), plans)) {
         Ok(vm) => vm,
         Err(error) => return failed(error),
     };

@@ -11,9 +11,13 @@ use crate::base::BeadId;
 use crate::policy::decision::{Because, Outcome};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::engine::Engine;
-use crate::policy::facts::{BeadFact, MrFact, PolecatFact, PolecatState, Snapshot};
+use crate::policy::facts::{BeadFact, BranchFact, MrFact, PolecatFact, PolecatState, Snapshot};
 use crate::policy::ladder::MemoryLadders;
+use crate::policy::patrol::Plan;
 use crate::policy::vm::{PolicyError, line_of, place};
+
+/// The patrols of the role under test.
+pub(super) type Plans = Arc<Vec<Arc<Plan>>>;
 
 /// Makes a fresh engine of the role under test.
 pub(super) type Load = Arc<dyn Fn() -> Result<Engine, Vec<Diagnostic>> + Send + Sync>;
@@ -30,7 +34,8 @@ fn engine(load: &Load) -> mlua::Result<Engine> {
 }
 
 /// The table that `require "gt.test"` gives.
-pub(super) fn module(lua: &Lua, bench: Arc<Mutex<Bench>>, load: Load) -> mlua::Result<Table> {
+pub(super) fn module(lua: &Lua, bench: Arc<Mutex<Bench>>, load: Load, plans: Plans) -> mlua::Result<Table> {
+    lua.set_app_data(plans);
     lua.set_app_data(Arc::clone(&load));
     lua.set_app_data(Arc::clone(&bench));
     let module = lua.create_table()?;
@@ -90,7 +95,8 @@ fn sorted(value: serde_json::Value) -> serde_json::Value {
 pub(super) fn case(lua: &Lua, function: &Function) -> mlua::Result<()> {
     let load = lua.app_data_ref::<Load>().map(|l| Arc::clone(&l));
     let load = load.ok_or_else(|| PolicyError::new("no role is under test"))?;
-    let town = TestTown(Arc::new(Mutex::new(Town::new(engine(&load)?))));
+    let plans = lua.app_data_ref::<Plans>().map(|p| Arc::clone(&p)).unwrap_or_default();
+    let town = TestTown(Arc::new(Mutex::new(Town::new(engine(&load)?, &plans))));
     function.call(town)
 }
 
@@ -162,6 +168,29 @@ impl UserData for TestTown {
             facts::mr(&mut mr, &table, now)?;
             town.mrs.push(mr);
             Ok(())
+        });
+        methods.add_method("branch", |_, this, table: Table| {
+            let mut town = lock(&this.0);
+            let mut branch = BranchFact { name: "main".into(), ahead: 1, last_commit_ms: town.now_ms, bead: None };
+            let bead = bead_id(&mut town, &table.get::<Value>("bead")?)?;
+            facts::branch(&mut branch, &table, town.now_ms)?;
+            branch.bead = bead.and_then(|id| town.bead(&id).cloned()).map(Arc::new);
+            town.branches.push(branch);
+            Ok(())
+        });
+        methods.add_method("wisp", |_, this, table: Option<Table>| {
+            let mut town = lock(&this.0);
+            let id = town.fresh_id();
+            let changed = town.now_ms - table.map_or(Ok(0), |t| facts::wisp(&t))?;
+            town.wisps.push((BeadFact::new(id.clone(), format!("wisp {id}")), changed));
+            Ok(TestBead(id))
+        });
+        methods.add_method("scatter_ledger", |_, this, ()| {
+            lock(&this.0).scattered = true;
+            Ok(())
+        });
+        methods.add_method("patrol", |_, this, name: String| {
+            lock(&this.0).patrol(&name).map_err(|e| PolicyError::new(e).about(&name).into())
         });
         // The Refinery's questions, asked of the queue of this town.
         methods.add_method("order", |_, this, ()| {
@@ -289,7 +318,7 @@ impl RuleTable {
             None => return Err(PolicyError::new("a rule on events is tested with a case").into()),
         }
         let snapshot = Arc::new(snapshot);
-        let pass = engine.pass(&snapshot, &Shelf(Arc::clone(&snapshot)), &mut MemoryLadders::default());
+        let pass = engine.pass(&snapshot, &Shelf::of(&snapshot), &mut MemoryLadders::default());
         if let Some(warning) = pass.warnings.first() {
             return Err(PolicyError::new(warning.to_string()).into());
         }

@@ -10,8 +10,9 @@ use crate::policy::action::{Action, BeadRef, Subject};
 use crate::policy::decision::Decision;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::engine::Engine;
-use crate::policy::facts::{BeadFact, MrFact, PolecatFact, PolecatState, Snapshot, StepFact};
+use crate::policy::facts::{BeadFact, BranchFact, MrFact, PolecatFact, PolecatState, Snapshot, StepFact};
 use crate::policy::ladder::MemoryLadders;
+use crate::policy::patrol::Plan;
 
 /// Where the virtual clock starts: 2026-01-01, so that ages before the start are not negative.
 const START: i64 = 1_767_225_600_000;
@@ -26,6 +27,13 @@ pub(super) struct Town {
     pub beads: Vec<BeadFact>,
     pub workers: Vec<Worker>,
     pub mrs: Vec<MrFact>,
+    pub branches: Vec<BranchFact>,
+    /// Wisps and when they last changed.
+    pub wisps: Vec<(BeadFact, i64)>,
+    pub scattered: bool,
+    /// The role's patrols, each with the moment of its next cycle if it has a schedule.
+    patrols: Vec<(Arc<Plan>, Option<i64>)>,
+    memory: serde_json::Map<String, serde_json::Value>,
     ladders: MemoryLadders,
     happened: Vec<Line>,
     made: u32,
@@ -54,13 +62,19 @@ struct Line {
 }
 
 impl Town {
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(engine: Engine, plans: &[Arc<Plan>]) -> Self {
+        let first = |plan: &Arc<Plan>| plan.every.map(|every| START + every.as_millis());
         Self {
             engine,
             now_ms: START,
             beads: Vec::new(),
             workers: Vec::new(),
             mrs: Vec::new(),
+            branches: Vec::new(),
+            wisps: Vec::new(),
+            scattered: false,
+            patrols: plans.iter().map(|plan| (Arc::clone(plan), first(plan))).collect(),
+            memory: serde_json::Map::new(),
             ladders: MemoryLadders::default(),
             happened: Vec::new(),
             made: 0,
@@ -130,13 +144,31 @@ impl Town {
             }));
         }
         let mrs = self.mrs.iter().cloned().map(Arc::new).collect();
-        Ok(Snapshot { now_ms: self.now_ms, rig: Some(rig), polecats, beads, mrs, ..Snapshot::default() })
+        Ok(Snapshot {
+            now_ms: self.now_ms,
+            rig: Some(rig),
+            polecats,
+            beads,
+            mrs,
+            memory: self.memory.clone(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn shelf(&self, snapshot: &Arc<Snapshot>) -> Shelf {
+        Shelf {
+            branches: self.branches.iter().cloned().map(Arc::new).collect(),
+            wisps: self.wisps.iter().map(|(b, changed)| (Arc::new(b.clone()), *changed)).collect(),
+            scattered: self.scattered,
+            ..Shelf::of(snapshot)
+        }
     }
 
     /// The queue in policy order.
     pub fn order(&mut self) -> Result<Vec<Arc<MrFact>>, String> {
         let snapshot = Arc::new(self.snapshot()?);
-        let answer = self.engine.order(&snapshot.mrs, &snapshot, &Shelf(Arc::clone(&snapshot)));
+        let reads = self.shelf(&snapshot);
+        let answer = self.engine.order(&snapshot.mrs, &snapshot, &reads);
         good(&answer.warnings).map(|()| answer.value)
     }
 
@@ -144,14 +176,15 @@ impl Town {
     pub fn batch(&mut self) -> Result<Vec<Arc<MrFact>>, String> {
         let queue = self.order()?;
         let snapshot = Arc::new(self.snapshot()?);
-        let answer = self.engine.batch(&queue, &snapshot, &Shelf(Arc::clone(&snapshot)));
+        let reads = self.shelf(&snapshot);
+        let answer = self.engine.batch(&queue, &snapshot, &reads);
         good(&answer.warnings).map(|()| answer.value)
     }
 
     /// What a question about one merge request answers, as words: `yes`, `no: held`, `rework`, `hold, escalate`.
     pub fn ask(&mut self, question: &str, id: &str) -> Result<String, String> {
         let snapshot = Arc::new(self.snapshot()?);
-        let reads = Shelf(Arc::clone(&snapshot));
+        let reads = self.shelf(&snapshot);
         let mr = snapshot.mrs.iter().find(|m| m.id.as_str() == id);
         let mr = mr.ok_or_else(|| format!("there is no merge request `{id}` in this town"))?;
         let answer = match question {
@@ -175,13 +208,56 @@ impl Town {
     pub fn run(&mut self, ms: i64) -> Result<(), String> {
         let end = self.now_ms + ms;
         loop {
-            let next = self.settle()?;
-            match next.filter(|next| *next <= end) {
-                Some(next) => self.now_ms = next.max(self.now_ms + 1),
+            let next = self.settle()?.map(|next| next.max(self.now_ms + 1));
+            let due = self.patrols.iter().filter_map(|(_, due)| *due).min().map(|due| due.max(self.now_ms));
+            match next.into_iter().chain(due).min().filter(|next| *next <= end) {
+                Some(next) => self.now_ms = next,
                 None => break,
             }
+            self.due_patrols()?;
         }
         self.now_ms = end;
+        Ok(())
+    }
+
+    fn due_patrols(&mut self) -> Result<(), String> {
+        for index in 0..self.patrols.len() {
+            let (plan, due) = &self.patrols[index];
+            if let (Some(every), true) = (plan.every, due.is_some_and(|due| due <= self.now_ms)) {
+                let plan = Arc::clone(plan);
+                self.patrols[index].1 = Some(self.now_ms + every.as_millis());
+                self.cycle(&plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One cycle of a patrol now, whatever its schedule.
+    pub fn patrol(&mut self, name: &str) -> Result<(), String> {
+        let Some((plan, _)) = self.patrols.iter().find(|(plan, _)| plan.name == name) else {
+            let names: Vec<&str> = self.patrols.iter().map(|(plan, _)| plan.name.as_str()).collect();
+            return Err(format!("the role has no patrol `{name}`; its patrols are {}", names.join(", ")));
+        };
+        let plan = Arc::clone(plan);
+        self.cycle(&plan)
+    }
+
+    fn cycle(&mut self, plan: &Plan) -> Result<(), String> {
+        let snapshot = Arc::new(self.snapshot()?);
+        let reads = self.shelf(&snapshot);
+        let cycle = self.engine.cycle(plan, &snapshot, &reads);
+        if let Some((step, why)) = &cycle.failure {
+            return Err(format!("step `{step}` of `{}` failed\n{why}", plan.name));
+        }
+        if let Some(why) = cycle.undecided {
+            return Err(format!("`{}` is undecided: {why}", plan.name));
+        }
+        good(&cycle.warnings)?;
+        cycle.decisions.iter().for_each(|decision| self.carry_out(decision));
+        if let Some(text) = cycle.digest {
+            let (subject, extra) = (plan.name.clone(), text.lines().collect::<Vec<_>>().join("; "));
+            self.happened.push(Line { at_ms: self.now_ms, verb: "digest", subject, rule: String::new(), extra });
+        }
         Ok(())
     }
 
@@ -189,7 +265,7 @@ impl Town {
     fn settle(&mut self) -> Result<Option<i64>, String> {
         for _ in 0..100 {
             let snapshot = Arc::new(self.snapshot()?);
-            let reads = Shelf(Arc::clone(&snapshot));
+            let reads = self.shelf(&snapshot);
             let pass = self.engine.pass(&snapshot, &reads, &mut self.ladders);
             if let Some(warning) = pass.warnings.first() {
                 return Err(warning.to_string());
@@ -309,10 +385,25 @@ impl Town {
             }
             Action::Update { bead, .. } | Action::Comment { bead, .. } => shown(id_of(bead).as_ref()),
             Action::Remember { on, values, .. } => {
-                if let Subject::Bead(id) = on {
-                    self.edit(id, |b| b.memory.extend(values.clone()));
+                match on {
+                    Subject::Bead(id) => self.edit(id, |b| b.memory.extend(values.clone())),
+                    Subject::Mr(id) => {
+                        let mine = self.mrs.iter_mut().filter(|m| m.id == *id);
+                        mine.for_each(|m| m.memory.extend(values.clone()));
+                    }
+                    Subject::Town => self.memory.extend(values.clone()),
+                    _ => {}
                 }
                 on.to_string()
+            }
+            Action::Burn { bead } => {
+                let id = id_of(bead);
+                self.wisps.retain(|(wisp, _)| Some(&wisp.id) != id.as_ref());
+                shown(id.as_ref())
+            }
+            Action::Repack => {
+                self.scattered = false;
+                "ledger".into()
             }
             Action::Ask { about, name, .. } => {
                 extra.clone_from(name);

@@ -62,6 +62,15 @@ pub(in crate::policy) fn collect(lua: &Lua, returned: &Value) -> mlua::Result<(V
     Ok((actions, left))
 }
 
+/// Whether a value is an action or a list that begins with one.
+pub(in crate::policy) fn are_actions(value: &Value) -> bool {
+    let is_action = |v: &Value| v.as_userdata().is_some_and(mlua::AnyUserData::is::<Handle>);
+    match value {
+        Value::Table(list) => list.raw_get::<Value>(1).is_ok_and(|first| is_action(&first)),
+        other => is_action(other),
+    }
+}
+
 fn reach(lua: &Lua, value: &Value, roots: &mut Vec<usize>, depth: usize) -> mlua::Result<()> {
     match value {
         Value::Nil => Ok(()),
@@ -117,6 +126,7 @@ fn renumber(action: Action, place: &impl Fn(usize) -> usize) -> Action {
         Action::Update { bead: b, fields } => Action::Update { bead: bead(b), fields },
         Action::Close { bead: b, why } => Action::Close { bead: bead(b), why },
         Action::Comment { bead: b, text } => Action::Comment { bead: bead(b), text },
+        Action::Burn { bead: b } => Action::Burn { bead: bead(b) },
         Action::Requeue { what, why } => Action::Requeue { what: subject(what), why },
         Action::Quarantine { what } => Action::Quarantine { what: subject(what) },
         Action::Hold { what, why, until_ms } => Action::Hold { what: subject(what), why, until_ms },
@@ -201,6 +211,10 @@ const BUILDERS: &[(&str, &str, Builder)] = &[
         let on = a.subject(1, &["bead", "polecat", "mr", "town"])?;
         Ok(Action::Remember { on, values: a.values(2)?, until_ms: a.moment(3)? })
     }),
+    ("burn", "fun(wisp: Bead): Action a wisp that is nobody's any more goes without a record", |a| {
+        Ok(Action::Burn { bead: a.bead(1)? })
+    }),
+    ("repack", "fun(): Action joins what the ledger has in many small files", |_| Ok(Action::Repack)),
 ];
 
 fn create(a: &mut Args<'_>) -> mlua::Result<Action> {

@@ -12,7 +12,7 @@ use super::span::span_like;
 use super::state::{Loading, State};
 use super::text::{Filled, fill, fill_table};
 use super::town::close;
-use super::{Failure, Vm, aspect, build, record, role, settings, town};
+use super::{Failure, Vm, aspect, build, patrol, record, role, settings, town};
 use crate::policy::action::Subject;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::engine::Limits;
@@ -163,8 +163,8 @@ fn require(lua: &Lua, gt: &Table, name: &str) -> mlua::Result<Value> {
 pub(in crate::policy) fn gt_names() -> Vec<&'static str> {
     let mut names = build::builder_names();
     names.extend(aspect::ADVICE.map(|(name, _)| name));
-    names
-        .extend(["aspect", "role", "extend", "span", "list", "take", "duration", "integer", "string", "flag", "globs"]);
+    names.extend(["aspect", "role", "extend", "step", "span", "list", "take"]);
+    names.extend(["duration", "integer", "string", "flag", "globs"]);
     names
 }
 
@@ -172,6 +172,7 @@ fn module(lua: &Lua) -> mlua::Result<Table> {
     let gt = lua.create_table()?;
     gt.raw_set("role", lua.create_function(role::role)?)?;
     gt.raw_set("extend", lua.create_function(role::extend)?)?;
+    gt.raw_set("step", lua.create_function(patrol::step)?)?;
     let span = lua.create_function(|_, text: Value| span_like(&text, "gt.span"))?;
     gt.raw_set("span", span)?;
     gt.raw_set("list", lua.create_function(list)?)?;

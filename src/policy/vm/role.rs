@@ -3,6 +3,7 @@
 use mlua::{Function, Lua, Table, Value};
 
 use super::error::PolicyError;
+use super::patrol::{self, PatrolPart, RunPart};
 use super::settings::{self, Setting};
 use super::span::span_like;
 use super::state::{Loading, State};
@@ -17,6 +18,8 @@ use crate::policy::schema::EACH;
 pub(in crate::policy) struct Declared {
     pub parts: Vec<Part>,
     pub questions: Vec<Question>,
+    pub patrols: Vec<PatrolPart>,
+    pub runs: Vec<RunPart>,
     pub settings: Vec<(String, Setting)>,
     pub doc: String,
     pub scope: String,
@@ -100,7 +103,7 @@ pub(in crate::policy) const QUESTIONS: [&str; 7] =
 /// The role whose questions they are.
 pub(in crate::policy) const REFINERY: &str = "refinery";
 
-fn loading(lua: &Lua, what: &str) -> mlua::Result<Loading> {
+pub(super) fn loading(lua: &Lua, what: &str) -> mlua::Result<Loading> {
     State::of(lua)?
         .loading
         .clone()
@@ -185,6 +188,8 @@ fn open(lua: &Lua, loading: &Loading, name: String) -> mlua::Result<Table> {
         add(lua, Says::Drop, rule, None)
     })?;
     role.raw_set("drop", drop)?;
+    role.raw_set("patrol", lua.create_function(patrol::patrol)?)?;
+    role.raw_set("run", lua.create_function(patrol::run)?)?;
     let owner = name.clone();
     role.raw_set("settings", lua.create_function(move |lua, table: Table| settings::read(lua, &owner, &table))?)?;
     if name == REFINERY {
@@ -192,7 +197,8 @@ fn open(lua: &Lua, loading: &Loading, name: String) -> mlua::Result<Table> {
             role.raw_set(question, ask(lua, question)?)?;
         }
     }
-    let mut names: Vec<String> = ["each", "on", "override", "drop", "settings"].map(Into::into).to_vec();
+    let mut names: Vec<String> =
+        ["each", "on", "override", "drop", "patrol", "run", "settings"].map(Into::into).to_vec();
     if name == REFINERY {
         names.extend(QUESTIONS.map(Into::into));
     }
@@ -279,7 +285,7 @@ fn known(declared: &Declared, says: Says, rule: &str, layer: usize) -> mlua::Res
     }
 }
 
-fn keys(table: &Table, allowed: &[&str], what: &str) -> mlua::Result<()> {
+pub(super) fn keys(table: &Table, allowed: &[&str], what: &str) -> mlua::Result<()> {
     for pair in table.pairs::<Value, Value>() {
         let key = pair?.0;
         let Value::String(name) = &key else {
@@ -295,7 +301,7 @@ fn keys(table: &Table, allowed: &[&str], what: &str) -> mlua::Result<()> {
     Ok(())
 }
 
-fn function(table: &Table, key: &str, what: &str) -> mlua::Result<Option<Function>> {
+pub(super) fn function(table: &Table, key: &str, what: &str) -> mlua::Result<Option<Function>> {
     match table.raw_get::<Value>(key)? {
         Value::Nil => Ok(None),
         Value::Function(f) => Ok(Some(f)),

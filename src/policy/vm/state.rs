@@ -82,6 +82,8 @@ pub(super) enum Request {
     Screen(crate::base::Address, usize),
     Unread(String),
     Branches(Option<bool>),
+    IdleWisps(i64),
+    Scattered,
     Count(String, Subject, Option<i64>),
 }
 
@@ -92,6 +94,7 @@ pub(super) enum Response {
     Many(Vec<Fact>),
     Text(String),
     Number(u64),
+    Flag(bool),
 }
 
 /// The data of one VM.

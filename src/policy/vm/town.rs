@@ -22,6 +22,8 @@ pub(super) fn answer(request: Request, reads: &dyn Reads) -> Result<Response, Un
         Request::Screen(agent, lines) => Response::Text(reads.screen(&agent, lines)?),
         Request::Unread(address) => Response::Many(reads.unread(&address)?.into_iter().map(Fact::Mail).collect()),
         Request::Branches(merged) => Response::Many(reads.branches(merged)?.into_iter().map(Fact::Branch).collect()),
+        Request::IdleWisps(since) => Response::Many(reads.idle_wisps(since)?.into_iter().map(Fact::Bead).collect()),
+        Request::Scattered => Response::Flag(reads.scattered()?),
         Request::Count(action, subject, since) => Response::Number(reads.count(&action, &subject, since)?),
     })
 }
@@ -59,6 +61,10 @@ fn ask(lua: &Lua, what: String, request: Request) -> mlua::Result<Value> {
         Some(Ok(Response::Text(text))) => {
             note(format!("{} bytes", text.len()))?;
             lua.create_string(&text).map(Value::String)
+        }
+        Some(Ok(Response::Flag(answer))) => {
+            note(answer.to_string())?;
+            Ok(Value::Boolean(answer))
         }
         Some(Ok(Response::Number(n))) => {
             note(n.to_string())?;
@@ -117,7 +123,7 @@ fn describe(query: &BeadQuery) -> String {
     format!("beads.find({})", shown.join(" "))
 }
 
-/// The tables `beads`, `hooks`, `tmux`, `mail`, `git` and the function `count`.
+/// The tables `beads`, `hooks`, `tmux`, `mail`, `git`, `wisps`, `ledger` and the function `count`.
 pub(super) fn tables(lua: &Lua) -> mlua::Result<Table> {
     let get = lua.create_function(|lua, id: Value| {
         let id = string(&id, "beads.get: the id")?;
@@ -148,6 +154,12 @@ pub(super) fn tables(lua: &Lua) -> mlua::Result<Table> {
         let merged = q.map(|q| q.get::<Option<bool>>("merged")).transpose()?.flatten();
         ask(lua, "git.branches".into(), Request::Branches(merged))
     })?;
+    let idle = lua.create_function(|lua, age: Value| {
+        let now = State::of(lua)?.now_ms;
+        let age = span_like(&age, "wisps.idle: how long")?.at(now) as i64;
+        ask(lua, "wisps.idle".into(), Request::IdleWisps(now - age))
+    })?;
+    let scattered = lua.create_function(|lua, ()| ask(lua, "ledger.scattered".into(), Request::Scattered))?;
     let count = lua.create_function(|lua, (action, of, since): (Value, Value, Value)| {
         let action = string(&action, "count: the action")?;
         let subject = fact_of(&of).and_then(|f| f.subject());
@@ -165,6 +177,8 @@ pub(super) fn tables(lua: &Lua) -> mlua::Result<Table> {
     all.raw_set("tmux", table(lua, "town.tmux", &[("screen", screen)])?)?;
     all.raw_set("mail", table(lua, "town.mail", &[("unread", unread)])?)?;
     all.raw_set("git", table(lua, "town.git", &[("branches", branches)])?)?;
+    all.raw_set("wisps", table(lua, "town.wisps", &[("idle", idle)])?)?;
+    all.raw_set("ledger", table(lua, "town.ledger", &[("scattered", scattered)])?)?;
     all.raw_set("count", count)?;
     Ok(all)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::execute::{No, Step, row};
 use super::reads::subject_key;
+use super::scope::Scope;
 use crate::base::{RigName, text};
 use crate::config::Overrides;
 use crate::policy::{Action, Decision};
@@ -24,7 +25,7 @@ const MOST_KNOWN: usize = 5000;
 #[derive(Debug, Default)]
 pub struct Desk {
     rigs: BTreeMap<RigName, Place>,
-    refused: BTreeMap<String, (Decision, RigName, String)>,
+    refused: BTreeMap<String, (Decision, String, String)>,
 }
 
 /// What is known of a rig that something is to be slung into.
@@ -38,11 +39,14 @@ struct Place {
 }
 
 impl Desk {
-    /// Makes sure that beads can be slung into the rig `to`, or the decision's own `rig`.
-    pub(super) fn prepare_sling(&mut self, cx: &Acting<'_>, store: &Store, rig: &Rig, to: Option<&str>) -> Step {
-        let name = target(rig, to)?;
+    /// Makes sure that beads can be slung into the rig `to`, or the decision's own one.
+    pub(super) fn prepare_sling(&mut self, cx: &Acting<'_>, store: &Store, scope: Scope<'_>, to: Option<&str>) -> Step {
+        let name = target(scope, to)?;
         if !self.rigs.contains_key(&name) {
-            let rig = if name == rig.name { rig.clone() } else { cx.town.rig(&name, &Overrides::default())? };
+            let rig = match scope.rig().filter(|rig| rig.name == name) {
+                Some(rig) => rig.clone(),
+                None => cx.town.rig(&name, &Overrides::default())?,
+            };
             let workers = rig.config.workers;
             let busy = store.read(|r| agent::of_rig(r, &name))?.iter().filter(|row| row.wants_session()).count();
             let free = (workers as usize).saturating_sub(busy);
@@ -60,12 +64,12 @@ impl Desk {
                 Err(error) => Err(error.to_string()),
             });
         }
-        self.ready(rig, to).map(|_| ())
+        self.ready(scope, to).map(|_| ())
     }
 
     /// What was prepared for the rig `to`.
-    pub(super) fn ready(&self, rig: &Rig, to: Option<&str>) -> Step<&sling::Ready> {
-        match self.rigs.get(&target(rig, to)?).and_then(|place| place.ready.as_ref()) {
+    pub(super) fn ready(&self, scope: Scope<'_>, to: Option<&str>) -> Step<&sling::Ready> {
+        match self.rigs.get(&target(scope, to)?).and_then(|place| place.ready.as_ref()) {
             Some(Ok(ready)) => Ok(ready),
             Some(Err(why)) => Err(No::Refused(why.clone())),
             None => Err(No::Refused("nothing was prepared".into())),
@@ -73,21 +77,22 @@ impl Desk {
     }
 
     /// A decision was carried out: what it slung has taken places.
-    pub(super) fn done(&mut self, rig: &Rig, decision: &Decision) {
+    pub(super) fn done(&mut self, scope: Scope<'_>, decision: &Decision) {
         for action in &decision.actions {
             if let Action::Sling { to, .. } = action
-                && let Ok(name) = target(rig, to.as_deref())
+                && let Ok(name) = target(scope, to.as_deref())
                 && let Some(place) = self.rigs.get_mut(&name)
             {
                 place.free = place.free.saturating_sub(1);
             }
         }
-        self.refused.remove(&refusal_key(&rig.name, decision));
+        self.refused.remove(&refusal_key(scope.name(), decision));
     }
 
     /// A decision was refused, for this reason.
-    pub(super) fn refused(&mut self, rig: &Rig, decision: &Decision, why: &str) {
-        self.refused.insert(refusal_key(&rig.name, decision), (decision.clone(), rig.name.clone(), why.to_owned()));
+    pub(super) fn refused(&mut self, scope: Scope<'_>, decision: &Decision, why: &str) {
+        let (key, rig) = (refusal_key(scope.name(), decision), scope.name().to_owned());
+        self.refused.insert(key, (decision.clone(), rig, why.to_owned()));
     }
 
     /// Writes down the refusals that are news, in one transaction; none is started when there are none.
@@ -116,7 +121,7 @@ impl Desk {
 }
 
 /// Writes a refusal down, unless it was the last word on this decision already.
-pub(super) fn note_refusal(w: &mut Write<'_>, rig: &RigName, decision: &Decision, why: &str) -> Result<(), StoreError> {
+pub(super) fn note_refusal(w: &mut Write<'_>, rig: &str, decision: &Decision, why: &str) -> Result<(), StoreError> {
     let (key, told) = (refusal_key(rig, decision), Value::String(why.to_owned()));
     if w.local(REFUSED, &key)?.as_ref() == Some(&told) {
         return Ok(());
@@ -126,18 +131,21 @@ pub(super) fn note_refusal(w: &mut Write<'_>, rig: &RigName, decision: &Decision
 }
 
 /// A decision is carried out after all: when it is refused again, that is news.
-pub(super) fn forget_refusal(w: &mut Write<'_>, rig: &Rig, decision: &Decision) -> Result<(), StoreError> {
-    w.delete_local(REFUSED, &refusal_key(&rig.name, decision)).map(|_| ())
+pub(super) fn forget_refusal(w: &mut Write<'_>, rig: &str, decision: &Decision) -> Result<(), StoreError> {
+    w.delete_local(REFUSED, &refusal_key(rig, decision)).map(|_| ())
 }
 
-fn refusal_key(rig: &RigName, decision: &Decision) -> String {
+fn refusal_key(rig: &str, decision: &Decision) -> String {
     format!("{rig}/{}/{}/{}", decision.origin.role, decision.origin.rule, subject_key(&decision.subject))
 }
 
 /// The rig that is meant.
-fn target(rig: &Rig, to: Option<&str>) -> Step<RigName> {
+fn target(scope: Scope<'_>, to: Option<&str>) -> Step<RigName> {
     match to {
-        None => Ok(rig.name.clone()),
+        None => match scope.rig() {
+            Some(rig) => Ok(rig.name.clone()),
+            None => Err(No::Refused("a role of the whole town names the rig to sling to".into())),
+        },
         Some(name) => RigName::new(name).map_err(|e| No::Refused(e.to_string())),
     }
 }

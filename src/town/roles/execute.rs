@@ -11,12 +11,15 @@ use serde_json::{Value, json};
 use super::desk::Desk;
 use super::keep::{self, Hold};
 use super::reads::subject_key;
+use super::scope::Scope;
 use super::{desk, events, ladders};
-use crate::base::{Address, BeadId, RigName};
+use crate::base::{Address, BeadId};
+use crate::config::Overrides;
+use crate::molecule;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
-use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Store, StoreError, Write};
-use crate::town::{Acting, Intent, Rig, TownError, agent, budget, convoy, hosts, retire, rework, sling};
+use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Stamp, Store, StoreError, Write};
+use crate::town::{Acting, Intent, TownError, agent, budget, convoy, hosts, retire, rework, sling};
 
 /// The outcome of a decision that was carried out.
 pub const DONE: &str = "done";
@@ -34,6 +37,8 @@ pub enum After {
         /// What.
         text: String,
     },
+    /// Pack the ledger.
+    Repack,
 }
 
 /// What a decision brought about.
@@ -86,50 +91,42 @@ impl From<queue::QueueError> for No {
 
 pub(super) type Step<T = ()> = Result<T, No>;
 
-/// Carries out one decision of `rig`. `cursor` is written with it: an event is acted upon once, also after a crash.
+/// Carries out one decision. `cursor` is written with it: an event is acted upon once, also after a crash.
 ///
 /// `desk` is shared by the decisions of one look; what it holds is written by [`Desk::close`].
 pub fn execute(
     cx: &Acting<'_>,
     store: &mut Store,
-    rig: &Rig,
+    scope: Scope<'_>,
     decision: &Decision,
     cursor: Option<events::Cursor>,
     desk: &mut Desk,
 ) -> Result<Outcome, TownError> {
-    let by = crate::store::Stamp::new(format!("{}/{}", rig.name, decision.origin.role), cx.now());
-    let result = prepare(cx, store, rig, decision, desk).and_then(|()| {
+    let by = Stamp::new(scope.actor(&decision.origin.role), cx.now());
+    let heard = |w: &mut Write<'_>| match (cursor, scope.rig()) {
+        (Some(cursor), Some(rig)) => events::set_cursor(w, &rig.name, &decision.origin.role, cursor),
+        _ => Ok(()),
+    };
+    let result = prepare(cx, store, scope, decision, desk).and_then(|()| {
         store.write(&by, |w| {
             let mut effect = Effect::default();
-            let mut made: Vec<Option<BeadId>> = vec![None; decision.actions.len()];
-            for (index, action) in decision.actions.iter().enumerate() {
-                rate(w, action)?;
-                let mut act = Act { cx, w, rig, desk, made: &mut made, effect: &mut effect, decision };
-                act.carry_out(index, action)?;
-            }
-            if let Some(climb) = &decision.climb {
-                ladders::climb(w, climb)?;
-            }
-            if let Some(cursor) = cursor {
-                events::set_cursor(w, &rig.name, &decision.origin.role, cursor)?;
-            }
-            desk::forget_refusal(w, rig, decision)?;
-            w.record(&row(decision, &rig.name, w.by().now, DONE))?;
+            apply(cx, w, scope, desk, decision, &mut effect)?;
+            heard(w)?;
             Ok::<_, No>(effect)
         })
     });
     match result {
         Ok(effect) => {
-            desk.done(rig, decision);
+            desk.done(scope, decision);
             Ok(Outcome::Done(effect))
         }
         Err(No::Fault(error)) => Err(error),
         Err(No::Refused(why)) => {
             match cursor {
-                None => desk.refused(rig, decision, &why),
-                Some(cursor) => store.write(&by, |w| {
-                    desk::note_refusal(w, &rig.name, decision, &why)?;
-                    events::set_cursor(w, &rig.name, &decision.origin.role, cursor)
+                None => desk.refused(scope, decision, &why),
+                Some(_) => store.write(&by, |w| {
+                    desk::note_refusal(w, scope.name(), decision, &why)?;
+                    heard(w)
                 })?,
             }
             Ok(Outcome::Refused(why))
@@ -137,8 +134,87 @@ pub fn execute(
     }
 }
 
-/// The journal's row of a decision.
-pub fn row(decision: &Decision, rig: &RigName, at: crate::base::Time, outcome: &str) -> DecisionRow {
+/// Carries out the decisions of one cycle and what `close` writes, in one transaction: after a crash all of it
+/// happened, or nothing did. A decision that is refused is left out; `close` hears why, in the order of the decisions.
+pub fn execute_cycle(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    scope: Scope<'_>,
+    role: &str,
+    decisions: &[Decision],
+    close: &dyn Fn(&mut Write<'_>, &[Option<String>]) -> Result<(), TownError>,
+) -> Result<Effect, TownError> {
+    let by = Stamp::new(scope.actor(role), cx.now());
+    let mut desk = Desk::default();
+    let mut refused: Vec<Option<String>> = vec![None; decisions.len()];
+    for (decision, refused) in decisions.iter().zip(&mut refused) {
+        match prepare(cx, store, scope, decision, &mut desk) {
+            Ok(()) => {}
+            Err(No::Fault(error)) => return Err(error),
+            Err(No::Refused(why)) => *refused = Some(why),
+        }
+    }
+    loop {
+        let result = store.write(&by, |w| {
+            let mut effect = Effect::default();
+            for (index, decision) in decisions.iter().enumerate() {
+                match &refused[index] {
+                    None => apply(cx, w, scope, &desk, decision, &mut effect).map_err(|no| (index, no))?,
+                    Some(why) => desk::note_refusal(w, scope.name(), decision, why)?,
+                }
+            }
+            close(w, &refused).map_err(|error| (decisions.len(), No::Fault(error)))?;
+            Ok::<_, Stopped>(effect)
+        });
+        match result {
+            Ok(effect) => return Ok(effect),
+            Err(Stopped(_, No::Fault(error))) => return Err(error),
+            // Without it, then: it is left out of the next try, so that there are no more tries than decisions.
+            Err(Stopped(index, No::Refused(why))) => refused[index] = Some(why),
+        }
+    }
+}
+
+/// Which decision stopped a transaction, and why.
+struct Stopped(usize, No);
+
+impl From<(usize, No)> for Stopped {
+    fn from((index, no): (usize, No)) -> Self {
+        Self(index, no)
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self(usize::MAX, No::Fault(error.into()))
+    }
+}
+
+/// Does what a decision says, and journals it.
+fn apply(
+    cx: &Acting<'_>,
+    w: &mut Write<'_>,
+    scope: Scope<'_>,
+    desk: &Desk,
+    decision: &Decision,
+    effect: &mut Effect,
+) -> Step {
+    let mut made: Vec<Option<BeadId>> = vec![None; decision.actions.len()];
+    for (index, action) in decision.actions.iter().enumerate() {
+        rate(w, action)?;
+        let mut act = Act { cx, w, scope, desk, made: &mut made, effect, decision };
+        act.carry_out(index, action)?;
+    }
+    if let Some(climb) = &decision.climb {
+        ladders::climb(w, climb)?;
+    }
+    desk::forget_refusal(w, scope.name(), decision)?;
+    w.record(&row(decision, scope.name(), w.by().now, DONE))?;
+    Ok(())
+}
+
+/// The journal's row of a decision; `rig` is empty for a decision of the town.
+pub fn row(decision: &Decision, rig: &str, at: crate::base::Time, outcome: &str) -> DecisionRow {
     let origin = &decision.origin;
     DecisionRow {
         seq: 0,
@@ -159,10 +235,10 @@ pub fn row(decision: &Decision, rig: &RigName, at: crate::base::Time, outcome: &
 }
 
 /// What has to be looked at before the transaction: free places, runtimes, formulas, terminals.
-fn prepare(cx: &Acting<'_>, store: &Store, rig: &Rig, decision: &Decision, desk: &mut Desk) -> Step {
+fn prepare(cx: &Acting<'_>, store: &Store, scope: Scope<'_>, decision: &Decision, desk: &mut Desk) -> Step {
     for action in &decision.actions {
         match action {
-            Action::Sling { to, .. } => desk.prepare_sling(cx, store, rig, to.as_deref())?,
+            Action::Sling { to, .. } => desk.prepare_sling(cx, store, scope, to.as_deref())?,
             Action::Restart { who, .. } => {
                 let row = store.read(|r| agent::need(r, who))?;
                 if hosts::open(cx, row.host)?.probe(&row.session).is_ok_and(|p| p.attached) {
@@ -188,6 +264,7 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
         Action::Comment { bead: BeadRef::Id(id), .. } | Action::Update { bead: BeadRef::Id(id), .. } => {
             (id.to_string(), 30)
         }
+        Action::Repack => ("ledger".to_owned(), 6),
         Action::Create(_) => ("new".to_owned(), 60),
         Action::Mail { to, .. } => (to.clone(), 30),
         _ => return Ok(()),
@@ -211,7 +288,7 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
 struct Act<'a, 'w, 's> {
     cx: &'a Acting<'a>,
     w: &'w mut Write<'s>,
-    rig: &'a Rig,
+    scope: Scope<'a>,
     desk: &'a Desk,
     made: &'w mut Vec<Option<BeadId>>,
     effect: &'w mut Effect,
@@ -285,7 +362,7 @@ impl Act<'_, '_, '_> {
                     return Err(No::Refused("no model is set up to answer questions of policies".into()));
                 }
                 let subject = self.real(about)?;
-                let key = keep::key(&subject, self.rig.name.as_str()).unwrap_or_default();
+                let key = keep::key(&subject, self.scope.name()).unwrap_or_default();
                 let question = json!({ "text": text, "choices": choices, "tokens": tokens, "to": to });
                 if keep::ask(self.w, &key, name, &question)? {
                     let body = format!("{text}\n\nChoices: {}", choices.join(", "));
@@ -293,9 +370,22 @@ impl Act<'_, '_, '_> {
                 }
                 Ok(())
             }
+            Action::Burn { bead } => {
+                let id = self.bead(bead)?;
+                let hooks = self.w.hooks()?;
+                if let Some(hook) = hooks.iter().find(|h| h.bead == id || h.molecule.as_ref() == Some(&id)) {
+                    return Err(No::Refused(format!("{id} is on the hook of {}", hook.agent)));
+                }
+                molecule::burn(self.w, &id, false).map_err(|e| No::from(TownError::from(e)))?;
+                Ok(())
+            }
+            Action::Repack => {
+                self.effect.after.push(After::Repack);
+                Ok(())
+            }
             Action::Remember { on, values, until_ms } => {
                 let subject = self.real(on)?;
-                let key = keep::key(&subject, self.rig.name.as_str()).unwrap_or_default();
+                let key = keep::key(&subject, self.scope.name()).unwrap_or_default();
                 keep::remember(self.w, &key, values, *until_ms)?;
                 Ok(())
             }
@@ -340,7 +430,12 @@ impl Act<'_, '_, '_> {
         if row.state == agent::AgentState::Done {
             return Err(No::Refused(format!("{who} has handed in its work")));
         }
-        match retire::restart_plan(self.w, who, self.rig.config.restarts, resume)? {
+        let restarts = match (self.scope.rig(), row.rig()) {
+            (Some(rig), _) => rig.config.restarts,
+            (None, Some(name)) => self.cx.town.rig(name, &Overrides::default())?.config.restarts,
+            (None, None) => return Err(No::Refused(format!("{who} is no worker of a rig"))),
+        };
+        match retire::restart_plan(self.w, who, restarts, resume)? {
             retire::Restart::Granted(intent) => self.effect.intents.push(*intent),
             retire::Restart::Quarantined(_) => {
                 self.effect.intents.extend(crate::town::intent::get(self.w, who)?);
@@ -399,7 +494,7 @@ impl Act<'_, '_, '_> {
 
     fn sling(&mut self, bead: &BeadRef, to: Option<&str>) -> Step {
         let id = self.bead(bead)?;
-        let ready = self.desk.ready(self.rig, to)?;
+        let ready = self.desk.ready(self.scope, to)?;
         let now = self.w.by().now.millis();
         if let Some(hold) = keep::hold(self.w, id.as_str(), now)? {
             return Err(No::Refused(format!("{id} is held: {}", hold.why)));
@@ -422,7 +517,7 @@ impl Act<'_, '_, '_> {
             deps.push(NewDep::new(DepKind::PARENT_CHILD, epic.clone()));
         }
         let bead = self.w.create(NewBead {
-            prefix: Some(self.rig.prefix().clone()),
+            prefix: self.scope.rig().map(|rig| rig.prefix().clone()),
             description: new.description.clone().unwrap_or_default(),
             issue_type: new.kind.as_deref().map(IssueType::from_alias),
             priority: new.priority.map(|p| p.clamp(0, 4) as u8),

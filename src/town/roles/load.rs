@@ -1,12 +1,17 @@
 //! The roles of a town: their layers, their settings, and the engines in charge.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Scope;
 use crate::base::{RigName, RoleName};
-use crate::policy::{self, Engine, Layer, LayerSource, Limits, Registry, Reload};
+use crate::policy::{
+    self, DeclaredPatrol, Engine, Layer, LayerSource, Limits, LuaAspects, Plan, Plans, Registry, Reload, plans,
+};
 use crate::store::{Read, StoreError, Write};
 use crate::town::{Rig, Town};
 
@@ -36,6 +41,12 @@ pub struct Roles {
     names: BTreeMap<RigName, BTreeSet<String>>,
     unreadable: BTreeMap<(RigName, String), String>,
     judged: BTreeSet<Warning>,
+    /// The roles that act for the whole town.
+    town_wide: BTreeSet<String>,
+    /// The patrols of each rig; of the town under an empty name.
+    patrols: BTreeMap<String, Vec<Arc<Plan>>>,
+    /// What is wrong with patrols that cannot be run.
+    unfit: Vec<Warning>,
 }
 
 impl Roles {
@@ -91,7 +102,81 @@ impl Roles {
             }
             self.names.insert(rig.name.clone(), wanted);
         }
+        self.reload_town(town, rigs, &mut swapped);
+        self.plan(town, rigs);
         swapped
+    }
+
+    /// Loads the roles that act for the whole town, without the layers of rigs.
+    fn reload_town(&mut self, town: &Town, rigs: &[Rig], swapped: &mut Vec<String>) {
+        let wide = |name: &String| {
+            rigs.iter().any(|rig| self.registry.get(&key(&rig.name, name)).is_some_and(Engine::is_town_wide))
+        };
+        let wanted: BTreeSet<String> =
+            self.names.values().flatten().cloned().collect::<BTreeSet<_>>().into_iter().filter(wide).collect();
+        for role in self.town_wide.difference(&wanted) {
+            self.registry.remove(&town_key(role));
+        }
+        // A town file that cannot be read is said elsewhere; what was loaded stays.
+        if let Ok(config) = town.config() {
+            for role in &wanted {
+                let Ok(layers) = layers_of(&[(Layer::Town, town.lua_dir())], role) else { continue };
+                let reload = self.registry.reload(&town_key(role), role, &layers, &config.role(role));
+                if let Reload::Swapped(revision) = reload {
+                    swapped.push(format!("{role} {revision}"));
+                }
+            }
+        }
+        self.town_wide = wanted;
+    }
+
+    /// Finds the patrols of all rigs and of the town.
+    fn plan(&mut self, town: &Town, rigs: &[Rig]) {
+        let mut patrols = BTreeMap::new();
+        let mut unfit = Vec::new();
+        let mut add = |rig: &str, found: Plans| {
+            let found = found.over(self.patrols.get(rig).map_or(&[], Vec::as_slice));
+            patrols.insert(rig.to_owned(), found.plans);
+            unfit.extend(found.wrong.into_iter().map(|wrong| Warning {
+                rig: rig.to_owned(),
+                role: wrong.role,
+                place: wrong.error.place(),
+                text: wrong.error.to_string(),
+            }));
+        };
+        for rig in rigs {
+            let names = self.names.get(&rig.name).into_iter().flatten();
+            let engines = names.filter_map(|name| {
+                let engine = self.registry.get(&key(&rig.name, name)).filter(|e| !e.is_town_wide())?;
+                Some((name.clone(), engine))
+            });
+            add(rig.name.as_str(), plans(&rig.library(), &engines.collect(), &LuaAspects::default()));
+        }
+        let engines =
+            self.town_wide.iter().filter_map(|name| Some((name.clone(), self.registry.get(&town_key(name))?)));
+        add("", plans(&town.library(), &engines.collect(), &LuaAspects::default()));
+        unfit.sort();
+        unfit.dedup_by(|a, b| a.text == b.text);
+        self.patrols = patrols;
+        self.unfit = unfit;
+    }
+
+    /// The patrols of a rig, or of the town.
+    pub fn patrols(&self, scope: Scope<'_>) -> Vec<Arc<Plan>> {
+        self.patrols.get(scope.name()).cloned().unwrap_or_default()
+    }
+
+    /// All patrols with their rig; an empty one is the town.
+    pub fn all_patrols(&self) -> impl Iterator<Item = (&str, &Plan)> {
+        self.patrols.iter().flat_map(|(rig, plans)| plans.iter().map(move |plan| (rig.as_str(), &**plan)))
+    }
+
+    /// The engine in charge of a role, for a rig or for the town.
+    pub fn engine_for(&mut self, scope: Scope<'_>, role: &str) -> Option<&mut Engine> {
+        match scope.rig() {
+            Some(rig) => self.registry.engine(&key(&rig.name, role)),
+            None => self.registry.engine(&town_key(role)),
+        }
     }
 
     /// The roles of a rig that have an engine, by name.
@@ -105,11 +190,11 @@ impl Roles {
     }
 
     /// Notes what went wrong while a policy was judged. True when it is news.
-    pub fn judged_badly(&mut self, rig: &RigName, role: &str, errors: &[policy::Diagnostic]) -> bool {
+    pub fn judged_badly(&mut self, scope: Scope<'_>, role: &str, errors: &[policy::Diagnostic]) -> bool {
         let before = self.judged.len();
         for error in errors {
             self.judged.insert(Warning {
-                rig: rig.to_string(),
+                rig: scope.name().to_owned(),
                 role: role.into(),
                 place: error.place(),
                 text: error.to_string(),
@@ -130,6 +215,7 @@ impl Roles {
             let text = format!("warning: {role} of {rig} stays as it is: {text}");
             all.push(Warning { rig: rig.to_string(), role: role.clone(), place: String::new(), text });
         }
+        all.extend(self.unfit.iter().cloned());
         all.sort();
         all
     }
@@ -152,6 +238,26 @@ impl Roles {
 
 fn key(rig: &RigName, role: &str) -> String {
     format!("{rig}/{role}")
+}
+
+/// No rig has an empty name.
+fn town_key(role: &str) -> String {
+    format!("/{role}")
+}
+
+/// The roles that have a file in one of these `lua` folders.
+fn with_files<'a>(folders: impl IntoIterator<Item = &'a Path>) -> BTreeSet<String> {
+    let mut roles = BTreeSet::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder.join("roles")).into_iter().flatten().flatten();
+        for path in entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "lua")) {
+            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+            if !stem.ends_with("_test") && RoleName::new(stem).is_ok() {
+                roles.insert(stem.to_owned());
+            }
+        }
+    }
+    roles
 }
 
 /// The shipped roles that are switched on.
@@ -193,9 +299,34 @@ fn roles_of(town: &Town, rig: &Rig) -> std::io::Result<BTreeSet<String>> {
     Ok(roles)
 }
 
+/// The patrols that files of the town, and of a rig whose `lua` folder is given, declare in Lua: for those who look at
+/// formulas. A file that does not load has none here; `gt policy check` says why.
+pub fn lua_patrols(town: &Town, rig_lua: Option<&Path>) -> Vec<DeclaredPatrol> {
+    let mut folders = vec![(Layer::Town, town.lua_dir())];
+    folders.extend(rig_lua.map(|dir| (Layer::Rig, dir.to_owned())));
+    let mut found = Vec::new();
+    for role in with_files(folders.iter().map(|(_, dir)| dir.as_path())) {
+        let Ok(layers) = layers_of(&folders, &role) else { continue };
+        // Loading a role takes a VM, which most files are not worth here.
+        if !layers.iter().any(|l| l.text.contains(".patrol")) {
+            continue;
+        }
+        let settings = town.config().map(|c| c.role(&role)).unwrap_or_default();
+        if let Ok(engine) = Engine::load(&role, &layers, &settings) {
+            found.extend(engine.declared_patrols().iter().cloned());
+        }
+    }
+    found
+}
+
 fn layers(town: &Town, rig: &Rig, role: &str) -> std::io::Result<Vec<LayerSource>> {
+    layers_of(&[(Layer::Town, town.lua_dir()), (Layer::Rig, rig.lua_dir())], role)
+}
+
+fn layers_of(folders: &[(Layer, PathBuf)], role: &str) -> std::io::Result<Vec<LayerSource>> {
     let mut layers: Vec<LayerSource> = policy::builtin(role).into_iter().collect();
-    layers.extend(LayerSource::read(Layer::Town, &town.lua_dir(), role)?);
-    layers.extend(LayerSource::read(Layer::Rig, &rig.lua_dir(), role)?);
+    for (layer, folder) in folders {
+        layers.extend(LayerSource::read(*layer, folder, role)?);
+    }
     Ok(layers)
 }

@@ -12,13 +12,16 @@ pub mod execute;
 pub mod keep;
 pub mod ladders;
 pub mod load;
+pub mod patrols;
 pub mod reads;
+pub mod scope;
 pub mod snapshot;
 
 pub use desk::Desk;
 pub use evidence::Seen;
-pub use execute::{After, Effect, Outcome, execute};
+pub use execute::{After, Effect, Outcome, execute, execute_cycle};
 pub use ladders::StoredLadders;
-pub use load::{Roles, Warning};
+pub use load::{Roles, Warning, lua_patrols};
 pub use reads::TownReads;
+pub use scope::Scope;
 pub use snapshot::{Made, snapshot};

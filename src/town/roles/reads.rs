@@ -3,18 +3,21 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::scope::Scope;
 use super::snapshot::Beads;
 use crate::base::{Address, BeadId, Time};
 use crate::git::Repo;
+use crate::ledger;
+use crate::molecule;
 use crate::policy::{BeadFact, BeadQuery, BranchFact, MailFact, PolecatFact, Reads, Snapshot, Subject, Unreadable};
 use crate::store::{DepKind, Filter, IssueType, Read, Status, StoreError};
-use crate::town::{Acting, Rig, agent, hosts};
+use crate::town::{Acting, agent, hosts};
 
-/// Answers for the rules of one rig in one pass.
+/// Answers for the rules of one rig, or of the town, in one pass.
 pub struct TownReads<'a, 'r> {
     cx: &'a Acting<'a>,
     r: &'a Read<'r>,
-    rig: &'a Rig,
+    scope: Scope<'a>,
     repo: Option<&'a Repo>,
     snapshot: &'a Snapshot,
     beads: RefCell<Beads<'a, 'r>>,
@@ -22,7 +25,7 @@ pub struct TownReads<'a, 'r> {
 
 impl std::fmt::Debug for TownReads<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TownReads").field("rig", &self.rig.name).finish_non_exhaustive()
+        f.debug_struct("TownReads").field("scope", &self.scope).finish_non_exhaustive()
     }
 }
 
@@ -39,12 +42,12 @@ impl<'a, 'r> TownReads<'a, 'r> {
     pub fn new(
         cx: &'a Acting<'a>,
         r: &'a Read<'r>,
-        rig: &'a Rig,
+        scope: Scope<'a>,
         repo: Option<&'a Repo>,
         snapshot: &'a Snapshot,
         beads: Beads<'a, 'r>,
     ) -> Self {
-        Self { cx, r, rig, repo, snapshot, beads: RefCell::new(beads) }
+        Self { cx, r, scope, repo, snapshot, beads: RefCell::new(beads) }
     }
 
     fn fact(&self, id: &BeadId) -> Result<Option<Arc<BeadFact>>, Unreadable> {
@@ -75,7 +78,8 @@ impl Reads for TownReads<'_, '_> {
             types: query.kind.iter().map(|k| IssueType::from_alias(k)).collect(),
             labels: query.label.iter().cloned().collect(),
             under: query.epic.as_ref().and_then(|id| BeadId::new(id).ok()),
-            prefix: Some(self.rig.prefix().to_string()),
+            // A role of the town finds the beads of all rigs.
+            prefix: self.scope.rig().map(|rig| rig.prefix().to_string()),
             ..Filter::default()
         };
         let mut found = Vec::new();
@@ -127,7 +131,8 @@ impl Reads for TownReads<'_, '_> {
     fn branches(&self, merged: Option<bool>) -> Result<Vec<Arc<BranchFact>>, Unreadable> {
         let git = |e: crate::git::GitError| unreadable("git", &e);
         let repo = self.repo.ok_or_else(|| Unreadable("git: the rig's repository cannot be opened".into()))?;
-        let target = repo.oid_of(&self.rig.target_ref()).map_err(git)?;
+        let rig = self.scope.rig().ok_or_else(|| Unreadable("git: a role of the whole town has no branches".into()))?;
+        let target = repo.oid_of(&rig.target_ref()).map_err(git)?;
         let target = target.ok_or_else(|| Unreadable("git: the target branch is not there".into()))?;
         let mut branches = Vec::new();
         for (name, tip) in repo.refs("refs/heads/").map_err(git)? {
@@ -144,6 +149,16 @@ impl Reads for TownReads<'_, '_> {
             branches.push(Arc::new(BranchFact { name, ahead, last_commit_ms, bead }));
         }
         Ok(branches)
+    }
+
+    fn idle_wisps(&self, since_ms: i64) -> Result<Vec<Arc<BeadFact>>, Unreadable> {
+        let idle = molecule::idle_wisps(self.r, Time::from_millis(since_ms), true).map_err(store)?;
+        let mut beads = self.beads.borrow_mut();
+        idle.iter().map(|root| beads.of(root).map_err(store)).collect()
+    }
+
+    fn scattered(&self) -> Result<bool, Unreadable> {
+        Ok(ledger::wants_repack(&self.cx.town.beads_dir()))
     }
 
     fn count(&self, action: &str, subject: &Subject, since_ms: Option<i64>) -> Result<u64, Unreadable> {

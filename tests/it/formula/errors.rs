@@ -193,9 +193,9 @@ fn syntax_errors_point_at_the_place() {
        · ─┬
        ·  ╰── unknown
        ╰────
-      help: its keys are advice, compose, description, extends, formula, inputs, legs, output, phase,
-            pointcuts, pour, presets, prompts, review_only, squash, steps, synthesis, template, type,
-            vars, version
+      help: its keys are advice, compose, description, extends, formula, inputs, legs, output, patrol,
+            phase, pointcuts, pour, presets, prompts, review_only, squash, steps, synthesis, template,
+            type, vars, version
     "#);
     let mut json = Library::empty();
     json.add(Layer::Town, "f.formula.json", "{\"formula\": \"f\",\n \"steps\": [}");

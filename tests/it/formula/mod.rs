@@ -2,12 +2,14 @@
 
 mod aspects;
 mod bad_input;
+mod convoys;
 mod corpus;
 mod errors;
 mod language;
 mod molecules;
 mod pour;
 mod running;
+mod schema;
 mod shipped;
 
 use gastown::formula::{Layer, Library, Proto, Report, Vars, cook};

@@ -90,6 +90,6 @@ fn facts_and_shipped_texts_are_printed() {
     assert!(sandbox.gt(sandbox.path(), &["policy", "show", "witness"]).ok().contains("feed-convoy"));
     insta::assert_snapshot!(sandbox.gt(sandbox.path(), &["policy", "show", "mayor"]).fails(), @r"
     error: no role `mayor` is shipped
-      hint: shipped are witness and refinery
+      hint: shipped are deacon, witness, refinery
     ");
 }

@@ -49,6 +49,12 @@ impl Reads for Shelf {
     fn branches(&self, _: Option<bool>) -> Result<Vec<Arc<BranchFact>>, Unreadable> {
         Ok(Vec::new())
     }
+    fn idle_wisps(&self, _: i64) -> Result<Vec<Arc<BeadFact>>, Unreadable> {
+        Ok(Vec::new())
+    }
+    fn scattered(&self) -> Result<bool, Unreadable> {
+        Ok(false)
+    }
     fn count(&self, _: &str, _: &Subject, _: Option<i64>) -> Result<u64, Unreadable> {
         Ok(0)
     }

@@ -5,6 +5,7 @@ mod examples;
 mod facts;
 mod layers;
 mod messages;
+mod patrols;
 mod questions;
 mod rules;
 mod sandbox;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gastown::formula::{Library, NoAspects};
 use gastown::policy::{Layer, LayerSource, TestReport, builtin, run_tests};
 
 use super::facts::*;
@@ -22,8 +23,8 @@ fn failures(report: &TestReport) -> String {
 
 #[test]
 fn the_tests_of_the_shipped_roles_hold() {
-    for path in ["lua/roles/witness_test.lua", "lua/roles/refinery_test.lua"] {
-        let report = run_tests(&file(path), &shipped);
+    for path in ["lua/roles/witness_test.lua", "lua/roles/refinery_test.lua", "lua/roles/deacon_test.lua"] {
+        let report = run_tests(&file(path), &shipped, &Library::new([]), &NoAspects);
         assert!(report.is_good(), "{path}: {}", failures(&report));
     }
 }
@@ -35,13 +36,16 @@ fn the_tests_of_the_examples_hold_over_the_shipped_layers() {
         let example = LayerSource::read(Layer::Town, &folder, role).expect("readable")?;
         Some((builtin(role).into_iter().chain([example]).collect(), toml::Table::new()))
     };
-    let report = run_tests(&file("examples/policies/roles/witness_test.lua"), &sources);
-    assert!(report.is_good(), "{}", failures(&report));
-    assert_eq!(report.cases.len(), 5);
+    for (path, cases) in [("roles/witness_test.lua", 5), ("roles/gardener_test.lua", 2)] {
+        let report = run_tests(&file(&format!("examples/policies/{path}")), &sources, &Library::new([]), &NoAspects);
+        assert!(report.is_good(), "{}", failures(&report));
+        assert_eq!(report.cases.len(), cases);
+    }
 }
 
 fn run(text: &str) -> TestReport {
-    run_tests(&LayerSource::new(Layer::Town, "witness_test.lua", text), &shipped)
+    let file = LayerSource::new(Layer::Town, "witness_test.lua", text);
+    run_tests(&file, &shipped, &Library::new([]), &NoAspects)
 }
 
 #[test]
@@ -111,6 +115,7 @@ fn a_rule_that_keeps_state_fails_its_case() {
         Some((layers, toml::Table::new()))
     };
     let test = "local t = require 'gt.test'\nt.case('x', function(town) town:bead {}; town:run('1m') end)";
-    let report = run_tests(&LayerSource::new(Layer::Town, "witness_test.lua", test), &sources);
+    let test = LayerSource::new(Layer::Town, "witness_test.lua", test);
+    let report = run_tests(&test, &sources, &Library::new([]), &NoAspects);
     assert!(failures(&report).contains("`forgetful` answers differently on the same facts"), "{}", failures(&report));
 }

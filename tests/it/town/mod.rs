@@ -4,6 +4,8 @@ mod attended;
 mod config;
 mod convoy;
 mod done;
+mod examples;
+mod formulas;
 mod install;
 mod lifecycle;
 mod rework;

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::super::Context;
-use crate::cli::{CliError, Kind, output};
+use crate::cli::{CliError, formula_error, output};
 use crate::formula::{Cooked, Layer, Library, Limits, Mode, Options, Proto, Report, Vars, compile, compile_proto};
 use crate::molecule;
 use crate::policy::LuaAspects;
+use crate::town::Town;
+
+pub(in super::super) use crate::cli::formula_error::var;
 
 /// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
 /// formulas.
@@ -31,7 +34,14 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
     if let Some(home) = &cx.env.home {
         dirs.push((Layer::Home, home.join(".beads/formulas")));
     }
-    Library::new(dirs).with_limits(limits(cx))
+    let mut library = Library::new(dirs).with_limits(limits(cx));
+    if let Some(root) = &place.town
+        && let Ok(town) = Town::find(root, None)
+    {
+        let rig = place.rig.as_ref().map(|rig| root.join(rig).join("lua"));
+        crate::town::roles::lua_patrols(&town, rig.as_deref()).iter().for_each(|p| p.shelve(&mut library));
+    }
+    library
 }
 
 /// The bounds, as the settings of the tracker have them: `bd config set formula.max_steps 100`.
@@ -62,16 +72,7 @@ fn work_tree(cwd: &Path) -> Option<&Path> {
 
 /// A formula as it was named: a path counts from where the command works.
 pub(in super::super) fn path(cx: &Context, name: &str) -> String {
-    let is_path = name.contains('/') || name.ends_with(".formula.toml") || name.ends_with(".formula.json");
-    if is_path { cx.env.cwd.join(name).display().to_string() } else { name.to_owned() }
-}
-
-/// `name=value`, for `--var`.
-pub(in super::super) fn var(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err("use NAME=VALUE".to_owned()),
-    }
+    formula_error::path(&cx.env.cwd, name)
 }
 
 /// Cooks, prints warnings, tells errors.
@@ -110,29 +111,5 @@ pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<P
 
 /// The error for a formula that cannot be cooked: the findings with their excerpts, then one line.
 pub(in super::super) fn wrong(cx: &Context, name: &str, report: &Report) -> CliError {
-    let kind = if report.findings.iter().any(|f| f.code == "unknown-formula" && f.at.is_none()) {
-        Kind::NotFound
-    } else {
-        Kind::Config
-    };
-    if let [only] = report.findings.as_slice()
-        && only.at.is_none()
-    {
-        let error = CliError::new(kind, only.message.clone());
-        return match &only.help {
-            Some(help) => error.hint(help.clone()),
-            None => error,
-        };
-    }
-    let errors = crate::base::text::count(report.errors(), "error");
-    let mut error = CliError::new(kind, format!("`{name}` cannot be cooked: {errors}"));
-    if cx.out.json {
-        let line = |f: &crate::formula::Diagnostic| {
-            f.place().map_or_else(|| f.message.clone(), |place| format!("{place}: {}", f.message))
-        };
-        error.causes = report.findings.iter().map(line).collect();
-    } else {
-        output::message(&report.render(false));
-    }
-    error
+    formula_error::wrong(cx.out, name, "cannot be cooked", report)
 }

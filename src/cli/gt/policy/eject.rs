@@ -21,7 +21,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let Some(text) = policy::eject(&args.role) else {
         let names: Vec<&str> = policy::builtin_roles().collect();
         return Err(CliError::not_found(format!("no role `{}` is shipped", args.role))
-            .hint(format!("shipped are {}", names.join(" and "))));
+            .hint(format!("shipped are {}", names.join(", "))));
     };
     let town = town(cx)?.ok_or_else(|| {
         CliError::user("there is no town here").hint(format!("gt policy show {} prints the shipped text", args.role))

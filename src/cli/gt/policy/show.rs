@@ -34,7 +34,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         let Some(source) = policy::builtin(role) else {
             let names: Vec<&str> = policy::builtin_roles().collect();
             return Err(CliError::not_found(format!("no role `{role}` is shipped"))
-                .hint(format!("shipped are {}", names.join(" and "))));
+                .hint(format!("shipped are {}", names.join(", "))));
         };
         cx.out.print(&source.text, Clone::clone);
         return Ok(());

@@ -8,7 +8,9 @@ use super::{Context, lua_files, named, rigs, roles, town};
 use crate::base::text::count;
 use crate::cli::CliError;
 use crate::cli::error::Kind;
-use crate::policy::{Layer, LayerSource, run_tests};
+use crate::formula::{Layer as FormulaLayer, Library};
+use crate::policy::{Layer, LayerSource, LuaAspects, run_tests};
+use crate::town::Town;
 
 /// Run the tests that stand beside policies. Without FILE, all of the town.
 #[derive(Debug, clap::Args)]
@@ -34,7 +36,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         let text = std::fs::read_to_string(&path)
             .map_err(|e| CliError::not_found(format!("{} cannot be read: {e}", path.display())))?;
         let file = LayerSource::new(Layer::Town, path.display().to_string(), text);
-        let report = run_tests(&file, &|role| {
+        let library = library(town(cx)?.as_ref(), &path);
+        let sources = |role: &str| {
             // The policy beside the test, else the role as the town has it.
             let beside = path.with_file_name(format!("{role}.lua"));
             let role = if beside.is_file() {
@@ -43,7 +46,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
                 roles(cx, None).ok()?.into_iter().find(|r| r.name == role)?
             };
             Some((role.layers, role.settings))
-        });
+        };
+        let report = run_tests(&file, &sources, &library, &LuaAspects::default());
         if args.accept && !report.accept.is_empty() {
             let new = report.accepted(&file.text);
             crate::base::atomic::write(&path, new.as_bytes())
@@ -62,6 +66,16 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::silent(Kind::Config));
     }
     Ok(())
+}
+
+/// The formulas of the patrols under test: those beside the `lua` folder that the test is in, as a town or a rig has
+/// them, then those of the town.
+fn library(town: Option<&Town>, test: &Path) -> Library {
+    let beside = test.ancestors().nth(3).map(Path::to_owned);
+    let beside = beside
+        .into_iter()
+        .flat_map(|dir| [(FormulaLayer::Rig, dir.join("formulas")), (FormulaLayer::Town, dir.join(".beads/formulas"))]);
+    Library::new(beside.chain(town.map(|town| (FormulaLayer::Town, town.formulas_dir()))))
 }
 
 fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {

@@ -1,0 +1,48 @@
+//! Formulas on the command line: how they are named, `--var`, and how it is told what is wrong with one.
+
+use std::path::Path;
+
+use super::{CliError, Kind, Output, output};
+use crate::formula::{Diagnostic, Report};
+
+/// `name=value`, for `--var`.
+pub(super) fn var(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("use NAME=VALUE".to_owned()),
+    }
+}
+
+/// A formula as it was named: a path counts from where the command works.
+pub(super) fn path(cwd: &Path, name: &str) -> String {
+    let is_path = name.contains('/') || name.ends_with(".formula.toml") || name.ends_with(".formula.json");
+    if is_path { cwd.join(name).display().to_string() } else { name.to_owned() }
+}
+
+/// The error for a formula that `what` (cannot be cooked): the findings with their excerpts, then one line.
+pub(super) fn wrong(out: Output, name: &str, what: &str, report: &Report) -> CliError {
+    let kind = if report.findings.iter().any(|f| f.code == "unknown-formula" && f.at.is_none()) {
+        Kind::NotFound
+    } else {
+        Kind::Config
+    };
+    if let [only] = report.findings.as_slice()
+        && only.at.is_none()
+    {
+        let error = CliError::new(kind, only.message.clone());
+        return match &only.help {
+            Some(help) => error.hint(help.clone()),
+            None => error,
+        };
+    }
+    let errors = crate::base::text::count(report.errors(), "error");
+    let mut error = CliError::new(kind, format!("`{name}` {what}: {errors}"));
+    if out.json {
+        let line =
+            |f: &Diagnostic| f.place().map_or_else(|| f.message.clone(), |place| format!("{place}: {}", f.message));
+        error.causes = report.findings.iter().map(line).collect();
+    } else {
+        output::message(&report.render(false));
+    }
+    error
+}

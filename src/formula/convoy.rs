@@ -1,0 +1,266 @@
+//! Convoy formulas: legs that are worked on side by side, and a synthesis that waits for all of them.
+//!
+//! [`plan`] cooks the formula and holds the given values against its inputs; [`Plan::fill`] makes the texts of the
+//! beads, once the id of the convoy is known.
+
+mod inputs;
+mod template;
+
+use serde_json::{Map, Value, json};
+
+use super::{At, Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Vars, compile};
+use crate::base::text::headline;
+
+/// What is to be made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the formula was cooked to.
+    pub proto: Proto,
+    /// The inputs with their values.
+    pub values: Vars,
+    /// The preset that chose the legs, if one did.
+    pub preset: Option<String>,
+    legs: Vec<Leg>,
+    synthesis: Option<Written>,
+    prompt: String,
+    output: Output,
+}
+
+/// A leg as written.
+#[derive(Debug, Clone)]
+struct Leg {
+    id: String,
+    title: String,
+    focus: String,
+    description: String,
+}
+
+#[derive(Debug, Clone)]
+struct Written {
+    title: String,
+    description: String,
+    needs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Output {
+    directory: String,
+    leg_pattern: String,
+    synthesis: String,
+}
+
+/// The texts of the beads.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Filled {
+    /// The convoy's title.
+    pub title: String,
+    /// The legs, in the order of the formula.
+    pub legs: Vec<Part>,
+    /// What comes after all of them.
+    pub synthesis: Option<Part>,
+}
+
+/// One bead of a convoy.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Part {
+    /// The id of the leg; `synthesis`.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What is to be done.
+    pub description: String,
+    /// The legs that must be done before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+}
+
+/// Cooks the convoy formula `name` for these values; `preset` chooses among its legs. The error holds everything
+/// that is wrong.
+pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -> Result<Plan, Report> {
+    let options = Options { vars: given, mode: Mode::Compile, aspects: &NoAspects };
+    let proto = compile(library, name, options)?.proto;
+    if proto.kind != "convoy" {
+        let error =
+            Diagnostic::error("convoy", format!("`{}` is a {}, and only a convoy has legs", proto.formula, proto.kind));
+        return Err(error.help(format!("bd mol pour {} makes a molecule of it", proto.formula)).into());
+    }
+    let places = inputs::Places::new(library, &proto);
+    let mut report = Report::default();
+    let values = inputs::values(&proto, given, &places, &mut report);
+    let all: Vec<Leg> = proto.convoy.get("legs").and_then(Value::as_array).into_iter().flatten().map(Leg::of).collect();
+    let legs = chosen(&proto, all, preset, &places, &mut report);
+    let synthesis = proto.convoy.get("synthesis").map(|s| Written {
+        title: text(s, "title").unwrap_or("Synthesis").to_owned(),
+        description: text(s, "description").unwrap_or_default().to_owned(),
+        needs: strings(s, "depends_on"),
+    });
+    let output = proto.convoy.get("output").map(|o| {
+        let key = |k| text(o, k).unwrap_or_default().to_owned();
+        Output { directory: key("directory"), leg_pattern: key("leg_pattern"), synthesis: key("synthesis") }
+    });
+    let prompt = proto.convoy.get("prompts").and_then(|p| text(p, "base")).unwrap_or_default().to_owned();
+    let plan = Plan {
+        values,
+        preset: preset.map(str::to_owned),
+        legs,
+        synthesis,
+        prompt,
+        output: output.unwrap_or_default(),
+        proto,
+    };
+    plan.check(&places, &mut report);
+    report.sort();
+    if report.failed() { Err(report) } else { Ok(plan) }
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+fn strings(value: &Value, key: &str) -> Vec<String> {
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+impl Leg {
+    fn of(value: &Value) -> Self {
+        let key = |k| text(value, k).unwrap_or_default().to_owned();
+        let id = key("id");
+        Self {
+            title: text(value, "title").unwrap_or(&id).to_owned(),
+            focus: key("focus"),
+            description: key("description"),
+            id,
+        }
+    }
+}
+
+/// The legs that the preset names; all of them without one.
+fn chosen(
+    proto: &Proto,
+    all: Vec<Leg>,
+    preset: Option<&str>,
+    places: &inputs::Places,
+    report: &mut Report,
+) -> Vec<Leg> {
+    let none = Map::new();
+    let presets = proto.convoy.get("presets").and_then(Value::as_object).unwrap_or(&none);
+    let ids: Vec<&str> = all.iter().map(|l| l.id.as_str()).collect();
+    for (name, entry) in presets {
+        for leg in strings(entry, "legs").iter().filter(|leg| !ids.contains(&leg.as_str())) {
+            let error = Diagnostic::error("unknown-leg", format!("preset `{name}` names `{leg}`, which is no leg"));
+            report.push(places.point(error, &["presets", name], "this preset").suggest(leg, ids.iter().copied()));
+        }
+    }
+    let Some(preset) = preset else { return all };
+    let Some(entry) = presets.get(preset) else {
+        let names: Vec<&str> = presets.keys().map(String::as_str).collect();
+        let known =
+            if names.is_empty() { "it has none".to_owned() } else { format!("its presets are {}", names.join(", ")) };
+        let error = Diagnostic::error("preset", format!("`{}` has no preset `{preset}`", proto.formula)).help(known);
+        report.push(error.suggest(preset, names));
+        return all;
+    };
+    let wanted = strings(entry, "legs");
+    all.into_iter().filter(|leg| wanted.contains(&leg.id)).collect()
+}
+
+impl Plan {
+    /// What must hold before anything is made: known legs, and texts that can be filled.
+    fn check(&self, places: &inputs::Places, report: &mut Report) {
+        let ids: Vec<String> = self
+            .proto
+            .convoy
+            .get("legs")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|l| text(l, "id").map(str::to_owned))
+            .collect();
+        if let Some(synthesis) = &self.synthesis {
+            for need in synthesis.needs.iter().filter(|need| !ids.contains(need)) {
+                let error =
+                    Diagnostic::error("unknown-leg", format!("the synthesis waits for `{need}`, which is no leg"));
+                let error = places.point(error, &["synthesis", "depends_on"], "here");
+                report.push(error.suggest(need, ids.iter().map(String::as_str)));
+            }
+        }
+        let texts =
+            [(&["prompts", "base"][..], self.prompt.as_str()), (&["output", "directory"], &self.output.directory)];
+        let legs = self.legs.iter().map(|l| (&["legs"][..], l.description.as_str()));
+        let synthesis = self.synthesis.iter().map(|s| (&["synthesis", "description"][..], s.description.as_str()));
+        for (path, text) in texts.into_iter().chain(legs).chain(synthesis) {
+            if let Err(why) = template::fill(text, &json!({})) {
+                let error = Diagnostic::error("template", format!("this text cannot be filled: {why}"));
+                report.push(
+                    places.point(error, path, "here").help("{{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}"),
+                );
+            }
+        }
+    }
+
+    /// The ids of the legs, in order.
+    pub fn legs(&self) -> impl Iterator<Item = &str> {
+        self.legs.iter().map(|l| l.id.as_str())
+    }
+
+    /// The texts, for the convoy of this id.
+    pub fn fill(&self, convoy: &str) -> Filled {
+        let mut facts: Map<String, Value> =
+            self.values.iter().map(|(k, v)| (k.clone(), inputs::value(&self.proto, k, v))).collect();
+        let said: Vec<String> =
+            self.values.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k} {v}")).collect();
+        let about = headline(&said.join(", "), 120);
+        // Names that formulas of this kind commonly use for themselves, unless an input has the name.
+        for (name, value) in [
+            ("formula_name", self.proto.formula.as_str()),
+            ("convoy", convoy),
+            ("convoy_id", convoy),
+            ("review_id", convoy),
+            ("design_id", convoy),
+            ("target_description", about.as_str()),
+        ] {
+            facts.entry(name).or_insert_with(|| value.into());
+        }
+        // What the compiler lets pass cannot fail here: every text was filled once, with nothing.
+        let fill = |text: &str, facts: &Map<String, Value>| {
+            template::fill(text, &Value::Object(facts.clone())).unwrap_or_else(|_| text.to_owned())
+        };
+        let directory = fill(&self.output.directory, &facts);
+        facts.insert("output".into(), json!({ "directory": directory, "synthesis": self.output.synthesis }));
+        let title =
+            if about.is_empty() { self.proto.formula.clone() } else { format!("{}: {about}", self.proto.formula) };
+        let legs = self.legs.iter().map(|leg| {
+            let mut facts = facts.clone();
+            let own = json!({ "id": leg.id, "title": leg.title, "focus": leg.focus, "description": fill(&leg.description, &facts) });
+            facts.insert("leg".into(), own);
+            let file = fill(&self.output.leg_pattern, &facts);
+            let path = if file.is_empty() { String::new() } else { format!("{directory}/{file}") };
+            facts.insert("output_path".into(), path.into());
+            let description = match (self.prompt.is_empty(), leg.description.is_empty()) {
+                (true, true) => leg.focus.clone(),
+                (true, false) => fill(&leg.description, &facts),
+                _ => fill(&self.prompt, &facts),
+            };
+            Part { id: leg.id.clone(), title: fill(&leg.title, &facts), description, needs: Vec::new() }
+        });
+        let legs: Vec<Part> = legs.collect();
+        let synthesis = self.synthesis.as_ref().map(|s| {
+            // A preset leaves legs out; what is left must be waited for.
+            let needs = legs.iter().map(|l| &l.id).filter(|id| s.needs.is_empty() || s.needs.contains(id)).cloned();
+            let needs: Vec<String> = needs.collect();
+            let needs = if needs.is_empty() { legs.iter().map(|l| l.id.clone()).collect() } else { needs };
+            let mut facts = facts.clone();
+            facts.insert("legs".into(), legs.iter().map(|l| l.id.as_str()).collect());
+            let (title, description) = (fill(&s.title, &facts), fill(&s.description, &facts));
+            Part { id: "synthesis".into(), title, description, needs }
+        });
+        Filled { title: headline(&title, 200), legs, synthesis }
+    }
+}

@@ -1,0 +1,65 @@
+//! What must hold of a patrol: somebody runs it, something starts it, and each of its steps names a function.
+
+use super::super::def::{Formula, Kind, StepDef, walk};
+use super::super::{Diagnostic, Text};
+use super::Cx;
+
+/// Checks a patrol with its final steps; of other formulas only that they have no `[patrol]`.
+pub(in super::super) fn check(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Formula) {
+    if formula.kind != Kind::Patrol {
+        if let Some(def) = &formula.patrol {
+            let message = format!("a {} has no schedule", formula.kind.word());
+            cx.report.push(
+                Diagnostic::error("patrol", message).at(&def.at, "this table").help("write type = \"patrol\" above it"),
+            );
+        }
+        return;
+    }
+    let name = &formula.name;
+    let def = formula.patrol.as_ref();
+    let missing = |what: &str, help: &str| {
+        Diagnostic::error("patrol", format!("patrol `{name}` {what}"))
+            .at(def.map_or(&name.at, |d| &d.at), "here")
+            .help(help)
+    };
+    if def.is_none_or(|d| d.role.is_none()) {
+        cx.report.push(missing("does not say whose it is", "[patrol] with role = \"deacon\", or another role"));
+    }
+    if def.is_none_or(|d| d.every.is_none() && d.on.is_none()) {
+        cx.report.push(missing("never starts", "[patrol] with every = \"1h\" or on = \"mr_merged\""));
+    }
+    if steps.is_empty() {
+        cx.report.push(missing("has no steps", "[[steps]] with id and run"));
+    }
+    walk(steps, &mut |step| {
+        if let Some((what, at)) = unfit(step) {
+            cx.report.push(
+                Diagnostic::error("patrol", format!("step `{}` of a patrol has {what}", step.id)).at(at, "here").help(
+                    "the daemon runs each step at once: run = \"NAME\" is a function of the role's Lua policy, \
+                     role.run(\"NAME\", function(run, town) … end)",
+                ),
+            );
+        }
+    });
+}
+
+/// What keeps the daemon from doing a step by itself, at once.
+fn unfit(step: &StepDef) -> Option<(&'static str, &super::super::At)> {
+    let id: &Text = &step.id;
+    if !step.children.is_empty() {
+        return Some(("children", &id.at));
+    }
+    if step.gate.is_some() {
+        return Some(("a gate", &id.at));
+    }
+    if let Some(waits) = &step.waits_for {
+        return Some(("waits_for", &waits.at));
+    }
+    if step.until.is_some() {
+        return Some(("a loop that ends by itself", &id.at));
+    }
+    if step.on_complete.is_some() || step.touches.is_some() {
+        return Some(("what only work has (on_complete, only_if)", &id.at));
+    }
+    step.run.as_ref().is_none_or(|r| r.as_str().trim().is_empty()).then_some(("no `run`", &id.at))
+}

@@ -1,0 +1,139 @@
+//! Formulas at work: shipped ones and those of the requirements with scripted workers, and convoy formulas.
+
+use serde_json::Value;
+
+use super::{TestTown, hints, write};
+use crate::support::eventually;
+
+/// A town whose workers do what their bead says, and whose rig lands what passes its gate.
+fn at_work() -> TestTown {
+    let town = TestTown::new();
+    for (path, from, to) in [
+        ("town.toml", "runtime = \"idle\"", "runtime = \"script\""),
+        ("app/rig.toml", "landing = \"hold\"", "landing = \"direct\""),
+    ] {
+        let path = town.root.join(path);
+        let text = std::fs::read_to_string(&path).expect("configuration");
+        assert!(text.contains(from), "{text}");
+        std::fs::write(path, text.replace(from, to)).expect("configuration");
+    }
+    town
+}
+
+fn bead(town: &TestTown, title: &str, step: &str) -> String {
+    let text = format!("```sh {step}\necho {title} > {title}.txt\n```\n");
+    town.bd(&["create", title, "--rig", "app", "-q", "--description", &text]).ok()
+}
+
+#[track_caller]
+fn wait_closed(town: &TestTown, what: &str, ids: &[String]) {
+    eventually(what, || ids.iter().all(|id| town.status_of(id) == "closed").then_some(()));
+}
+
+#[test]
+fn scripted_workers_land_work_with_each_shipped_workflow() {
+    let town = at_work();
+    let mine = "formula = \"mine\"\nextends = [\"shiny\"]\n[[compose.expand]]\ntarget = \"implement\"\nwith = \"tdd\"\n\
+                [[compose.expand]]\ntarget = \"design\"\nwith = \"rule-of-five\"\n";
+    write(&town.root.join(".beads/formulas/mine.formula.toml"), mine);
+    town.gt(&["start"]).ok();
+    let mut ids = Vec::new();
+    for (formula, step) in [
+        ("shiny-secure", "implement"),
+        ("shiny-enterprise", "implement"),
+        ("polecat-work", "implement"),
+        ("beads-release", "build-binaries"),
+        ("mine", "implement.green"),
+        ("hanoi", "moves.iter7.move"),
+    ] {
+        let id = bead(&town, formula, step);
+        town.gt(&["sling", &id, "app", "--formula", formula]).ok();
+        ids.push(id);
+    }
+    wait_closed(&town, "all of it to land", &ids);
+    let log = town.sandbox.git(&town.remote, &["ls-tree", "--name-only", "main"]).ok();
+    for formula in ["shiny-secure", "shiny-enterprise", "polecat-work", "beads-release", "mine", "hanoi"] {
+        assert!(log.contains(&format!("{formula}.txt")), "{formula} is not in\n{log}");
+    }
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn the_lines_of_the_requirements_work_as_they_are_written() {
+    let town = at_work();
+    let shiny = "formula = \"shiny\"\ndescription = \"Design before code, review before ship\"\n\
+                 [[steps]]\nid = \"design\"\ndescription = \"Think about architecture\"\n\
+                 [[steps]]\nid = \"implement\"\nneeds = [\"design\"]\n\
+                 [[steps]]\nid = \"test\"\nneeds = [\"implement\"]\n\
+                 [[steps]]\nid = \"submit\"\nneeds = [\"test\"]";
+    write(&town.root.join(".beads/formulas/shiny.formula.toml"), shiny);
+    town.gt(&["start"]).ok();
+    assert!(town.bd(&["formula", "list"]).ok().contains("shiny"));
+    town.bd(&["cook", "shiny"]).ok();
+    let poured = town.bd(&["mol", "pour", "shiny", "--var", "feature=auth", "--json"]).json();
+    assert_eq!(poured["created"], 5);
+    let work = bead(&town, "auth", "implement");
+    town.gt(&["convoy", "create", "Auth feature", &work]).ok();
+    // `gt sling gt-xyz myproject`
+    town.gt(&["sling", &work, "app"]).ok();
+    wait_closed(&town, "the feature to land", std::slice::from_ref(&work));
+    let list = town.gt(&["convoy", "list", "--all"]).ok();
+    assert!(list.contains("landed") && list.contains("Auth feature"), "{list}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_convoy_formula_is_worked_on_leg_by_leg_and_its_synthesis_comes_last() {
+    let town = at_work();
+    town.gt(&["start"]).ok();
+    let started = town
+        .gt(&["formula", "run", "design", "--var", "problem=too slow", "--preset", "quick", "--sling", "--json"])
+        .json();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let legs: Vec<String> = started["legs"].as_array().expect("legs").iter().map(|l| text(&l["bead"])).collect();
+    let (last, convoy) = (text(&started["synthesis"]["bead"]), text(&started["convoy"]));
+    assert_eq!(legs.len(), 3);
+    wait_closed(&town, "the convoy to land", &[convoy.clone(), last.clone()]);
+    let closed = |id: &str| text(&town.show(id)["closed_at"]);
+    assert!(legs.iter().all(|leg| closed(leg) <= closed(&last)), "the synthesis is closed last");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_convoy_formula_makes_its_legs_and_a_synthesis_that_waits_for_them() {
+    let town = TestTown::new();
+    let dry = town.gt(&["formula", "run", "code-review", "--var", "branch=topic", "--dry-run"]).ok();
+    assert!(dry.contains("with 6 legs") && dry.contains("git diff origin/main...origin/topic"), "{dry}");
+    assert_eq!(town.gt(&["convoy", "list", "--json"]).json().as_array().expect("list").len(), 0, "nothing was made");
+
+    let made = town.gt(&["formula", "run", "code-review", "--var", "branch=topic", "--json"]).json();
+    let convoy = made["convoy"].as_str().expect("id");
+    let status = town.gt(&["convoy", "status", convoy, "--json"]).json();
+    assert_eq!((&status["total"], &status["active"]), (&7.into(), &false.into()));
+    assert_eq!(status["title"], "code-review: base main, branch topic");
+    let last = made["synthesis"]["bead"].as_str().expect("id");
+    let ready = town.bd(&["ready", "--limit", "50", "--json"]).json();
+    let is_ready = |ready: &Value, id: &str| ready.as_array().expect("list").iter().any(|b| b["id"] == id);
+    assert!(!is_ready(&ready, last));
+    for leg in made["legs"].as_array().expect("legs") {
+        let id = leg["bead"].as_str().expect("id");
+        assert!(is_ready(&ready, id));
+        assert!(town.show(id)["description"].as_str().expect("text").contains("branch topic against main"));
+        town.bd(&["close", id]).ok();
+    }
+    assert!(is_ready(&town.bd(&["ready", "--json"]).json(), last));
+    assert!(town.show(last)["description"].as_str().expect("text").contains(convoy));
+}
+
+#[test]
+fn what_a_convoy_formula_is_not_told_is_asked_for_with_its_place() {
+    let town = TestTown::new();
+    let refused = town.gt(&["formula", "run", "design"]).fails();
+    assert!(refused.contains("input `problem` is missing (what is to be solved, in a sentence or two)"), "{refused}");
+    assert!(refused.contains("builtin:design.formula.toml:8:9") && refused.contains("--var problem=…"), "{refused}");
+    let refused = town.gt(&["formula", "run", "desing"]).fails();
+    assert!(refused.contains("there is no formula `desing`"), "{refused}");
+    let refused = town.gt(&["formula", "run", "shiny"]).fails();
+    assert_eq!(hints(&refused), ["bd mol pour shiny makes a molecule of it"]);
+    assert_eq!(town.gt(&["convoy", "list", "--json"]).json().as_array().expect("list").len(), 0);
+}
