@@ -10,7 +10,7 @@ use crate::base::RigName;
 #[derive(Debug)]
 pub struct MergeLock {
     rig: RigName,
-    _file: File,
+    file: File,
 }
 
 impl MergeLock {
@@ -20,7 +20,7 @@ impl MergeLock {
         let path = folder.join("merge.lock");
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { rig: rig.clone(), _file: file })),
+            Ok(()) => Ok(Some(Self { rig: rig.clone(), file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -29,6 +29,14 @@ impl MergeLock {
     /// The rig it is for.
     pub fn rig(&self) -> &RigName {
         &self.rig
+    }
+}
+
+impl Drop for MergeLock {
+    /// Closing the file would let go too, but not before a process that was just being started, and has the file
+    /// until it runs its own program, has closed it as well.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 

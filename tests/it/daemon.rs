@@ -209,11 +209,10 @@ fn every_layer_is_followed_however_its_file_changes_and_stays_as_it_was_when_it_
     };
     hall.gt(&["start"]);
     let before = hall.daemon();
+    let shipped = eventually("the shipped revision", || hall.revision());
     write(&town, &says("town, written"));
-    let mr = {
-        eventually("the town's revision", || hall.revision());
-        hall.file("a")
-    };
+    eventually("the town's revision", || hall.revision().filter(|revision| *revision != shipped));
+    let mr = hall.file("a");
     let heard = |word: &str| eventually(word, || (hall.note(&mr)? == word).then_some(()));
     let warned = |part: &str| {
         eventually(part, || Some(hall.gt(&["status"])).filter(|status| status.contains(part)));
