@@ -5,7 +5,8 @@
 
 local gt = require "gt"
 
-local clerk = gt.role("clerk", { api = 1, scope = "town", doc = "Tells the overseer once a day what waits for a person" })
+local clerk =
+  gt.role("clerk", { api = 1, scope = "town", doc = "Tells the overseer once a day what waits for a person" })
 
 local cfg = clerk.settings { label = gt.string("needs-person", "beads with this label wait for a person") }
 
