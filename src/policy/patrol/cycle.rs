@@ -93,7 +93,7 @@ impl Engine {
             let ask = |loaded: &Loaded, level: &Level| judge(loaded, level, &run, reads, twice);
             match self.said(&loaded, &step.run, &name, &mut out.warnings, &ask) {
                 Said::Answer(answer, height) => {
-                    self.done(&loaded, step, (name, height), answer, &run, snapshot, &mut out)
+                    self.done(&loaded, step, (name, height), answer, &run, snapshot, &mut out);
                 }
                 Said::Undecided(why) => {
                     return Cycle { undecided: Some(why), warnings: out.warnings, ..Cycle::default() };

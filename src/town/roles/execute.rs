@@ -134,6 +134,9 @@ pub fn execute(
     }
 }
 
+/// What a cycle writes at its end. It hears why decisions were refused, in their order.
+pub type AtEnd<'a> = dyn Fn(&mut Write<'_>, &[Option<String>]) -> Result<(), TownError> + 'a;
+
 /// Carries out the decisions of one cycle and what `close` writes, in one transaction: after a crash all of it
 /// happened, or nothing did. A decision that is refused is left out; `close` hears why, in the order of the decisions.
 pub fn execute_cycle(
@@ -142,7 +145,7 @@ pub fn execute_cycle(
     scope: Scope<'_>,
     role: &str,
     decisions: &[Decision],
-    close: &dyn Fn(&mut Write<'_>, &[Option<String>]) -> Result<(), TownError>,
+    close: &AtEnd<'_>,
 ) -> Result<Effect, TownError> {
     let by = Stamp::new(scope.actor(role), cx.now());
     let mut desk = Desk::default();

@@ -71,7 +71,7 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let mut heading = String::new();
     for line in read("docs/formulas.md").lines() {
         if let Some(title) = line.strip_prefix("##") {
-            heading = title.trim_start_matches('#').trim().trim_matches('`').to_owned();
+            title.trim_start_matches('#').trim().trim_matches('`').clone_into(&mut heading);
         } else if let Some(row) = line.strip_prefix("| `") {
             let first = row.split('|').next().unwrap_or_default();
             let keys =

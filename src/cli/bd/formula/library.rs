@@ -39,7 +39,9 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
         && let Ok(town) = Town::find(root, None)
     {
         let rig = place.rig.as_ref().map(|rig| root.join(rig).join("lua"));
-        crate::town::roles::lua_patrols(&town, rig.as_deref()).iter().for_each(|p| p.shelve(&mut library));
+        for patrol in crate::town::roles::lua_patrols(&town, rig.as_deref()) {
+            patrol.shelve(&mut library);
+        }
     }
     library
 }
