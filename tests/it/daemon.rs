@@ -227,11 +227,20 @@ fn every_layer_is_followed_however_its_file_changes_and_stays_as_it_was_when_it_
     heard("rig, replaced");
     let good = hall.revision().expect("a revision");
     // Unreadable, whoever runs this: a folder in place of the file.
-    std::fs::remove_file(rig.join("refinery.lua")).expect("removed");
-    std::fs::create_dir(rig.join("refinery.lua")).expect("a folder");
+    let other = hall.sandbox.folder("other");
+    // In one step: a moment without the file would put the town's in charge.
+    let swap = || {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        renameat_with(CWD, &other, CWD, rig.join("refinery.lua"), RenameFlags::EXCHANGE).expect("swapped");
+    };
+    swap();
     warned("app/lua/roles/refinery.lua cannot be read");
-    std::fs::remove_dir(rig.join("refinery.lua")).expect("removed");
-    write(&rig, "local gt = require \"gt\"\nlocal refinery = gt.extend \"refinery\"\nrefinery.order(function(mr)\n");
+    std::fs::write(
+        &other,
+        "local gt = require \"gt\"\nlocal refinery = gt.extend \"refinery\"\nrefinery.order(function(mr)\n",
+    )
+    .expect("written");
+    swap();
     warned("app/lua/roles/refinery.lua:");
     assert_eq!(hall.note(&mr).as_deref(), Some("rig, replaced"));
     let status = hall.gt(&["status"]);

@@ -197,6 +197,8 @@ fn every_answer_holds_to_its_published_schema() {
     let published: BTreeSet<String> = std::fs::read_dir(&s.checker.dir)
         .expect("schemas")
         .map(|file| file.expect("file").path().file_stem().expect("name").to_string_lossy().into_owned())
+        // The language of formulas is no answer: it has a test of its own.
+        .filter(|name| name != "formula.schema")
         .collect();
     let used = s.checker.used.borrow();
     let idle: Vec<_> = published.difference(&used).collect();

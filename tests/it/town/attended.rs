@@ -80,6 +80,10 @@ fn a_worker_is_not_taken_down_while_a_person_is_attached_and_is_when_they_have_g
         return;
     }
     let (town, bead) = begun();
+    // A Witness would sling what its convoy has ready.
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    std::fs::write(&path, format!("{text}\n[components]\nwitness = false\n")).expect("rig.toml");
     let person = Person::attach(&town, "toast");
     town.gt(&["start"]).ok();
     let said = town.gt(&["unsling", &bead]).ok();
