@@ -21,16 +21,19 @@ pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>, u64)>;
 
 impl Dispatcher {
     /// Reads configuration and policies again; what is broken leaves the last good in charge.
+    ///
+    /// The watch is set and the fingerprint is taken before anything is read, so that what is written meanwhile is
+    /// seen as a change. The places of a rig that is new are watched after it was read, and are not in the
+    /// fingerprint: that is a difference, so the next look reads everything once more.
     pub(super) fn reload(&mut self) -> Result<(), DaemonError> {
-        self.read_rigs()?;
+        self.watch_files();
+        self.files_seen = self.fingerprint();
+        let config = self.read_rigs()?;
+        self.watch_files();
         let swapped = self.roles.reload(&self.world.town, &self.rigs);
         for policy in &swapped {
             tracing::info!(policy, "a policy is in charge");
         }
-        self.watch_files();
-        self.files_seen = self.fingerprint();
-        let paths = std::iter::once(self.world.town.config_path()).chain(self.rigs.iter().map(Rig::config_path));
-        let config: Vec<Option<Vec<u8>>> = paths.map(|path| std::fs::read(path).ok()).collect();
         let changed = config != self.config || !swapped.is_empty();
         let mut queues = Vec::new();
         for rig in self.rigs.iter().filter(|_| changed) {
@@ -56,10 +59,14 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Opens every rig; one whose configuration is broken stays as it was.
-    fn read_rigs(&mut self) -> Result<(), DaemonError> {
+    /// Opens every rig; one whose configuration is broken stays as it was. Returns the configuration of the town and
+    /// of its rigs as it was before they were opened.
+    fn read_rigs(&mut self) -> Result<Vec<Option<Vec<u8>>>, DaemonError> {
         let (mut rigs, mut broken) = (Vec::new(), Troubles::new());
-        for name in self.world.town.rig_names()? {
+        let town = &self.world.town;
+        let mut config = vec![std::fs::read(town.config_path()).ok()];
+        for name in town.rig_names()? {
+            config.push(std::fs::read(town.rig_config_path(&name)).ok());
             match self.world.town.rig(&name, &Overrides::default()) {
                 Ok(rig) => rigs.push(rig),
                 Err(error) => {
@@ -72,7 +79,7 @@ impl Dispatcher {
         self.prefixes = rigs.iter().map(|r| (r.prefix().to_string(), r.name.clone())).collect();
         self.rigs = rigs;
         self.broken = broken;
-        Ok(())
+        Ok(config)
     }
 
     /// The folders that say what is to happen, each with or without what is below it.

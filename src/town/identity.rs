@@ -40,7 +40,7 @@ pub fn rig_of_folder(town: &Town, cwd: &Path) -> Option<RigName> {
     let cwd = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
     let first = cwd.strip_prefix(town.root()).ok()?.iter().next()?.to_str()?.to_owned();
     let name = RigName::new(first).ok()?;
-    town.rig_dir(&name).join("rig.toml").is_file().then_some(name)
+    town.rig_config_path(&name).is_file().then_some(name)
 }
 
 /// Reads an address as people type it: in full, `rig/name` for a worker, or a bare worker name that only one

@@ -125,6 +125,11 @@ impl Town {
         self.root.join(rig.as_str())
     }
 
+    /// `rig.toml` of a rig.
+    pub fn rig_config_path(&self, rig: &RigName) -> PathBuf {
+        self.rig_dir(rig).join("rig.toml")
+    }
+
     /// The bare clone of a rig.
     pub fn repo_dir(&self, rig: &RigName) -> PathBuf {
         self.rig_dir(rig).join(".repo.git")

@@ -27,7 +27,7 @@ impl Rig {
 
     /// `rig.toml`.
     pub fn config_path(&self) -> PathBuf {
-        self.dir().join("rig.toml")
+        self.town.rig_config_path(&self.name)
     }
 
     /// What its bead ids start with.
@@ -87,7 +87,7 @@ impl Town {
 
     /// Opens the rig called `name`.
     pub fn rig(&self, name: &RigName, overrides: &Overrides) -> Result<Rig, TownError> {
-        let path = self.rig_dir(name).join("rig.toml");
+        let path = self.rig_config_path(name);
         if !path.is_file() {
             let names = self.rig_names()?;
             let error = TownError::not_found(format!("no rig `{name}` in this town"));
@@ -107,7 +107,7 @@ impl Town {
         self.rig_names()?
             .into_iter()
             .map(|name| {
-                let path = self.rig_dir(&name).join("rig.toml");
+                let path = self.rig_config_path(&name);
                 let config = RigConfig::load(&town, &path, &Overrides::default())?;
                 Ok(Rig { name, config, town: self.clone() })
             })

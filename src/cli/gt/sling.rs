@@ -110,7 +110,7 @@ fn start_town(here: &place::Place, store: &mut crate::store::Store) -> Result<bo
 /// Beads, and the rig when the last word names one.
 fn split(here: &place::Place, what: &[String]) -> Result<(Vec<String>, Option<RigName>), CliError> {
     let Some((last, beads)) = what.split_last() else { return Ok((Vec::new(), None)) };
-    let named = RigName::new(last).ok().filter(|name| here.town.rig_dir(name).join("rig.toml").is_file());
+    let named = RigName::new(last).ok().filter(|name| here.town.rig_config_path(name).is_file());
     match named {
         Some(_) if beads.is_empty() => Err(CliError::user("which bead?").hint(format!("gt sling BEAD {last}"))),
         Some(name) => Ok((beads.to_vec(), Some(name))),
