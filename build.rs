@@ -2,7 +2,11 @@
 //!
 //! `SQLite`, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
 //! would be an error in the middle of somebody else's build script.
+//!
+//! Also sees to it that the C and C++ libraries that we need are linked into the programs where they can be: an agent
+//! starts these hundreds of times an hour, and finding the symbols of a shared libstdc++ takes the larger part of a start.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const GIT: (u32, u32) = (2, 38);
@@ -32,6 +36,44 @@ fn main() {
             }
         },
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
+        && std::env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("gnu")
+        && std::env::var("HOST") == std::env::var("TARGET")
+    {
+        link_archives();
+    }
+}
+
+/// Libraries as the linker asks for them, and the archive that the compiler has of each.
+const ARCHIVES: [(&str, &str); 3] =
+    [("libstdc++.a", "libstdc++.a"), ("libgcc_s.a", "libgcc_eh.a"), ("libz.a", "libz.a")];
+
+/// Puts the archives into a folder in which the linker looks first. One that is not installed is linked as ever.
+fn link_archives() {
+    let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) else { return };
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let folder = out.join("archives");
+    let made = std::fs::create_dir_all(&folder).is_ok();
+    for (name, archive) in ARCHIVES {
+        let link = folder.join(name);
+        let _ = std::fs::remove_file(&link);
+        // A compiler that does not have it gives the name back.
+        let found = output(&compiler, &format!("-print-file-name={archive}")).map(|text| PathBuf::from(text.trim()));
+        if let Some(file) = found.filter(|file| made && file.is_absolute() && file.is_file()) {
+            let _ = place(&file, &link);
+        }
+    }
+    println!("cargo::rustc-link-search=native={}", folder.display());
+}
+
+#[cfg(unix)]
+fn place(file: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(file, link)
+}
+
+#[cfg(not(unix))]
+fn place(file: &Path, link: &Path) -> std::io::Result<()> {
+    std::fs::copy(file, link).map(drop)
 }
 
 /// What a program prints, if it can be run.

@@ -97,7 +97,9 @@ pub struct Globals {
     sandbox: bool,
 }
 
+// Only the arguments of the verb that is called are put together.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
     /// Make a tracker in this repository
     Init(init::Args),

@@ -59,7 +59,9 @@ pub struct Globals {
     quiet: bool,
 }
 
+// Only the arguments of the verb that is called are put together.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
     /// List the agents of the town
     #[command(visible_alias = "ag")]
