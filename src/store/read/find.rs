@@ -206,14 +206,20 @@ impl Read<'_> {
 
     /// How many beads pass `filter`; its order and limit do not matter.
     pub fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
-        let mut conditions = Where::default();
-        conditions.filter(filter);
-        conditions.and(SEEN, []);
-        let sql = format!("SELECT count(*) FROM beads b WHERE {}", conditions.sql);
+        let (sql, values) = counting(filter, self.seen_batches()?.len() == 1);
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let n: i64 = statement.query_row(rusqlite::params_from_iter(conditions.values), |row| row.get(0))?;
+        let n: i64 = statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?;
         Ok(n as usize)
     }
+}
+
+/// The statement of a count; `settled` as in [`statement`].
+pub(in crate::store) fn counting(filter: &Filter, settled: bool) -> (String, Vec<Sql>) {
+    let mut conditions = Where::default();
+    conditions.filter(filter);
+    conditions.and(if settled { "b.batch = 0" } else { SEEN }, []);
+    let index = if settled { index(filter) } else { "" };
+    (format!("SELECT count(*) FROM beads b {index} WHERE {}", conditions.sql), conditions.values)
 }
 
 /// The statement of a list. `settled`: no batch but 0 is seen, so that an index that begins with it gives the order.

@@ -8,7 +8,7 @@ pub(super) mod gates;
 mod local;
 pub(super) mod ready;
 mod resolve;
-mod search;
+pub(super) mod search;
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -7,22 +7,36 @@ use super::{Read, SEEN};
 use crate::store::row::{COLUMNS, Stored};
 use crate::store::{Bead, Filter, StoreError};
 
+/// Words that more beads than this have say nothing about which of them is meant.
+const COMMON: usize = 1_000;
+
 impl Read<'_> {
-    /// Beads whose id or text has all these words (the last may be unfinished), best first.
+    /// Beads whose id or text has all these words (the last may be unfinished): best first, or, where the words are
+    /// in more than a thousand beads, newest first.
     pub fn search(&self, words: &str, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
         let Some(query) = fts_query(words) else { return Ok(Vec::new()) };
-        let mut conditions = Where::default();
-        conditions.and("bead_text MATCH ?", [Sql::Text(query)]);
-        conditions.filter(filter);
-        conditions.and(SEEN, []);
-        let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM bead_text CROSS JOIN beads b ON b.num = bead_text.rowid
-             WHERE {} ORDER BY bead_text.rank, b.num{limit}",
-            conditions.sql
-        );
-        self.rows(&sql, rusqlite::params_from_iter(conditions.values), |row| Ok(Stored::read(row)?.bead))
+        let mut found = self
+            .conn
+            .prepare_cached(&format!("SELECT 1 FROM bead_text WHERE bead_text MATCH ?1 LIMIT 1 OFFSET {COMMON}"))?;
+        let (sql, values) = statement(query.clone(), filter, found.exists([query])?);
+        self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))
     }
+}
+
+/// The statement of a search; words that are `common` are not ranked, so that it ends with the last bead it shows.
+pub(in crate::store) fn statement(query: String, filter: &Filter, common: bool) -> (String, Vec<Sql>) {
+    let mut conditions = Where::default();
+    conditions.and("bead_text MATCH ?", [Sql::Text(query)]);
+    conditions.filter(filter);
+    conditions.and(SEEN, []);
+    let order = if common { "bead_text.rowid DESC" } else { "bead_text.rank, b.num" };
+    let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM bead_text CROSS JOIN beads b ON b.num = bead_text.rowid
+         WHERE {} ORDER BY {order}{limit}",
+        conditions.sql
+    );
+    (sql, conditions.values)
 }
 
 /// Each word quoted, so that nothing in it is syntax; the last one may go on.

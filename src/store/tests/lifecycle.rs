@@ -270,3 +270,15 @@ fn a_batch_is_seen_by_nobody_until_it_is_published_and_then_whole() {
     assert_eq!(t.read(|r| r.staged_before(now)), []);
     assert!(t.read(|r| r.find(&Filter { title_contains: Some("never".into()), ..Filter::default() })).is_empty());
 }
+
+#[test]
+fn a_word_that_most_beads_have_gives_the_newest() {
+    let mut t = Temp::new();
+    t.write(|w| (0..1_100).try_for_each(|n| w.create(NewBead::titled(format!("bead {n}"))).map(drop))).expect("create");
+    let found = |t: &Temp, words: &str| {
+        let few = Filter { limit: Some(2), ..Filter::default() };
+        t.read(|r| r.search(words, &few)).into_iter().map(|b| b.title).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&t, "bead"), ["bead 1099", "bead 1098"]);
+    assert_eq!(found(&t, "bead 1042"), ["bead 1042"]);
+}

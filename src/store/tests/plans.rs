@@ -3,7 +3,7 @@
 use rusqlite::params_from_iter;
 
 use super::*;
-use crate::store::read::{find, ready};
+use crate::store::read::{find, ready, search};
 
 fn plan(t: &Temp, sql: &str, values: &[rusqlite::types::Value]) -> String {
     let mut statement = t.store.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("plan");
@@ -78,4 +78,17 @@ fn a_statement_is_compiled_once_whatever_its_parameters_are() {
         assert!(!statement.exists((id, kind)).expect("runs"));
     }
     assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
+
+#[test]
+fn counts_read_the_index_of_their_type_and_common_words_are_not_sorted() {
+    let t = Temp::new();
+    let messages = Filter { types: vec![IssueType::MESSAGE], statuses: vec![Status::OPEN], ..Filter::default() };
+    let (sql, values) = find::counting(&messages, true);
+    let counted = plan(&t, &sql, &values);
+    assert!(counted.contains("SEARCH b USING INDEX open_type"), "{counted}\n{sql}");
+    let few = Filter { limit: Some(50), ..Filter::default() };
+    let (sql, values) = search::statement("\"bead\"*".to_owned(), &few, true);
+    let searched = plan(&t, &sql, &values);
+    assert!(searched.contains("SEARCH b USING INTEGER PRIMARY KEY") && !searched.contains("TEMP"), "{searched}\n{sql}");
 }
