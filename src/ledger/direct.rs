@@ -20,28 +20,57 @@ pub(super) fn write(
     tips: &mut BTreeMap<String, Option<Oid>>,
     left: Option<Duration>,
 ) -> Result<usize, LedgerError> {
+    let made = commits(repo, replica, rows, tips, left)?;
+    flush(repo, &made.objects)?;
+    pass(Point::DrainWritten);
+    let count = made.count;
+    made.publish(repo, tips)?;
+    Ok(count)
+}
+
+/// Commits that no branch has yet.
+pub(super) struct Made {
+    /// How many.
+    pub(super) count: usize,
+    /// What they consist of; some may have been there before.
+    pub(super) objects: Vec<Oid>,
+    heads: HashMap<String, Oid>,
+}
+
+/// Makes the commits of `rows` in order, on the branches in `tips`, until the time is over (at least one).
+pub(super) fn commits(
+    repo: &Repo,
+    replica: &str,
+    rows: &[&OutboxRow],
+    tips: &BTreeMap<String, Option<Oid>>,
+    left: Option<Duration>,
+) -> Result<Made, LedgerError> {
     let started = Instant::now();
-    let mut written = Vec::new();
-    let mut heads: HashMap<String, Oid> = HashMap::new();
-    let mut made = 0;
+    let mut made = Made { count: 0, objects: Vec::new(), heads: HashMap::new() };
     for row in rows {
-        if made > 0 && left.is_some_and(|l| started.elapsed() >= l) {
+        if made.count > 0 && left.is_some_and(|l| started.elapsed() >= l) {
             break;
         }
         let branch = layout::branch(row.bead.prefix());
-        let parent = heads.get(&branch).copied().or_else(|| tips.get(&branch).copied().flatten());
-        heads.insert(branch, commit(repo, replica, row, parent, &mut written)?);
-        made += 1;
-    }
-    flush(repo, &written)?;
-    pass(Point::DrainWritten);
-    for (branch, head) in heads {
-        let old = tips.get(&branch).copied().flatten();
-        move_branch(repo, &branch, head, old)?;
-        pass(Point::DrainMoved);
-        tips.insert(branch, Some(head));
+        let parent = made.heads.get(&branch).copied().or_else(|| tips.get(&branch).copied().flatten());
+        let head = commit(repo, replica, row, parent, &mut made.objects)?;
+        made.heads.insert(branch, head);
+        made.count += 1;
     }
     Ok(made)
+}
+
+impl Made {
+    /// Moves the branches, whose commits are on disk.
+    pub(super) fn publish(self, repo: &Repo, tips: &mut BTreeMap<String, Option<Oid>>) -> Result<(), LedgerError> {
+        for (branch, head) in self.heads {
+            let old = tips.get(&branch).copied().flatten();
+            move_branch(repo, &branch, head, old)?;
+            pass(Point::DrainMoved);
+            tips.insert(branch, Some(head));
+        }
+        Ok(())
+    }
 }
 
 /// Moves a branch from `old` to `head` and flushes it.

@@ -8,20 +8,24 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::{LedgerError, direct, fast, layout};
+use super::{LedgerError, direct, fast, layout, pack};
 use crate::base::fault::{Point, pass};
 use crate::git::{Oid, Repo};
 use crate::store::{OutboxRow, Stamp, Store, Write};
 
 /// Rows that are read and acknowledged together.
 const CHUNK: usize = 2000;
+/// The same, when there is too little time for more.
+const SMALL_CHUNK: usize = 250;
+/// From here on one pack is cheaper than loose objects, of which each is flushed.
+const MIDDLING: usize = 16;
 /// From here on one `git fast-import` is cheaper than loose objects.
 const LONG: usize = 200;
-/// Time that a long backlog needs at least; with less, loose objects are written as far as it goes.
+/// Time that a long backlog needs at least; with less, a part of it is packed here.
 const LONG_TIME: Duration = Duration::from_secs(2);
 /// Local table of the store in which the drain notes the branches.
 const NOTES: &str = "ledger";
@@ -60,11 +64,12 @@ pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, Led
     let replica = store.replica()?;
     loop {
         // Read under the lock: another drain may have taken what was there before.
-        let rows = store.read(|r| r.outbox(0, CHUNK))?;
+        let left = budget.map(|b| b.saturating_sub(started.elapsed()));
+        let long_enough = left.is_none_or(|l| l >= LONG_TIME);
+        let rows = store.read(|r| r.outbox(0, if long_enough { CHUNK } else { SMALL_CHUNK }))?;
         if rows.is_empty() {
             return Ok(done);
         }
-        let left = budget.map(|b| b.saturating_sub(started.elapsed()));
         if done.commits > 0 && left.is_some_and(|l| l.is_zero()) {
             return Ok(Drained { left: true, ..done });
         }
@@ -75,6 +80,12 @@ pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, Led
             return Ok(done);
         }
     }
+}
+
+/// When something was last drained in the ledger beside the store in `beads_dir`.
+pub fn last_drain(beads_dir: &Path) -> Option<SystemTime> {
+    // Opening it for a drain empties it, empty as it is.
+    std::fs::metadata(beads_dir.join(layout::LOCK)).and_then(|lock| lock.modified()).ok()
 }
 
 /// Commits as many of `rows` as the time allows and acknowledges them: (commits made, rows acknowledged).
@@ -98,11 +109,10 @@ fn chunk(
         slot.insert(tip);
     }
     let todo: Vec<&OutboxRow> = rows.iter().filter(|r| !have.contains(&r.seq)).collect();
-    let long = todo.len() >= LONG && left.is_none_or(|l| l >= LONG_TIME);
-    let made = if long {
-        fast::write(repo, replica, &todo, &mut tips)?
-    } else {
-        direct::write(repo, replica, &todo, &mut tips, left)?
+    let made = match todo.len() {
+        LONG.. if left.is_none_or(|l| l >= LONG_TIME) => fast::write(repo, replica, &todo, &mut tips)?,
+        MIDDLING.. => pack::write(repo, replica, &todo, &mut tips, left)?,
+        _ => direct::write(repo, replica, &todo, &mut tips, left)?,
     };
     let last = todo.get(made).map_or(rows.len(), |next| rows.iter().position(|r| r.seq == next.seq).unwrap_or(0));
     let seqs: Vec<i64> = rows[..last].iter().map(|r| r.seq).collect();

@@ -5,8 +5,8 @@
 //! audit trail; git is its network. The store is the truth: a transition is durable in the store's outbox before
 //! it is committed here, so that a crash at any point only delays it, and repeating a drain changes nothing.
 //!
-//! Short backlogs are written as loose objects in this process, long ones by one `git fast-import`; both give the
-//! same commits. Only the file and its two folders' trees are rewritten for a transition.
+//! Short backlogs are written as loose objects in this process, middling ones as one pack, long ones by one
+//! `git fast-import`; all give the same commits. Only the file and its two folders' trees are rewritten for a transition.
 //!
 //! Two copies of a bead's file merge without a common base, by the stamps in its `_v`: [`merge()`].
 
@@ -18,13 +18,14 @@ mod error;
 mod fast;
 mod layout;
 mod merge;
+mod pack;
 mod read;
 mod repack;
 mod restore;
 mod sync;
 
 pub use compare::{Compared, begin_anew, compare, reconcile};
-pub use drain::{Drained, drain};
+pub use drain::{Drained, drain, last_drain};
 pub use dump::{canonical, dump};
 pub use error::LedgerError;
 pub use merge::{MergeError, merge};

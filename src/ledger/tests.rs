@@ -109,30 +109,49 @@ fn every_transition_is_a_commit_by_who_made_it() {
 }
 
 #[test]
-fn long_and_short_backlogs_give_the_same_commits() {
+fn long_middling_and_short_backlogs_give_the_same_commits() {
     let mut t = Town::new();
     for n in 0..12 {
         let id = t.add(&format!("bead {n}"));
         t.write(|w| w.add_comment(&id, "two\nlines, ümlaut").map(drop));
     }
     let rows = t.outbox();
-    let tips = |name: &str, fast: bool| -> Option<Oid> {
+    let tips = |name: &str| -> Option<Oid> {
         let repo = Repo::create(&t.dir.path().join(name)).expect("create");
         let mut tips = BTreeMap::from([("refs/heads/beads/gt".to_owned(), None)]);
         // In two goes, so that both start on a branch that is there.
         for part in [&rows[..5], &rows[5..]] {
             let part: Vec<&OutboxRow> = part.iter().collect();
-            if fast {
-                fast::write(&repo, "r1", &part, &mut tips).expect("fast");
-            } else {
-                direct::write(&repo, "r1", &part, &mut tips, None).expect("direct");
+            match name {
+                "fast" => fast::write(&repo, "r1", &part, &mut tips),
+                "pack" => pack::write(&repo, "r1", &part, &mut tips, None),
+                _ => direct::write(&repo, "r1", &part, &mut tips, None),
             }
+            .expect(name);
         }
+        git(&t.dir.path().join(name), &["fsck", "--strict", "--no-dangling"]);
         tips["refs/heads/beads/gt"]
     };
-    let slow = tips("slow.git", false);
-    assert!(slow.is_some());
-    assert_eq!(slow, tips("fast.git", true));
+    let direct = tips("direct");
+    assert!(direct.is_some());
+    assert_eq!(direct, tips("pack"));
+    assert_eq!(direct, tips("fast"));
+}
+
+#[test]
+fn a_long_backlog_and_little_time_give_a_part_of_it_in_few_files() {
+    let mut t = Town::new();
+    let ids: Vec<BeadId> =
+        t.write(|w| (0..400).map(|n| Ok(w.create(NewBead::titled(format!("bead {n}")))?.id)).collect());
+    assert_eq!(last_drain(&t.beads()), None);
+    let part = drain(&mut t.store, Some(Duration::from_millis(20))).expect("drain");
+    assert!(part.left && part.commits > 0 && part.commits < 400, "{part:?}");
+    assert!(last_drain(&t.beads()).is_some());
+    assert_eq!(t.outbox().len(), 400 - part.commits);
+    let loose = t.git(&["count-objects"]);
+    assert!(loose.starts_with("0 objects") || part.commits < 16, "{loose} after {part:?}");
+    assert_eq!(t.drain(), Drained { commits: 400 - part.commits, left: false });
+    assert_eq!(all(&t.ledger(), "gt").len(), ids.len());
 }
 
 #[test]

@@ -155,10 +155,17 @@ impl Context {
 /// A backlog shorter than this waits, as long as it is younger than [`OLD_MS`].
 const LONG: usize = 200;
 const OLD_MS: i64 = 30_000;
+/// The share of the ledger in one command, and the time until the next command has to do such a share.
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
+const REST_MS: i64 = 30_000;
 
-/// Works off a part of a ledger backlog that is long or old.
+/// Works off a part of a ledger backlog that is long or old, unless a command before has just done so.
 fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {
+    let last =
+        crate::ledger::last_drain(store.beads_dir()).and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    if last.is_some_and(|at| (0..REST_MS).contains(&(now.millis() - at.as_millis() as i64))) {
+        return Ok(());
+    }
     let (waiting, oldest) = store.read::<_, CliError>(|r| Ok(r.outbox_backlog_to(LONG + 1)?))?;
     let old = oldest.is_some_and(|at| now.millis() - at.millis() > OLD_MS);
     if waiting > LONG || old {
