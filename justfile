@@ -20,7 +20,12 @@ mutants:
 # whole-process figures beside `git --version`
 bench:
     cargo bench --bench processes
+    cargo bench --bench beads
     cargo bench --bench town
+
+# the figures that take long: a million beads, 200,000 transitions, the towers of Hanoi
+deep:
+    cargo bench --bench beads -- ready drain hanoi10 hanoi20
 
 # licences, advisories, duplicate crates
 deny:
