@@ -1,7 +1,7 @@
 //! Hands: threads that carry out what is on disk as an intent, or say something to an agent.
 //!
 //! Worktrees and sessions take tens of milliseconds to seconds; the dispatcher does not wait for them. At most
-//! [`MOST`] hands work at once. What fails, or panics, is tried again, later each time and not for ever: see
+//! `MOST` hands work at once. What fails, or panics, is tried again, later each time and not for ever: see
 //! [`crate::town::tries`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

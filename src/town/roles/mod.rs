@@ -1,7 +1,7 @@
 //! Roles at work: what the town knows becomes facts, what policies decide becomes deeds.
 //!
-//! [`snapshot`] reads one transaction and the evidence of sessions and gives the facts of a pass;
-//! [`execute`] checks each decision again against the store as it is now, carries out its ledger actions,
+//! [`snapshot()`] reads one transaction and the evidence of sessions and gives the facts of a pass;
+//! [`execute()`] checks each decision again against the store as it is now, carries out its ledger actions,
 //! the ladder's place, the cursor and the journal's row in one transaction, and hands back what remains to
 //! be done to sessions. A policy can be wrong; it cannot lose work, storm or escape.
 
