@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::hook::REWORK;
 use super::retire::RESTART;
-use super::roles::ladders;
+use super::roles::{keep, ladders};
 use crate::base::{BeadId, Time};
 use crate::store::{Bead, IssueType, NewBead, NewDep, Patch, Read, StoreError, Write};
 
@@ -51,15 +51,18 @@ pub fn take(w: &mut Write<'_>, what: &str, bead: &BeadId, limit: u32) -> Result<
     Ok(true)
 }
 
-/// Gives the budgets of a bead back whole: it landed, or a person said so.
+/// Gives the budgets of a bead back whole, and holds it back no more: it landed, or a person said so.
 pub fn refill(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+    if keep::release(w, bead.as_str())? {
+        w.emit("released", bead.as_str(), json!({}))?;
+    }
     for what in [REWORK, RESTART] {
         w.delete_local(BUDGETS, &key(what, bead))?;
     }
     Ok(())
 }
 
-/// A person lets a bead go on: it is in no quarantine any more, its budgets are whole, and the rules begin at the foot
+/// A person lets a bead go on: it is held back no more, it is in no quarantine any more, its budgets are whole, and the rules begin at the foot
 /// of their ladders.
 pub fn go_on(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     let held = w.remove_label(bead, QUARANTINE)?;

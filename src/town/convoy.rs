@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::TownError;
+use super::roles::keep;
 use crate::base::{Address, BeadId, Prefix, Time};
 use crate::store::{Bead, Close, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Read, Status, StoreError, Write};
 
@@ -77,6 +78,8 @@ pub struct Tracked {
     pub worker_age: Option<i64>,
     /// The open beads that it waits for.
     pub waits_for: Vec<BeadId>,
+    /// Why it is held back, when it is: nobody slings it until a person does, or the hold is over.
+    pub held: Option<String>,
     /// Its merge request, where there is one: id and state.
     pub merge_request: Option<(BeadId, String)>,
 }
@@ -276,6 +279,7 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
             worker: None,
             worker_age: None,
             waits_for: Vec::new(),
+            held: None,
             merge_request: None,
         });
     };
@@ -293,6 +297,7 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
         worker_age: hook.as_ref().map(|h| (now.millis() - h.since.millis()).max(0) / 1000),
         worker: hook.map(|h| h.agent),
         waits_for: r.blockers(&id)?,
+        held: keep::hold(r, id.as_str(), now.millis())?.map(|hold| hold.text(&id)),
         merge_request,
         id,
     })

@@ -10,6 +10,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::finish::Finish;
 use super::intent::{self, Act, Intent, Spawn};
+use super::roles::keep::{self, Hold};
 use super::{budget, hook, hosts, spawn};
 use crate::base::{Address, BeadId};
 use crate::config::Overrides;
@@ -66,16 +67,41 @@ pub fn retire(cx: &Acting<'_>, store: &mut Store, agent: &Address, why: &str) ->
     super::finish(cx, store, &intent)
 }
 
-/// Gives a bead back: its worker goes, what it made is kept, and the next worker goes on from there.
-pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str) -> Result<Finish, TownError> {
-    let intent = store.write(&cx.stamp(), |w| requeue_plan(w, bead, why))?;
+/// Whether a bead that was given back may go to the next worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// No policy slings it until a person does.
+    Held,
+    /// Whoever slings it first.
+    Anybody,
+}
+
+/// Gives a bead back on a person's word: its worker goes, what it made is kept, and the next worker goes on from there.
+pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str, next: Next) -> Result<Finish, TownError> {
+    let intent = store.write(&cx.stamp(), |w| {
+        let intent = requeue_plan(w, bead, why)?;
+        match next {
+            Next::Held => {
+                let hold = Hold { why: why.to_owned(), until_ms: None };
+                keep::set_hold(w, bead.as_str(), &hold)?;
+                w.emit("held", bead.as_str(), json!({ "why": why }))?;
+            }
+            Next::Anybody => {
+                if keep::release(w, bead.as_str())? {
+                    w.emit("released", bead.as_str(), json!({ "why": why }))?;
+                }
+            }
+        }
+        Ok::<_, TownError>(intent)
+    })?;
+    super::wake(cx.town);
     match intent {
         Some(intent) => super::finish(cx, store, &intent),
         None => Ok(Finish::Done),
     }
 }
 
-/// [`requeue`] as part of the caller's transaction.
+/// The deciding half of [`requeue`], as part of the caller's transaction: the bead is not held back.
 pub fn requeue_plan(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Option<Intent>, TownError> {
     let found = w.need(bead)?;
     if let Some(held) = w.hook_of(bead)? {

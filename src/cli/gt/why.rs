@@ -11,6 +11,7 @@ use crate::base::{BeadId, Time};
 use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
+use crate::town::roles::keep;
 use crate::town::{TownError, agent};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
@@ -43,16 +44,17 @@ struct Happened {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
-    let (_, store) = cx.open()?;
-    let why = store.read(|r| about(r, args))?;
+    let (here, store) = cx.open()?;
+    let now = here.acting().now();
+    let why = store.read(|r| about(r, args, now))?;
     cx.out.print(&why, text_of);
     Ok(())
 }
 
-fn about(r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
+fn about(r: &Read<'_>, args: &Args, at: Time) -> Result<Why, TownError> {
     let mut subjects = Vec::new();
     let (now, waits) = match r.resolve(&args.subject) {
-        Ok(id) => bead(r, &id, &mut subjects)?,
+        Ok(id) => bead(r, &id, at, &mut subjects)?,
         Err(error @ StoreError::Ambiguous { .. }) => return Err(error.into()),
         Err(error) if error.is_fault() => return Err(error.into()),
         Err(error) => {
@@ -90,6 +92,8 @@ fn happening(event: Event) -> Option<Happened> {
         "mr_failed" => "came back",
         "mr_rejected" => "sent back",
         "mr_merged" => "merged",
+        "held" => "held back",
+        "released" => "let go on",
         "quarantined" => "in quarantine",
         "quarantine_lifted" => "out of quarantine",
         "agent_attended" => "left alone",
@@ -100,7 +104,12 @@ fn happening(event: Event) -> Option<Happened> {
 }
 
 /// Where a bead stands, in one line; its requests and workers are subjects too.
-fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String, Option<String>), TownError> {
+fn bead(
+    r: &Read<'_>,
+    id: &BeadId,
+    at: Time,
+    subjects: &mut Vec<String>,
+) -> Result<(String, Option<String>), TownError> {
     let bead = r.need(id)?;
     subjects.push(id.to_string());
     let mut text = format!("{id} {:?}  {}", bead.title, bead.status);
@@ -139,6 +148,12 @@ fn bead(r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<(String
     if !blockers.is_empty() {
         let list: Vec<&str> = blockers.iter().map(BeadId::as_str).collect();
         waits = Some(format!("waits for {}", list.join(", ")));
+    }
+    if !bead.is_over()
+        && bead.issue_type != IssueType::MERGE_REQUEST
+        && let Some(hold) = keep::hold(r, id.as_str(), at.millis())?
+    {
+        waits = Some(format!("held: {}", hold.text(id)));
     }
     Ok((text, waits))
 }

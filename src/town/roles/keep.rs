@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::base::{BeadId, Time};
 use crate::policy::{AnswerFact, Subject};
 use crate::store::{Read, StoreError, Write};
 
@@ -130,6 +131,16 @@ pub struct Hold {
     /// When it comes back by itself; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<i64>,
+}
+
+impl Hold {
+    /// Why it is held back, and what lets it go on.
+    pub fn text(&self, id: &BeadId) -> String {
+        match self.until_ms {
+            Some(at) => format!("{}, until {}; sooner: gt sling {id}", self.why, Time::from_millis(at)),
+            None => format!("{}; go on: gt sling {id}", self.why),
+        }
+    }
 }
 
 /// Whether the bead or request of this id is held back now.

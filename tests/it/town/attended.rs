@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 use gastown::session::{HeadlessHost, Host as _, headless};
 
 use super::TestTown;
+use super::unsling::the_witness_goes_on;
 use crate::support::{eventually, has};
 
 /// A person who looks at a worker's session, on a terminal of their own.
@@ -75,15 +76,11 @@ fn a_rework_waits_while_a_person_is_attached_and_says_so() {
 }
 
 #[test]
-fn a_worker_is_not_taken_down_while_a_person_is_attached_and_is_when_they_have_gone() {
+fn what_is_taken_off_its_hook_keeps_its_worker_while_a_person_is_attached_and_is_slung_by_nobody_then() {
     if !has("script") {
         return;
     }
     let (town, bead) = begun();
-    // A Witness would sling what its convoy has ready.
-    let path = town.root.join("app/rig.toml");
-    let text = std::fs::read_to_string(&path).expect("rig.toml");
-    std::fs::write(&path, format!("{text}\n[components]\nwitness = false\n")).expect("rig.toml");
     let person = Person::attach(&town, "toast");
     town.gt(&["start"]).ok();
     let said = town.gt(&["unsling", &bead]).ok();
@@ -94,6 +91,7 @@ fn a_worker_is_not_taken_down_while_a_person_is_attached_and_is_when_they_have_g
     // The daemon goes on by itself.
     eventually("the worker is gone", || town.agents().is_empty().then_some(()));
     assert!(!town.worktree("toast").exists());
+    the_witness_goes_on(&town);
     assert_eq!(town.status_of(&bead), "open");
     town.gt(&["shutdown"]).ok();
 }

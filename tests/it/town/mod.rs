@@ -13,6 +13,7 @@ mod rig;
 mod sling;
 mod stories;
 mod supervision;
+mod unsling;
 
 use std::path::{Path, PathBuf};
 

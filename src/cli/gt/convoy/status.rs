@@ -56,6 +56,8 @@ fn line(t: &Tracked) -> String {
         about = format!("@{} {}", worker.short(), age(t.worker_age.unwrap_or(0)));
     } else if let Some((mr, state)) = t.merge_request.as_ref().filter(|_| !t.status.is_over()) {
         about = format!("{mr} {state}");
+    } else if let Some(held) = t.held.as_ref().filter(|_| !t.status.is_over()) {
+        about = format!("held: {held}");
     } else if !t.waits_for.is_empty() {
         let ids: Vec<&str> = t.waits_for.iter().map(crate::base::BeadId::as_str).collect();
         about = format!("waits for {}", ids.join(", "));

@@ -1,0 +1,52 @@
+//! `gt unsling`: a person's word about a bead holds, whatever the Witness would do.
+
+use super::TestTown;
+use crate::support::eventually;
+
+/// Puts another ready bead into the convoy and waits until the Witness has slung it: it has looked at all of them.
+pub(super) fn the_witness_goes_on(town: &TestTown) {
+    let convoy = town.gt(&["convoy", "list", "--json"]).json()[0]["id"].as_str().expect("a convoy").to_owned();
+    let other = town.bead("another");
+    town.gt(&["convoy", "add", &convoy, &other]).ok();
+    eventually("the other bead to be slung", || (town.status_of(&other) == "in_progress").then_some(()));
+}
+
+#[test]
+fn what_a_person_takes_off_its_hook_stays_off_until_a_person_slings_it() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.gt(&["start"]).ok();
+    let said = town.gt(&["unsling", &bead, "--reason", "not now"]).ok();
+    assert!(said.contains(&format!("held back until you say: gt sling {bead}")), "{said}");
+    the_witness_goes_on(&town);
+    assert_eq!((town.status_of(&bead).as_str(), &town.show(&bead)["metadata"]["workers"]), ("open", &1.into()));
+    let why = format!("took it off its hook: not now; go on: gt sling {bead}");
+    for command in [&["convoy", "status"][..], &["why", &bead]] {
+        let said = town.gt(command).ok();
+        assert!(said.contains(&why), "{command:?}: {said}");
+    }
+
+    town.gt(&["sling", &bead]).ok();
+    assert_eq!(town.status_of(&bead), "in_progress");
+    let said = town.gt(&["why", &bead]).ok();
+    assert!(!said.contains("go on: gt sling") && said.contains("let go on"), "{said}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn what_is_given_to_the_next_worker_is_slung_by_the_witness_also_after_it_was_held() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.gt(&["start"]).ok();
+    let workers = || town.show(&bead)["metadata"]["workers"].as_i64();
+    town.gt(&["unsling", &bead, "--requeue"]).ok();
+    eventually("a second worker", || (workers() == Some(2) && town.status_of(&bead) == "in_progress").then_some(()));
+    town.gt(&["unsling", &bead]).ok();
+    the_witness_goes_on(&town);
+    assert_eq!((workers(), town.status_of(&bead).as_str()), (Some(2), "open"));
+    town.gt(&["unsling", &bead, "--requeue"]).ok();
+    eventually("a third worker", || (workers() == Some(3)).then_some(()));
+    town.gt(&["shutdown"]).ok();
+}
