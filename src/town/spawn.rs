@@ -7,8 +7,8 @@ use serde_json::json;
 use super::agent::{self, AgentRow, AgentState};
 use super::around::Acting;
 use super::error::TownError;
-use super::hosts;
 use super::intent::{self, Intent, Spawn};
+use super::{hosts, retire};
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
 use crate::store::{Patch, Status, Store};
@@ -22,6 +22,15 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
         // Retired or unhooked meanwhile: nothing is to be started.
         return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
     };
+    if store.read(|r| r.need(&hook.bead))?.is_over() {
+        // Closed meanwhile: there is nothing to work on, and the worker goes.
+        return store.write(&cx.stamp(), |w| {
+            if intent::complete(w, intent)? {
+                retire::plan(w, &row.address, "its bead was closed before it began", Some(&hook.bead))?;
+            }
+            Ok(())
+        });
+    }
     let host = hosts::open(cx, row.host)?;
     if how.replaces.as_ref().is_some_and(crate::base::process::ProcId::alive) {
         host.stop(&row.session, GRACE)?;
@@ -37,7 +46,9 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
             return Ok(());
         }
         agent::put(w, &row)?;
-        if super::hook::held(w, &row.address)?.is_some_and(|h| h.epoch == hook.epoch) {
+        let ours = super::hook::held(w, &row.address)?.is_some_and(|h| h.epoch == hook.epoch);
+        // Whoever closed or parked it while the session started has said the last word.
+        if ours && w.need(&hook.bead)?.status == Status::HOOKED {
             w.update(&hook.bead, Patch::status(Status::IN_PROGRESS))?;
         }
         w.emit(

@@ -145,6 +145,23 @@ fn a_sling_that_died_between_intent_and_act_is_finished_by_the_next_start() {
 }
 
 #[test]
+fn a_bead_that_is_closed_before_its_worker_begins_stays_closed_and_the_worker_goes() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    let polecats = town.root.join("app/polecats");
+    let _ = std::fs::remove_dir(&polecats);
+    std::fs::write(&polecats, "in the way").expect("file");
+    assert_ne!(town.gt(&["sling", &bead, "app", "--no-start"]).code, 0);
+    assert_eq!(town.agents()[0]["state"], "spawning");
+    town.bd(&["close", &bead]).ok();
+    std::fs::remove_file(&polecats).expect("unlink");
+    town.gt(&["start"]).ok();
+    crate::support::eventually("the worker goes", || town.agents().is_empty().then_some(()));
+    assert_eq!(town.status_of(&bead), "closed");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn work_that_is_given_back_goes_on_where_it_was_left() {
     let town = TestTown::new();
     let bead = town.bead("x");
