@@ -23,7 +23,7 @@ use crate::store::{Stamp, Store};
 use crate::town::roles::Roles;
 use crate::town::roles::evidence::Looker;
 use crate::town::trouble::Troubles;
-use crate::town::{Rig, lifecycle};
+use crate::town::{Rig, lifecycle, set_back};
 
 /// Without any wake, the store is looked at this often: a wake may be lost.
 const FALLBACK: Duration = Duration::from_secs(30);
@@ -91,6 +91,8 @@ struct Missed {
     config: bool,
     /// The queues are to settle what a dead daemon left.
     settle: bool,
+    /// The clock may have been set back since times were written down.
+    set_back: bool,
     /// Nothing was heard until the time was up.
     nothing: bool,
 }
@@ -144,7 +146,7 @@ impl Dispatcher {
             roles: Roles::new(Limits::default()),
             rigs: Vec::new(),
             prefixes: Vec::new(),
-            looker: Looker::default(),
+            looker: Looker::new(now),
             cursors: Cursors::new(),
             broken: Troubles::new(),
             config: Vec::new(),
@@ -162,11 +164,11 @@ impl Dispatcher {
     /// Serves the bus until asked to stop or the town is gone. A store that cannot be read or written, or a disk that
     /// is full, ends nothing: it is tried again, later each time.
     pub fn run(mut self, inbox: &mpsc::Receiver<Wake>) -> Result<Ended, DaemonError> {
-        let mut missed = Missed { config: true, settle: true, ..Missed::default() };
+        let mut missed = Missed { config: true, settle: true, set_back: true, ..Missed::default() };
         let mut deadline = Instant::now();
         loop {
             let batch = bus::next(inbox, deadline);
-            self.mind_the_clock();
+            missed.set_back |= self.mind_the_clock();
             if !self.lock.still_there() {
                 self.merges.end_gates(&self.rigs);
                 return Ok(Ended::TownGone);
@@ -213,6 +215,10 @@ impl Dispatcher {
         if !self.store.read(lifecycle::is_up)? {
             return Ok(Some("the town is down"));
         }
+        if missed.set_back {
+            self.store.write(&Self::stamp(&self.world), set_back::settle)?;
+            missed.set_back = false;
+        }
         if std::mem::take(&mut missed.settle) {
             for rig in &self.rigs {
                 self.merges.settle(rig);
@@ -244,8 +250,8 @@ impl Dispatcher {
     }
 
     /// When the machine has slept, or its clock was set, what is timed begins anew, once: nobody is silent for the
-    /// hours that nobody could speak in.
-    fn mind_the_clock(&mut self) {
+    /// hours that nobody could speak in. True when the clock was set back.
+    fn mind_the_clock(&mut self) -> bool {
         let (wall, ran) = (self.world.clock.now(), Instant::now());
         let (was, at) = std::mem::replace(&mut self.pace, (wall, ran));
         let leap = (wall.millis() - was.millis()) - ran.duration_since(at).as_millis() as i64;
@@ -255,6 +261,7 @@ impl Dispatcher {
             self.woke_ms = Some(wall.millis());
             self.status.next = Some(wall);
         }
+        leap < -LEAP_MS
     }
 
     /// Nothing was heard: did a wake get lost, or has the time of a rule come?

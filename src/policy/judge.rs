@@ -380,7 +380,10 @@ impl Call<'_> {
     fn is_over(&self, place: &Place, next_ms: &mut Option<i64>) -> bool {
         match self.at.reset {
             Reset::Never => false,
-            Reset::Progress => bead_of(self.fact).and_then(|b| b.progress_ms).is_some_and(|at| at > place.at_ms),
+            Reset::Progress => bead_of(self.fact).and_then(|b| b.progress_ms).is_some_and(|at| {
+                // What a clock that was set back puts into the future is no news, however often it is looked at.
+                at > place.at_ms && at <= self.now_ms
+            }),
             Reset::After(ms) => {
                 let over = place.at_ms + ms;
                 if over > self.now_ms {

@@ -64,13 +64,44 @@ pub fn broke_down(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, 
 fn set(w: &mut Write<'_>, rig: &RigName, why: &str, breakdowns: u32) -> Result<Pause, StoreError> {
     let before = pause(w, rig)?.filter(|p| p.why == why);
     let tries = before.as_ref().map_or(0, |p| p.tries) + 1;
-    let wait = FIRST_MS.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_MS);
-    let pause = Pause { why: why.to_owned(), until: w.by().now.plus_millis(wait), tries, breakdowns };
+    let until = w.by().now.plus_millis(wait_ms(tries));
+    let pause = Pause { why: why.to_owned(), until, tries, breakdowns };
     w.put_local(RIGS, rig.as_str(), &serde_json::to_value(&pause).expect("plain data serialises"))?;
     if before.is_none() {
         w.emit("queue_paused", rig.as_str(), serde_json::json!({ "why": why, "until": pause.until }))?;
     }
     Ok(pause)
+}
+
+/// How long the pause after so many tries is.
+fn wait_ms(tries: u32) -> i64 {
+    FIRST_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_MS)
+}
+
+/// Pauses and waits end no later than if they had begun now, also when the clock was set back since they did. Says how
+/// many were moved.
+pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
+    let now = w.by().now;
+    let mut moved = 0;
+    for (rig, value) in w.local_all(RIGS)? {
+        let Ok(pause) = serde_json::from_value::<Pause>(value) else { continue };
+        let until = now.plus_millis(wait_ms(pause.tries));
+        if pause.until > until {
+            let pause = Pause { until, ..pause };
+            w.put_local(RIGS, &rig, &serde_json::to_value(&pause).expect("plain data serialises"))?;
+            moved += 1;
+        }
+    }
+    for (mr, value) in w.local_all(REQUESTS)? {
+        let Ok(wait) = serde_json::from_value::<Wait>(value) else { continue };
+        let until = now.plus_millis(LONGEST_MS);
+        if wait.until > until {
+            let wait = Wait { until, ..wait };
+            w.put_local(REQUESTS, &mr, &serde_json::to_value(&wait).expect("plain data serialises"))?;
+            moved += 1;
+        }
+    }
+    Ok(moved)
 }
 
 /// Lets a rig's queue try everything again now: what made it wait may just have been mended.

@@ -9,6 +9,7 @@
 //! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
+//! - what went wrong: [`unreadable`] rows, [`trouble`], a clock that was [`set_back`]
 
 pub mod agent;
 mod around;
@@ -37,6 +38,7 @@ pub mod rework;
 mod rig;
 pub mod rig_add;
 pub mod roles;
+pub mod set_back;
 pub mod sling;
 mod spawn;
 pub mod step;

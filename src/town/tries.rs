@@ -74,6 +74,21 @@ pub fn succeeded(w: &mut Write<'_>, intent: &Intent) -> Result<(), StoreError> {
     w.delete_local(TRIES, &intent.agent.to_string()).map(|_| ())
 }
 
+/// What failed last in the future, because the clock was set back, failed now. Says how many there were.
+pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
+    let now = w.by().now;
+    let mut moved = 0;
+    for (agent, value) in w.local_all(TRIES)? {
+        let Ok(mut tries) = serde_json::from_value::<Tries>(value) else { continue };
+        if tries.last > now {
+            tries.last = now;
+            w.put_local(TRIES, &agent, &serde_json::to_value(&tries).expect("plain data serialises"))?;
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
 /// A person says: try everything again.
 pub fn refill(w: &mut Write<'_>) -> Result<(), StoreError> {
     for (agent, _) in w.local_all(TRIES)? {

@@ -35,9 +35,11 @@ pub struct Seen {
 const CLOSE_LOOK_MS: i64 = 300_000;
 
 /// Looks at agents, and remembers for a moment what took a child process to see.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Looker {
     close: BTreeMap<Address, Close>,
+    /// Since when it looks.
+    started: Time,
     begun: Option<Time>,
 }
 
@@ -58,6 +60,11 @@ struct Closely {
 }
 
 impl Looker {
+    /// One that begins to look now.
+    pub fn new(now: Time) -> Self {
+        Self { close: BTreeMap::new(), started: now, begun: None }
+    }
+
     /// Counts silences from `now`: the machine slept until then, or its clock was set.
     pub fn begin_anew(&mut self, now: Time) {
         self.close.clear();
@@ -65,10 +72,10 @@ impl Looker {
     }
 
     /// When something was heard of an agent, as far as that counts. What a clock that was set back puts into the
-    /// future was heard when it was set.
+    /// future was heard when it was set, or when this began to look if that came later.
     fn heard(&self, heard: Option<Time>, now: Time) -> Option<Time> {
         match (heard, self.begun) {
-            (Some(heard), Some(begun)) if heard > now => Some(begun),
+            (Some(heard), begun) if heard > now => Some(begun.unwrap_or(self.started)),
             (Some(heard), Some(begun)) => Some(heard.max(begun)),
             (heard, _) => heard,
         }
@@ -146,6 +153,22 @@ fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
     let changed = std::fs::metadata(cx.town.session_log_path(&row.session)).ok()?.modified().ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_in_the_future_was_heard_when_the_clock_was_set_or_looking_began() {
+        let at = Time::from_millis;
+        let mut looker = Looker::new(at(100));
+        assert_eq!(looker.heard(Some(at(50)), at(200)), Some(at(50)));
+        assert_eq!(looker.heard(Some(at(900)), at(200)), Some(at(100)), "set back before it began");
+        looker.begin_anew(at(150));
+        assert_eq!(looker.heard(Some(at(900)), at(200)), Some(at(150)));
+        assert_eq!(looker.heard(Some(at(160)), at(200)), Some(at(160)));
+    }
 }
 
 /// The particulars of an exit, for its event.

@@ -66,6 +66,20 @@ pub fn forget_all(w: &mut Write<'_>, subject: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Places that lie in the future, because the clock was set back, are of now. Says how many there were.
+pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
+    let now_ms = w.by().now.millis();
+    let mut moved = 0;
+    for (key, value) in w.local_all(LADDERS)? {
+        let Ok(place) = serde_json::from_value::<Place>(value) else { continue };
+        if place.at_ms > now_ms {
+            w.put_local(LADDERS, &key, &json!(Place { at_ms: now_ms, ..place }))?;
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
 /// Stores where a decision that was carried out leaves its ladder.
 pub fn climb(w: &mut Write<'_>, climb: &Climb) -> Result<(), StoreError> {
     w.put_local(LADDERS, &climb.key.0, &json!(climb.place))

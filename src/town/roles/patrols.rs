@@ -87,6 +87,11 @@ pub struct Circumstances {
 }
 
 impl Schedule {
+    /// After what time a cycle that could not be judged is tried again.
+    fn again_ms(&self) -> i64 {
+        self.every_ms.map_or(AGAIN_MS, |every| every.min(AGAIN_MS))
+    }
+
     /// When the next cycle is.
     pub fn due(&self, at: Circumstances) -> Due {
         if self.asked {
@@ -169,6 +174,22 @@ pub fn enroll(w: &mut Write<'_>, plans: &[(&str, &Plan)]) -> Result<(), StoreErr
     Ok(())
 }
 
+/// The last cycle of a patrol was now at the latest, also when the clock was set back since. Says how many were moved.
+pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
+    let now_ms = w.by().now.millis();
+    let mut moved = 0;
+    for (rig, name, known) in all(w)? {
+        let mut schedule = known.clone();
+        schedule.last_ms = known.last_ms.min(now_ms);
+        schedule.retry_ms = known.retry_ms.map(|at| at.min(now_ms + schedule.again_ms()));
+        if schedule != known {
+            put(w, &rig, &name, &schedule)?;
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
 /// A person wants a cycle now. False when there is no such patrol.
 pub fn ask(w: &mut Write<'_>, rig: &str, name: &str) -> Result<bool, StoreError> {
     let Some(mut schedule) = get(w, rig, name)? else { return Ok(false) };
@@ -189,8 +210,7 @@ pub fn close(
     let now = w.by().now;
     schedule.asked = false;
     if let Some(why) = &cycle.undecided {
-        let again = schedule.every_ms.map_or(AGAIN_MS, |every| every.min(AGAIN_MS));
-        schedule.retry_ms = Some(now.millis() + again);
+        schedule.retry_ms = Some(now.millis() + schedule.again_ms());
         schedule.outcome = format!("undecided: {why}");
         return Ok(put(w, scope.name(), &plan.name, &schedule)?);
     }
