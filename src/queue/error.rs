@@ -6,6 +6,16 @@ use crate::store::StoreError;
 
 use super::machine::Illegal;
 
+/// A bead that is no merge request that can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{mr} cannot be read as a merge request: {why}")]
+pub struct Malformed {
+    /// The bead.
+    pub mr: BeadId,
+    /// What is missing or wrong.
+    pub why: String,
+}
+
 /// An error of the merge queue.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -24,13 +34,8 @@ pub enum QueueError {
         illegal: Illegal,
     },
     /// A bead that is no merge request that can be read.
-    #[error("{mr} cannot be read as a merge request: {why}")]
-    Malformed {
-        /// The bead.
-        mr: BeadId,
-        /// What is missing or wrong.
-        why: String,
-    },
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// The town goes down while it works.
     #[error("the town goes down")]
     Stopped,

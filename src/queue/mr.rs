@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{Malformed, QueueError};
 use super::machine::State;
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::store::{Bead, IssueType, Map, Patch, StoreError, Write};
@@ -63,13 +64,14 @@ pub struct Approval {
 
 impl MrMeta {
     /// The particulars of a merge request.
-    pub fn of(mr: &Bead) -> Result<Self, StoreError> {
-        let invalid = |reason: String| StoreError::Invalid { field: "metadata.mr", reason };
+    pub fn of(mr: &Bead) -> Result<Self, QueueError> {
         if mr.issue_type != IssueType::MERGE_REQUEST {
-            return Err(invalid(format!("{} is a {}, not a merge request", mr.id, mr.issue_type)));
+            let reason = format!("{} is a {}, not a merge request", mr.id, mr.issue_type);
+            return Err(StoreError::Invalid { field: "metadata.mr", reason }.into());
         }
-        let value = mr.metadata.get(MR_KEY).ok_or_else(|| invalid(format!("{} has none", mr.id)))?;
-        serde_json::from_value(value.clone()).map_err(|e| invalid(format!("{}: {e}", mr.id)))
+        let malformed = |why: String| Malformed { mr: mr.id.clone(), why };
+        let value = mr.metadata.get(MR_KEY).ok_or_else(|| malformed("it has no metadata.mr".into()))?;
+        Ok(serde_json::from_value(value.clone()).map_err(|e| malformed(format!("metadata.mr: {e}")))?)
     }
 
     /// As the value of [`MR_KEY`].

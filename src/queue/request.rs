@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::error::QueueError;
+use super::error::{Malformed, QueueError};
 use super::machine::{Event, Progress, State, transition};
 use super::mr::{Approval, MrMeta};
 use crate::base::{BeadId, RigName, Time};
@@ -56,8 +56,15 @@ impl Request {
     }
 }
 
-/// The open merge requests of a rig in order of arrival, and those that cannot be read.
-pub fn open(r: &Read<'_>, rig: &RigName) -> Result<(Vec<Request>, Vec<QueueError>), StoreError> {
+/// The open merge requests of a rig in order of arrival. Those that cannot be read belong to no rig: [`all_open`].
+pub fn open(r: &Read<'_>, rig: &RigName) -> Result<Vec<Request>, StoreError> {
+    let mut all = all_open(r)?.0;
+    all.retain(|request| request.mr.rig == *rig);
+    Ok(all)
+}
+
+/// The open merge requests of all rigs in order of arrival, and those that cannot be read.
+pub fn all_open(r: &Read<'_>) -> Result<(Vec<Request>, Vec<Malformed>), StoreError> {
     let filter = Filter {
         types: vec![IssueType::MERGE_REQUEST],
         not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
@@ -66,10 +73,10 @@ pub fn open(r: &Read<'_>, rig: &RigName) -> Result<(Vec<Request>, Vec<QueueError
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for bead in r.find(&filter)? {
         match Request::from_bead(r, &bead) {
-            Ok(request) if request.mr.rig == *rig => good.push(request),
-            Ok(_) => {}
+            Ok(request) => good.push(request),
             Err(QueueError::Store(error)) => return Err(error),
-            Err(error) => bad.push(error),
+            Err(QueueError::Malformed(error)) => bad.push(error),
+            Err(other) => bad.push(Malformed { mr: bead.id, why: other.to_string() }),
         }
     }
     good.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -163,6 +170,14 @@ fn tell(
     });
     w.emit(kind, id.as_str(), payload)?;
     Ok(())
+}
+
+/// Closes a request that cannot be read, and forgets what the queue kept of it.
+pub fn withdraw(w: &mut Write<'_>, id: &BeadId, why: &str) -> Result<(), StoreError> {
+    w.delete_local(IN_HAND, id.as_str())?;
+    super::wait::forget(w, id)?;
+    w.close(id, Close { force: true, ..Close::because(why) })?;
+    w.emit("mr_withdrawn", id.as_str(), json!({ "why": why })).map(|_| ())
 }
 
 /// A person lets a held change land.

@@ -107,7 +107,7 @@ pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
 /// Lets a rig's queue try everything again now: what made it wait may just have been mended.
 pub fn retry(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
     end_pause(w, rig)?;
-    for request in super::open(w, rig)?.0 {
+    for request in super::open(w, rig)? {
         end_wait(w, &request.id)?;
     }
     Ok(())

@@ -123,7 +123,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
 }
 
 fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<RigStatus, TownError> {
-    let (open, _) = queue::open(r, &rig.name)?;
+    let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
     let mut paused = wait::pause(r, &rig.name)?.map(|pause| pause.why);
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {

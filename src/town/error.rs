@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::config::ConfigError;
 use crate::formula::Report;
 use crate::git::GitError;
+use crate::queue::QueueError;
 use crate::session::SessionError;
 use crate::store::StoreError;
 
@@ -52,7 +53,7 @@ pub enum TownError {
     Git(#[from] GitError),
     /// The merge queue said no.
     #[error(transparent)]
-    Queue(#[from] crate::queue::QueueError),
+    Queue(#[from] QueueError),
     /// A molecule could not be poured or advanced.
     #[error(transparent)]
     Molecule(#[from] crate::molecule::MoleculeError),
@@ -111,6 +112,9 @@ impl TownError {
             Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
             Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
+            Self::Queue(QueueError::Malformed(lost)) => {
+                vec![format!("close it, and have its bead go on from what was handed in: gt queue mend {}", lost.mr)]
+            }
             Self::Molecule(_)
             | Self::Name(_)
             | Self::Runtime(_)

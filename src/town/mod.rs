@@ -9,7 +9,7 @@
 //! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
-//! - what went wrong: [`unreadable`] rows, [`trouble`], a clock that was [`set_back`]
+//! - what went wrong: [`unreadable`] rows, [`lost_request`]s, [`trouble`], a clock that was [`set_back`]
 
 pub mod agent;
 mod around;
@@ -28,6 +28,7 @@ pub mod intent;
 pub mod land;
 mod layout;
 pub mod lifecycle;
+pub mod lost_request;
 pub mod mayor;
 pub mod mol;
 pub mod names;

@@ -70,7 +70,7 @@ impl Review {
 pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
     let mut all = Vec::new();
     for rig in cx.town.rig_names()? {
-        for request in request::open(r, &rig)?.0 {
+        for request in request::open(r, &rig)? {
             all.push(Review::of(r, request)?);
         }
     }

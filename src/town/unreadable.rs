@@ -1,4 +1,5 @@
-//! Rows of agents and intents that cannot be read: told, left alone, and mended when a person says so.
+//! Rows of agents and intents that cannot be read: told, left alone, and mended when a person says so. Merge requests
+//! that cannot be read are told with them.
 //!
 //! Whatever lists rows leaves them out, so that a damaged one stops nobody else.
 
@@ -12,15 +13,17 @@ use super::agent::{self, AGENTS, AgentRow, AgentState, HostKind};
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{INTENTS, Intent};
-use super::{finish, hosts, sling};
+use super::{finish, hosts, lost_request, sling};
 use crate::base::{Address, WorkerName};
 use crate::config::Overrides;
 use crate::store::{Read, Store, StoreError, Write};
 
+const REQUEST: &str = "merge request";
+
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// `agent` or `intent`.
+    /// `agent` or `intent`, or `merge request`.
     pub what: &'static str,
     /// Whose it is.
     pub key: String,
@@ -29,9 +32,17 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
+    /// Whether it is a merge request.
+    pub fn is_request(&self) -> bool {
+        self.what == REQUEST
+    }
+
     /// For people, with the next step.
     pub fn text(&self) -> String {
         let Self { what, key, why } = self;
+        if *what == REQUEST {
+            return format!("the merge request {key} cannot be read ({why}); it is left alone: gt queue mend {key}");
+        }
         format!(
             "the {what} row of {key} cannot be read ({why}); it is left alone, and so is {key}: gt polecat mend {key}"
         )
@@ -53,8 +64,14 @@ pub(super) fn sift<T: DeserializeOwned>(
     Ok((good, bad))
 }
 
-/// All rows that cannot be read.
+/// All rows and merge requests that cannot be read.
 pub fn all(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
+    let requests = lost_request::all(r)?.into_iter();
+    let requests = requests.map(|(mr, why)| Unreadable { what: REQUEST, key: mr.to_string(), why });
+    Ok(rows(r)?.into_iter().chain(requests).collect())
+}
+
+fn rows(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
     let (_, mut bad) = sift::<AgentRow>(r, AGENTS)?;
     bad.extend(sift::<Intent>(r, INTENTS)?.1);
     Ok(bad)
@@ -76,7 +93,7 @@ pub struct Mended {
 /// Makes the unreadable rows of `key` anew, from what can be seen: hook, worktree, branch. Ends its session first,
 /// whichever host runs it; a worker with work on its hook is started again by the town.
 pub fn mend(cx: &Acting<'_>, store: &mut Store, key: &str) -> Result<Mended, TownError> {
-    let bad: Vec<Unreadable> = store.read(all)?.into_iter().filter(|bad| bad.key == key).collect();
+    let bad: Vec<Unreadable> = store.read(rows)?.into_iter().filter(|bad| bad.key == key).collect();
     let is_bad = |what: &str| bad.iter().any(|bad| bad.what == what);
     let mut done =
         Mended { key: key.to_owned(), intent_dropped: is_bad(INTENTS), state: None, removed: is_bad(AGENTS) };

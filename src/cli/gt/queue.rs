@@ -7,7 +7,7 @@ use crate::base::{RigName, Time};
 use crate::cli::CliError;
 use crate::queue::{self, State, wait};
 use crate::store::Read;
-use crate::town::TownError;
+use crate::town::{TownError, lost_request, unreadable};
 
 /// Show the merge queue of a rig, or of all.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,11 @@ enum Verb {
     List,
     /// End the pause of a queue and the waits of its requests: try everything again now
     Retry,
+    /// Close a merge request that cannot be read (gt status names it); its bead goes on from what was handed in
+    Mend {
+        /// The merge request.
+        mr: String,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +60,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         Some(name) => vec![place::rig(&place, cx, Some(name))?],
         None => place.town.rig_names()?,
     };
+    if let Some(Verb::Mend { mr }) = &args.verb {
+        let id = store.read(|r| place::bead(r, mr))?;
+        let closed = lost_request::close(&place.acting(), &mut store, &id)?;
+        cx.out.print(&closed, mended);
+        return Ok(());
+    }
     if matches!(args.verb, Some(Verb::Retry)) {
         store.write(&place.acting().stamp(), |w| {
             for rig in &rigs {
@@ -66,13 +77,32 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let now = cx.env.now();
     let queues = store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
+    for lost in store.read(unreadable::all).map_err(TownError::from)?.iter().filter(|lost| lost.is_request()) {
+        cx.out.note(&format!("warning: {}", lost.text()));
+    }
     cx.out.print(&queues, |queues| text_of(queues, now));
     Ok(())
 }
 
+fn mended(closed: &lost_request::Closed) -> String {
+    let mut text = format!("✓ {} is closed", closed.mr);
+    match (&closed.bead, &closed.commit) {
+        (Some(bead), Some(commit)) => {
+            text += &format!("; {bead} is open and goes on from {commit}: gt sling {bead}");
+        }
+        (Some(bead), None) => {
+            text += &format!(
+                "; {bead} is open; no ref holds what was handed in, so it begins at the target: gt sling {bead}"
+            );
+        }
+        (None, _) => text += "; no bead waits for it",
+    }
+    text
+}
+
 fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
     let mut requests = Vec::new();
-    for request in queue::open(r, rig)?.0 {
+    for request in queue::open(r, rig)? {
         let note = wait::note(r, &request.id)?;
         requests.push(Line {
             id: request.id.to_string(),

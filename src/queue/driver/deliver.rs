@@ -17,7 +17,7 @@ impl Driver<'_> {
     /// Finishes or takes back what was in hand when the last driver of this rig ended.
     pub fn settle(&mut self) -> Result<Report, QueueError> {
         let rig = &self.site.rig;
-        let (intent, open) = self.store.read(|r| Ok::<_, StoreError>((push::get(r, rig)?, open(r, rig)?.0)))?;
+        let (intent, open) = self.store.read(|r| Ok::<_, StoreError>((push::get(r, rig)?, open(r, rig)?)))?;
         if let Some(intent) = intent {
             match self.repo.fetch() {
                 Ok(_) => {}

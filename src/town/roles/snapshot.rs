@@ -190,10 +190,7 @@ pub fn snapshot(
         }
         facts.push(beads.of(&bead)?);
     }
-    let (requests, unreadable) = queue::open(r, &rig.name)?;
-    for error in unreadable {
-        tracing::warn!(rig = %rig.name, %error, "a merge request cannot be read");
-    }
+    let requests = queue::open(r, &rig.name)?;
     let mut mrs = Vec::new();
     for request in &requests {
         mrs.push(Arc::new(mr(r, beads, request, now_ms)?));

@@ -8,6 +8,7 @@ mod examples;
 mod formulas;
 mod install;
 mod lifecycle;
+mod requests;
 mod rework;
 mod rig;
 mod sling;
