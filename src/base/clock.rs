@@ -86,22 +86,54 @@ impl Ord for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Written by hand: a large molecule has some million times in it.
         let local = self.offset.to_datetime(self.instant);
         let (date, time) = (local.date(), local.time());
-        write!(f, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day())?;
-        write!(f, "{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
-        let nanos = time.subsec_nanosecond();
-        if nanos != 0 {
-            let digits = format!("{nanos:09}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        if !(0..=9999).contains(&date.year()) {
+            write!(f, "{:04}", date.year())?;
+        }
+        let mut text = [0_u8; 35];
+        let mut len = 0;
+        let mut put = |value: u32, digits: u32, after: &[u8]| {
+            for place in (0..digits).rev() {
+                text[len] = b'0' + (value / 10_u32.pow(place) % 10) as u8;
+                len += 1;
+            }
+            for byte in after {
+                text[len] = *byte;
+                len += 1;
+            }
+        };
+        let small = |n: i8| u32::from(n.unsigned_abs());
+        if (0..=9999).contains(&date.year()) {
+            put(u32::from(date.year().unsigned_abs()), 4, b"");
+        }
+        put(0, 0, b"-");
+        put(small(date.month()), 2, b"-");
+        put(small(date.day()), 2, b"T");
+        put(small(time.hour()), 2, b":");
+        put(small(time.minute()), 2, b":");
+        put(small(time.second()), 2, b"");
+        let mut fraction = time.subsec_nanosecond().unsigned_abs();
+        if fraction != 0 {
+            let mut digits = 9;
+            while fraction % 10 == 0 {
+                fraction /= 10;
+                digits -= 1;
+            }
+            put(0, 0, b".");
+            put(fraction, digits, b"");
         }
         let seconds = self.offset.seconds();
         if seconds == 0 {
-            return f.write_str("Z");
+            put(0, 0, b"Z");
+        } else {
+            let minutes = seconds.unsigned_abs() / 60;
+            put(0, 0, if seconds < 0 { b"-" } else { b"+" });
+            put(minutes / 60, 2, b":");
+            put(minutes % 60, 2, b"");
         }
-        let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.unsigned_abs() / 60;
-        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        f.write_str(std::str::from_utf8(&text[..len]).map_err(|_| fmt::Error)?)
     }
 }
 

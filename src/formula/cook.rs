@@ -53,7 +53,7 @@ pub fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, Report>
 
 /// Cooks the formula `name`. The error holds everything that was found, warnings too.
 pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Cooked, Report> {
-    let Done { formula, sources, woven, more, report, trace } = finished(library, name, options, &[])?;
+    let Done { formula, sources, woven, more, report, trace } = finished(library, name, options, &[], Trace::default())?;
     let proto = freeze::freeze(&formula, freeze::flat(&formula.steps), sources, woven, more);
     Ok(Cooked { proto, warnings: report, trace, formula })
 }
@@ -70,8 +70,8 @@ fn proto_within(
     options: Options<'_>,
     within: &[&str],
 ) -> Result<(Proto, Report), Report> {
-    let Done { mut formula, sources, woven, more, report, trace } = finished(library, name, options, within)?;
-    drop(trace);
+    let Done { mut formula, sources, woven, more, report, .. } =
+        finished(library, name, options, within, Trace::off())?;
     let flat = freeze::into_flat(std::mem::take(&mut formula.steps));
     Ok((freeze::freeze(&formula, flat, sources, woven, more), report))
 }
@@ -119,14 +119,19 @@ struct Done {
     trace: Trace,
 }
 
-fn finished(library: &Library, name: &str, options: Options<'_>, within: &[&str]) -> Result<Done, Report> {
+fn finished(
+    library: &Library,
+    name: &str,
+    options: Options<'_>,
+    within: &[&str],
+    mut trace: Trace,
+) -> Result<Done, Report> {
     let (mut formula, mut sources, mut report) = find(library, name, options)?;
     // Loops are decided by values, so the defaults count before anything is unrolled.
     let mut values: Vars =
         formula.vars.iter().filter_map(|(k, def)| Some((k.clone(), def.var.default.clone()?))).collect();
     values.extend(options.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
     let mut cx = Cx::new(library, options.aspects, &values);
-    let mut trace = Trace::default();
     let steps = stages(&mut cx, &formula, &mut trace);
     check::values(&mut cx, &formula);
     if options.mode == Mode::Runtime {

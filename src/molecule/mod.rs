@@ -39,7 +39,7 @@ pub use error::MoleculeError;
 pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
 pub use pour::{PourOpts, Poured, missing, pour};
 pub use pour_large::pour_large;
-pub use proto::{Kept, freeze, keep_persistent, protos, thaw};
+pub use proto::{Kept, freeze, freeze_into, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash};
 pub use sweep::{SETTINGS as WISP_SETTINGS, sweep};
 pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};

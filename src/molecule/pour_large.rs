@@ -4,24 +4,33 @@
 //! pour.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::MoleculeError;
 use super::pour::{PourOpts, Poured, Pouring, edges, pour};
+use super::proto::{freeze, freeze_into};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
-use crate::store::{Batch, DepKind, Hold, NewBead, Shape, Stamp, Store};
+use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store};
 
 /// Up to so many steps are poured in one transaction.
 const SMALL: usize = 200;
 /// Others wait at most about that long for the store.
-const TURN: Duration = Duration::from_millis(30);
-/// The fewest and the most beads that are filed in one turn.
-const TURNS: (usize, usize) = (50, 2_000);
+const TURN: Duration = Duration::from_millis(20);
+/// How long nobody writes between two turns.
+const PAUSE: Duration = Duration::from_micros(300);
+/// Steps that are prepared together, and how many such parts are prepared ahead.
+const PART: usize = 100;
+const AHEAD: usize = 16;
+/// So many beads are brought into the file itself at once.
+const UNSETTLED: usize = 3_000;
+/// So many beads of a batch that was left are dropped in one turn.
+const DROPPED: usize = 200;
 /// What has been staged for so long without being published was left by somebody who died.
 const ABANDONED_MS: i64 = 3_600_000;
 
-/// Pours `proto`, whatever its size.
+/// Pours `proto`, whatever its size, and keeps it.
 pub fn pour_large(
     store: &mut Store,
     by: &Stamp,
@@ -33,7 +42,10 @@ pub fn pour_large(
     let shape = shape(&pouring);
     // Deeper nesting than ids have levels for is for the store to refuse, in its words.
     if pouring.steps.len() <= SMALL || opts.root_only || shape.depth() > 3 {
-        return store.write(by, |w| pour(w, proto, vars, opts));
+        return store.write(by, |w| {
+            freeze(w, proto)?;
+            pour(w, proto, vars, opts)
+        });
     }
     for left in store.read(|r| r.staged_before(by.now.plus_millis(-ABANDONED_MS)))? {
         discard(store, by, left)?;
@@ -50,7 +62,7 @@ pub fn pour_large(
 }
 
 fn discard(store: &mut Store, by: &Stamp, batch: Batch) -> Result<(), MoleculeError> {
-    while store.write::<_, MoleculeError>(by, |w| Ok(w.discard_some(batch, TURNS.0 * 4)?))? {}
+    while store.write::<_, MoleculeError>(by, |w| Ok(w.discard_some(batch, DROPPED)?))? {}
     Ok(())
 }
 
@@ -84,6 +96,8 @@ fn shape(pouring: &Pouring<'_>) -> Shape {
 }
 
 type Made = (BeadId, Vec<(String, BeadId)>);
+/// Beads that are ready to be written, with their names in the formula.
+type Part = Result<(Vec<String>, Filed), MoleculeError>;
 
 fn stage(
     store: &mut Store,
@@ -92,18 +106,41 @@ fn stage(
     shape: &Shape,
     batch: Batch,
 ) -> Result<Made, MoleculeError> {
-    let root = store.write::<_, MoleculeError>(by, |w| {
+    let (root, filing) = store.write::<_, MoleculeError>(by, |w| {
         let new = pouring.root(w)?;
         let made = w.stage(batch, vec![new])?;
-        made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(pouring.proto.id.clone()))
+        let root = made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(pouring.proto.id.clone()))?;
+        let filing = w.begin_filing(batch, &root, shape)?;
+        Ok((root, filing))
     })?;
     let mut made: Vec<(String, BeadId)> = Vec::with_capacity(shape.len());
-    let mut turn = SMALL;
-    let mut steps = pouring.steps.iter().peekable();
-    while steps.peek().is_some() {
-        // What needs no lock is done before it is taken.
+    store.bulk::<_, MoleculeError>(|store| {
+        std::thread::scope(|scope| {
+            let (send, parts) = sync_channel::<Part>(AHEAD);
+            // What needs no lock is done beside the writing.
+            let filing = &filing;
+            scope.spawn(move || prepare(pouring, filing, &send));
+            write_all(store, by, filing, parts, &mut made)
+        })?;
+        freeze_into(store, by, pouring.proto)?;
+        // What is published is on disk, and with it all that came before.
+        store.checkpoint()?;
+        store.end_bulk()?;
+        // A large one stays a batch of its own: moving its rows would cost more than filing them.
+        store.write::<_, MoleculeError>(by, |w| {
+            w.publish(batch)?;
+            pouring.announce(w, &root)
+        })
+    })?;
+    Ok((root, made))
+}
+
+/// Prepares all steps, part by part, until nobody wants any more.
+fn prepare(pouring: &Pouring<'_>, filing: &Filing<'_>, send: &SyncSender<Part>) {
+    let mut from = 0;
+    for steps in pouring.steps.chunks(PART) {
         let (mut names, mut beads): (Vec<String>, Vec<NewBead>) = (Vec::new(), Vec::new());
-        for (order, step) in steps.by_ref().take(turn) {
+        for (order, step) in steps {
             let (bead, gate) = pouring.beads(*order, step);
             if let Some(gate) = gate {
                 names.push(format!("gate-{}", step.id));
@@ -112,28 +149,46 @@ fn stage(
             names.push(step.id.clone());
             beads.push(bead);
         }
-        let from = made.len();
-        let mut took = Duration::ZERO;
-        let ids = store.write::<_, MoleculeError>(by, |w| {
-            let started = Instant::now();
-            let ids = w.stage_shape(batch, &root, shape, from, &beads)?;
-            took = started.elapsed();
-            Ok(ids)
-        })?;
-        made.extend(names.into_iter().zip(ids));
-        turn = if took > TURN {
-            turn / 2
-        } else if took < TURN / 2 {
-            turn * 2
-        } else {
-            turn
-        };
-        turn = turn.clamp(TURNS.0, TURNS.1);
+        let here = from;
+        from += beads.len();
+        let part = filing.prepare(here, beads).map(|filed| (names, filed)).map_err(MoleculeError::from);
+        let failed = part.is_err();
+        if send.send(part).is_err() || failed {
+            return;
+        }
     }
-    // A large one stays a batch of its own: moving its rows would cost more than filing them.
-    store.write::<_, MoleculeError>(by, |w| {
-        w.publish(batch)?;
-        pouring.announce(w, &root)
-    })?;
-    Ok((root, made))
+}
+
+/// Writes what is prepared, in turns: as much as is ready and fits into one.
+fn write_all(
+    store: &mut Store,
+    by: &Stamp,
+    filing: &Filing<'_>,
+    parts: Receiver<Part>,
+    made: &mut Vec<(String, BeadId)>,
+) -> Result<(), MoleculeError> {
+    let mut unsettled = 0;
+    while let Ok(first) = parts.recv() {
+        let mut next = Some(first);
+        store.write::<_, MoleculeError>(by, |w| {
+            let started = Instant::now();
+            while let Some(part) = next.take() {
+                let (names, filed) = part?;
+                made.extend(names.into_iter().zip(filed.ids().cloned()));
+                unsettled += filed.ids().count();
+                w.file(filing, filed)?;
+                if started.elapsed() < TURN {
+                    next = parts.try_recv().ok();
+                }
+            }
+            Ok(())
+        })?;
+        if unsettled >= UNSETTLED {
+            unsettled = 0;
+            store.checkpoint()?;
+        }
+        // The lock goes to whoever asks first: those who have just been woken need a moment for it.
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::MoleculeError;
 use crate::base::BeadId;
 use crate::formula::Proto;
-use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, StoreError, Write};
+use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, Stamp, Store, StoreError, Write};
 
 /// The first byte of what is kept: how the rest is written.
 const ZLIB_JSON: u8 = 1;
@@ -25,6 +25,20 @@ pub fn freeze(w: &mut Write<'_>, proto: &Proto) -> Result<bool, MoleculeError> {
     }
     let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
     Ok(w.put_proto(&proto.id, &proto.formula, proto.steps.len(), &packed)?)
+}
+
+/// As [`freeze`], in a transaction of its own that does not hold others up while a large proto is compressed.
+pub fn freeze_into(store: &mut Store, by: &Stamp, proto: &Proto) -> Result<bool, MoleculeError> {
+    if store.read(|r| r.has_proto(&proto.id))? {
+        return Ok(false);
+    }
+    let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
+    store.write(by, |w| {
+        for bonded in &proto.bonds {
+            freeze(w, bonded)?;
+        }
+        Ok(w.put_proto(&proto.id, &proto.formula, proto.steps.len(), &packed)?)
+    })
 }
 
 /// The proto of that id.

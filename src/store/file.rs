@@ -220,7 +220,6 @@ impl Store {
         Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 
-    #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.conn
     }

@@ -15,6 +15,7 @@
 //! The store speaks of beads, not of rows, prints nothing, and takes the time from its caller.
 
 mod bead;
+mod bulk;
 mod close;
 mod decision;
 mod dep;
@@ -22,6 +23,7 @@ mod doc;
 mod error;
 mod event;
 mod file;
+mod filing;
 mod hook;
 mod id;
 pub mod interchange;
@@ -46,6 +48,7 @@ pub use doc::LedgerDoc;
 pub use error::StoreError;
 pub use event::Event;
 pub use file::Store;
+pub use filing::{Filed, Filing};
 pub use hook::Hook;
 pub use new::NewBead;
 pub use outbox::OutboxRow;

@@ -7,6 +7,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_beads.sql"),
     include_str!("migrations/0002_gates.sql"),
     include_str!("migrations/0003_protos.sql"),
+    include_str!("migrations/0004_packs.sql"),
 ];
 
 /// Marks the file as ours ("gtbd").

@@ -69,10 +69,11 @@ fn keep(cx: &Context, cooked: &Cooked) -> Result<Option<bool>, CliError> {
     if !cx.place().beads_dir.join("beads.db").is_file() {
         return Ok(None);
     }
-    if cx.read(|r| molecule::thaw(r, &cooked.proto.id).map_err(CliError::from))?.is_some() {
+    if cx.read(|r| Ok(r.has_proto(&cooked.proto.id)?))? {
         return Ok(Some(false));
     }
-    cx.write(|w| molecule::freeze(w, &cooked.proto).map_err(CliError::from)).map(Some)
+    let stamp = cx.stamp();
+    cx.change_store(|store| Ok(molecule::freeze_into(store, &stamp, &cooked.proto)?)).map(Some)
 }
 
 fn resolved(cooked: &Cooked, kept: Option<bool>) -> Value {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Read;
 use crate::base::{BeadId, Time};
+use crate::store::outbox::Pack;
 use crate::store::{DecisionRow, Event, OutboxRow, StoreError, row};
 
 const EVENT: &str = "seq, kind, subject, actor, at, payload";
@@ -112,21 +113,29 @@ impl Read<'_> {
         let mut found = Vec::new();
         // Batch by batch: rows that are being staged are not even looked at, and each batch is in order already.
         for batch in self.seen_batches()? {
-            found.extend(self.rows(
-                "SELECT seq, bead, actor, at, summary, doc FROM outbox INDEXED BY outbox_batch
+            let mut statement = self.conn.prepare_cached(
+                "SELECT seq, bead, actor, at, summary, doc, many, pack FROM outbox INDEXED BY outbox_batch
                  WHERE batch = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-                params![batch, after_seq, limit as i64],
-                |r| {
-                    Ok(OutboxRow {
-                        seq: r.get(0)?,
-                        bead: row::id(&r.get::<_, String>(1)?)?,
-                        actor: r.get(2)?,
-                        at: at(r, 3)?,
-                        summary: r.get(4)?,
-                        doc: r.get(5)?,
-                    })
-                },
-            )?);
+            )?;
+            let mut rows = statement.query(params![batch, after_seq, limit as i64])?;
+            let enough = found.len().saturating_add(limit);
+            while found.len() < enough
+                && let Some(r) = rows.next()?
+            {
+                let seq: i64 = r.get(0)?;
+                let (actor, at): (String, Time) = (r.get(2)?, at(r, 3)?);
+                let Some(pack) = r.get_ref(7)?.as_blob_or_null().map_err(rusqlite::Error::from)? else {
+                    let bead = row::id(&r.get::<_, String>(1)?)?;
+                    found.push(OutboxRow { seq, bead, actor, at, summary: r.get(4)?, doc: r.get(5)? });
+                    continue;
+                };
+                let first = (seq - r.get::<_, i64>(6)?).max(after_seq) + 1;
+                let all = Pack::open(pack)?;
+                let places = seq - all.len() as i64 + 1..;
+                found.extend(places.zip(all).filter(|(seq, _)| *seq >= first).map(|(seq, (bead, summary, doc))| {
+                    OutboxRow { seq, bead, actor: actor.clone(), at, summary, doc }
+                }));
+            }
         }
         found.sort_unstable_by_key(|row| row.seq);
         found.truncate(limit);
@@ -138,12 +147,13 @@ impl Read<'_> {
         self.outbox_backlog_to(usize::MAX >> 1)
     }
 
-    /// As [`Read::outbox_backlog`], counted up to `at_most` only.
+    /// As [`Read::outbox_backlog`], counted until there are `at_most`.
     pub fn outbox_backlog_to(&self, at_most: usize) -> Result<(usize, Option<Time>), StoreError> {
         let (mut n, mut first) = (0, None);
         for batch in self.seen_batches()? {
             let mut statement = self.conn.prepare_cached(
-                "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY outbox_batch WHERE batch = ?1 LIMIT ?2)),
+                "SELECT (SELECT coalesce(sum(many), 0)
+                         FROM (SELECT many FROM outbox INDEXED BY outbox_batch WHERE batch = ?1 LIMIT ?2)),
                         (SELECT seq FROM outbox INDEXED BY outbox_batch WHERE batch = ?1 ORDER BY seq LIMIT 1)",
             )?;
             let (here, seq) = statement.query_row(params![batch, at_most as i64], |r| {

@@ -121,7 +121,7 @@ fn each_transaction_puts_one_ledger_file_per_bead_into_the_outbox() {
     assert!(red[0].as_str() < red[1].as_str(), "removed after it was added: {red}");
     let clock = &doc["_v"]["clock"];
     assert!(clock["*"].as_str() < clock["metadata.k"].as_str(), "{clock}");
-    t.write(|w| w.ack_outbox(rows[0].seq)).expect("ack");
+    t.write(|w| w.ack_outbox_rows(&[rows[0].seq])).expect("ack");
     assert_eq!(t.read(|r| r.outbox(0, 10)).len(), 1);
 }
 

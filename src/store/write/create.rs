@@ -1,11 +1,11 @@
 //! Filing a bead.
 
 use rusqlite::types::Value as Sql;
-use rusqlite::{OptionalExtension, params_from_iter};
+use rusqlite::{OptionalExtension, Statement, params_from_iter};
 
 use super::Write;
 use crate::base::{BeadId, Prefix};
-use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Status, StoreError, id, row};
+use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Stamp, Status, StoreError, id, row};
 
 /// The longest title, in bytes.
 const TITLE_MAX: usize = 500;
@@ -14,15 +14,16 @@ const DEPTH_MAX: usize = 3;
 
 impl Write<'_> {
     /// Files a bead: makes its id, draws its edges, counts it with its parent.
-    pub fn create(&mut self, new: NewBead) -> Result<Bead, StoreError> {
-        let mut bead = self.fresh(&new)?;
+    pub fn create(&mut self, mut new: NewBead) -> Result<Bead, StoreError> {
         let parent = match &new.parent {
             Some(parent) => Some(self.need_stored(parent)?.bead),
             None => None,
         };
-        bead.id = self.choose_id(&new, &bead)?;
+        let (id, mut deps) = (new.id.take(), std::mem::take(&mut new.deps));
+        let (under, prefix) = (new.parent.take(), new.prefix.take());
+        let mut bead = fresh(self.by, new)?;
+        bead.id = self.choose_id(id, under.as_ref(), prefix, &bead)?;
         self.insert(&bead)?;
-        let mut deps = new.deps;
         if let Some(parent) = parent
             && !deps.iter().any(|d| d.kind == DepKind::PARENT_CHILD && d.depends_on_id == parent.id)
         {
@@ -36,64 +37,28 @@ impl Write<'_> {
         self.need(&bead.id)
     }
 
-    /// The bead without its id, checked.
-    pub(super) fn fresh(&self, new: &NewBead) -> Result<Bead, StoreError> {
-        check_title(&new.title)?;
-        let now = self.by.now;
-        let nobody = BeadId::new("x").map_err(|e| StoreError::invalid("id", e.to_string()))?;
-        let mut bead = Bead::bare(nobody, new.title.clone(), now);
-        if !row::set_plain(&mut bead, &new.other) {
-            bead = row::set_other(&bead, new.other.clone()).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
-        }
-        bead.description.clone_from(&new.description);
-        bead.design.clone_from(&new.design);
-        bead.acceptance_criteria.clone_from(&new.acceptance_criteria);
-        bead.notes.clone_from(&new.notes);
-        bead.status = new.status.clone().unwrap_or_default();
-        bead.priority = new.priority.unwrap_or(2);
-        bead.issue_type = new.issue_type.clone().unwrap_or_default();
-        bead.assignee.clone_from(&new.assignee);
-        bead.owner.clone_from(&new.owner);
-        bead.created_by = if new.created_by.is_empty() { self.by.actor.clone() } else { new.created_by.clone() };
-        bead.estimated_minutes = new.estimated_minutes;
-        bead.due_at = new.due_at;
-        bead.defer_until = new.defer_until;
-        bead.external_ref.clone_from(&new.external_ref);
-        bead.metadata.clone_from(&new.metadata);
-        bead.labels.clone_from(&new.labels);
-        bead.labels.sort();
-        bead.labels.dedup();
-        bead.labels.iter().try_for_each(|l| super::label::check_label(l))?;
-        bead.ephemeral = new.ephemeral;
-        bead.pinned = new.pinned;
-        bead.is_template = new.is_template;
-        if bead.status == "closed" {
-            bead.closed_at.get_or_insert(now);
-        } else if bead.status == "in_progress" {
-            bead.started_at.get_or_insert(now);
-        }
-        check(&bead)?;
-        Ok(bead)
-    }
-
-    fn choose_id(&mut self, new: &NewBead, bead: &Bead) -> Result<BeadId, StoreError> {
-        if let Some(id) = &new.id {
-            if self.is_taken(id)? {
-                return Err(StoreError::Exists(id.clone()));
+    fn choose_id(
+        &mut self,
+        given: Option<BeadId>,
+        parent: Option<&BeadId>,
+        prefix: Option<Prefix>,
+        bead: &Bead,
+    ) -> Result<BeadId, StoreError> {
+        if let Some(id) = given {
+            if self.is_taken(&id)? {
+                return Err(StoreError::Exists(id));
             }
             if let Some(parent) = id.parent() {
                 let number = id.as_str().rsplit('.').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
                 self.run("UPDATE beads SET next_child = max(next_child, ?2) WHERE id = ?1", (parent.as_str(), number))?;
             }
-            return Ok(id.clone());
+            return Ok(id);
         }
-        match (&new.parent, &new.prefix) {
+        match (parent, prefix) {
             (Some(parent), None) => self.child_id(parent),
-            (_, prefix) => {
-                let prefix = match prefix {
-                    Some(prefix) => prefix.clone(),
-                    None => self.prefix()?,
-                };
+            (_, Some(prefix)) => self.hash_id(&prefix, bead),
+            (None, None) => {
+                let prefix = self.prefix()?;
                 self.hash_id(&prefix, bead)
             }
         }
@@ -197,22 +162,7 @@ impl Write<'_> {
 
     /// Writes the text that full-text search looks at.
     pub(super) fn index_text(&self, num: i64, bead: &Bead) -> Result<(), StoreError> {
-        self.run(
-            "INSERT OR REPLACE INTO bead_text
-                 (rowid, id, title, description, design, acceptance_criteria, notes, close_reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            (
-                num,
-                bead.id.as_str(),
-                &bead.title,
-                &bead.description,
-                &bead.design,
-                &bead.acceptance_criteria,
-                &bead.notes,
-                &bead.close_reason,
-            ),
-        )?;
-        Ok(())
+        index_text(&mut *self.conn.prepare_cached(INDEX_TEXT)?, num, bead)
     }
 
     fn announce(&mut self, bead: &Bead, deps: &[NewDep]) -> Result<(), StoreError> {
@@ -228,6 +178,65 @@ impl Write<'_> {
         self.touch(&bead.id, format!("created: {}", bead.title));
         Ok(())
     }
+}
+
+/// The bead without its id, checked.
+pub(in crate::store) fn fresh(by: &Stamp, new: NewBead) -> Result<Bead, StoreError> {
+    check_title(&new.title)?;
+    let nobody = BeadId::new("x").map_err(|e| StoreError::invalid("id", e.to_string()))?;
+    let mut bead = Bead::bare(nobody, new.title, by.now);
+    if !row::set_plain(&mut bead, &new.other) {
+        bead = row::set_other(&bead, new.other).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
+    }
+    bead.description = new.description;
+    bead.design = new.design;
+    bead.acceptance_criteria = new.acceptance_criteria;
+    bead.notes = new.notes;
+    bead.status = new.status.unwrap_or_default();
+    bead.priority = new.priority.unwrap_or(2);
+    bead.issue_type = new.issue_type.unwrap_or_default();
+    bead.assignee = new.assignee;
+    bead.owner = new.owner;
+    bead.created_by = if new.created_by.is_empty() { by.actor.clone() } else { new.created_by };
+    bead.estimated_minutes = new.estimated_minutes;
+    bead.due_at = new.due_at;
+    bead.defer_until = new.defer_until;
+    bead.external_ref = new.external_ref;
+    bead.metadata = new.metadata;
+    bead.labels = new.labels;
+    bead.labels.sort();
+    bead.labels.dedup();
+    bead.labels.iter().try_for_each(|l| super::label::check_label(l))?;
+    bead.ephemeral = new.ephemeral;
+    bead.pinned = new.pinned;
+    bead.is_template = new.is_template;
+    if bead.status == "closed" {
+        bead.closed_at.get_or_insert(by.now);
+    } else if bead.status == "in_progress" {
+        bead.started_at.get_or_insert(by.now);
+    }
+    check(&bead)?;
+    Ok(bead)
+}
+
+/// Writes the text that full-text search looks at; for [`index_text`].
+pub(super) const INDEX_TEXT: &str = "INSERT OR REPLACE INTO bead_text
+     (rowid, id, title, description, design, acceptance_criteria, notes, close_reason)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+/// Runs [`INDEX_TEXT`].
+pub(super) fn index_text(statement: &mut Statement<'_>, num: i64, bead: &Bead) -> Result<(), StoreError> {
+    statement.execute((
+        num,
+        bead.id.as_str(),
+        &bead.title,
+        &bead.description,
+        &bead.design,
+        &bead.acceptance_criteria,
+        &bead.notes,
+        &bead.close_reason,
+    ))?;
+    Ok(())
 }
 
 /// Refuses an empty or too long title.

@@ -20,6 +20,8 @@ mod stage;
 pub(super) mod sweep;
 mod update;
 
+pub(super) use create::fresh;
+
 use std::ops::Deref;
 
 use rusqlite::Connection;

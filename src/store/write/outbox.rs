@@ -1,5 +1,7 @@
 //! The outbox: one row for each bead that a transaction changed, wisps left out.
 
+use rusqlite::OptionalExtension as _;
+
 use super::Write;
 use crate::base::{BeadId, text};
 use crate::store::{StoreError, doc};
@@ -31,17 +33,34 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Drops exactly these outbox rows: the ledger has them. A batch published in the meantime keeps its own.
+    /// Drops exactly these outbox rows, which are in order: the ledger has them. A batch published in the meantime
+    /// keeps its own.
     pub fn ack_outbox_rows(&mut self, seqs: &[i64]) -> Result<(), StoreError> {
-        let mut statement = self.conn.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?;
-        for seq in seqs {
-            statement.execute([seq])?;
+        let mut single = self.conn.prepare_cached("DELETE FROM outbox WHERE seq = ?1 AND pack IS NULL")?;
+        let mut left = seqs;
+        while let [seq, rest @ ..] = left {
+            left = rest;
+            if single.execute([seq])? == 0 {
+                left = self.ack_pack(*seq, rest)?;
+            }
         }
         Ok(())
     }
 
-    /// Drops outbox rows up to and including `seq`: the ledger has them.
-    pub fn ack_outbox(&mut self, seq: i64) -> Result<usize, StoreError> {
-        self.run("DELETE FROM outbox WHERE seq <= ?1 AND (batch = 0 OR batch IN (SELECT id FROM batches WHERE state = 'published'))", [seq])
+    /// Drops from the pack that holds `seq` this one and those of `more` that it holds; gives the others.
+    fn ack_pack<'a>(&self, seq: i64, more: &'a [i64]) -> Result<&'a [i64], StoreError> {
+        let mut pack = self.conn.prepare_cached(
+            "SELECT seq FROM (SELECT seq, many, pack FROM outbox WHERE seq >= ?1 ORDER BY seq LIMIT 1)
+             WHERE pack IS NOT NULL AND seq - many < ?1",
+        )?;
+        let Some(end) = pack.query_row([seq], |r| r.get::<_, i64>(0)).optional()? else { return Ok(more) };
+        let (here, others) = more.split_at(more.partition_point(|seq| *seq <= end));
+        let recorded = here.last().copied().unwrap_or(seq);
+        if recorded == end {
+            self.run("DELETE FROM outbox WHERE seq = ?1", [end])?;
+        } else {
+            self.run("UPDATE outbox SET many = seq - ?2 WHERE seq = ?1", (end, recorded))?;
+        }
+        Ok(others)
     }
 }

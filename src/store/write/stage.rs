@@ -8,6 +8,9 @@ use crate::store::{DepKind, NewBead, StoreError, row};
 
 /// A batch of at most so many beads is merged into the visible ones when it is published.
 const SMALL: i64 = 1_000;
+/// Some beads of a batch (`?1`, at most `?2` of them), always the same ones until they change. It is said twice that the
+/// batch is not 0, for only what stands in the statement itself lets the index be used.
+const SOME: &str = "FROM beads INDEXED BY batched WHERE batch = ?1 AND batch <> 0 ORDER BY num LIMIT ?2";
 
 impl Write<'_> {
     /// Begins a batch of beads that nobody sees yet.
@@ -46,7 +49,7 @@ impl Write<'_> {
         }
         self.run("DELETE FROM batch_edges WHERE batch = ?1", [batch.0])?;
         let n: i64 = self.conn.query_row(
-            "SELECT count(*) FROM (SELECT 1 FROM beads WHERE batch = ?1 LIMIT ?2)",
+            "SELECT count(*) FROM (SELECT 1 FROM beads INDEXED BY batched WHERE batch = ?1 AND batch <> 0 LIMIT ?2)",
             (batch.0, SMALL + 1),
             |r| r.get(0),
         )?;
@@ -76,14 +79,10 @@ impl Write<'_> {
     pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
-        let mut moved = 0;
-        for (table, key) in [("deps", "num"), ("outbox", "seq"), ("beads", "num")] {
-            let sql = format!(
-                "UPDATE {table} SET batch = 0 WHERE {key} IN (SELECT {key} FROM {table} WHERE batch = ?1 LIMIT ?2)"
-            );
-            moved += self.run(&sql, (batch, limit.saturating_sub(moved as i64)))?;
-        }
+        self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (batch, limit))?;
+        let moved = self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
         if (moved as i64) < limit {
+            self.run("UPDATE outbox SET batch = 0 WHERE batch = ?1", [batch])?;
             self.run("DELETE FROM batches WHERE id = ?1", [batch])?;
         }
         Ok(self.seen_batches()?.len() > 1)
@@ -99,22 +98,19 @@ impl Write<'_> {
         self.staging_of(batch)?;
         self.read.staging = 0;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let some = "IN (SELECT num FROM beads WHERE batch = ?1 ORDER BY num LIMIT ?2)";
         for (table, key) in [("bead_text", "rowid"), ("labels", "bead"), ("comments", "bead")] {
-            self.run(&format!("DELETE FROM {table} WHERE {key} {some}"), (batch.0, limit))?;
+            self.run(&format!("DELETE FROM {table} WHERE {key} IN (SELECT num {SOME})"), (batch.0, limit))?;
         }
-        for (table, key) in [("deps", "num"), ("outbox", "seq")] {
-            let sql =
-                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE batch = ?1 LIMIT ?2)");
-            self.run(&sql, (batch.0, limit.saturating_mul(3)))?;
-        }
-        if self.run(&format!("DELETE FROM beads WHERE num {some}"), (batch.0, limit))? as i64 == limit {
+        self.run(&format!("DELETE FROM deps WHERE issue_id IN (SELECT id {SOME})"), (batch.0, limit))?;
+        let few = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE batch = ?1 ORDER BY seq LIMIT ?2)";
+        self.run(few, (batch.0, limit))?;
+        if self.run(&format!("DELETE FROM beads WHERE num IN (SELECT num {SOME})"), (batch.0, limit))? as i64 == limit {
             return Ok(true);
         }
-        for table in ["deps", "outbox", "batch_edges"] {
-            self.run(&format!("DELETE FROM {table} WHERE batch = ?1"), [batch.0])?;
+        for table in ["outbox", "batch_edges", "batches"] {
+            let key = if table == "batches" { "id" } else { "batch" };
+            self.run(&format!("DELETE FROM {table} WHERE {key} = ?1"), [batch.0])?;
         }
-        self.run("DELETE FROM batches WHERE id = ?1", [batch.0])?;
         Ok(false)
     }
 

@@ -58,7 +58,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let for_bead = cx.read(|r| Ok(args.bead.as_deref().map(|text| r.resolve(text)).transpose()?))?;
         let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
         let poured = cx.change_store(|store| Ok(molecule::pour_large(store, &stamp, &first, &vars, &opts)?))?;
-        cx.write(|w| Ok(molecule::freeze(w, &first)?))?;
         (poured, Vec::new())
     } else {
         cx.write(|w| {
