@@ -110,6 +110,7 @@ impl<'p> Pouring<'p> {
             let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(root).clone();
             let (mut new, gate) = self.beads(*order, step);
             if let Some(mut gate) = gate {
+                gate.prefix = own_id(w, &parent)?;
                 gate.parent = Some(parent.clone());
                 let gate = w.create(gate)?.id;
                 new.deps.push(NewDep::new(DepKind::BLOCKS, gate.clone()));
@@ -122,6 +123,7 @@ impl<'p> Pouring<'p> {
                     None => open.push((kind, metadata, target)),
                 }
             }
+            new.prefix = own_id(w, &parent)?;
             new.parent = Some(parent);
             let bead = w.create(new)?.id;
             later.extend(open.into_iter().map(|(kind, metadata, target)| (bead.clone(), kind, metadata, target)));
@@ -135,6 +137,14 @@ impl<'p> Pouring<'p> {
         }
         Ok(made)
     }
+}
+
+/// The prefix of an id that does not begin with its parent's, where there are as many levels as ids may have.
+fn own_id(w: &Write<'_>, parent: &BeadId) -> Result<Option<Prefix>, MoleculeError> {
+    if w.id_levels(parent) < w.max_id_levels()? {
+        return Ok(None);
+    }
+    Ok(Some(Prefix::new(parent.prefix())?))
 }
 
 /// The steps with their places, parents and needs first where that is possible, else as they stand.

@@ -4,7 +4,7 @@
 //! pour.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::MoleculeError;
@@ -117,10 +117,11 @@ fn stage(
     store.bulk::<_, MoleculeError>(|store| {
         std::thread::scope(|scope| {
             let (send, parts) = sync_channel::<Part>(AHEAD);
-            // What needs no lock is done beside the writing.
+            let (give_back, written) = channel::<Filed>();
+            // What needs no lock is done beside the writing, up to freeing what was written.
             let filing = &filing;
-            scope.spawn(move || prepare(pouring, filing, &send));
-            write_all(store, by, filing, parts, &mut made)
+            scope.spawn(move || prepare(pouring, filing, &send, &written));
+            write_all(store, by, filing, parts, &give_back, &mut made)
         })?;
         freeze_into(store, by, pouring.proto)?;
         // What is published is on disk, and with it all that came before.
@@ -136,7 +137,7 @@ fn stage(
 }
 
 /// Prepares all steps, part by part, until nobody wants any more.
-fn prepare(pouring: &Pouring<'_>, filing: &Filing<'_>, send: &SyncSender<Part>) {
+fn prepare(pouring: &Pouring<'_>, filing: &Filing<'_>, send: &SyncSender<Part>, written: &Receiver<Filed>) {
     let mut from = 0;
     for steps in pouring.steps.chunks(PART) {
         let (mut names, mut beads): (Vec<String>, Vec<NewBead>) = (Vec::new(), Vec::new());
@@ -153,6 +154,7 @@ fn prepare(pouring: &Pouring<'_>, filing: &Filing<'_>, send: &SyncSender<Part>) 
         from += beads.len();
         let part = filing.prepare(here, beads).map(|filed| (names, filed)).map_err(MoleculeError::from);
         let failed = part.is_err();
+        drop(written.try_iter().collect::<Vec<_>>());
         if send.send(part).is_err() || failed {
             return;
         }
@@ -165,6 +167,7 @@ fn write_all(
     by: &Stamp,
     filing: &Filing<'_>,
     parts: Receiver<Part>,
+    give_back: &Sender<Filed>,
     made: &mut Vec<(String, BeadId)>,
 ) -> Result<(), MoleculeError> {
     let mut unsettled = 0;
@@ -176,7 +179,9 @@ fn write_all(
                 let (names, filed) = part?;
                 made.extend(names.into_iter().zip(filed.ids().cloned()));
                 unsettled += filed.ids().count();
-                w.file(filing, filed)?;
+                w.file(filing, &filed)?;
+                // Who prepares may be done already.
+                let _ = give_back.send(filed);
                 if started.elapsed() < TURN {
                     next = parts.try_recv().ok();
                 }

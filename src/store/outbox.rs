@@ -56,11 +56,14 @@ impl Pack {
     pub(super) fn open(packed: &[u8]) -> Result<Vec<(BeadId, String, String)>, StoreError> {
         let damaged = |detail: String| StoreError::Damaged { path: "beads.db".into(), detail };
         let mut text = String::new();
-        ZlibDecoder::new(packed).read_to_string(&mut text).map_err(|e| damaged(format!("a pack of the outbox: {e}")))?;
+        ZlibDecoder::new(packed)
+            .read_to_string(&mut text)
+            .map_err(|e| damaged(format!("a pack of the outbox: {e}")))?;
         let mut lines = text.split_inclusive('\n');
         let mut all = Vec::new();
         while let Some(head) = lines.next() {
-            let (Some((bead, summary)), Some(doc)) = (head.trim_end_matches('\n').split_once('\t'), lines.next()) else {
+            let (Some((bead, summary)), Some(doc)) = (head.trim_end_matches('\n').split_once('\t'), lines.next())
+            else {
                 return Err(damaged("a pack of the outbox ends too early".to_owned()));
             };
             all.push((row::id(bead)?, summary.to_owned(), doc.to_owned()));

@@ -64,14 +64,18 @@ impl Write<'_> {
         }
     }
 
+    /// How deep child ids may nest below a bead of the top.
+    pub fn max_id_levels(&self) -> Result<usize, StoreError> {
+        Ok(self.setting("hierarchy.max-depth")?.and_then(|v| v.parse().ok()).unwrap_or(DEPTH_MAX))
+    }
+
+    /// How many levels an id is below the top.
+    pub fn id_levels(&self, id: &BeadId) -> usize {
+        std::iter::successors(id.parent(), BeadId::parent).count()
+    }
+
     fn child_id(&mut self, parent: &BeadId) -> Result<BeadId, StoreError> {
-        let max = self.setting("hierarchy.max-depth")?.and_then(|v| v.parse().ok()).unwrap_or(DEPTH_MAX);
-        let mut depth = 1;
-        let mut above = parent.parent();
-        while let Some(id) = above {
-            depth += 1;
-            above = id.parent();
-        }
+        let (max, depth) = (self.max_id_levels()?, self.id_levels(parent) + 1);
         if depth > max {
             let reason = format!("`{parent}` is {max} levels deep already (setting hierarchy.max-depth)");
             return Err(StoreError::invalid("parent", reason));
@@ -102,7 +106,8 @@ impl Write<'_> {
         let longest = number("max_hash_length")?.map_or(high, |v| (v as usize).clamp(shortest, high));
         let chance = number("max_collision_prob")?.unwrap_or(0.25);
         for len in id::length_for(n, chance, shortest, longest)..=high {
-            for nonce in 0..10 {
+            // Many beads that are alike have ids of the greatest length at last.
+            for nonce in 0..if len == high { 100_000 } else { 10 } {
                 let hash =
                     id::hash(&bead.title, &bead.description, &bead.created_by, bead.created_at.nanos(), nonce, len);
                 let id = BeadId::new(format!("{prefix}-{hash}"))

@@ -31,7 +31,7 @@ impl Write<'_> {
     }
 
     /// Stages beads that are prepared. Call it in several short transactions, and change nothing else in them.
-    pub fn file(&mut self, filing: &Filing<'_>, filed: Filed) -> Result<(), StoreError> {
+    pub fn file(&mut self, filing: &Filing<'_>, filed: &Filed) -> Result<(), StoreError> {
         self.staging_of(filing.batch)?;
         let Some(first) = filed.rows.first() else { return Ok(()) };
         let names: Vec<&str> = first.columns.iter().map(|(name, _)| *name).collect();
@@ -45,8 +45,8 @@ impl Write<'_> {
                  metadata, added) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
         let (batch, actor) = (filing.batch.0, &filing.by.actor);
-        for ready in filed.rows {
-            row.execute(params_from_iter(ready.columns.into_iter().map(|(_, value)| value)))?;
+        for ready in &filed.rows {
+            row.execute(params_from_iter(ready.columns.iter().map(|(_, value)| value)))?;
             let num = self.conn.last_insert_rowid();
             for name in &ready.bead.labels {
                 label.execute((num, name, &filing.stamp))?;
@@ -68,13 +68,13 @@ impl Write<'_> {
                 ))?;
             }
         }
-        if let Some((many, pack)) = filed.pack {
+        if let Some((many, pack)) = &filed.pack {
             // Each of them has a place of its own in the order.
             self.run(
                 "INSERT INTO outbox (seq, batch, bead, actor, at, summary, doc, many, pack)
                  VALUES (?7 + (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outbox'),
                          ?1, ?2, ?3, ?4, '', '', ?5, ?6)",
-                (batch, filing.root.as_str(), actor, &filing.at, many as i64, pack, many as i64),
+                (batch, filing.root.as_str(), actor, &filing.at, *many as i64, pack, *many as i64),
             )?;
         }
         Ok(())

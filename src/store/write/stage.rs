@@ -80,7 +80,8 @@ impl Write<'_> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
         self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (batch, limit))?;
-        let moved = self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
+        let moved =
+            self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
         if (moved as i64) < limit {
             self.run("UPDATE outbox SET batch = 0 WHERE batch = ?1", [batch])?;
             self.run("DELETE FROM batches WHERE id = ?1", [batch])?;

@@ -190,3 +190,62 @@ fn protos_are_kept_small() {
     let listed = store.read::<_, MoleculeError>(|r| Ok(molecule::protos(r)?)).expect("reads");
     assert_eq!(listed, [(proto.id, "f".to_owned())]);
 }
+
+#[test]
+fn what_the_ledger_has_of_a_large_molecule_goes_out_of_the_outbox_part_by_part() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    molecule::pour_large(&mut store, &stamp(1), &everything(), &vars(&[("who", "x")]), &PourOpts::default())
+        .expect("pours");
+    let waiting = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.outbox(0, usize::MAX >> 1)?)).expect("reads");
+    let all = waiting(&store);
+    assert!(all.is_sorted_by_key(|row| row.seq) && all.len() > 250, "{}", all.len());
+    let backlog = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.outbox_backlog()?)).expect("reads").0;
+    assert_eq!(backlog(&store), all.len());
+    let some = store.read::<_, MoleculeError>(|r| Ok(r.outbox(all[9].seq, 130)?)).expect("reads");
+    assert_eq!(some, all[10..140]);
+    // Across the ends of packs, and in the middle of one.
+    for upto in [1, 37, 150, 151, all.len()] {
+        let seqs: Vec<i64> =
+            waiting(&store).iter().map(|row| row.seq).filter(|seq| *seq <= all[upto - 1].seq).collect();
+        store.write::<_, MoleculeError>(&stamp(2), |w| Ok(w.ack_outbox_rows(&seqs)?)).expect("acknowledged");
+        assert_eq!(waiting(&store), all[upto..], "after {upto}");
+        assert_eq!(backlog(&store), all.len() - upto);
+    }
+}
+
+#[test]
+fn groups_may_be_nested_as_deep_as_the_language_lets_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let mut text = "formula = \"deep\"\n[[steps]]\nid = \"s0\"\n".to_owned();
+    for level in 1..12 {
+        let _ = writeln!(text, "[[steps{}]]\nid = \"s{level}\"\ntitle = \"same\"", ".children".repeat(level));
+    }
+    for ephemeral in [false, true] {
+        let opts = PourOpts { ephemeral, ..PourOpts::default() };
+        let proto = cooked(&text).expect("cooks");
+        let made = store
+            .write::<_, MoleculeError>(&stamp(1), |w| molecule::pour(w, &proto, &Vars::new(), &opts))
+            .expect("pours");
+        assert_eq!(made.steps.len(), 12);
+        let under = Filter { under: Some(made.root.clone()), ..Filter::default() };
+        assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&under)?)).expect("reads"), 12);
+        let deepest = &made.steps[11].1;
+        let root = store.read(|r| molecule::root_of(r, deepest)).expect("reads").expect("a root");
+        assert_eq!(root.id, made.root);
+        // Closing the only step closes all the groups around it.
+        let came = store
+            .write(&stamp(2), |w| {
+                molecule::close_step(
+                    w,
+                    &made.root,
+                    deepest,
+                    gastown::store::Close::default(),
+                    molecule::Advance::default(),
+                )
+            })
+            .expect("closes");
+        assert!(came.complete && came.closed.len() == 12, "{}", came.closed.len());
+    }
+}
