@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{At, Diagnostic, Limits, Report, Source};
 
@@ -129,7 +129,20 @@ enum Shelf {
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     shelves: Vec<Shelf>,
+    late: Option<Arc<Late>>,
     limits: Limits,
+}
+
+/// What is put behind everything else when it is first asked for.
+struct Late {
+    put: Box<dyn Fn(&mut Library) + Send + Sync>,
+    shelves: OnceLock<Vec<Shelf>>,
+}
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Late").field("shelves", &self.shelves).finish_non_exhaustive()
+    }
 }
 
 const ENDINGS: [&str; 2] = [".formula.toml", ".formula.json"];
@@ -200,6 +213,23 @@ impl Library {
         self.shelves.push(Shelf::Text { layer, name, path, text });
     }
 
+    /// Puts more behind what is there, once somebody asks for a name that is not there, or for all names.
+    pub fn later(&mut self, put: impl Fn(&mut Self) + Send + Sync + 'static) {
+        self.late = Some(Arc::new(Late { put: Box::new(put), shelves: OnceLock::new() }));
+    }
+
+    /// All shelves, also those that are filled late.
+    fn all(&self) -> impl Iterator<Item = &Shelf> {
+        let late = self.late.as_ref().map(|late| {
+            late.shelves.get_or_init(|| {
+                let mut library = Self::empty();
+                (late.put)(&mut library);
+                library.shelves
+            })
+        });
+        self.shelves.iter().chain(late.into_iter().flatten())
+    }
+
     /// Other bounds than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -237,6 +267,11 @@ impl Library {
         }
         if let Some(found) = found {
             return Ok(found);
+        }
+        for shelf in self.all().skip(self.shelves.len()) {
+            if let Some(source) = self.take(shelf, &format!("{name}{}", ENDINGS[0])).transpose()? {
+                return Ok(Found { json: false, source, shadows: Vec::new() });
+            }
         }
         for (source, json) in self.files() {
             if super::parse::name_of(&source, json).as_deref() == Some(name) {
@@ -294,7 +329,7 @@ impl Library {
 
     fn stems(&self, endings: &[&str]) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for shelf in &self.shelves {
+        for shelf in self.all() {
             for file in Self::file_names(shelf) {
                 if let Some(stem) = endings.iter().find_map(|e| file.strip_suffix(e))
                     && !names.iter().any(|n| n == stem)
@@ -323,7 +358,7 @@ impl Library {
 
     fn files(&self) -> Vec<(Arc<Source>, bool)> {
         let mut files = Vec::new();
-        for shelf in &self.shelves {
+        for shelf in self.all() {
             for file in Self::file_names(shelf) {
                 if ENDINGS.iter().any(|e| file.ends_with(e))
                     && let Some(Ok(source)) = self.take(shelf, &file)

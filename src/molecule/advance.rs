@@ -1,5 +1,8 @@
 //! Closing a step and taking up the next one.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
@@ -9,6 +12,15 @@ use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
 /// Whether the molecule's changes touch one of these globs.
 pub type Touches<'a> = &'a dyn Fn(&[String]) -> bool;
 
+/// The place where a step is closed: what conditions on files and on the environment are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Outside<'a> {
+    /// The work tree that paths count from.
+    pub folder: &'a Path,
+    /// The environment of whoever closes the step.
+    pub env: &'a BTreeMap<String, String>,
+}
+
 /// How the next step is taken up.
 #[derive(Clone, Copy, Default)]
 pub struct Advance<'a> {
@@ -16,6 +28,8 @@ pub struct Advance<'a> {
     pub assignee: Option<&'a str>,
     /// Whether the molecule's changes touch one of these globs. Without it, a step with `only_if` is done.
     pub touches: Option<Touches<'a>>,
+    /// Where the step is closed. Without it, no file is there and no variable is set.
+    pub outside: Option<Outside<'a>>,
 }
 
 impl std::fmt::Debug for Advance<'_> {
@@ -59,7 +73,7 @@ pub fn close_step(
             });
         }
         closed.push(w.close(step, how)?.bead);
-        after_close(w, &bead, &mut closed)?;
+        after_close(w, &bead, then.outside, &mut closed)?;
     }
     let (skipped, next) = advance(w, root, then)?;
     closed.extend(skipped);
@@ -69,20 +83,25 @@ pub fn close_step(
 
 /// What follows from the closing of a step: what its output asks for, another round of its loop, and the closing of
 /// the groups that are complete now.
-fn after_close(w: &mut Write<'_>, was: &Bead, closed: &mut Vec<Bead>) -> Result<(), MoleculeError> {
+fn after_close(
+    w: &mut Write<'_>,
+    was: &Bead,
+    outside: Option<Outside<'_>>,
+    closed: &mut Vec<Bead>,
+) -> Result<(), MoleculeError> {
     let Some(top) = super::find::top_of(w, &was.id)? else { return Ok(()) };
     let step = w.need(&was.id)?;
     super::fan_out::fan_out(w, &step)?;
-    super::rounds::next(w, &top, &step)?;
-    groups(w, &top, &step.id, closed)
+    super::rounds::next(w, &top, &step, outside)?;
+    groups(w, &top, &step.id, outside, closed)
 }
 
 /// To be called when a bead was closed by other means than [`close_step`]. Of a step of a molecule it does what
 /// follows from that; gives what was closed by it.
-pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead) -> Result<Vec<Bead>, MoleculeError> {
+pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead, outside: Outside<'_>) -> Result<Vec<Bead>, MoleculeError> {
     let mut closed = Vec::new();
     if is_step(bead) {
-        after_close(w, bead, &mut closed)?;
+        after_close(w, bead, Some(outside), &mut closed)?;
     }
     Ok(closed)
 }
@@ -119,8 +138,8 @@ pub fn advance(
             let reason = format!("skipped: nothing touches {}", only_if.touches.join(", "));
             w.update(&next.id, Patch::default().with_meta("outcome", "skipped"))?;
             skipped.push(w.close(&next.id, Close::because(reason))?.bead);
-            super::rounds::next(w, root, &w.need(&next.id)?)?;
-            groups(w, root, &next.id, &mut skipped)?;
+            super::rounds::next(w, root, &w.need(&next.id)?, then.outside)?;
+            groups(w, root, &next.id, then.outside, &mut skipped)?;
             continue;
         }
         let Some(assignee) = then.assignee else { return Ok((skipped, Some(next))) };
@@ -134,7 +153,13 @@ pub fn advance(
 }
 
 /// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.
-fn groups(w: &mut Write<'_>, root: &BeadId, step: &BeadId, closed: &mut Vec<Bead>) -> Result<(), MoleculeError> {
+fn groups(
+    w: &mut Write<'_>,
+    root: &BeadId,
+    step: &BeadId,
+    outside: Option<Outside<'_>>,
+    closed: &mut Vec<Bead>,
+) -> Result<(), MoleculeError> {
     let mut at = step.clone();
     let below = w.epic_count(step)?;
     if below.closed < below.total {
@@ -154,7 +179,7 @@ fn groups(w: &mut Write<'_>, root: &BeadId, step: &BeadId, closed: &mut Vec<Bead
         }
         if !bead.is_over() {
             closed.push(w.close(&parent, Close::because("all its steps are closed"))?.bead);
-            super::rounds::next(w, root, &w.need(&parent)?)?;
+            super::rounds::next(w, root, &w.need(&parent)?, outside)?;
         }
         at = parent;
     }

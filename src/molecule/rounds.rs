@@ -8,14 +8,19 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::MoleculeError;
+use super::{MoleculeError, Outside};
 use crate::base::BeadId;
 use crate::formula::Until;
 use crate::formula::condition::{Runtime, State};
 use crate::store::{Bead, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Sort, Status, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
-pub(super) fn next(w: &mut Write<'_>, root: &BeadId, step: &Bead) -> Result<Vec<BeadId>, MoleculeError> {
+pub(super) fn next(
+    w: &mut Write<'_>,
+    root: &BeadId,
+    step: &Bead,
+    outside: Option<Outside<'_>>,
+) -> Result<Vec<BeadId>, MoleculeError> {
     let Some(scope) = step.meta_str("round_of").map(str::to_owned) else { return Ok(Vec::new()) };
     let filter = Filter {
         under: Some(root.clone()),
@@ -36,7 +41,8 @@ pub(super) fn next(w: &mut Write<'_>, root: &BeadId, step: &Bead) -> Result<Vec<
         return Ok(Vec::new());
     };
     let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
-    let held = Runtime::parse(&until.until).is_ok_and(|c| c.holds(&Now { round: &round, step, scope: &scope }));
+    let state = Now { round: &round, step, scope: &scope, outside };
+    let held = Runtime::parse(&until.until).is_ok_and(|c| c.holds(&state));
     if held || number >= until.max {
         let how = if held { "held" } else { "did not hold in the last round" };
         w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;
@@ -120,12 +126,14 @@ fn copy(w: &mut Write<'_>, round: &[Bead], scope: &str, next: &str) -> Result<Ve
     Ok(round.iter().filter_map(|b| again.get(&b.id).cloned()).collect())
 }
 
-/// The round as its condition sees it. Files and the environment are not the molecule's: they are never there.
+/// The round as its condition sees it.
 struct Now<'a> {
     round: &'a [Bead],
     /// The step that was closed last.
     step: &'a Bead,
     scope: &'a str,
+    /// Where it was closed.
+    outside: Option<Outside<'a>>,
 }
 
 impl Now<'_> {
@@ -146,12 +154,12 @@ fn word(status: &Status) -> &str {
 }
 
 impl State for Now<'_> {
-    fn file_exists(&self, _: &str) -> bool {
-        false
+    fn file_exists(&self, path: &str) -> bool {
+        self.outside.is_some_and(|outside| outside.folder.join(path).exists())
     }
 
-    fn env(&self, _: &str) -> Option<String> {
-        None
+    fn env(&self, name: &str) -> Option<String> {
+        self.outside?.env.get(name).cloned()
     }
 
     fn steps_in(&self, status: &str) -> usize {

@@ -8,7 +8,8 @@ use super::error::TownError;
 use crate::base::{BeadId, Prefix};
 use crate::config::Overrides;
 use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile_proto};
-use crate::molecule::{self, Advance, MoleculeError, PourOpts};
+use crate::git::worktree_state;
+use crate::molecule::{self, Advance, MoleculeError, Outside, PourOpts};
 use crate::policy::LuaAspects;
 use crate::store::{Bead, Close, Read, Status, StoreError, Write};
 
@@ -61,19 +62,24 @@ pub(super) fn close_step(
 ) -> Result<Option<StepView>, TownError> {
     let touches = |globs: &[String]| touched(cx, row).is_none_or(|paths| any(globs, &paths));
     let assignee = row.map(|row| row.address.to_string());
-    let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches) };
+    let folder = row.and_then(|row| row.worktree.as_deref());
+    let outside = folder.map(|folder| Outside { folder, env: &cx.around.env });
+    let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches), outside };
     let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
     Ok(done.next.map(StepView::of))
 }
 
-/// The paths that the agent's branch changes; none when that cannot be told, which counts as all.
+/// The paths that the agent's branch changes, and those that its worktree has changed or added since the last commit;
+/// none when that cannot be told, which counts as all.
 fn touched(cx: &Acting<'_>, row: Option<&AgentRow>) -> Option<Vec<String>> {
     let row = row?;
     let rig = cx.town.rig(row.rig()?, &Overrides::default()).ok()?;
     let repo = rig.repo().ok()?;
     let head = repo.oid_of(&format!("refs/heads/{}", row.branch.as_ref()?)).ok()??;
     let stat = repo.diff_stat(rig.target_tip(&repo).ok()?, head).ok()?;
-    Some(stat.paths().map(str::to_owned).collect())
+    let state = worktree_state(row.worktree.as_ref()?).ok()?;
+    let paths = stat.paths().map(str::to_owned).chain(state.dirty).chain(state.untracked);
+    Some(paths.collect())
 }
 
 fn any(globs: &[String], paths: &[String]) -> bool {

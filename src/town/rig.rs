@@ -6,8 +6,9 @@ use super::error::TownError;
 use super::layout::Town;
 use crate::base::{BeadId, Prefix, RigName, WorkerName, text};
 use crate::config::{Overrides, RigConfig};
-use crate::formula::{Layer, Library};
+use crate::formula::{Layer, Library, Limits};
 use crate::git::{Oid, Repo};
+use crate::store::Store;
 
 /// One rig, its configuration read.
 #[derive(Debug, Clone)]
@@ -75,14 +76,21 @@ impl Rig {
 
     /// Where formulas for work in this rig are found: the rig, the town, the built-in ones.
     pub fn library(&self) -> Library {
-        Library::new([(Layer::Rig, self.formulas_dir()), (Layer::Town, self.town.formulas_dir())])
+        let library = Library::new([(Layer::Rig, self.formulas_dir()), (Layer::Town, self.town.formulas_dir())]);
+        library.with_limits(self.town.formula_limits())
     }
 }
 
 impl Town {
     /// Where formulas for the whole town are found: the town, the built-in ones.
     pub fn library(&self) -> Library {
-        Library::new([(Layer::Town, self.formulas_dir())])
+        Library::new([(Layer::Town, self.formulas_dir())]).with_limits(self.formula_limits())
+    }
+
+    /// How large a formula may become, as the settings have it; a store that cannot be read tells so elsewhere.
+    fn formula_limits(&self) -> Limits {
+        let settings = Store::open(&self.beads_dir()).and_then(|store| store.read(|r| r.settings()));
+        Limits::of(settings.unwrap_or_default().iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 
     /// Opens the rig called `name`.

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::formula::library::work_tree;
 use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
-use crate::molecule::{self, Advance, MoleculeError};
+use crate::molecule::{self, Advance, MoleculeError, Outside};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
 
 /// Closes beads.
@@ -51,7 +52,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.ids.is_empty() {
         cx.write(|w| {
             for id in last::meant(w, &[], "close")? {
-                all.close(w, &id, args.how())?;
+                all.close(w, &id, args.how(), outside(cx))?;
             }
             Ok(())
         })?;
@@ -60,7 +61,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let refused = cx.write(|w| {
             let mut refused = Vec::new();
             for text in texts {
-                match w.resolve(text).and_then(|id| all.close(w, &id, args.how())) {
+                match w.resolve(text).and_then(|id| all.close(w, &id, args.how(), outside(cx))) {
                     Ok(()) => {}
                     Err(error) if error.is_fault() => return Err(error.into()),
                     Err(error) => refused.push(error.into()),
@@ -76,6 +77,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     all.report(cx, args.suggest_next)
 }
 
+/// What conditions of loops are judged by: the work tree around, and the environment.
+fn outside(cx: &Context) -> Outside<'_> {
+    let cwd = &cx.env.cwd;
+    Outside { folder: work_tree(cwd).unwrap_or(cwd), env: &cx.env.all }
+}
+
 /// What came of closing several.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -85,11 +92,11 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn close(&mut self, w: &mut Write<'_>, id: &BeadId, how: Close) -> Result<(), StoreError> {
+    fn close(&mut self, w: &mut Write<'_>, id: &BeadId, how: Close, outside: Outside<'_>) -> Result<(), StoreError> {
         let again = w.need(id)?.is_over();
         let done = w.close(id, how)?;
         if !again {
-            let followed = molecule::step_was_closed(w, &done.bead).map_err(|error| match error {
+            let followed = molecule::step_was_closed(w, &done.bead, outside).map_err(|error| match error {
                 MoleculeError::Store(error) => error,
                 other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
             })?;
@@ -147,7 +154,11 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
         let above = above(w, &step)?;
         let (closed, next, complete) = match &above {
             Some(Above::Molecule(root)) => {
-                let then = Advance { assignee: (!args.no_auto).then_some(who.as_str()), touches: None };
+                let then = Advance {
+                    assignee: (!args.no_auto).then_some(who.as_str()),
+                    touches: None,
+                    outside: Some(outside(cx)),
+                };
                 let done = molecule::close_step(w, root, &step, args.how(), then)?;
                 (done.closed, done.next, done.complete)
             }

@@ -9,6 +9,7 @@ use gastown::store::{Close, IssueType, Patch, Stamp, Store};
 use serde_json::{Value, json};
 
 use super::library;
+use crate::support::Sandbox;
 
 /// A store with one molecule in it.
 struct Run {
@@ -287,4 +288,43 @@ fn what_was_done_once_becomes_a_formula() {
     assert_eq!((&shown[0]["title"], &shown[0]["priority"]), (&json!("Write notes for 1.3.0"), &json!(1)));
     let said = sandbox.bd(&repo, &["mol", "distill", &epic, "x", "--var", "v=9.9"]).fails();
     assert!(said.contains("`9.9` occurs nowhere in"), "{said}");
+}
+
+#[test]
+fn a_loop_ends_when_a_file_is_there_or_a_variable_is_set_where_the_step_is_closed() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let inside = repo.join("src");
+    for folder in [&repo.join(".beads/formulas"), &inside] {
+        std::fs::create_dir_all(folder).expect("a folder");
+    }
+    let ended = |root: &str| {
+        let shown = sandbox.bd(&repo, &["mol", "show", root, "--json"]).json();
+        let issues = shown["issues"].as_array().expect("beads").clone();
+        issues.iter().filter_map(|b| b["metadata"]["loop_ended"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    for (name, until) in [("files", "file.exists('src/done')"), ("vars", "env.DONE == yes")] {
+        let text = format!(
+            "formula = \"{name}\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"{until}\"\nmax = 5\n\
+             [[steps.loop.body]]\nid = \"try\"\n"
+        );
+        std::fs::write(repo.join(format!(".beads/formulas/{name}.formula.toml")), text).expect("written");
+        let made = sandbox.bd(&repo, &["mol", "pour", name, "--json"]).json();
+        let root = made["new_epic_id"].as_str().expect("an id").to_owned();
+        let close = |number: usize, done: bool| {
+            let mut bd = sandbox.command(env!("CARGO_BIN_EXE_bd"), &inside);
+            bd.args(["close", &format!("{root}.{number}"), "-q"]);
+            if done {
+                bd.env("DONE", "yes");
+            }
+            assert!(bd.status().expect("starts").success());
+        };
+        close(1, false);
+        assert_eq!(ended(&root), Vec::<String>::new(), "another round");
+        std::fs::write(inside.join("done"), "").expect("written");
+        close(2, true);
+        assert_eq!(ended(&root), [format!("round 2: {until} held")]);
+    }
 }

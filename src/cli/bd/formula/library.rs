@@ -39,36 +39,28 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
         && let Ok(town) = Town::find(root, None)
     {
         let rig = place.rig.as_ref().map(|rig| root.join(rig).join("lua"));
-        for patrol in crate::town::roles::lua_patrols(&town, rig.as_deref()) {
-            patrol.shelve(&mut library);
-        }
+        // Reading a policy takes a VM, which a formula that is a file is not worth.
+        library.later(move |library| {
+            for patrol in crate::town::roles::lua_patrols(&town, rig.as_deref()) {
+                patrol.shelve(library);
+            }
+        });
     }
     library
 }
 
 /// The bounds, as the settings of the tracker have them: `bd config set formula.max_steps 100`.
 fn limits(cx: &Context) -> Limits {
-    let mut limits = Limits::default();
     if !cx.place().beads_dir.join("beads.db").is_file() {
-        return limits;
+        return Limits::default();
     }
     // A store that cannot be read is told by whatever the command itself asks of it.
     let settings = cx.read(|r| Ok(r.settings()?)).unwrap_or_default();
-    for (key, value) in settings {
-        let Ok(value) = value.parse::<u64>() else { continue };
-        match key.as_str() {
-            "formula.max_steps" => limits.steps = value,
-            "formula.max_depth" => limits.depth = usize::try_from(value).unwrap_or(usize::MAX),
-            "formula.max_bytes" => limits.bytes = value,
-            "formula.max_file_bytes" => limits.file_bytes = value,
-            _ => {}
-        }
-    }
-    limits
+    Limits::of(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
 /// The root of the work tree that `cwd` is in.
-fn work_tree(cwd: &Path) -> Option<&Path> {
+pub(in super::super) fn work_tree(cwd: &Path) -> Option<&Path> {
     cwd.ancestors().find(|dir| dir.join(".git").exists())
 }
 
