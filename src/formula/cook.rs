@@ -53,7 +53,8 @@ pub fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, Report>
 
 /// Cooks the formula `name`. The error holds everything that was found, warnings too.
 pub fn compile(library: &Library, name: &str, options: Options<'_>) -> Result<Cooked, Report> {
-    let Done { formula, sources, woven, more, report, trace } = finished(library, name, options, &[], Trace::default())?;
+    let Done { formula, sources, woven, more, report, trace } =
+        finished(library, name, options, &[], Trace::default())?;
     let proto = freeze::freeze(&formula, freeze::flat(&formula.steps), sources, woven, more);
     Ok(Cooked { proto, warnings: report, trace, formula })
 }
@@ -126,7 +127,7 @@ fn finished(
     within: &[&str],
     mut trace: Trace,
 ) -> Result<Done, Report> {
-    let (mut formula, mut sources, mut report) = find(library, name, options)?;
+    let (mut formula, mut sources, mut report) = find(library, name, options, &mut trace)?;
     // Loops are decided by values, so the defaults count before anything is unrolled.
     let mut values: Vars =
         formula.vars.iter().filter_map(|(k, def)| Some((k.clone(), def.var.default.clone()?))).collect();
@@ -161,14 +162,18 @@ fn finished(
 type Loaded = (Formula, Vec<(String, String, String)>, Report);
 
 /// Parses and extends.
-fn find(library: &Library, name: &str, options: Options<'_>) -> Result<Loaded, Report> {
+fn find(library: &Library, name: &str, options: Options<'_>, trace: &mut Trace) -> Result<Loaded, Report> {
     let none = Vars::new();
     let mut cx = Cx::new(library, options.aspects, &none);
-    let resolved = cx.load(name, None).and_then(|loaded| extends::resolve(&mut cx, &loaded));
+    let resolved = cx.load(name, None).and_then(|loaded| {
+        trace.start(&loaded.steps);
+        extends::resolve(&mut cx, &loaded)
+    });
     let Some(formula) = resolved else {
         cx.report.sort();
         return Err(cx.report);
     };
+    trace.note("extends", &formula.steps);
     Ok((formula, cx.sources, cx.report))
 }
 
@@ -188,7 +193,6 @@ fn merge(report: &mut Report, more: Report) {
 fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef> {
     let mut steps = formula.steps.clone();
     cx.allow(super::def::count(&steps), &formula.name.at);
-    trace.start(&steps);
     steps = control::apply(cx, steps);
     trace.note("loops", &steps);
     branch::apply(cx, &mut steps, &formula.compose);

@@ -13,6 +13,7 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
                 Diagnostic::error("patrol", message).at(&def.at, "this table").help("write type = \"patrol\" above it"),
             );
         }
+        by_hand(cx, steps);
         return;
     }
     let name = &formula.name;
@@ -41,6 +42,27 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
             );
         }
     });
+}
+
+/// Warns of functions that nobody runs: outside of patrols a worker does the steps.
+fn by_hand(cx: &mut Cx<'_>, steps: &[StepDef]) {
+    let mut first: Option<(&StepDef, &Text)> = None;
+    let mut more = 0;
+    walk(steps, &mut |step| {
+        if let Some(run) = &step.run {
+            match first {
+                None => first = Some((step, run)),
+                Some(_) => more += 1,
+            }
+        }
+    });
+    let Some((step, run)) = first else { return };
+    let others = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    cx.report.push(
+        Diagnostic::warning("run", format!("step `{}`{others} names a function, and nobody runs it", step.id))
+            .at(&run.at, "kept, and not run")
+            .help("the daemon runs steps of patrols alone: type = \"patrol\", or leave it to a worker"),
+    );
 }
 
 /// What keeps the daemon from doing a step by itself, at once.

@@ -262,3 +262,58 @@ fn the_reference_names_every_key() {
         assert!(said.iter().any(|s| docs.contains(s.as_str())), "docs/formulas.md does not say what `{key}` is");
     }
 }
+
+#[test]
+fn a_function_outside_of_a_patrol_is_warned_of_for_nobody_runs_it() {
+    let mut library = Library::empty();
+    library.add(Layer::Town, "f.formula.toml", "formula = \"f\"\n[[steps]]\nid = \"a\"\nrun = \"count\"\n");
+    let options = gastown::formula::Options {
+        vars: &Vars::new(),
+        mode: gastown::formula::Mode::Compile,
+        aspects: &gastown::formula::NoAspects,
+    };
+    let warnings = gastown::formula::compile(&library, "f", options).expect("cooks").warnings;
+    insta::assert_snapshot!(warnings.render(false), @r#"
+    formula::run
+
+      ⚠ step `a` names a function, and nobody runs it
+       ╭─[town:f.formula.toml:4:7]
+     3 │ id = "a"
+     4 │ run = "count"
+       ·       ───┬───
+       ·          ╰── kept, and not run
+       ╰────
+      help: the daemon runs steps of patrols alone: type = "patrol", or leave it to a worker
+    "#);
+}
+
+#[test]
+fn each_stage_tells_what_it_made_and_what_it_changed() {
+    let base = "formula = \"base\"\n[[steps]]\nid = \"build\"\n[[steps]]\nid = \"submit\"\nneeds = [\"build\"]\n";
+    let own = "formula = \"own\"\nextends = [\"base\"]\n[[steps]]\nid = \"build\"\ntitle = \"Build it well\"\n\
+               [[advice]]\ntarget = \"submit\"\n[advice.before]\nid = \"check-{step.id}\"\n";
+    let library = library(&[("base", base), ("own", own)]);
+    let options = gastown::formula::Options {
+        vars: &Vars::new(),
+        mode: gastown::formula::Mode::Compile,
+        aspects: &gastown::formula::NoAspects,
+    };
+    let trace = gastown::formula::compile(&library, "own", options).expect("cooks").trace;
+    let told: Vec<String> = trace
+        .stages
+        .iter()
+        .flat_map(|stage| {
+            let made = stage.added.iter().map(|made| format!("{} + {} {}", stage.stage, made.id, made.from));
+            let changed = stage.changed.iter().map(|c| format!("{} ~ {} {}", stage.stage, c.id, c.what.join(", ")));
+            made.chain(changed).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "extends + submit base@steps[1]",
+            "advice + check-submit own@advice[0].before",
+            "advice ~ submit + needs check-submit",
+        ]
+    );
+}

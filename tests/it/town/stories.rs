@@ -129,3 +129,33 @@ fn a_new_polecat_goes_on_at_the_step_that_the_killed_one_had_not_begun() {
     assert_eq!(done, [true, true, true, false, false, false]);
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_review_comes_up_also_for_what_is_not_committed_yet() {
+    let formula = "formula = \"checked\"\n[[steps]]\nid = \"implement\"\n\
+         [[steps]]\nid = \"door-review\"\nneeds = [\"implement\"]\nonly_if = { touches = [\"src/auth/**\"] }\n\
+         [[steps]]\nid = \"submit\"\nneeds = [\"door-review\"]\n";
+    let town = town("checked", "idle");
+    write(&town.root.join(".beads/formulas/checked.formula.toml"), formula);
+    for (bead, file, next) in [("one", Some("src/auth/new.rs"), "door-review"), ("two", None, "submit")] {
+        let bead = town.bead(bead);
+        let agent = town.sling(&bead)["worker"].as_str().expect("an address").to_owned();
+        let name = agent.rsplit('/').next().expect("a name");
+        if let Some(file) = file {
+            write(&town.worktree(name).join(file), "fn login() {}\n");
+        }
+        let _ = town.as_worker(name, &["step", "done"]).ok();
+        assert_eq!(town.as_worker(name, &["hook", "--field", "step.name"]).ok(), next);
+    }
+}
+
+#[test]
+fn the_bounds_that_a_person_has_set_hold_for_what_is_slung_too() {
+    let town = town("shiny", "idle");
+    town.bd(&["config", "set", "formula.max_steps", "3"]).ok();
+    let bead = town.bead("too much");
+    let said = town.gt(&["sling", &bead, "app", "--no-start"]).fails();
+    assert!(said.contains("formula.max_steps"), "{said}");
+    town.bd(&["config", "set", "formula.max_steps", "30"]).ok();
+    town.sling(&bead);
+}

@@ -23,6 +23,9 @@ pub struct Args {
     search_path: Vec<PathBuf>,
 }
 
+/// So many steps of a kind are shown for each stage; all of them with `--json`.
+const MOST: usize = 20;
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
@@ -49,12 +52,15 @@ fn text(cooked: &Cooked) -> String {
     }
     for stage in &cooked.trace.stages {
         let _ = write!(out, "\n{}\n", stage.stage);
-        for (mark, ids) in [('-', &stage.removed), ('+', &stage.added)] {
-            for id in ids.iter().take(20) {
-                let _ = writeln!(out, "  {mark} {id}");
+        let removed = stage.removed.iter().map(|id| format!("- {id}"));
+        let added = stage.added.iter().map(|made| format!("+ {}  {}", made.id, made.from));
+        let changed = stage.changed.iter().map(|changed| format!("~ {}: {}", changed.id, changed.what.join(", ")));
+        for lines in [removed.collect::<Vec<_>>(), added.collect(), changed.collect()] {
+            for line in lines.iter().take(MOST) {
+                let _ = writeln!(out, "  {line}");
             }
-            if ids.len() > 20 {
-                let _ = writeln!(out, "  {mark} … and {} more", ids.len() - 20);
+            if lines.len() > MOST {
+                let _ = writeln!(out, "  {} … and {} more", &lines[0][..1], lines.len() - MOST);
             }
         }
     }
