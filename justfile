@@ -21,11 +21,13 @@ mutants:
 bench:
     cargo bench --bench processes
     cargo bench --bench beads
+    cargo bench --bench molecules
     cargo bench --bench town
 
 # the figures that take long: a million beads, 200,000 transitions, the towers of Hanoi
 deep:
     cargo bench --bench beads -- ready drain hanoi10 hanoi20
+    cargo bench --bench molecules -- hanoi10 hanoi15 hanoi20
 
 # licences, advisories, duplicate crates
 deny:

@@ -1,9 +1,10 @@
 //! Measures cooking and pouring, from a small formula to one of a million steps.
 //!
-//! `cargo bench --bench molecules [DISKS…]`. Cooks 1,000 formulas of real size; then hanoi with each number of disks
-//! (10 and 15 unless told otherwise; 20 are 1,048,577 steps), as whole processes: seconds and peak memory of cooking and
-//! pouring, what one step costs, how long other processes waited for `bd close` meanwhile, and what draining the
-//! ledger took afterwards.
+//! `cargo bench --bench molecules [SECTION…]`, where a section is `formulas` (cooks 1,000 formulas of real size), `shiny`
+//! (`bd cook shiny` as a whole process), `hanoi10`, `hanoi15`, `hanoi17` or `hanoi20` (1,048,577 steps, as whole
+//! processes: seconds and peak memory of cooking, and of cooking and pouring, what one step costs, how long another
+//! process waited for `bd close` meanwhile, and what draining the ledger took afterwards; of `hanoi20` only with `drain`).
+//! Without a section: all but `hanoi17` and `hanoi20`, which takes a few seconds.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -39,15 +40,27 @@ needs = ["moves"]
 "#;
 
 fn main() {
-    let mut disks: Vec<u32> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
-    if disks.is_empty() {
-        disks = vec![10, 15];
+    let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let asked = |section: &str, usual: bool| if asked.is_empty() { usual } else { asked.iter().any(|a| a == section) };
+    if asked("formulas", true) {
+        thousand();
     }
-    thousand();
-    whole_process();
-    println!("\nhanoi        steps      s   µs/step  peak MB   close p99 ms   max   drained s");
-    for disks in disks {
-        hanoi(disks);
+    if asked("shiny", true) {
+        whole_process();
+    }
+    let disks: Vec<(u32, bool)> = [(10, true), (15, true), (17, false), (20, false)]
+        .into_iter()
+        .filter(|(disks, usual)| asked(&format!("hanoi{disks}"), *usual))
+        .collect();
+    if disks.is_empty() {
+        return;
+    }
+    println!(
+        "\nhanoi        steps  cook s  peak MB  cook and pour s  µs/step  peak MB  close: n   p99 ms   max  drained s"
+    );
+    for (disks, _) in disks {
+        // Draining a million commits takes some minutes.
+        hanoi(disks, disks < 20 || asked("drain", false));
     }
 }
 
@@ -102,42 +115,59 @@ fn whole_process() {
     );
 }
 
-fn hanoi(disks: u32) {
+fn hanoi(disks: u32, drain: bool) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let place = tracker(dir.path());
     let given = format!("disks={disks}");
+    let cooked = measured(&place, &["cook", "towers", "-q", "--var", &given]);
+    // Poured into a store that has no proto of it yet.
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let place = tracker(dir.path());
     let done = AtomicBool::new(false);
-    let (took, peak, waits) = std::thread::scope(|scope| {
+    let (poured, waits) = std::thread::scope(|scope| {
         let closer = scope.spawn(|| closing(&place, &done));
-        let start = Instant::now();
-        let bd = place.command("bd").get_program().to_owned();
-        let out = place
-            .command("/usr/bin/time")
-            .args(["-f", "%M"])
-            .arg(bd)
-            .args(["mol", "pour", "towers", "-q", "--var", &given])
-            .stdout(Stdio::null())
-            .output()
-            .expect("start");
-        let took = start.elapsed();
+        let poured = measured(&place, &["mol", "pour", "towers", "-q", "--var", &given]);
         done.store(true, Ordering::Relaxed);
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let peak = String::from_utf8_lossy(&out.stderr).lines().last().and_then(|l| l.trim().parse::<f64>().ok());
-        (took, peak.unwrap_or_default() / 1024.0, closer.join().expect("closes"))
+        (poured, closer.join().expect("closes"))
     });
     let steps = 2_u64.pow(disks) + 1;
-    let start = Instant::now();
-    place.must("bd", &["export", "-o", "out.jsonl", "-q"]);
-    let drained = start.elapsed();
+    let drained = if drain {
+        let start = Instant::now();
+        place.must("bd", &["export", "-o", "out.jsonl", "-q"]);
+        format!("{:.1}", start.elapsed().as_secs_f64())
+    } else {
+        "-".to_owned()
+    };
+    let n = waits.len();
     let waits = Figures::of(waits);
     println!(
-        "{disks:<5} {steps:>12} {:>6.1} {:>9.1} {peak:>8.0} {:>14.1} {:>5.0} {:>11.1}",
-        took.as_secs_f64(),
-        took.as_secs_f64() * 1e6 / steps as f64,
+        "{disks:<5} {steps:>12} {:>7.2} {:>8.0} {:>16.2} {:>8.1} {:>8.0} {n:>9} {:>8.1} {:>5.0} {drained:>10}",
+        cooked.0.as_secs_f64(),
+        cooked.1,
+        poured.0.as_secs_f64(),
+        poured.0.as_secs_f64() * 1e6 / steps as f64,
+        poured.1,
         waits.p99,
         waits.max,
-        drained.as_secs_f64(),
     );
+}
+
+/// How long a command took, and its peak memory in megabytes.
+fn measured(place: &Place, args: &[&str]) -> (Duration, f64) {
+    let bd = place.command("bd").get_program().to_owned();
+    let start = Instant::now();
+    let out = place
+        .command("/usr/bin/time")
+        .args(["-f", "%M"])
+        .arg(bd)
+        .args(args)
+        .stdout(Stdio::null())
+        .output()
+        .expect("/usr/bin/time is there");
+    let took = start.elapsed();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let peak = String::from_utf8_lossy(&out.stderr).lines().last().and_then(|l| l.trim().parse::<f64>().ok());
+    (took, peak.unwrap_or_default() / 1024.0)
 }
 
 /// Closes beads until the pour is done; how long each took as a process.
