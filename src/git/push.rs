@@ -66,6 +66,12 @@ fn judge(report: &str, refname: &str, code: i32, stderr: &str) -> Push {
             "failed to update ref",
         ];
         let moved = races.iter().any(|r| summary.contains(r));
+        if summary.contains("branch is currently checked out") {
+            // What git advises here fills a screen.
+            let reason = "it is checked out there, and git changes no branch under its work tree; \
+                          there, go to another: git switch --detach";
+            return Push::Rejected { moved: false, reason: reason.to_owned() };
+        }
         let remote_says = complaint(stderr);
         let reason =
             if moved || remote_says.is_empty() { summary.to_owned() } else { format!("{summary}: {remote_says}") };
@@ -91,6 +97,9 @@ mod tests {
         let says = "remote: no pushes on Friday\nerror: failed to push some refs";
         let Push::Rejected { moved: false, reason } = judge(hook, main, 1, says) else { panic!("declined") };
         assert!(reason.contains("no pushes on Friday"), "{reason}");
+        let busy = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (branch is currently checked out)\nDone\n";
+        let Push::Rejected { moved: false, reason } = judge(busy, main, 1, says) else { panic!("checked out") };
+        assert!(reason.ends_with("there, go to another: git switch --detach"), "{reason}");
         assert!(matches!(judge("", main, 128, "fatal: unable to access"), Push::Unreachable(_)));
     }
 }

@@ -6,7 +6,7 @@
 #     echo hello > greeting.txt
 #     ```
 #
-# It runs the block in its worktree, commits what changed, closes the step, and hands in at the end. It can be
+# A block without a name is that of the step `implement`. It runs the block in its worktree, commits what changed, closes the step, and hands in at the end. It can be
 # killed anywhere and started again: a closed step is not repeated, a committed one is only closed, and one that
 # was cut short is begun again on the last commit (what it had written is kept under refs/gt/preserve).
 #
@@ -23,7 +23,8 @@ export GIT_AUTHOR_NAME="$me" GIT_AUTHOR_EMAIL="$me@gastown.invalid"
 export GIT_COMMITTER_NAME="$me" GIT_COMMITTER_EMAIL="$me@gastown.invalid"
 git() { command git -c commit.gpgSign=false "$@"; }
 
-# block NAME: the text of the first fenced block "```sh NAME" on standard input; status 1 when there is none.
+# block NAME: the text of the first fenced block "```sh NAME" on standard input; status 1 when there is none. Of the step
+# `implement` also a plain "```sh".
 block() {
     inside=no found=1
     while IFS= read -r line || [ -n "$line" ]; do
@@ -38,7 +39,9 @@ block() {
             set -f
             set -- "$1" $line
             set +f
-            if [ "$#" -eq 3 ] && [ "$2" = '```sh' ] && [ "$3" = "$1" ]; then inside=yes found=0; fi ;;
+            if [ "$#" -ge 2 ] && [ "$#" -le 3 ] && [ "$2" = '```sh' ] && [ "${3:-implement}" = "$1" ]; then
+                inside=yes found=0
+            fi ;;
         esac
     done
     return "$found"

@@ -125,7 +125,8 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
 fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<RigStatus, TownError> {
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
-    let mut paused = wait::pause(r, &rig.name)?.map(|pause| pause.why);
+    let retry = |pause: wait::Pause| format!("{} (when it is mended: gt queue retry)", pause.why);
+    let mut paused = wait::pause(r, &rig.name)?.map(retry);
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
         paused =
             Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));

@@ -76,8 +76,14 @@ fn serve(cx: &Context) -> Result<(), CliError> {
     };
     match crate::daemon::run(world) {
         Ok(()) => Ok(()),
-        Err(DaemonError::AlreadyRunning) => std::process::exit(i32::from(supervise::ALREADY_RUNNING)),
-        Err(DaemonError::TownGone(_)) => std::process::exit(i32::from(supervise::NO_TOWN)),
+        Err(error @ DaemonError::AlreadyRunning) => {
+            crate::cli::output::message(&format!("error: {error}\n  hint: see what it does: gt daemon status"));
+            std::process::exit(i32::from(supervise::ALREADY_RUNNING))
+        }
+        Err(error @ DaemonError::TownGone(_)) => {
+            crate::cli::output::message(&format!("error: {error}"));
+            std::process::exit(i32::from(supervise::NO_TOWN))
+        }
         Err(error) => Err(CliError::from_error(Kind::Internal, &error)),
     }
 }

@@ -172,3 +172,13 @@ fn outside_a_worktree_it_says_so() {
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains("is not in a git worktree"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_block_without_a_name_is_that_of_implement() {
+    let desk = Desk::new(
+        "```sh\necho hello > greeting.txt\n```\n\n```sh test\ntest -s greeting.txt && echo ok > tested.txt\n```\n",
+    );
+    let _ = desk.run().ok();
+    let log = desk.sandbox.git(&desk.work(), &["log", "--reverse", "--format=%s", "--name-only"]).ok();
+    assert!(log.contains("greeting.txt") && log.contains("tested.txt"), "{log}");
+}
