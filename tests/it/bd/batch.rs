@@ -43,6 +43,17 @@ fn one_command_that_fails_undoes_the_whole_batch() {
 }
 
 #[test]
+fn a_batch_that_cannot_be_understood_waits_for_nobody() {
+    let repo = Repo::new();
+    let lock = std::fs::File::open(repo.dir.join(".beads/write.lock")).expect("the lock of writers");
+    lock.lock().expect("another writer");
+    let ran = repo.bd_reads(&["batch"], "create a\ncreat b\n");
+    assert!(ran.code == 2 && ran.stderr.contains("line 2: unrecognized subcommand 'creat'"), "{}", ran.stderr);
+    lock.unlock().expect("free again");
+    assert_eq!(repo.bd(&["count", "--json"]).json()["count"], 0);
+}
+
+#[test]
 fn each_on_its_own_goes_on_after_a_failure_and_the_code_says_so() {
     let repo = Repo::new();
     let ran = repo.bd_reads(&["batch", "--each"], "create a\nclose nope\n--actor bob create b\n");

@@ -2,6 +2,7 @@
 
 mod words;
 
+use clap::{CommandFactory as _, FromArgMatches as _};
 use serde_json::{Value, json};
 
 use super::{Cli, Context, Verb};
@@ -51,17 +52,28 @@ fn all_or_none(cx: &Context, lines: &[(usize, &str)]) -> Result<(), CliError> {
         ))
         .hint("give fewer, or run them with --each; `bd create --stdin` files any number of beads"));
     }
+    let nothing = |line: usize, mut error: CliError| {
+        error.message = format!("line {line}: {}; nothing was changed", error.message);
+        error
+    };
+    // All that needs no store comes first, while nobody has to wait.
+    let mut parser = Cli::command();
+    let mut ready = Vec::new();
+    for (line, text) in lines {
+        let command = prepare(&mut parser, text).map_err(|error| nothing(*line, error))?;
+        ready.push((*line, *text, command));
+    }
     cx.with_store(|store| Ok(store.begin_group()?))?;
     let mut done = Vec::new();
     let mut failed = None;
-    for (line, text) in lines {
-        let ran = command(cx, *line, text, &done);
-        if let Err(mut error) = ran.result {
-            error.message = format!("line {line}: {}; nothing was changed", error.message);
-            failed = Some(error);
-            break;
+    for (line, text, command) in ready {
+        match command.run(cx, &mut parser, &done) {
+            Ok(value) => done.push(Ran { line, text: text.to_owned(), result: Ok(value) }),
+            Err(error) => {
+                failed = Some(nothing(line, error));
+                break;
+            }
         }
-        done.push(ran);
     }
     cx.with_store(|store| Ok(store.end_group(failed.is_none())?))?;
     if let Some(error) = failed {
@@ -72,10 +84,11 @@ fn all_or_none(cx: &Context, lines: &[(usize, &str)]) -> Result<(), CliError> {
 }
 
 fn one_each(cx: &Context, lines: &[(usize, &str)]) -> Result<(), CliError> {
+    let mut parser = Cli::command();
     let mut done = Vec::new();
     for (line, text) in lines {
-        let ran = command(cx, *line, text, &done);
-        done.push(ran);
+        let result = prepare(&mut parser, text).and_then(|command| command.run(cx, &mut parser, &done));
+        done.push(Ran { line: *line, text: (*text).to_owned(), result });
     }
     report(cx, &done);
     let mut failed = done.iter().filter_map(|ran| ran.result.as_ref().err().map(|error| (ran.line, error)));
@@ -84,32 +97,60 @@ fn one_each(cx: &Context, lines: &[(usize, &str)]) -> Result<(), CliError> {
     Err(CliError::silent(first.kind))
 }
 
-/// Runs one command and keeps what it would have printed.
-fn command(cx: &Context, line: usize, text: &str, done: &[Ran]) -> Ran {
-    let result = (|| {
-        let mut words = words::split(text).map_err(CliError::user)?;
-        if words.first().is_some_and(|word| word == "bd") {
-            words.remove(0);
-        }
-        for word in &mut words {
-            refer(word, done)?;
-        }
+/// A command that is to be run.
+enum Command {
+    /// Parsed.
+    Parsed(Box<Cli>),
+    /// Its words, with references to beads that are not known yet.
+    Words(Vec<String>),
+}
+
+/// Reads a line, and parses it unless it refers to the bead of another one.
+fn prepare(parser: &mut clap::Command, text: &str) -> Result<Command, CliError> {
+    let mut words = words::split(text).map_err(CliError::user)?;
+    if words.first().is_none_or(|word| word != "bd") {
         words.insert(0, "bd".to_owned());
-        let cli = <Cli as clap::Parser>::try_parse_from(&words).map_err(|error| crate::cli::parse::told(&error))?;
-        if cli.globals.directory.is_some() {
-            return Err(CliError::user("a command of a batch works where the batch does, without -C"));
-        }
-        if let Some(why) = alone(&cli.verb) {
-            return Err(CliError::user(format!("`bd {}` cannot be part of a batch: {why}", words[1])));
-        }
+    }
+    if words.iter().any(|word| reference(word).is_some()) {
+        return Ok(Command::Words(words));
+    }
+    parse(parser, &words).map(|cli| Command::Parsed(Box::new(cli)))
+}
+
+/// Parses words. The parser puts together the arguments of each verb once, however many lines use it.
+fn parse(parser: &mut clap::Command, words: &[String]) -> Result<Cli, CliError> {
+    let matches = parser.try_get_matches_from_mut(words);
+    let cli = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = cli.map_err(|error| crate::cli::parse::told(&error))?;
+    if cli.globals.directory.is_some() {
+        return Err(CliError::user("a command of a batch works where the batch does, without -C"));
+    }
+    if let Some(why) = alone(&cli.verb) {
+        let verb = words.iter().skip(1).find(|word| !word.starts_with('-')).map_or("", String::as_str);
+        return Err(CliError::user(format!("`bd {verb}` cannot be part of a batch: {why}")));
+    }
+    Ok(cli)
+}
+
+impl Command {
+    /// Runs the command and keeps what it would have printed.
+    fn run(self, cx: &Context, parser: &mut clap::Command, done: &[Ran]) -> Result<Value, CliError> {
+        let cli = match self {
+            Self::Parsed(cli) => *cli,
+            Self::Words(mut words) => {
+                for word in &mut words {
+                    refer(word, done)?;
+                }
+                parse(parser, &words)?
+            }
+        };
         let mut env = cx.env.clone();
         env.actor = cli.globals.actor.or(env.actor);
         let out = Output { json: true, quiet: true };
         let (ran, printed) = output::capture(|| cx.with_output(env, out, |cx| super::dispatch(cx, cli.verb)));
         ran?;
         Ok(serde_json::from_str(&printed.join("\n")).unwrap_or_else(|_| Value::String(printed.join("\n"))))
-    })();
-    Ran { line, text: text.to_owned(), result }
+    }
 }
 
 /// Why a verb cannot be run among others.
@@ -123,10 +164,15 @@ fn alone(verb: &Verb) -> Option<&'static str> {
     }
 }
 
-/// Puts the id of an earlier command's bead in place of `@N` or `type:@N`.
+/// The kind of dependency, empty if none, and the line of `@N` or `type:@N`.
+fn reference(word: &str) -> Option<(&str, usize)> {
+    let (kind, name) = word.rsplit_once(':').map_or(("", word), |(kind, name)| (kind, name));
+    Some((kind, name.strip_prefix('@')?.parse().ok()?))
+}
+
+/// Puts the id of an earlier command's bead in place of a reference.
 fn refer(word: &mut String, done: &[Ran]) -> Result<(), CliError> {
-    let (kind, name) = word.rsplit_once(':').map_or(("", word.as_str()), |(kind, name)| (kind, name));
-    let Some(line) = name.strip_prefix('@').and_then(|digits| digits.parse::<usize>().ok()) else { return Ok(()) };
+    let Some((kind, line)) = reference(word) else { return Ok(()) };
     let ran = done.iter().find(|ran| ran.line == line).and_then(|ran| ran.result.as_ref().ok());
     let Some(id) = ran.and_then(id_of) else {
         return Err(CliError::user(format!("`@{line}`: no command on line {line} filed or changed a bead before")));
