@@ -79,9 +79,34 @@ impl Ledger {
         Ok(bytes.map(|b| String::from_utf8_lossy(&b).into_owned()))
     }
 
-    /// The transitions of a bead, oldest first.
+    /// The transitions of a bead, oldest first; those too that it went through under the ids it had before.
     pub fn history(&self, id: &BeadId) -> Result<Vec<Entry>, LedgerError> {
-        self.entries(id.prefix(), |bead| bead == id.as_str())
+        let mut found = self.entries(id.prefix(), |bead| bead == id.as_str())?;
+        let mut seen = vec![id.clone()];
+        while let Some((from, birth)) = seen.last().map(|id| self.renamed_from(id)).transpose()?.flatten() {
+            if seen.contains(&from) {
+                break;
+            }
+            // Another bead kept that id; the two were made at different instants.
+            let mut before = Vec::new();
+            for entry in self.entries(from.prefix(), |bead| bead == from.as_str())? {
+                if self.doc_at(&from, entry.commit)?.and_then(|doc| born(&parsed(&doc))) == Some(birth) {
+                    before.push(entry);
+                }
+            }
+            before.append(&mut found);
+            found = before;
+            seen.push(from);
+        }
+        Ok(found)
+    }
+
+    /// The id that a bead had before a sync gave it this one, and when the bead was made.
+    fn renamed_from(&self, id: &BeadId) -> Result<Option<(BeadId, Time)>, LedgerError> {
+        let Some(doc) = self.doc(id)? else { return Ok(None) };
+        let doc = parsed(&doc);
+        let from = doc["metadata"]["renamed_from"].as_str().and_then(|from| BeadId::new(from).ok());
+        Ok(from.zip(born(&doc)))
     }
 
     /// All transitions of a prefix, oldest first.
@@ -146,4 +171,13 @@ impl Ledger {
         let bytes = blob.content().to_vec();
         String::from_utf8(bytes).map_err(|e| LedgerError::Odd { path: path.to_owned(), reason: e.to_string() })
     }
+}
+
+fn parsed(doc: &str) -> serde_json::Value {
+    serde_json::from_str(doc).unwrap_or_default()
+}
+
+/// When the bead of a ledger file was made.
+fn born(doc: &serde_json::Value) -> Option<Time> {
+    doc["created_at"].as_str()?.parse().ok()
 }

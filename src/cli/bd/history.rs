@@ -3,9 +3,11 @@
 use super::Context;
 use crate::base::BeadId;
 use crate::cli::CliError;
-use crate::ledger::{Ledger, drain};
+use crate::ledger::{Entry, Ledger, drain};
 
 /// Shows every transition of a bead that the ledger has: who, when, what.
+///
+/// Of a bead that a sync gave another id, also those that it went through under the old one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The bead.
@@ -42,19 +44,19 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     for entry in &entries {
         let mut row = serde_json::json!({
             "commit": entry.commit.to_string(), "at": entry.at, "actor": entry.actor,
-            "summary": without_id(&entry.summary, &id), "id": entry.bead,
+            "summary": without_id(entry), "id": entry.bead,
         });
         if args.full
-            && let Some(doc) = ledger.as_ref().map(|l| l.doc_at(&id, entry.commit)).transpose()?.flatten()
+            && let Some(doc) = ledger.as_ref().map(|l| l.doc_at(&entry.bead, entry.commit)).transpose()?.flatten()
         {
             row["bead"] = serde_json::from_str(&doc).unwrap_or_default();
         }
         rows.push(row);
     }
     cx.out.print(&rows, |_| {
-        let line = |e: &crate::ledger::Entry| {
+        let line = |e: &Entry| {
             let commit = e.commit.to_string();
-            format!("{}  {}  {}  {}", e.at, &commit[..10], e.actor, without_id(&e.summary, &id))
+            format!("{}  {}  {}  {}", e.at, &commit[..10], e.actor, without_id(e))
         };
         entries.iter().map(line).collect::<Vec<_>>().join("\n")
     });
@@ -69,6 +71,7 @@ fn in_ledger(beads_dir: &std::path::Path, id: &BeadId) -> bool {
     ledger.and_then(|l| l.doc(id).ok().flatten()).is_some()
 }
 
-fn without_id<'s>(summary: &'s str, id: &BeadId) -> &'s str {
-    summary.strip_prefix(id.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(summary)
+fn without_id(entry: &Entry) -> &str {
+    let summary = entry.summary.strip_prefix(entry.bead.as_str());
+    summary.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&entry.summary)
 }

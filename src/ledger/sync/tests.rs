@@ -178,6 +178,7 @@ fn a_child_id_that_two_clones_gave_goes_to_the_first_and_edges_follow_the_other(
     let first = t.add(0, "ada's child", Some(&epic));
     let second = t.add(1, "bob's child", Some(&epic));
     assert_eq!(first, second);
+    t.title(1, &second, "bob's child, told apart");
     let after = t.add(1, "after bob's child", None);
     t.write(1, |w| w.add_dep(&after, NewDep::new(DepKind::BLOCKS, second.clone())));
     t.sync(1);
@@ -186,12 +187,17 @@ fn a_child_id_that_two_clones_gave_goes_to_the_first_and_edges_follow_the_other(
     let (from, to) = renamed[0].clone();
     assert_eq!(
         (&from, t.bead(0, &first).title.as_str(), t.bead(0, &to).title.as_str()),
-        (&first, "ada's child", "bob's child")
+        (&first, "ada's child", "bob's child, told apart")
     );
     t.agreed();
     assert_eq!(t.bead(1, &first).title, "ada's child");
     assert_eq!(t.bead(1, &after).dependencies[0].depends_on_id, to);
     for clone in [0, 1] {
+        let ledger = crate::ledger::Ledger::open(t.stores[clone].beads_dir()).expect("ledger").expect("there");
+        let told = ledger.history(&to).expect("history");
+        let told: Vec<_> = told.iter().filter(|e| e.bead == from).map(|e| e.summary.as_str()).collect();
+        assert!(told.len() >= 2 && told[0].contains("bob's child"), "its own transitions under the old id: {told:?}");
+        assert!(told.iter().all(|summary| !summary.contains("ada's child")), "{told:?}");
         let count = t.stores[clone].read::<_, StoreError>(|r| r.epic_count(&epic)).expect("count");
         assert_eq!(count.total, 2);
         t.write(clone, |w| w.close([&first, &to][clone], Close::because("done")).map(drop));
