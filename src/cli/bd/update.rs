@@ -1,11 +1,14 @@
 //! `bd update`: changes beads, or claims one.
 
-use super::{Context, arg, last, render, words};
-use crate::base::BeadId;
+use super::{Context, arg, context, last, render, words};
+use crate::base::{BeadId, text};
 use crate::cli::CliError;
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
 
-/// Changes beads.
+/// Changes beads: all that are named or none.
+///
+/// More than 100 are changed in transactions of 100, so that others need not wait; what was done before one of them failed
+/// stays, and the error says how many that are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Ids, or enough of them to be clear; the bead you changed last when none is given.
@@ -92,16 +95,43 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         (None, None) => None,
     };
     let patch = patch(cx, &args, description)?;
-    let beads = cx.write(|w| {
+    // Of many beads nothing is changed either when one of them is not there.
+    let many = args.ids.len() > CHUNK;
+    let ids = if many { cx.read(|r| context::resolve_all(r, &args.ids))? } else { Vec::new() };
+    let mut beads: Vec<Bead> = Vec::new();
+    if many {
+        for ids in ids.chunks(CHUNK) {
+            beads.extend(one_transaction(cx, &args, &patch, |_| Ok(ids.to_vec())).map_err(|mut error| {
+                if !beads.is_empty() {
+                    error.causes.push(format!("{} named before were changed", text::count(beads.len(), "bead")));
+                }
+                error
+            })?);
+        }
+    } else {
+        beads = one_transaction(cx, &args, &patch, |w| last::meant(w, &args.ids, "update"))?;
+    }
+    cx.out.print(&beads, |beads| render::done(beads));
+    Ok(())
+}
+
+/// So many beads are changed in one transaction.
+const CHUNK: usize = 100;
+
+fn one_transaction(
+    cx: &Context,
+    args: &Args,
+    patch: &Patch,
+    ids: impl FnOnce(&Write<'_>) -> Result<Vec<BeadId>, CliError>,
+) -> Result<Vec<Bead>, CliError> {
+    cx.write(|w| {
         words::check(w, args.status.as_ref(), args.issue_type.as_ref())?;
-        let ids = last::meant(w, &args.ids, "update")?;
+        let ids = ids(w)?;
         if let Some(id) = ids.last() {
             last::touch(w, id)?;
         }
-        ids.iter().map(|id| change(cx, w, id, &args, patch.clone())).collect::<Result<Vec<Bead>, CliError>>()
-    })?;
-    cx.out.print(&beads, |beads| render::done(beads));
-    Ok(())
+        ids.iter().map(|id| change(cx, w, id, args, patch.clone())).collect()
+    })
 }
 
 fn change(cx: &Context, w: &mut Write<'_>, id: &BeadId, args: &Args, mut patch: Patch) -> Result<Bead, CliError> {

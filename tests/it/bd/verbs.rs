@@ -135,3 +135,24 @@ fn words_of_ones_own_are_settings_of_the_tracker() {
     assert_eq!(repo.titles(&["list", "-s", "review"]), ["a"], "a word in use can be asked for");
     repo.add("spike", &["-t", "spike"]);
 }
+
+#[test]
+fn hundreds_of_beads_are_changed_and_closed_at_once_and_a_wrong_id_changes_none() {
+    let repo = Repo::new();
+    let titles: String = (0..250).map(|n| format!("bead {n}\n")).collect();
+    let filed = repo.bd_reads(&["create", "--stdin", "--json"], &titles).json();
+    let ids: Vec<&str> = filed.as_array().expect("beads").iter().map(|b| b["id"].as_str().expect("an id")).collect();
+    let all = |verb: &[&str], more: &[&str]| repo.bd(&[verb, &ids, more].concat());
+    let wrong = all(&["update"], &["nothing-like-it", "-p", "0"]);
+    assert!(wrong.code == 4 && wrong.stderr.contains("nothing-like-it"), "{}", wrong.stderr);
+    assert_eq!(repo.bd(&["count", "-p", "0", "--json"]).json()["count"], 0);
+    assert_eq!(all(&["update", "--json"], &["-p", "0", "--add-label", "x"]).json().as_array().map(Vec::len), Some(250));
+    assert_eq!(repo.bd(&["count", "-p", "0", "-l", "x", "--json"]).json()["count"], 250);
+    // A bead of the third hundred cannot be claimed: the first two are, and the error says so.
+    repo.bd(&["update", ids[220], "-a", "ann"]).ok();
+    let cut = all(&["update"], &["--claim"]);
+    assert!(cut.code != 0 && cut.stderr.contains("200 beads named before were changed"), "{}", cut.stderr);
+    assert_eq!(repo.bd(&["count", "-s", "in_progress", "--json"]).json()["count"], 200);
+    all(&["close"], &["-q"]).ok();
+    assert_eq!(repo.bd(&["count", "-s", "closed", "--json"]).json()["count"], 250);
+}
