@@ -97,7 +97,8 @@ impl Diagnostic {
         if handler.render_report(&mut out, self).is_err() {
             out = format!("{}: {}", self.place().unwrap_or_default(), self.message);
         }
-        out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
+        let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+        windowed(&lines).join("\n").trim_matches('\n').to_owned()
     }
 
     /// Another finding about another file goes below, since one excerpt shows one file.
@@ -105,6 +106,38 @@ impl Diagnostic {
         let here = self.at.as_ref().map(|(at, _)| at.source.path.as_str());
         self.also.iter().filter(move |(at, _)| Some(at.source.path.as_str()) != here)
     }
+}
+
+/// The widest line of an excerpt; of a longer one, the part around the caret is shown.
+const WIDEST: usize = 240;
+
+/// Cuts lines that nobody can read, such as a file that is all one line, down to what is around the caret.
+fn windowed(lines: &[&str]) -> Vec<String> {
+    let gutter = |line: &str| line.chars().position(|c| c == '│' || c == '·').map_or(0, |at| at + 1);
+    let caret = |line: &&&str| {
+        let mark = line.trim_start();
+        mark.starts_with('·').then(|| line.chars().enumerate().skip(gutter(line)).find(|(_, c)| *c != ' '))?
+    };
+    if lines.iter().all(|line| line.chars().count() <= WIDEST) {
+        return lines.iter().map(|line| (*line).to_owned()).collect();
+    }
+    let from = lines.iter().find_map(|line| caret(&line)).map_or(0, |(at, _)| at.saturating_sub(WIDEST / 2));
+    lines
+        .iter()
+        .map(|line| {
+            let own = gutter(line);
+            let moved = own > 0 && from > own;
+            let (skip, mark) = match moved {
+                true if line.trim_start().starts_with('·') => (from, " "),
+                true => (from, "…"),
+                false => (own, ""),
+            };
+            let head: String = line.chars().take(own).collect();
+            let shown: String = line.chars().skip(skip).take(WIDEST - own).collect();
+            let more = if line.chars().count() > skip + WIDEST - own { "…" } else { "" };
+            format!("{head}{mark}{shown}{more}").trim_end().to_owned()
+        })
+        .collect()
 }
 
 impl fmt::Display for Diagnostic {

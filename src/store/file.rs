@@ -161,6 +161,11 @@ impl Store {
         Ok(ended?)
     }
 
+    /// Whether several writes are one transaction now.
+    pub(super) fn in_group(&self) -> bool {
+        self.group.is_some()
+    }
+
     fn write_in_group<T, E: From<StoreError>>(
         &mut self,
         by: &Stamp,

@@ -10,9 +10,15 @@ use super::node::{Node, Value};
 
 pub(super) fn parse(source: &Arc<Source>, report: &mut Report) -> Node {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let mut told = Vec::new();
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().lines().next().unwrap_or_default().trim().to_owned();
+        // The parser says of each header anew that it goes too deep, and never where.
+        if told.contains(&(span.start, message.clone())) {
+            continue;
+        }
+        told.push((span.start, message.clone()));
         report.push(
             Diagnostic::error("syntax", format!("this is not valid TOML: {message}"))
                 .at(&At::new(source, span), "here"),

@@ -194,3 +194,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_one_long_line_is_shown_around_the_mistake() {
+    let text = format!("formula = \"f\"\nx = {}\n", "[".repeat(20_000));
+    let said = cooked(&text).expect_err("it is wrong").render(false);
+    assert!(said.lines().all(|line| line.chars().count() < 300), "{}", said.len());
+    let labels: Vec<String> = (0..400).map(|n| format!("\"label-{n}\"")).collect();
+    let text = format!(
+        "formula = \"f\"\n[[steps]]\nid = \"a\"\nmetadata = {{ l = [{}] }}\nneeds = [{}\"b\"]\n",
+        labels.join(", "),
+        " ".repeat(3000)
+    );
+    let said = cooked(&text).expect_err("it is wrong").render(false);
+    assert!(said.contains("\"b\"]") && said.contains("no step of that id"), "{said}");
+    let shown: Vec<&str> = said.lines().collect();
+    let line = shown.iter().position(|line| line.contains("\"b\"]")).expect("the excerpt");
+    let column = |text: &str, what: char| text.chars().position(|c| c == what).expect("there");
+    let (at, caret) = (column(shown[line], '"'), column(shown[line + 1], '─'));
+    assert_eq!(at, caret, "{said}");
+}
+
+#[test]
+fn headers_that_go_too_deep_are_told_once() {
+    use std::fmt::Write as _;
+    let mut text = "formula = \"f\"\n".to_owned();
+    for level in 0..300 {
+        let _ = writeln!(text, "[[steps{}]]\nid = \"s{level}\"", ".children".repeat(level));
+    }
+    let report = cooked(&text).expect_err("it is wrong");
+    assert_eq!(report.findings.iter().filter(|f| f.code == "syntax").count(), 1);
+}

@@ -249,3 +249,18 @@ fn groups_may_be_nested_as_deep_as_the_language_lets_them() {
         assert!(came.complete && came.closed.len() == 12, "{}", came.closed.len());
     }
 }
+
+#[test]
+fn a_large_molecule_may_be_a_part_of_one_transaction_with_others() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    for keep in [false, true] {
+        store.begin_group().expect("begins");
+        molecule::pour_large(&mut store, &stamp(1), &everything(), &vars(&[("who", "x")]), &PourOpts::default())
+            .expect("pours");
+        store.end_group(keep).expect("ends");
+        let count = store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads");
+        assert_eq!(count > 250, keep, "{count}");
+    }
+    assert_eq!(store.check().expect("checks"), Vec::<String>::new());
+}
