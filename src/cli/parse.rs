@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::Command;
 use clap::error::ErrorKind;
 
 use super::{CliError, Kind};
@@ -13,6 +14,9 @@ pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
 }
 
 fn parse_from<C: clap::Parser>(args: Vec<OsString>) -> Result<C, ExitCode> {
+    if let Some(cli) = parse_called(&args) {
+        return Ok(cli);
+    }
     C::try_parse_from(&args).map_err(|error| {
         let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
         let help = matches!(
@@ -26,6 +30,21 @@ fn parse_from<C: clap::Parser>(args: Vec<OsString>) -> Result<C, ExitCode> {
         let _ = error.print();
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+/// The parsed command line, by a parser that knows no verb but the one that is called.
+///
+/// clap gives a copy of each global flag to each verb it knows: for one verb of eighty that is most of the time and
+/// memory that a start takes. Whatever this parser does not take is left to the whole one, which knows how to tell it.
+fn parse_called<C: clap::Parser>(args: &[OsString]) -> Option<C> {
+    let whole = C::command();
+    let word = args.iter().skip(1).find(|arg| !arg.as_encoded_bytes().starts_with(b"-"))?;
+    let verb = whole.find_subcommand(word)?.clone();
+    let one = Command::new(whole.get_name().to_owned())
+        .args(whole.get_arguments().cloned())
+        .subcommand(verb)
+        .subcommand_required(true);
+    C::from_arg_matches_mut(&mut one.try_get_matches_from(args).ok()?).ok()
 }
 
 /// What clap says, as an error of ours: its first lines are the message, its tips are hints.
@@ -54,13 +73,39 @@ mod tests {
 
     #[derive(Debug, clap::Parser)]
     struct Cli {
+        #[arg(short = 'C', global = true)]
+        dir: Option<String>,
         #[command(subcommand)]
-        _verb: Verb,
+        verb: Verb,
     }
 
-    #[derive(Debug, clap::Subcommand)]
+    #[derive(Debug, PartialEq, clap::Subcommand)]
     enum Verb {
-        Create,
+        #[command(alias = "new")]
+        Create {
+            title: Option<String>,
+        },
+        Show,
+    }
+
+    #[test]
+    fn the_parser_of_one_verb_takes_what_the_whole_one_takes() {
+        let parsed = |line: &str| {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let one = parse_called::<Cli>(&args).map(|cli| (cli.dir, cli.verb));
+            let whole = <Cli as clap::Parser>::try_parse_from(&args).ok().map(|cli| (cli.dir, cli.verb));
+            (one, whole)
+        };
+        for line in ["bd show", "bd new show", "bd -C=here create a", "bd create -C here a", "bd show -C create"] {
+            let (one, whole) = parsed(line);
+            assert!(one.is_some() && one == whole, "{line}: {one:?}, {whole:?}");
+        }
+        // The folder stands where a verb is looked for: left to the whole parser.
+        let (one, whole) = parsed("bd -C create show");
+        assert!(one.is_none() && whole.is_some(), "{one:?}, {whole:?}");
+        for line in ["bd", "bd shw", "bd show --nope", "bd show --help", "bd --help"] {
+            assert_eq!(parsed(line), (None, None), "{line}");
+        }
     }
 
     #[test]
