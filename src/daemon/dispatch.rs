@@ -57,6 +57,8 @@ pub struct Dispatcher {
     pub(super) exits: ExitWatch,
     pub(super) watched: BTreeSet<ProcId>,
     pub(super) roles: Roles,
+    /// The last good policies of earlier daemons were read.
+    pub(super) recalled: bool,
     pub(super) rigs: Vec<Rig>,
     pub(super) prefixes: Vec<(String, RigName)>,
     pub(super) looker: Looker,
@@ -144,6 +146,7 @@ impl Dispatcher {
             exits,
             watched: BTreeSet::new(),
             roles: Roles::new(Limits::default()),
+            recalled: false,
             rigs: Vec::new(),
             prefixes: Vec::new(),
             looker: Looker::new(now),
@@ -243,6 +246,8 @@ impl Dispatcher {
         self.again = Some(Instant::now() + wait);
         tracing::error!(%error, wait_ms = wait.as_millis() as u64, "nothing can be done; it is tried again");
         self.status.trouble = Some(error.to_string());
+        // What was to be kept of them may not have been written.
+        self.recalled = false;
         match Store::open(&self.world.town.beads_dir()) {
             Ok(store) => (self.store, self.seen_version) = (store, None),
             Err(error) => tracing::error!(%error, "the store cannot be opened"),

@@ -30,6 +30,10 @@ impl Dispatcher {
         self.files_seen = self.fingerprint();
         let config = self.read_rigs()?;
         self.watch_files();
+        if !self.recalled {
+            self.store.read(|r| self.roles.recall(r))?;
+            self.recalled = true;
+        }
         let swapped = self.roles.reload(&self.world.town, &self.rigs);
         for policy in &swapped {
             tracing::info!(policy, "a policy is in charge");
@@ -40,13 +44,14 @@ impl Dispatcher {
             let refinery = self.roles.engine(&rig.name, "refinery").map(|e| e.revision().to_owned());
             queues.push((rig.name.clone(), goes_by(&self.world, rig, refinery.as_deref())));
         }
-        let (roles, by) = (&self.roles, Self::stamp(&self.world));
+        let (roles, by) = (&mut self.roles, Self::stamp(&self.world));
         let plans: Vec<(&str, &Plan)> = roles.all_patrols().collect();
         if self.store.read(|r| patrols::differ(r, &plans))? {
             self.store.write(&by, |w| patrols::enroll(w, &plans))?;
         }
-        if changed || self.store.read(|r| roles.warnings_differ(r))? {
+        if changed || roles.good_differ() || self.store.read(|r| roles.warnings_differ(r))? {
             self.store.write(&by, |w| {
+                roles.save_good(w)?;
                 roles.save_warnings(w)?;
                 for (rig, digest) in &queues {
                     // What made the queue wait may just have been mended.

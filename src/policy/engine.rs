@@ -116,6 +116,11 @@ impl Engine {
         &self.revision
     }
 
+    /// What it was made of: its layers, lowest first, and its settings.
+    pub fn sources(&self) -> (&[LayerSource], &toml::Table) {
+        (&self.layers, &self.settings)
+    }
+
     /// The kinds of events that it listens to.
     pub fn events(&self) -> BTreeSet<EventKind> {
         self.events.clone()

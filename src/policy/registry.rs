@@ -26,6 +26,8 @@ pub struct Kept {
     pub role: String,
     /// The revision in charge; `None` when nothing ever loaded.
     pub revision: Option<String>,
+    /// The one in charge is not the last good one, which is not known, but what lies below the broken layer.
+    pub below: bool,
     /// The revision that does not load.
     pub refused: String,
     /// Why.
@@ -35,6 +37,13 @@ pub struct Kept {
 impl std::fmt::Display for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.revision {
+            Some(revision) if self.below => {
+                write!(
+                    f,
+                    "warning: {} goes by the layers below, revision {revision}: this file does not load",
+                    self.role
+                )?;
+            }
             Some(revision) => {
                 write!(f, "warning: {} kept at revision {revision}: this file does not load", self.role)?;
             }
@@ -84,11 +93,38 @@ impl Registry {
             }
             Err(errors) => {
                 let revision = entry.engine.as_ref().map(|e| e.revision().to_owned());
-                let kept = Kept { role: role.into(), revision, refused: new, errors };
+                let below = entry.kept.take().is_some_and(|kept| kept.below);
+                let kept = Kept { role: role.into(), revision, below, refused: new, errors };
                 entry.kept = Some(kept.clone());
                 Reload::Kept(kept)
             }
         }
+    }
+
+    /// Puts these sources in charge of a role that nothing is in charge of, if they load; true when something is in
+    /// charge now. `below`: they are not its last good revision, but the layers below the one that is broken.
+    pub fn stand_in(
+        &mut self,
+        key: &str,
+        role: &str,
+        (layers, settings): (&[LayerSource], &toml::Table),
+        below: bool,
+    ) -> bool {
+        let entry = self.roles.entry(key.into()).or_insert(Entry { engine: None, kept: None });
+        if entry.engine.is_none() {
+            entry.engine = Engine::load_with(role, layers, settings, self.limits).ok();
+            if let (Some(engine), Some(kept)) = (&entry.engine, &mut entry.kept) {
+                kept.revision = Some(engine.revision().to_owned());
+                kept.below = below;
+            }
+        }
+        entry.engine.is_some()
+    }
+
+    /// The engines in charge whose sources are what was last asked for.
+    pub fn sound(&self) -> impl Iterator<Item = (&str, &Engine)> {
+        let sound = self.roles.iter().filter(|(_, entry)| entry.kept.is_none());
+        sound.filter_map(|(key, entry)| Some((key.as_str(), entry.engine.as_ref()?)))
     }
 
     /// The engine in charge.

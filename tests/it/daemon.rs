@@ -190,6 +190,55 @@ fn a_syntax_error_changes_nothing_but_a_warning_with_its_place() {
 }
 
 #[test]
+fn a_daemon_that_starts_while_a_file_is_broken_goes_by_the_last_good_revision() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.refinery("refinery.admit(function(mr) return mr.bead.title ~= \"the work of a\", \"not this one\" end)");
+    hall.gt(&["start"]);
+    let a = hall.file("a");
+    eventually("the word of the first revision", || (hall.note(&a)? == "not this one").then_some(()));
+    let good = hall.revision().expect("a revision");
+    hall.refinery("refinery.admit(function(mr) return");
+    let warned = || {
+        eventually("a warning", || {
+            let status = hall.gt(&["status"]);
+            (status.contains("refinery.lua:") && status.contains(&format!("kept at revision {good}"))).then_some(())
+        });
+    };
+    warned();
+    hall.kill_daemon();
+    let b = hall.file("b");
+    hall.wait_merged(std::slice::from_ref(&b));
+    warned();
+    hall.gt(&["shutdown"]);
+    hall.gt(&["start"]);
+    let c = hall.file("c");
+    hall.wait_merged(std::slice::from_ref(&c));
+    warned();
+    assert_eq!(hall.state(&a), State::Queued);
+    // What is good again takes over.
+    hall.refinery("");
+    hall.wait_merged(std::slice::from_ref(&a));
+    eventually("the warning to go", || (hall.warnings() == "[]").then_some(()));
+}
+
+#[test]
+fn a_file_that_never_loaded_leaves_the_layers_below_in_charge_and_a_refinery_silent() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.role("witness", "local witness = gt.extend(\"witness\"");
+    hall.refinery("refinery.admit(function(mr) return");
+    hall.gt(&["start"]);
+    let warned = |part: &str| {
+        eventually(part, || Some(hall.gt(&["status"])).filter(|status| status.contains(part)));
+    };
+    warned("witness goes by the layers below");
+    warned("lua/roles/witness.lua:");
+    warned("refinery has no revision that loads; it decides nothing");
+    let a = hall.file("a");
+    hall.refinery("");
+    hall.wait_merged(std::slice::from_ref(&a));
+}
+
+#[test]
 fn every_layer_is_followed_however_its_file_changes_and_stays_as_it_was_when_it_cannot_be_read() {
     let hall = Hall::new("command = [\"true\"]");
     let (town, rig) = (hall.town().join("lua/roles"), hall.town().join("app/lua/roles"));

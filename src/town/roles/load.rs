@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Scope;
+use super::good::{self, Good};
 use crate::base::{RigName, RoleName};
 use crate::policy::{
     self, DeclaredPatrol, Engine, Layer, LayerSource, Limits, LuaAspects, Plan, Plans, Registry, Reload, plans,
@@ -38,6 +39,7 @@ pub struct Warning {
 #[derive(Debug, Default)]
 pub struct Roles {
     registry: Registry,
+    good: Good,
     names: BTreeMap<RigName, BTreeSet<String>>,
     unreadable: BTreeMap<(RigName, String), String>,
     judged: BTreeSet<Warning>,
@@ -53,6 +55,42 @@ impl Roles {
     /// No engine yet.
     pub fn new(limits: Limits) -> Self {
         Self { registry: Registry::new(limits), ..Self::default() }
+    }
+
+    /// Reads the last good revisions, which stand in for what does not load when nothing is in charge yet.
+    pub fn recall(&mut self, r: &Read<'_>) -> Result<(), StoreError> {
+        self.good = Good::read(r)?;
+        Ok(())
+    }
+
+    /// Whether a revision is good now that is not kept yet.
+    pub fn good_differ(&self) -> bool {
+        self.good.differs(self.registry.sound())
+    }
+
+    /// Keeps what is good now.
+    pub fn save_good(&mut self, w: &mut Write<'_>) -> Result<(), StoreError> {
+        self.good.save(w, self.registry.sound())
+    }
+
+    /// Loads a role anew. What does not load leaves the last good revision in charge, also one of an earlier daemon.
+    fn load(&mut self, key: &str, role: &str, layers: &[LayerSource], settings: &toml::Table) -> Reload {
+        let reload = self.registry.reload(key, role, layers, settings);
+        if matches!(reload, Reload::Kept(_)) {
+            let lower = &layers[..layers.len().saturating_sub(1)];
+            self.stand_in(key, role, good::below(role, lower, settings));
+        }
+        reload
+    }
+
+    /// Puts the last good revision in charge of a role that has none, or else the first of `below` that loads.
+    fn stand_in(&mut self, key: &str, role: &str, below: Vec<good::Sources>) {
+        let last = self.good.of(key, role).map(|sources| (sources, false));
+        for (sources, below) in last.into_iter().chain(below.into_iter().map(|sources| (sources, true))) {
+            if self.registry.stand_in(key, role, (&sources.layers, &sources.settings), below) {
+                return;
+            }
+        }
     }
 
     /// Reads the layers of every role of `rigs` again and swaps in what changed and loads. Gives the roles
@@ -85,7 +123,7 @@ impl Roles {
                 match layers(town, rig, role) {
                     Ok(layers) => {
                         let key = key(&rig.name, role);
-                        match self.registry.reload(&key, role, &layers, &rig.config.role(role)) {
+                        match self.load(&key, role, &layers, &rig.config.role(role)) {
                             Reload::Swapped(revision) => {
                                 self.judged.retain(|w| w.rig != rig.name.as_str() || w.role != *role);
                                 swapped.push(format!("{key} {revision}"));
@@ -97,6 +135,9 @@ impl Roles {
                     Err(error) => {
                         tracing::warn!(rig = %rig.name, role, %error, "a policy cannot be read");
                         self.unreadable.insert((rig.name.clone(), role.clone()), error.to_string());
+                        let shipped: Vec<LayerSource> = policy::builtin(role).into_iter().collect();
+                        let below = good::below(role, &shipped, &rig.config.role(role));
+                        self.stand_in(&key(&rig.name, role), role, below);
                     }
                 }
             }
@@ -121,7 +162,7 @@ impl Roles {
         if let Ok(config) = town.config() {
             for role in &wanted {
                 let Ok(layers) = layers_of(&[(Layer::Town, town.lua_dir())], role) else { continue };
-                let reload = self.registry.reload(&town_key(role), role, &layers, &config.role(role));
+                let reload = self.load(&town_key(role), role, &layers, &config.role(role));
                 if let Reload::Swapped(revision) = reload {
                     swapped.push(format!("{role} {revision}"));
                 }

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod events;
 pub mod evidence;
 pub mod execute;
+mod good;
 pub mod keep;
 pub mod ladders;
 pub mod load;
