@@ -17,7 +17,8 @@ impl From<StoreError> for CliError {
     }
 }
 
-fn hint(error: &StoreError) -> Option<String> {
+/// What to do next.
+pub(super) fn hint(error: &StoreError) -> Option<String> {
     Some(match error {
         StoreError::NotFound { similar: Some(id), .. } => format!("did you mean `{id}`?"),
         StoreError::NotFound { .. } => "`bd list --all` shows every bead, `bd search WORDS` finds by text".to_owned(),
@@ -35,6 +36,7 @@ fn hint(error: &StoreError) -> Option<String> {
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
         StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),
+        full if full.is_full() => "nothing was changed; make room on that disk, then run it again".to_owned(),
         StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
             "nothing was changed and nothing was written elsewhere; keep a copy of the folder: each change of a bead that was recorded is a commit in its ledger.git".to_owned()
         }

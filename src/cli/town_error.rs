@@ -22,9 +22,28 @@ impl From<TownError> for CliError {
             | TownError::Session(_)
             | TownError::Io { .. } => Kind::User,
         };
-        let hints = error.hints();
+        let mut hints = error.hints();
+        if let TownError::Store(store) = &error
+            && store.is_fault()
+        {
+            hints.extend(super::store_error::hint(store));
+        }
         let mut told = Self::from_error(kind, &error);
         told.hints = hints;
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_what_to_do_also_from_a_verb_of_the_town() {
+        let path = "/town/.beads/write.lock".into();
+        let full = StoreError::Io { path, error: std::io::ErrorKind::StorageFull.into() };
+        let told = CliError::from(TownError::Store(full));
+        assert_eq!((told.kind, told.hints.len()), (Kind::Store, 1));
+        assert!(told.hints[0].contains("make room on that disk"), "{:?}", told.hints);
     }
 }

@@ -155,6 +155,15 @@ impl StoreError {
         Self::Invalid { field, reason: reason.into() }
     }
 
+    /// Whether there was no room on the disk.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Io { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     /// Whether the store itself is at fault, not the request.
     pub fn is_fault(&self) -> bool {
         matches!(
@@ -167,5 +176,17 @@ impl StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let failed = |code| StoreError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        assert!(failed(rusqlite::ffi::SQLITE_FULL).is_full());
+        assert!(!failed(rusqlite::ffi::SQLITE_CORRUPT).is_full());
     }
 }
