@@ -123,9 +123,10 @@ fn hanoi(disks: u32, drain: bool) {
     // Poured into a store that has no proto of it yet.
     let dir = tempfile::tempdir().expect("temporary folder");
     let place = tracker(dir.path());
+    let ids: Vec<String> = (0..40).map(|n| place.must("bd", &["create", &format!("to close {n}"), "-q"])).collect();
     let done = AtomicBool::new(false);
     let (poured, waits) = std::thread::scope(|scope| {
-        let closer = scope.spawn(|| closing(&place, &done));
+        let closer = scope.spawn(|| closing(&place, &ids, &done));
         let poured = measured(&place, &["mol", "pour", "towers", "-q", "--var", &given]);
         done.store(true, Ordering::Relaxed);
         (poured, closer.join().expect("closes"))
@@ -171,8 +172,7 @@ fn measured(place: &Place, args: &[&str]) -> (Duration, f64) {
 }
 
 /// Closes beads until the pour is done; how long each took as a process.
-fn closing(place: &Place, done: &AtomicBool) -> Vec<Duration> {
-    let ids: Vec<String> = (0..40).map(|n| place.must("bd", &["create", &format!("to close {n}"), "-q"])).collect();
+fn closing(place: &Place, ids: &[String], done: &AtomicBool) -> Vec<Duration> {
     let mut times = Vec::new();
     for id in ids.iter().cycle() {
         let start = Instant::now();
