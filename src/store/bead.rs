@@ -318,4 +318,7 @@ pub struct Comment {
     pub text: String,
     /// When.
     pub created_at: Time,
+    /// Keys that this program does not know; kept through every round trip.
+    #[serde(flatten)]
+    pub extra: Map,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::status::word_type;
+use super::{Map, status::word_type};
 use crate::base::{BeadId, Time};
 
 word_type!(
@@ -72,6 +72,9 @@ pub struct Dep {
     /// For `replies-to`: the first bead of the conversation.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub thread_id: String,
+    /// Keys that this program does not know; kept through every round trip.
+    #[serde(flatten)]
+    pub extra: Map,
 }
 
 /// An edge to draw; who and when come from the stamp of the write.

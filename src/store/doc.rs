@@ -85,14 +85,19 @@ fn stamp_pair(added: String, removed: Option<String>) -> Value {
 /// The live comments by their lasting names, and the stamps of all.
 fn comments(read: &Read<'_>, num: i64) -> Result<(Vec<Value>, Map), StoreError> {
     let rows = read.rows(
-        "SELECT uid, id, author, text, created_at, live, added, removed FROM comments WHERE bead = ?1 ORDER BY uid",
+        "SELECT uid, id, author, text, created_at, live, added, removed, other FROM comments WHERE bead = ?1 ORDER BY uid",
         [num],
         |r| {
             let live: bool = r.get(5)?;
-            let value = json!({
+            let mut value = json!({
                 "uid": r.get::<_, String>(0)?, "id": r.get::<_, i64>(1)?, "author": r.get::<_, String>(2)?,
                 "text": r.get::<_, String>(3)?, "created_at": r.get::<_, String>(4)?,
             });
+            for (key, more) in row::unpacked(&r.get::<_, String>(8)?)? {
+                if value.get(&key).is_none() {
+                    value[key] = more;
+                }
+            }
             Ok((r.get::<_, String>(0)?, live.then_some(value), stamp_pair(r.get(6)?, r.get(7)?)))
         },
     )?;
@@ -112,6 +117,9 @@ pub(super) struct Span {
     pub(super) removed: Option<String>,
 }
 
+/// The keys of a comment in a ledger file.
+const SAID: [&str; 5] = ["uid", "id", "author", "text", "created_at"];
+
 /// A comment as a ledger file has it.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
@@ -119,6 +127,8 @@ pub(super) struct Said {
     pub(super) author: String,
     pub(super) text: String,
     pub(super) created_at: String,
+    /// Keys that this program does not know.
+    pub(super) other: Map,
 }
 
 /// A ledger file, read: a bead with the stamps of all its parts. A member of a set without a value was removed.
@@ -170,11 +180,14 @@ impl LedgerDoc {
         let mut comments = Vec::new();
         for value in said {
             let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            let mut other = value.as_object().cloned().unwrap_or_default();
+            other.retain(|key, _| !SAID.contains(&key.as_str()));
             let said = Said {
                 id: value["id"].as_i64().unwrap_or_default(),
                 author: text("author"),
                 text: text("text"),
                 created_at: text("created_at"),
+                other,
             };
             let span = comment_spans.remove(&text("uid")).unwrap_or_else(unstamped);
             comments.push((text("uid"), span, Some(said)));

@@ -141,6 +141,7 @@ impl Filing<'_> {
             created_by: self.by.actor.clone(),
             metadata: edge.metadata.clone(),
             thread_id: String::new(),
+            extra: Map::new(),
         };
         let mut deps: Vec<Dep> = edges.iter().map(dep).collect();
         deps.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));

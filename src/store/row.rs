@@ -243,6 +243,17 @@ pub(super) fn id(text: &str) -> Result<BeadId, StoreError> {
     BeadId::new(text).map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() })
 }
 
+/// A JSON object as it is kept in a column: empty for none.
+pub(super) fn packed(map: &Map) -> String {
+    if map.is_empty() { String::new() } else { Value::Object(map.clone()).to_string() }
+}
+
+/// The JSON object of a column that [`packed`] filled.
+pub(super) fn unpacked(text: &str) -> Result<Map, StoreError> {
+    let odd = |e: serde_json::Error| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() };
+    if text.is_empty() { Ok(Map::new()) } else { serde_json::from_str(text).map_err(odd) }
+}
+
 /// A time read from column `i`.
 pub(super) fn time(row: &Row<'_>, i: usize) -> Result<Option<Time>, StoreError> {
     let Some(text) = row.get_ref(i)?.as_str_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };

@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_gates.sql"),
     include_str!("migrations/0003_protos.sql"),
     include_str!("migrations/0004_packs.sql"),
+    include_str!("migrations/0005_more.sql"),
 ];
 
 /// Marks the file as ours ("gtbd").

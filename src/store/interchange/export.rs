@@ -33,7 +33,7 @@ impl Read<'_> {
 
     fn all_comments(&self) -> Result<HashMap<String, Vec<Comment>>, StoreError> {
         let rows = self.rows(
-            "SELECT b.id, c.id, c.author, c.text, c.created_at FROM comments c JOIN beads b ON b.num = c.bead
+            "SELECT b.id, c.id, c.author, c.text, c.created_at, c.other FROM comments c JOIN beads b ON b.num = c.bead
              WHERE c.live = 1 ORDER BY c.num",
             [],
             |r| {
@@ -43,6 +43,7 @@ impl Read<'_> {
                     author: r.get(2)?,
                     text: r.get(3)?,
                     created_at: row::parse_time(&r.get::<_, String>(4)?)?,
+                    extra: row::unpacked(&r.get::<_, String>(5)?)?,
                 })
             },
         )?;

@@ -9,7 +9,7 @@ use crate::base::BeadId;
 use crate::store::row::{self, COLUMNS, Stored};
 use crate::store::{Bead, Dep, DepKind, EpicCount, StoreError};
 
-const EDGE: &str = "d.issue_id, d.depends_on_id, d.kind, d.created_at, d.created_by, d.metadata, d.thread_id";
+const EDGE: &str = "d.issue_id, d.depends_on_id, d.kind, d.created_at, d.created_by, d.metadata, d.thread_id, d.other";
 const EDGE_SEEN: &str = "(d.batch = 0 OR d.batch IN (SELECT id FROM batches WHERE state = 'published'))";
 
 fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
@@ -21,6 +21,7 @@ fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
         created_by: row.get(4)?,
         metadata: row.get(5)?,
         thread_id: row.get(6)?,
+        extra: row::unpacked(&row.get::<_, String>(7)?)?,
     })
 }
 

@@ -74,7 +74,7 @@ impl<'a> Read<'a> {
     /// Its comments, oldest first.
     pub fn comments(&self, id: &BeadId) -> Result<Vec<Comment>, StoreError> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT c.id, c.author, c.text, c.created_at FROM comments c JOIN beads b ON b.num = c.bead
+            "SELECT c.id, c.author, c.text, c.created_at, c.other FROM comments c JOIN beads b ON b.num = c.bead
              WHERE b.id = ?1 AND c.live = 1 ORDER BY c.num",
         )?;
         let mut rows = statement.query([id.as_str()])?;
@@ -86,6 +86,7 @@ impl<'a> Read<'a> {
                 author: row.get(1)?,
                 text: row.get(2)?,
                 created_at: super::row::time(row, 3)?.unwrap_or(crate::base::Time::from_millis(0)),
+                extra: super::row::unpacked(&row.get::<_, String>(4)?)?,
             });
         }
         Ok(comments)

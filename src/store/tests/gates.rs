@@ -97,7 +97,8 @@ fn a_store_of_an_older_format_is_brought_to_the_newest_when_it_is_opened() {
         .execute_batch(
             "DROP INDEX gate_timers; DROP INDEX gate_awaits; ALTER TABLE beads DROP COLUMN opens_ns;
              ALTER TABLE beads DROP COLUMN awaits; DROP TABLE protos; DROP INDEX outbox_batch; DROP INDEX batched;
-             ALTER TABLE outbox DROP COLUMN many; ALTER TABLE outbox DROP COLUMN pack; PRAGMA user_version = 1",
+             ALTER TABLE outbox DROP COLUMN many; ALTER TABLE outbox DROP COLUMN pack;
+             ALTER TABLE deps DROP COLUMN other; ALTER TABLE comments DROP COLUMN other; PRAGMA user_version = 1",
         )
         .expect("the older format");
     let dir = temp.dir.path().join(".beads");

@@ -125,3 +125,28 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_not_known_of_an_edge_or_a_comment_outlives_changes_the_ledger_and_a_restore() {
+    let mut t = Temp::new();
+    let at = r#""created_at":"2026-01-01T00:00:00Z""#;
+    let members = format!(
+        r#","dependencies":[{{"issue_id":"a-1","depends_on_id":"a-2","type":"blocks",{at},"weight":{{"z":1,"a":[2]}}}}],"comments":[{{"id":1,"issue_id":"a-1","author":"ann","text":"hm",{at},"reactions":["+1"],"uid":"foreign"}}]"#
+    );
+    import(&mut t, format!("{}\n{}\n", line("a-1", &members), line("a-2", "")).as_bytes());
+    let id = BeadId::new("a-1").expect("id");
+    t.write(|w| w.update(&id, Patch { title: Some("changed".to_owned()), ..Patch::default() })).expect("updates");
+    let kept = |export: Vec<u8>| {
+        let text = String::from_utf8(export).expect("text");
+        let line = text.lines().next().expect("a line");
+        assert!(line.contains("changed") && line.contains(r#""weight":{"z":1,"a":[2]}"#), "{line}");
+        assert!(line.contains(r#""reactions":["+1"]"#), "{line}");
+    };
+    kept(t.read(|r| r.export()));
+    // The same bead in another copy, out of its ledger file alone.
+    let doc = t.read(|r| r.ledger_doc(&id)).expect("a ledger file");
+    let mut other = Temp::new();
+    other.write(|w| w.adopt(&[crate::store::LedgerDoc::parse(&doc).expect("reads")])).expect("adopts");
+    kept(other.read(|r| r.export()));
+    assert_eq!(other.read(|r| r.ledger_doc(&id)), Some(doc));
+}

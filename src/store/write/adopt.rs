@@ -85,13 +85,15 @@ impl Write<'_> {
                 Some(said) => (said.id, said.author.as_str(), said.text.as_str(), said.created_at.clone()),
                 None => (0, "", "", Time::from_millis(0).to_string()),
             };
+            let other = said.as_ref().map_or_else(String::new, |said| row::packed(&said.other));
             let at = if at.parse::<Time>().is_ok() { at } else { Time::from_millis(0).to_string() };
             self.run(
-                "INSERT INTO comments (bead, uid, id, author, text, created_at, live, added, removed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                "INSERT INTO comments (bead, uid, id, author, text, created_at, live, added, removed, other)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (bead, uid) DO UPDATE SET live = excluded.live, added = excluded.added,
-                     removed = excluded.removed",
-                (num, uid, id, author, text, at, said.is_some(), &span.added, &span.removed),
+                     removed = excluded.removed,
+                     other = CASE WHEN excluded.live THEN excluded.other ELSE other END",
+                (num, uid, id, author, text, at, said.is_some(), &span.added, &span.removed, other),
             )?;
         }
         Ok(())
@@ -166,7 +168,7 @@ impl Write<'_> {
         if let Some(dep) = dep {
             let (spawner, any_child) = waits_for(kind, target, &dep.metadata);
             self.run(
-                "UPDATE deps SET created_at = ?4, created_by = ?5, metadata = ?6, thread_id = ?7, spawner = ?8, any_child = ?9
+                "UPDATE deps SET created_at = ?4, created_by = ?5, metadata = ?6, thread_id = ?7, spawner = ?8, any_child = ?9, other = ?10
                  WHERE issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3",
                 rusqlite::params![
                     issue.as_str(),
@@ -177,7 +179,8 @@ impl Write<'_> {
                     dep.metadata,
                     dep.thread_id,
                     spawner,
-                    any_child
+                    any_child,
+                    row::packed(&dep.extra)
                 ],
             )?;
         }

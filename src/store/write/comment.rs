@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::Write;
 use crate::base::BeadId;
+use crate::store::row::packed;
 use crate::store::{Comment, StoreError};
 
 impl Write<'_> {
@@ -19,6 +20,7 @@ impl Write<'_> {
             author: self.by.actor.clone(),
             text: text.to_owned(),
             created_at: self.by.now,
+            extra: crate::store::Map::new(),
         };
         comment.id = self.insert_comment(stored.num, &comment)?;
         self.bump(&stored.bead)?;
@@ -39,9 +41,18 @@ impl Write<'_> {
         let content = format!("{}|{}|{}|{}", self.stamp, comment.author, comment.created_at, comment.text);
         let uid = data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..10]);
         self.run(
-            "INSERT INTO comments (bead, uid, id, author, text, created_at, added) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO comments (bead, uid, id, author, text, created_at, added, other) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (bead, uid) DO NOTHING",
-            (num, uid, number, &comment.author, &comment.text, comment.created_at.to_string(), &self.stamp),
+            (
+                num,
+                uid,
+                number,
+                &comment.author,
+                &comment.text,
+                comment.created_at.to_string(),
+                &self.stamp,
+                packed(&comment.extra),
+            ),
         )?;
         Ok(number)
     }

@@ -108,7 +108,7 @@ impl Write<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (issue_id, depends_on_id, kind) DO UPDATE SET live = 1, active = 0, batch = excluded.batch,
                      spawner = excluded.spawner, any_child = excluded.any_child, created_at = excluded.created_at,
-                     created_by = excluded.created_by, metadata = excluded.metadata, added = excluded.added
+                     created_by = excluded.created_by, metadata = excluded.metadata, other = '', added = excluded.added
                  RETURNING num",
             )?
             .query_row(

@@ -91,7 +91,7 @@ impl Write<'_> {
         let kind = dep.kind.clone();
         self.draw(bead, &NewDep { metadata: dep.metadata.clone(), ..NewDep::new(kind, dep.depends_on_id.clone()) })?;
         self.run(
-            "UPDATE deps SET created_at = ?4, created_by = ?5, thread_id = ?6
+            "UPDATE deps SET created_at = ?4, created_by = ?5, thread_id = ?6, other = ?7
              WHERE issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3",
             (
                 bead.id.as_str(),
@@ -100,6 +100,7 @@ impl Write<'_> {
                 dep.created_at.to_string(),
                 &dep.created_by,
                 &dep.thread_id,
+                crate::store::row::packed(&dep.extra),
             ),
         )?;
         Ok(())
