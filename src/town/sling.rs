@@ -86,23 +86,28 @@ pub struct Ready {
     proto: Option<Proto>,
     force: bool,
     convoy: bool,
+    /// The runtime that a person named for this sling.
+    named: Option<String>,
 }
 
-/// Checks everything outside the store: the runtime is installed, the host is there, the formula cooks, the
-/// target branch exists. An error here means that nothing was changed.
+/// Where the runtime that a person named stays, on the bead and on its convoys: whoever is slung later goes by it.
+const RUNTIME: &str = "runtime";
+
+/// Checks everything outside the store: the host is there, the formula cooks, the target branch exists. An error here
+/// means that nothing was changed.
 pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, TownError> {
-    hosts::require_runtime(cx, &rig.config.runtime)?;
     let host = hosts::choose(cx, rig.config.host)?;
     rig.target_tip(&rig.repo()?)?;
     let proto = match &rig.config.formula {
         Some(name) => Some(mol::cook(&rig.library(), name)?),
         None => None,
     };
-    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy })
+    let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
+    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy, named })
 }
 
-/// What slinging `bead` would do, given what the store holds now.
-pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
+/// What slinging `bead` would do, given what the store holds now. A runtime that is not installed is an error.
+pub fn decide(r: &Read<'_>, cx: &Acting<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
     let bead = r.need(bead)?;
     let rig = &ready.rig;
     // Asked for twice, or the Witness was faster: what was wanted is so.
@@ -110,7 +115,12 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
     if held.is_none() {
         refuse(r, ready, &bead)?;
     }
-    let convoys: Vec<BeadId> = convoy::of(r, &bead.id)?.into_iter().map(|c| c.id).collect();
+    let convoys = convoy::of(r, &bead.id)?;
+    let runtime = runtime(ready, &bead, &convoys);
+    if held.is_none() {
+        hosts::require_runtime(cx, &runtime)?;
+    }
+    let convoys: Vec<BeadId> = convoys.into_iter().map(|c| c.id).collect();
     let agents = agent::of_rig(r, &rig.name)?;
     let waits = if ready.force || held.is_some() { None } else { waits(r, rig, &bead, &agents)? };
     let name = free_name(rig, &agents);
@@ -130,7 +140,7 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
         held,
         waits,
         rig: rig.name.clone(),
-        runtime: rig.config.runtime.clone(),
+        runtime,
         host: ready.host,
         formula: if molecule.is_some() { None } else { ready.proto.as_ref().map(|p| p.formula.clone()) },
         molecule,
@@ -140,6 +150,13 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
         title: bead.title,
         bead: bead.id,
     })
+}
+
+/// The runtime of a bead's worker: the one that is named now, or was named for the bead or for a convoy of it, or the
+/// rig's.
+fn runtime(ready: &Ready, bead: &Bead, convoys: &[Bead]) -> String {
+    let kept = || std::iter::once(bead).chain(convoys).find_map(|b| b.meta_str(RUNTIME)).map(str::to_owned);
+    ready.named.clone().or_else(kept).unwrap_or_else(|| ready.rig.config.runtime.clone())
 }
 
 /// The last merge request of a bead, if that did not land and nobody works on it again.
@@ -223,6 +240,11 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         plan.convoys.push(made.id);
     }
     convoy::activate(w, &id)?;
+    if let Some(name) = &ready.named {
+        for bead in plan.convoys.iter().chain([&id]) {
+            w.update(bead, Patch::default().with_meta(RUNTIME, name.as_str()))?;
+        }
+    }
     let bead = w.need(&id)?;
     budget::go_on_if_released(w, &bead)?;
     if plan.held.is_some() {
@@ -258,7 +280,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     }
     patch.meta.push(("workers".into(), Some(json!(times_held(w, &id)? + 1))));
     w.update(&id, patch)?;
-    agent::put(w, &row(cx, ready, &worker, &branch, &id, now))?;
+    agent::put(w, &row(cx, ready, plan, &worker, &branch, now))?;
     w.emit(
         "slung",
         id.as_str(),
@@ -275,12 +297,12 @@ fn times_held(r: &Read<'_>, bead: &BeadId) -> Result<i64, TownError> {
     Ok(r.need(bead)?.metadata.get("workers").and_then(serde_json::Value::as_i64).unwrap_or(0))
 }
 
-fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &BeadId, now: Time) -> AgentRow {
+fn row(cx: &Acting<'_>, ready: &Ready, plan: &Plan, worker: &Address, branch: &str, now: Time) -> AgentRow {
     let worktree = WorkerName::new(worker.short()).ok().map(|name| cx.town.worktree(&ready.rig.name, &name));
     AgentRow {
         address: worker.clone(),
         state: AgentState::Spawning,
-        runtime: ready.rig.config.runtime.clone(),
+        runtime: plan.runtime.clone(),
         host: ready.host,
         session: hosts::session_name(worker),
         conversation: Some(hosts::conversation(worker, now)),
@@ -288,7 +310,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, worker: &Address, branch: &str, bead: &Be
         worktree,
         branch: Some(branch.to_owned()),
         base_commit: None,
-        bead: Some(bead.clone()),
+        bead: Some(plan.bead.clone()),
         started_at: None,
         last_progress_at: Some(now),
         restarts: 0,
@@ -323,7 +345,7 @@ pub fn sling(
         }
         let mut all = Vec::with_capacity(beads.len());
         for id in beads {
-            let mut plan = decide(w, &ready, id)?;
+            let mut plan = decide(w, cx, &ready, id)?;
             plan.new_convoy |= shared.is_some() && plan.convoys.iter().any(|c| Some(c) == shared.as_ref());
             budget::go_on(w, id)?;
             let intents = commit(w, cx, &ready, &mut plan)?;

@@ -14,7 +14,7 @@ pub struct Args {
     /// One or more beads, and the rig; without a rig, the one that the beads belong to.
     #[arg(required = true, value_name = "BEAD… RIG")]
     what: Vec<String>,
-    /// What the worker runs: claude, codex, script, …
+    /// What the worker runs: claude, codex, script, …; holds for what its convoy brings later, too.
     #[arg(long)]
     runtime: Option<String>,
     /// Where it runs: auto, tmux or headless.
@@ -67,8 +67,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let opts = SlingOpts { overrides, convoy: !args.no_convoy, force: args.force };
     if args.dry_run {
         let ready = sling::prepare(&acting, rig, &opts)?;
-        let plans = store
-            .read(|r| beads.iter().map(|id| sling::decide(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>())?;
+        let plans = store.read(|r| {
+            beads.iter().map(|id| sling::decide(r, &acting, &ready, id)).collect::<Result<Vec<Plan>, TownError>>()
+        })?;
         cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! `gt sling`: what it decides, refuses and leaves behind.
 
 use super::{TestTown, hints};
+use crate::support::eventually;
 
 #[test]
 fn a_slung_bead_has_a_worker_a_worktree_a_molecule_and_a_convoy() {
@@ -102,6 +103,29 @@ fn a_bead_that_waits_says_whether_anything_slings_it_later() {
     std::fs::write(&path, format!("{text}\n[components]\nwitness = false\n")).expect("rig.toml");
     let said = town.gt(&["sling", &b, "app", "--no-start"]).ok();
     assert!(said.contains("nothing slings it later (the rig's witness is off)"), "{said}");
+}
+
+#[test]
+fn the_runtime_that_was_named_holds_for_what_is_slung_later() {
+    let town = TestTown::new();
+    let path = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&path).expect("town.toml");
+    let other = "[runtimes.other]\nprogram = \"sleep\"\nargs = [\"100000\"]\nprompt = \"none\"\n";
+    std::fs::write(&path, format!("{text}{other}").replace("runtime = \"idle\"", "runtime = \"amp\""))
+        .expect("town.toml");
+    let (first, waits, follows) = (town.bead("first"), town.bead("waits"), town.bead("follows"));
+    town.bd(&["dep", "add", &waits, &first]).ok();
+    let plan = town.gt(&["sling", &waits, "app", "--runtime", "other", "--no-start", "--json"]).json();
+    let convoy = plan[0]["convoys"][0].as_str().expect("a convoy").to_owned();
+    town.gt(&["start"]).ok();
+    town.bd(&["close", &first]).ok();
+    town.gt(&["convoy", "add", &convoy, &follows]).ok();
+    let slung = || {
+        let of = |bead: &String| town.agents().into_iter().find(|a| a["bead"] == bead.as_str());
+        Some([of(&waits)?["runtime"].clone(), of(&follows)?["runtime"].clone()])
+    };
+    assert_eq!(eventually("both to be slung", slung), ["other", "other"]);
+    town.gt(&["shutdown"]).ok();
 }
 
 #[test]
