@@ -13,7 +13,7 @@ use crate::queue::wait;
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
 use crate::town::roles::{self, Desk, Outcome, Scope, events};
-use crate::town::{AgentRow, AgentState, Rig, agent, intent, trouble};
+use crate::town::{AgentRow, AgentState, Rig, agent, deleted, intent, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
 const ROUNDS: usize = 8;
@@ -60,6 +60,7 @@ impl Dispatcher {
         let rows = self.store.read(agent::all)?;
         self.watch_agents(&rows);
         effect |= self.note_exits(&rows)?;
+        effect |= self.let_go()?;
         let intents = self.store.read(intent::all)?;
         self.hands.turn(&mut self.store, intents)?;
         let mut next: Option<i64> = None;
@@ -163,6 +164,15 @@ impl Dispatcher {
                 w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
                 Ok::<_, StoreError>(true)
             })?;
+        }
+        Ok(any)
+    }
+
+    /// Sends those away whose bead was deleted: nobody else speaks of it any more.
+    fn let_go(&mut self) -> Result<bool, DaemonError> {
+        let mut any = false;
+        for bead in self.store.read(deleted::waiting)? {
+            any |= !self.store.write(&Self::stamp(&self.world), |w| deleted::plan(w, &bead))?.is_empty();
         }
         Ok(any)
     }

@@ -9,12 +9,13 @@
 //! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
-//! - what went wrong: [`unreadable`] rows, [`lost_request`]s, [`trouble`], a clock that was [`set_back`]
+//! - what went wrong: [`unreadable`] rows, [`lost_request`]s, workers whose bead was [`deleted`], [`trouble`], a clock that was [`set_back`]
 
 pub mod agent;
 mod around;
 pub mod budget;
 pub mod convoy;
+pub mod deleted;
 pub mod detect;
 pub mod done;
 mod error;

@@ -85,7 +85,7 @@ fn next(agent: &Address, hook: &HookView) -> Vec<String> {
         (_, Some(_), Some(_)) => &["gt step done", "gt hook"],
         (_, Some(_), None) => &["gt done", "gt done --no-change REASON"],
         (Address::Polecat(..) | Address::Crew(..), None, _) => &["gt hook"],
-        (_, None, _) => &["gt convoy list", "gt status", "bd ready"],
+        (_, None, _) => &["gt convoy list", "gt status", "bd ready --unassigned"],
     };
     commands.iter().map(|c| (*c).to_owned()).collect()
 }
@@ -112,7 +112,7 @@ impl Prime {
                     "\nNothing is on your hook. You are done; there is nothing to look for.\n"
                 }
                 _ => {
-                    "\nTown: `gt status`. Convoys: `gt convoy list`. Ready work: `bd ready`. Give work: `gt sling BEAD RIG`.\n"
+                    "\nTown: `gt status`. Convoys: `gt convoy list`. Work that nobody has: `bd ready --unassigned`. Give work: `gt sling BEAD RIG`.\n"
                 }
             };
             return t;

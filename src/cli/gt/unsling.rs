@@ -1,9 +1,11 @@
 //! `gt unsling BEAD`.
 
 use super::{Context, place};
+use crate::base::BeadId;
 use crate::cli::CliError;
+use crate::store::Store;
 use crate::town::retire::{self, Next};
-use crate::town::{Finish, TownError};
+use crate::town::{Acting, Finish, TownError, deleted};
 
 /// Takes a bead off its worker's hook. What the worker made is kept, and the next worker goes on from there.
 ///
@@ -25,6 +27,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     let id = store.read(|r| place::bead(r, &args.bead))?;
     let acting = here.acting();
+    if store.read(|r| deleted::deleted(r, &id))?.is_some() {
+        return gone(cx, &acting, &mut store, &id);
+    }
     let mut why = format!("{} took it off its hook", acting.by);
     if let Some(reason) = &args.reason {
         why = format!("{why}: {reason}");
@@ -41,6 +46,19 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     cx.out.print(&value, |_| {
         let then = if held { format!(" and held back until you say: gt sling {id}") } else { String::new() };
         format!("✓ {id} is open again{then}")
+    });
+    Ok(())
+}
+
+/// Takes down whoever still waits with a bead that was deleted.
+fn gone(cx: &Context, acting: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<(), CliError> {
+    let (any, finish) = deleted::settle(acting, store, id)?;
+    let waits = if let Finish::Waits(why) = finish { Some(why) } else { None };
+    let value = serde_json::json!({ "id": id, "status": "tombstone", "held": false, "waits": waits });
+    cx.out.print(&value, |_| match (&waits, any) {
+        (Some(why), _) => format!("○ {id} was deleted, and its worker is still there: {why}"),
+        (None, true) => format!("✓ {id} was deleted; its worker is gone, and what it made is kept"),
+        (None, false) => format!("✓ {id} was deleted, and nobody has it"),
     });
     Ok(())
 }
