@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::agents::{self, Agent};
-use crate::base::{Address, BeadId, RigName, Time};
+use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::Landing;
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
@@ -13,7 +13,7 @@ use crate::queue::{self, State, wait};
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::unreadable::{self, Unreadable};
-use crate::town::{Rig, Town, TownError, agent, convoy, intent, lifecycle, tries, trouble};
+use crate::town::{Rig, Town, TownError, agent, budget, convoy, intent, lifecycle, tries, trouble};
 
 /// The town.
 #[derive(Debug, Clone, Serialize)]
@@ -30,6 +30,8 @@ pub struct TownStatus {
     pub agents: Vec<Agent>,
     /// Its rigs.
     pub rigs: Vec<RigStatus>,
+    /// Beads in quarantine: each waits for a person.
+    pub quarantined: Vec<Quarantined>,
     /// Convoys that have not landed.
     pub convoys: usize,
     /// Unread messages to the person who owns the town.
@@ -40,6 +42,17 @@ pub struct TownStatus {
     pub warnings: Vec<String>,
     /// What is switched off or not running, and what that means.
     pub off: Vec<String>,
+}
+
+/// A bead that only a person brings back.
+#[derive(Debug, Clone, Serialize)]
+pub struct Quarantined {
+    /// The bead.
+    pub bead: BeadId,
+    /// Its title.
+    pub title: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A rig.
@@ -107,6 +120,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         name: config.name(),
         location: town.root().to_owned(),
         agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
+        quarantined: quarantined(r)?,
         convoys: convoy::open(r)?.len(),
         mail: r.count(&messages)?,
         intents: intent::all(r)?.len(),
@@ -120,6 +134,20 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         up_since,
         daemon,
     })
+}
+
+fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
+    let filter = Filter {
+        labels: vec![budget::QUARANTINE.into()],
+        not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
+        ..Filter::default()
+    };
+    let found = r.find(&filter)?;
+    let told = found.into_iter().filter_map(|bead| {
+        let why = budget::why_quarantined(&bead)?.to_owned();
+        Some(Quarantined { bead: bead.id, title: bead.title, why })
+    });
+    Ok(told.collect())
 }
 
 fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<RigStatus, TownError> {
@@ -213,18 +241,23 @@ impl TownStatus {
         if self.rigs.is_empty() {
             lines.push("no project yet: gt rig add NAME URL-OR-PATH".into());
         }
+        if !self.quarantined.is_empty() {
+            let beads = text::count(self.quarantined.len(), "bead");
+            lines.push(format!("{beads} in quarantine for you to look at:"));
+        }
+        for Quarantined { bead, title, why } in &self.quarantined {
+            let title = text::headline(title, 40);
+            lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: gt sling --force {bead})"));
+        }
         let mut counts = Vec::new();
         if self.convoys > 0 {
-            counts.push(format!("{} open (gt convoy list)", crate::base::text::count(self.convoys, "convoy")));
+            counts.push(format!("{} open (gt convoy list)", text::count(self.convoys, "convoy")));
         }
         if self.mail > 0 {
-            counts.push(format!(
-                "{} unread for you (bd list --type message)",
-                crate::base::text::count(self.mail, "message")
-            ));
+            counts.push(format!("{} unread for you (bd list --type message)", text::count(self.mail, "message")));
         }
         if self.intents > 0 {
-            counts.push(format!("{} under way", crate::base::text::count(self.intents, "action")));
+            counts.push(format!("{} under way", text::count(self.intents, "action")));
         }
         if !counts.is_empty() {
             lines.push(counts.join(" · "));
@@ -242,7 +275,7 @@ impl RigStatus {
     fn text(&self, lines: &mut Vec<String>, now: Time) {
         let busy = self.agents.iter().filter(|a| a.bead.is_some()).count();
         let queue = &self.queue;
-        let workers = crate::base::text::count(busy, "worker");
+        let workers = text::count(busy, "worker");
         let mut parts = vec![format!("{}  {workers}", self.rig), format!("queue {}", queue.pending + queue.in_flight)];
         if queue.held > 0 {
             parts.push(format!("{} for your review (gt review)", queue.held));

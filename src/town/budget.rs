@@ -84,6 +84,12 @@ pub fn go_on_if_released(w: &mut Write<'_>, bead: &Bead) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Why a bead is in quarantine; none when it is not, or is over.
+pub fn why_quarantined(bead: &Bead) -> Option<&str> {
+    let waits = bead.has_label(QUARANTINE) && !bead.is_over();
+    waits.then(|| bead.meta_str(QUARANTINED).unwrap_or("a person has to look at it"))
+}
+
 /// Takes a bead out of circulation and tells the overseer once.
 pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), StoreError> {
     if !w.add_label(bead, QUARANTINE)? {

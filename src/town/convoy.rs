@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use super::budget;
 use super::error::TownError;
 use super::roles::keep;
 use crate::base::{Address, BeadId, Prefix, Time};
@@ -57,6 +58,19 @@ pub struct ConvoyStatus {
     pub closed_at: Option<Time>,
 }
 
+impl ConvoyStatus {
+    /// Whether it is over because all its beads are; one that was closed by hand before that has not landed.
+    pub fn has_landed(&self) -> bool {
+        self.status.is_over() && self.total > 0 && self.completed == self.total
+    }
+
+    /// How far it is, when it was closed without landing.
+    pub fn closed_early(&self) -> Option<String> {
+        let early = self.status.is_over() && !self.has_landed();
+        early.then(|| format!("closed, {} of {} done", self.completed, self.total))
+    }
+}
+
 /// A bead of a convoy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tracked {
@@ -80,6 +94,8 @@ pub struct Tracked {
     pub waits_for: Vec<BeadId>,
     /// Why it is held back, when it is: nobody slings it until a person does, or the hold is over.
     pub held: Option<String>,
+    /// Why it is in quarantine, when it is, and the next command: only a person brings it back.
+    pub quarantined: Option<String>,
     /// Its merge request, where there is one: id and state.
     pub merge_request: Option<(BeadId, String)>,
 }
@@ -280,6 +296,7 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
             worker_age: None,
             waits_for: Vec::new(),
             held: None,
+            quarantined: None,
             merge_request: None,
         });
     };
@@ -289,6 +306,8 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
         None => None,
     };
     Ok(Tracked {
+        quarantined: budget::why_quarantined(&bead)
+            .map(|why| format!("{why}; look: gt why {id}; go on: gt sling --force {id}")),
         title: bead.title,
         status: bead.status,
         dependency_type: "tracks",

@@ -187,8 +187,9 @@ fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
         return Err(TownError::refused(format!("{id} has been handed in: {mr} is {}", meta.state))
             .hint(format!("look at it: gt review {id}")));
     }
-    if bead.has_label(budget::QUARANTINE) && !ready.force {
-        let why = bead.meta_str("quarantined").unwrap_or("a person has to look at it");
+    if let Some(why) = budget::why_quarantined(bead)
+        && !ready.force
+    {
         return Err(TownError::refused(format!("{id} is in quarantine: {why}"))
             .hint(format!("when it is mended: gt sling --force {id} {}", ready.rig.name)));
     }

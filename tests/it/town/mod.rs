@@ -8,6 +8,7 @@ mod examples;
 mod formulas;
 mod install;
 mod lifecycle;
+mod newcomer;
 mod requests;
 mod rework;
 mod rig;

@@ -1,6 +1,6 @@
 //! `gt convoy create TITLE BEAD…`.
 
-use crate::base::Address;
+use crate::base::{Address, BeadId, text};
 use crate::cli::CliError;
 use crate::cli::gt::{Context, place};
 use crate::town::convoy::{self, ConvoyOpts};
@@ -24,6 +24,13 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
+    if args.beads.is_empty()
+        && let Ok(id) = BeadId::new(&args.title)
+        && let Some(bead) = store.read(|r| r.bead(&id)).map_err(TownError::from)?
+    {
+        return Err(CliError::user(format!("{id} is a bead, and a convoy needs a title before its beads"))
+            .hint(format!("gt convoy create {:?} {id}", text::headline(&bead.title, 60))));
+    }
     let notify = args.notify.into_iter().chain(args.human.then_some(Address::Overseer)).collect();
     let opts = ConvoyOpts { notify, active: false };
     let status = store.write(&here.acting().stamp(), |w| {
@@ -42,7 +49,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             "✓ convoy {} \"{}\": {}\nNext:  gt sling {first} RIG   its other beads follow as they become ready",
             s.id,
             s.title,
-            crate::base::text::count(s.total, "bead")
+            text::count(s.total, "bead")
         )
     });
     Ok(())

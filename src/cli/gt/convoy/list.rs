@@ -35,12 +35,17 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
 }
 
 fn line(number: usize, c: &ConvoyStatus) -> String {
-    let mark = if c.status.is_over() { "✓" } else { " " };
+    let mark = match (c.has_landed(), c.status.is_over()) {
+        (true, _) => "✓",
+        (false, true) => "✗",
+        (false, false) => " ",
+    };
     let busy = c.tracked.iter().filter(|t| t.worker.is_some()).count();
-    let state = match (c.status.is_over(), c.active) {
-        (true, _) => "landed".to_owned(),
-        (_, false) => "not begun".to_owned(),
-        _ => crate::base::text::count(busy, "worker"),
+    let state = match (c.closed_early(), c.status.is_over(), c.active) {
+        (Some(early), ..) => early,
+        (None, true, _) => "landed".to_owned(),
+        (None, false, false) => "not begun".to_owned(),
+        (None, false, true) => crate::base::text::count(busy, "worker"),
     };
     format!("{number:>2}. {mark} {:<14} {:>2}/{:<2} {state:<10} {}", c.id, c.completed, c.total, c.title)
 }

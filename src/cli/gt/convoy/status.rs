@@ -39,8 +39,11 @@ fn find(r: &Read<'_>, wanted: Option<&str>, now: crate::base::Time) -> Result<Co
 }
 
 fn text(c: &ConvoyStatus) -> String {
-    let state = if c.status.is_over() { "landed" } else { c.status.as_str() };
-    let mut lines = vec![format!("{} \"{}\"  {state}, {} of {}", c.id, c.title, c.completed, c.total)];
+    let state = c.closed_early().unwrap_or_else(|| {
+        let word = if c.has_landed() { "landed" } else { c.status.as_str() };
+        format!("{word}, {} of {}", c.completed, c.total)
+    });
+    let mut lines = vec![format!("{} \"{}\"  {state}", c.id, c.title)];
     lines.extend(c.tracked.iter().map(line));
     lines.join("\n")
 }
@@ -48,12 +51,15 @@ fn text(c: &ConvoyStatus) -> String {
 fn line(t: &Tracked) -> String {
     let mark = match t.status.as_str() {
         "closed" => "✓",
+        _ if t.quarantined.is_some() => "✗",
         "in_progress" | "hooked" => "▶",
         _ => "○",
     };
     let mut about = String::new();
     if let Some(worker) = &t.worker {
         about = format!("@{} {}", worker.short(), age(t.worker_age.unwrap_or(0)));
+    } else if let Some(why) = &t.quarantined {
+        about = format!("in quarantine: {why}");
     } else if let Some((mr, state)) = t.merge_request.as_ref().filter(|_| !t.status.is_over()) {
         about = format!("{mr} {state}");
     } else if let Some(held) = t.held.as_ref().filter(|_| !t.status.is_over()) {
