@@ -9,11 +9,13 @@ use serde_json::json;
 use super::budget;
 use super::error::TownError;
 use super::roles::keep;
-use crate::base::{Address, BeadId, Prefix, Time};
+use crate::base::{Address, BeadId, Prefix, RigName, Time};
 use crate::store::{Bead, Close, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Read, Status, StoreError, Write};
 
 const ACTIVE: &str = "active";
 const NOTIFY: &str = "notify";
+/// The rig that something was slung into: on a bead, and on a convoy for those of its beads that no rig's prefix says.
+const SLUNG_TO: &str = "slung_to";
 
 /// How to make a convoy.
 #[derive(Debug, Clone, Default)]
@@ -159,14 +161,35 @@ pub fn adopt(w: &mut Write<'_>, bead: &BeadId, from: &BeadId) -> Result<Vec<Bead
     Ok(joined)
 }
 
-/// Says that work on the convoys of a bead has begun.
-pub fn activate(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+/// Says that work on the convoys of a bead has begun, in `rig`.
+pub fn activate(w: &mut Write<'_>, bead: &BeadId, rig: &RigName) -> Result<(), StoreError> {
     for convoy in of(w, bead)? {
+        let mut patch = Patch::default();
         if !is_active(&convoy) {
-            w.update(&convoy.id, Patch::default().with_meta(ACTIVE, true))?;
+            patch = patch.with_meta(ACTIVE, true);
+        }
+        if slung_to(&convoy).is_none() {
+            patch = patch.with_meta(SLUNG_TO, rig.as_str());
+        }
+        if !patch.meta.is_empty() {
+            w.update(&convoy.id, patch)?;
         }
     }
     Ok(())
+}
+
+/// Notes that a person's word sent a bead into `rig`, where its id does not say so.
+pub fn note_rig(w: &mut Write<'_>, bead: &Bead, rig: &RigName, prefix: &Prefix) -> Result<(), StoreError> {
+    let known = slung_to(bead);
+    if known.as_ref() == Some(rig) || (known.is_none() && bead.id.prefix() == prefix.as_str()) {
+        return Ok(());
+    }
+    w.update(&bead.id, Patch::default().with_meta(SLUNG_TO, rig.as_str())).map(|_| ())
+}
+
+/// The rig that a bead, or the first of a convoy, was slung into, as far as that was noted.
+pub fn slung_to(bead: &Bead) -> Option<RigName> {
+    bead.meta_str(SLUNG_TO).and_then(|name| RigName::new(name).ok())
 }
 
 /// Closes the convoys of `bead` whose beads are all closed. Called in the transaction that closes `bead`.

@@ -240,13 +240,14 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         let made = convoy::create(w, &format!("Work: {}", plan.title), std::slice::from_ref(&id), &opts)?;
         plan.convoys.push(made.id);
     }
-    convoy::activate(w, &id)?;
+    convoy::activate(w, &id, &plan.rig)?;
     if let Some(name) = &ready.named {
         for bead in plan.convoys.iter().chain([&id]) {
             w.update(bead, Patch::default().with_meta(RUNTIME, name.as_str()))?;
         }
     }
     let bead = w.need(&id)?;
+    convoy::note_rig(w, &bead, &plan.rig, ready.rig.prefix())?;
     budget::go_on_if_released(w, &bead)?;
     if plan.held.is_some() {
         return Ok(Vec::new());

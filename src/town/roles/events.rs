@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::evidence::Seen;
 use super::snapshot::{Beads, mr, polecat};
 use crate::base::{Address, BeadId, RigName};
-use crate::policy::{EventFact, EventKind, MailFact, StepFact};
+use crate::policy::{BeadFact, EventFact, EventKind, MailFact, StepFact};
 use crate::queue::{QueueError, Request};
 use crate::store::{Event, IssueType, Read, StoreError, Write};
 use crate::town::{Rig, agent};
@@ -64,8 +64,7 @@ pub fn fact(
     let text = |key: &str| event.payload.get(key).and_then(Value::as_str).map(str::to_owned);
     let mut fact = EventFact::new(event.seq, kind, event.actor.clone(), event.at.millis());
     fact.reason = text("reason").or_else(|| text("why"));
-    let ours =
-        |id: &BeadId| id.prefix() == rig.prefix().as_str() || id.prefix().starts_with(&format!("{}-", rig.prefix()));
+    let ours = |bead: &BeadFact| bead.rig.as_ref() == Some(&rig.name);
     let subject = BeadId::new(&event.subject).ok();
     match kind {
         EventKind::MrMerged | EventKind::MrFailed => {
@@ -94,8 +93,9 @@ pub fn fact(
             fact.polecat = Some(Arc::new(made));
         }
         EventKind::StepClosed => {
-            let Some(work) = text("bead").and_then(|id| BeadId::new(id).ok()).filter(ours) else { return Ok(None) };
-            fact.bead = beads.get(&work)?;
+            let Some(work) = text("bead").and_then(|id| BeadId::new(id).ok()) else { return Ok(None) };
+            let Some(bead) = beads.get(&work)?.filter(|bead| ours(bead)) else { return Ok(None) };
+            fact.bead = Some(bead);
             fact.step = Some(Arc::new(StepFact {
                 id: text("step").unwrap_or_default(),
                 title: text("title").unwrap_or_default(),
@@ -107,7 +107,11 @@ pub fn fact(
             let Some(id) = subject else { return Ok(None) };
             let Some(bead) = r.bead(&id)? else { return Ok(None) };
             let convoy = kind == EventKind::ConvoyLanded;
-            if bead.metadata.contains_key("step") || (!convoy && !ours(&id)) {
+            if bead.metadata.contains_key("step") {
+                return Ok(None);
+            }
+            let made = beads.of(&bead)?;
+            if !convoy && !ours(&made) {
                 return Ok(None);
             }
             if bead.issue_type == IssueType::MESSAGE {
@@ -124,7 +128,7 @@ pub fn fact(
                 }));
                 return Ok(Some(fact));
             }
-            fact.bead = Some(beads.of(&bead)?);
+            fact.bead = Some(made);
         }
     }
     Ok(Some(fact))

@@ -33,6 +33,8 @@ pub struct Beads<'a, 'r> {
     now_ms: i64,
     kept: keep::Known,
     convoys: HashMap<BeadId, ConvoyFact>,
+    /// The rig that the convoy of a bead was slung into.
+    slung_to: HashMap<BeadId, RigName>,
     known: HashMap<BeadId, Arc<BeadFact>>,
     epics: HashMap<BeadId, bool>,
     progress: HashMap<BeadId, i64>,
@@ -53,10 +55,14 @@ impl<'a, 'r> Beads<'a, 'r> {
             not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
             ..Filter::default()
         };
-        let mut convoys = HashMap::new();
+        let (mut convoys, mut slung_to) = (HashMap::new(), HashMap::new());
         for found in r.find(&filter)? {
             let fact = ConvoyFact { id: found.id.clone(), active: convoy::is_active(&found) };
+            let rig = convoy::slung_to(&found);
             for tracked in convoy::tracked_ids(r, &found.id)? {
+                if let Some(rig) = &rig {
+                    slung_to.entry(tracked.clone()).or_insert_with(|| rig.clone());
+                }
                 // An active convoy is the one that matters for who is slung next.
                 let known = convoys.entry(tracked).or_insert_with(|| fact.clone());
                 if fact.active && !known.active {
@@ -66,7 +72,7 @@ impl<'a, 'r> Beads<'a, 'r> {
         }
         let (known, epics, progress) = (HashMap::new(), HashMap::new(), HashMap::new());
         let kept = keep::Known::read(r)?;
-        Ok(Self { r, rigs, now_ms, kept, convoys, known, epics, progress, next_ms: None })
+        Ok(Self { r, rigs, now_ms, kept, convoys, slung_to, known, epics, progress, next_ms: None })
     }
 
     /// The fact of this bead; `None` when there is none or it was deleted.
@@ -107,7 +113,7 @@ impl<'a, 'r> Beads<'a, 'r> {
             && !bead.issue_type.is_machinery()
             && !self.r.is_blocked(&bead.id)?;
         fact.hooked = hooked;
-        fact.rig = self.rigs.iter().find(|(prefix, _)| prefix == bead.id.prefix()).map(|(_, rig)| rig.clone());
+        fact.rig = self.home(bead);
         fact.convoy = self.convoys.get(&bead.id).cloned();
         fact.held = held.is_some();
         fact.quarantined = bead.has_label(budget::QUARANTINE);
@@ -117,6 +123,31 @@ impl<'a, 'r> Beads<'a, 'r> {
         let fact = Arc::new(fact);
         self.known.insert(bead.id.clone(), Arc::clone(&fact));
         Ok(fact)
+    }
+
+    /// The rig that a bead belongs to: the one it was slung into, else the one of its prefix, else the one of its convoy.
+    fn home(&self, bead: &Bead) -> Option<RigName> {
+        let own = || {
+            let of_rig =
+                |prefix: &str| bead.id.prefix() == prefix || bead.id.prefix().starts_with(&format!("{prefix}-"));
+            self.rigs.iter().find(|(prefix, _)| of_rig(prefix)).map(|(_, rig)| rig.clone())
+        };
+        convoy::slung_to(bead).or_else(own).or_else(|| self.slung_to.get(&bead.id).cloned())
+    }
+
+    /// Beads of convoys that belong to `rig` although their ids begin with another prefix than `prefix`.
+    fn from_elsewhere(&mut self, rig: &RigName, prefix: &str) -> Result<Vec<Arc<BeadFact>>, StoreError> {
+        let mut ids: Vec<BeadId> = self.convoys.keys().filter(|id| id.prefix() != prefix).cloned().collect();
+        ids.sort();
+        let mut found = Vec::new();
+        for id in ids {
+            let Some(bead) = self.r.bead(&id)?.filter(|bead| !bead.is_over()) else { continue };
+            let work = !bead.issue_type.is_machinery() && !bead.metadata.contains_key("step");
+            if work && self.home(&bead).as_ref() == Some(rig) {
+                found.push(self.of(&bead)?);
+            }
+        }
+        Ok(found)
     }
 
     fn wake_at(&mut self, at: Option<i64>) {
@@ -188,8 +219,12 @@ pub fn snapshot(
         if bead.metadata.contains_key("step") {
             continue;
         }
-        facts.push(beads.of(&bead)?);
+        let fact = beads.of(&bead)?;
+        if fact.rig.as_ref() == Some(&rig.name) {
+            facts.push(fact);
+        }
     }
+    facts.extend(beads.from_elsewhere(&rig.name, rig.prefix().as_str())?);
     let requests = queue::open(r, &rig.name)?;
     let mut mrs = Vec::new();
     for request in &requests {

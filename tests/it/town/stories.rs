@@ -109,6 +109,31 @@ fn an_extended_formula_with_aspects_is_cooked_poured_slung_worked_and_landed() {
 }
 
 #[test]
+fn a_bead_filed_in_the_town_is_slung_by_itself_when_its_blocker_lands() {
+    let town = town("shiny", "script");
+    write(&town.root.join(".beads/formulas/shiny.formula.toml"), SHINY);
+    let file = |title: &str| {
+        let text = format!("```sh implement\necho {title} > {title}.txt\n```\n");
+        town.bd(&["create", title, "-d", &text, "-q"]).ok()
+    };
+    let (first, then, told) = (file("first"), file("then"), file("told"));
+    assert!(first.starts_with("hq-"), "{first}");
+    town.bd(&["dep", "add", &then, &first]).ok();
+    town.bd(&["dep", "add", &told, &first]).ok();
+    town.gt(&["convoy", "create", "Feature X", &first, &then]).ok();
+    let said = town.gt(&["sling", &told, "app"]).ok();
+    assert!(said.contains("it is slung by itself when that is over"), "{said}");
+    town.gt(&["sling", &first, "app"]).ok();
+    // Of the one nothing was said but that it is in the convoy; the other was slung while it had to wait.
+    for bead in [&first, &then, &told] {
+        eventually("the work to land", || (town.status_of(bead) == "closed").then_some(()));
+    }
+    let why = town.gt(&["why", &then]).ok();
+    assert!(why.contains("feed-convoy"), "{why}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn a_new_polecat_goes_on_at_the_step_that_the_killed_one_had_not_begun() {
     let town = town("beads-release", "idle");
     let bead = town.bead("release 1.0");
