@@ -1,6 +1,7 @@
 //! Fetching: what the remote has now. Nothing is pruned, and a branch that was rewritten keeps its old tip.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::program::NETWORK;
 use super::{GitError, Oid, Repo};
@@ -36,15 +37,32 @@ impl Repo {
     /// The old tip of a branch that the remote rewrote stays reachable as
     /// `refs/gt/rewritten/<remote>/<branch>/<short id>`.
     pub fn fetch_with(&self, remote: &str, progress: &mut dyn FnMut(&str)) -> Result<Fetched, GitError> {
+        self.fetch_within(remote, NETWORK, progress)
+    }
+
+    /// Fetches as [`Repo::fetch_with`] does, and gives up after `limit`: a remote that does not answer in time is one
+    /// that cannot be reached.
+    pub fn fetch_within(
+        &self,
+        remote: &str,
+        limit: Duration,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Fetched, GitError> {
         let prefix = format!("refs/remotes/{remote}/");
         let before: BTreeMap<String, Oid> = self.refs(&prefix)?.into_iter().collect();
         let done = self
             .program()
             .args(["fetch", "--progress", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"])
             .args(["--no-prune", "--", remote])
-            .limit(NETWORK)
+            .limit(limit)
             .each_line(progress)
-            .run()?;
+            .run()
+            .map_err(|error| match error {
+                GitError::Timeout { .. } => {
+                    GitError::Unreachable { remote: self.shown(remote), message: error.to_string() }
+                }
+                other => other,
+            })?;
         if done.code != 0 {
             return Err(GitError::Unreachable { remote: self.shown(remote), message: complaint(&done.stderr) });
         }

@@ -1,5 +1,7 @@
 //! Pushing by compare-and-swap: the remote's branch moves only from the commit that was tested against.
 
+use std::time::Duration;
+
 use super::fetch::complaint;
 use super::program::NETWORK;
 use super::{GitError, Oid, Repo};
@@ -27,6 +29,18 @@ impl Repo {
     ///
     /// Never overwrites: `new` must contain `expected`, else this is [`GitError::WouldLose`].
     pub fn push_cas(&self, remote: &str, refname: &str, new: Oid, expected: Oid) -> Result<Push, GitError> {
+        self.push_within(remote, refname, new, expected, NETWORK)
+    }
+
+    /// Pushes as [`Repo::push_cas`] does, and gives up after `limit`: nothing is known then about the remote.
+    pub fn push_within(
+        &self,
+        remote: &str,
+        refname: &str,
+        new: Oid,
+        expected: Oid,
+        limit: Duration,
+    ) -> Result<Push, GitError> {
         if !expected.is_zero() && expected != new && !self.is_ancestor(expected, new)? {
             let what = format!("pushing {new} over {refname} of {}", self.shown(remote));
             return Err(GitError::WouldLose { what, lost: vec![expected] });
@@ -37,8 +51,12 @@ impl Repo {
             .args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"])
             .arg(format!("--force-with-lease={refname}:{lease}"))
             .args(["--", remote, &format!("{new}:{refname}")])
-            .limit(NETWORK)
-            .run()?;
+            .limit(limit)
+            .run();
+        let done = match done {
+            Err(error @ GitError::Timeout { .. }) => return Ok(Push::Unreachable(error.to_string())),
+            done => done?,
+        };
         let report = String::from_utf8_lossy(&done.stdout);
         Ok(judge(&report, refname, done.code, &done.stderr))
     }

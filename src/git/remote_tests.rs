@@ -173,3 +173,20 @@ fn history_and_differences_are_read() {
     assert_eq!(repo.resolve(&ahead.to_string()[..12]).expect("short"), ahead);
     assert!(matches!(repo.resolve("nothing"), Err(GitError::NoSuch(_))));
 }
+
+#[test]
+fn a_remote_that_hangs_is_one_that_cannot_be_reached() {
+    let f = Fixture::new();
+    let repo = Repo::clone(f.remote().to_str().expect("utf-8"), &f.at("hangs.git"), &mut |_| {}).expect("clone");
+    let tip = origin_main(&repo);
+    f.git("hangs.git", &["config", "remote.origin.url", "ssh://nowhere.invalid/app"]);
+    // The other end says nothing.
+    f.git("hangs.git", &["config", "core.sshCommand", "sleep 60 #"]);
+    f.git("hangs.git", &["config", "ssh.variant", "ssh"]);
+    let soon = std::time::Duration::from_millis(300);
+    let fetched = repo.fetch_within("origin", soon, &mut |_| {});
+    let Err(GitError::Unreachable { message, .. }) = fetched else { panic!("{fetched:?}") };
+    assert!(message.contains("did not end within"), "{message}");
+    let pushed = repo.push_within("origin", MAIN, tip, tip, soon).expect("an answer");
+    assert!(matches!(&pushed, Push::Unreachable(why) if why.contains("did not end within")), "{pushed:?}");
+}
