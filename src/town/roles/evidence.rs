@@ -1,16 +1,16 @@
 //! What is seen of an agent: its process, its terminal, its branch. Read when needed, never stored.
 //!
-//! Cheap facts (process table, the time of the terminal's log, the tip of the branch) are read in each pass;
-//! the screen and whether a person is attached only once an agent has been quiet for a while, because they
-//! may take a child process.
+//! Cheap facts (process table, the time of the log that a headless host keeps, the tip of the branch) are read in each
+//! pass. Only once they have been quiet for a while is the host asked when the terminal was last written to and whether a
+//! person is attached, because that may take a child process; and only if that is long ago, too, is the screen read.
 
 use std::collections::BTreeMap;
 
 use crate::base::{Address, Time};
 use crate::git::Repo;
-use crate::session::{Runtimes, Screen};
+use crate::session::{Probe, Runtimes, Screen};
 use crate::store::Map;
-use crate::town::{Acting, AgentRow, AgentState, hosts};
+use crate::town::{Acting, AgentRow, AgentState, HostKind, hosts};
 
 /// So long must an agent be quiet before it is called silent and its screen is read, in milliseconds.
 pub const QUIET_MS: i64 = 30_000;
@@ -30,44 +30,50 @@ pub struct Seen {
     pub attached: bool,
 }
 
-/// How long a close look holds at most, in milliseconds, as long as nothing new is heard: a terminal that has printed
-/// nothing looks as it did.
-const CLOSE_LOOK_MS: i64 = 300_000;
+/// So long a close look holds, in milliseconds: for the passes that follow one another, and for all agents of a
+/// server, which answers for all of them at once.
+const CLOSE_LOOK_MS: i64 = 2_000;
 
 /// Looks at agents, and remembers for a moment what took a child process to see.
 #[derive(Debug)]
 pub struct Looker {
-    close: BTreeMap<Address, Close>,
+    /// What the tmux server said of its sessions, and when.
+    server: Option<(i64, BTreeMap<String, Probe>)>,
+    screens: BTreeMap<Address, Shown>,
     /// Since when it looks.
     started: Time,
     begun: Option<Time>,
 }
 
-/// A close look: when, and what had been heard of the agent by then.
+/// A screen that was read.
 #[derive(Debug)]
-struct Close {
+struct Shown {
+    /// When.
     at: i64,
-    heard: Option<Time>,
-    found: Closely,
+    /// When the terminal had last been written to by then.
+    changed: Option<Time>,
+    screen: Option<Screen>,
 }
 
-/// What a close look found.
-#[derive(Debug, Clone, Default)]
-struct Closely {
-    screen: Option<Screen>,
-    attached: bool,
-    changed: Option<Time>,
+impl Shown {
+    /// Whether the terminal looks as it did. Hosts tell the time to the second: what was written in the second in which
+    /// the screen was read may have come after it.
+    fn holds(&self, changed: Option<Time>, now: i64) -> bool {
+        let settled = changed.is_some_and(|t| self.at - t.millis() > 1_000);
+        self.changed == changed && (settled || (0..CLOSE_LOOK_MS).contains(&(now - self.at)))
+    }
 }
 
 impl Looker {
     /// One that begins to look now.
     pub fn new(now: Time) -> Self {
-        Self { close: BTreeMap::new(), started: now, begun: None }
+        Self { server: None, screens: BTreeMap::new(), started: now, begun: None }
     }
 
     /// Counts silences from `now`: the machine slept until then, or its clock was set.
     pub fn begin_anew(&mut self, now: Time) {
-        self.close.clear();
+        self.server = None;
+        self.screens.clear();
         self.begun = Some(now);
     }
 
@@ -86,10 +92,7 @@ impl Looker {
         let present = cx.now();
         let now = present.millis();
         let rig = rows.first().and_then(AgentRow::rig);
-        self.close.retain(|address, close| {
-            let holds = (0..CLOSE_LOOK_MS).contains(&(now - close.at));
-            holds && (address.rig() != rig || rows.iter().any(|r| r.address == *address))
-        });
+        self.screens.retain(|address, _| address.rig() != rig || rows.iter().any(|r| r.address == *address));
         let mut runtimes = None;
         let mut all = BTreeMap::new();
         for row in rows {
@@ -97,22 +100,53 @@ impl Looker {
             seen.heard = self.heard(seen.heard, present);
             let quiet = seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
             if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
-                let heard = seen.heard;
-                let close = if let Some(known) = self.close.get(&row.address).filter(|known| known.heard == heard) {
-                    known.found.clone()
-                } else {
+                let probe = self.probe(cx, row, now);
+                seen.attached = probe.attached;
+                seen.heard = self.heard(seen.heard.max(probe.changed), present);
+                // Who writes needs no closer look.
+                if seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS) {
                     let runtimes = runtimes.get_or_insert_with(|| hosts::runtimes(cx).ok());
-                    let found = closely(cx, runtimes.as_ref(), row);
-                    self.close.insert(row.address.clone(), Close { at: now, heard, found: found.clone() });
-                    found
-                };
-                seen.heard = self.heard(seen.heard.max(close.changed), present);
-                seen.screen = close.screen;
-                seen.attached = close.attached;
+                    seen.screen = self.screen(cx, runtimes.as_ref(), row, &probe, now);
+                }
             }
             all.insert(row.address.clone(), seen);
         }
         all
+    }
+
+    /// What its host knows of an agent, at most [`CLOSE_LOOK_MS`] ago.
+    fn probe(&mut self, cx: &Acting<'_>, row: &AgentRow, now: i64) -> Probe {
+        let Ok(host) = hosts::open(cx, row.host) else { return Probe::default() };
+        if row.host != HostKind::Tmux {
+            // It answers on a socket of its own, without a child process.
+            return host.probe(&row.session).unwrap_or_default();
+        }
+        let fresh = self.server.as_ref().is_some_and(|(at, _)| (0..CLOSE_LOOK_MS).contains(&(now - at)));
+        if !fresh {
+            let listed = host.list().unwrap_or_default();
+            self.server = Some((now, listed.into_iter().map(|one| (one.name, one.probe)).collect()));
+        }
+        self.server.as_ref().and_then(|(_, all)| all.get(&row.session)).cloned().unwrap_or_default()
+    }
+
+    /// What its screen says; read again only when it was written to since.
+    fn screen(
+        &mut self,
+        cx: &Acting<'_>,
+        runtimes: Option<&Runtimes>,
+        row: &AgentRow,
+        probe: &Probe,
+        now: i64,
+    ) -> Option<Screen> {
+        if let Some(shown) = self.screens.get(&row.address).filter(|shown| shown.holds(probe.changed, now)) {
+            return shown.screen.clone();
+        }
+        let signs = &runtimes?.get(&row.runtime)?.signs;
+        let text = hosts::open(cx, row.host).and_then(|host| Ok(host.screen(&row.session, 50)?));
+        let screen = text.ok().map(|text| signs.read_with_title(&text, probe.title.as_deref()));
+        let shown = Shown { at: now, changed: probe.changed, screen: screen.clone() };
+        self.screens.insert(row.address.clone(), shown);
+        screen
     }
 }
 
@@ -121,21 +155,6 @@ fn cheap(cx: &Acting<'_>, repo: Option<&Repo>, row: &AgentRow) -> Seen {
     seen.committed = commit_time(repo, row);
     seen.heard = seen.committed.max(row.last_progress_at).max(row.started_at).max(output_time(cx, row));
     seen
-}
-
-fn closely(cx: &Acting<'_>, runtimes: Option<&Runtimes>, row: &AgentRow) -> Closely {
-    let mut found = Closely::default();
-    let Ok(host) = hosts::open(cx, row.host) else { return found };
-    if let Ok(probe) = host.probe(&row.session) {
-        found.attached = probe.attached;
-        found.changed = probe.changed;
-    }
-    if let Some(runtime) = runtimes.and_then(|all| all.get(&row.runtime))
-        && let Ok(screen) = host.screen(&row.session, 50)
-    {
-        found.screen = Some(runtime.signs.read(&screen));
-    }
-    found
 }
 
 /// When its branch last moved, if that was after it left its base.
@@ -148,7 +167,7 @@ fn commit_time(repo: Option<&Repo>, row: &AgentRow) -> Option<Time> {
     repo.commit_time(tip).ok()
 }
 
-/// When its terminal last printed something: the time of the log that its host keeps.
+/// When its terminal last printed something: the time of the log that a headless host keeps.
 fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
     let changed = std::fs::metadata(cx.town.session_log_path(&row.session)).ok()?.modified().ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;

@@ -12,6 +12,7 @@ mod newcomer;
 mod requests;
 mod rework;
 mod rig;
+mod silence;
 mod sling;
 mod stories;
 mod supervision;
