@@ -149,7 +149,9 @@ impl Hands {
             let (world, bus, done) = (Arc::clone(&self.world), self.bus.clone(), self.done.0.clone());
             let (carry, mine) = (self.carry, job.clone());
             let work = move || {
-                let panicked = |words| Err(TownError::refused(words).hint("its last words are in logs/daemon.log"));
+                let log = || world.town.daemon_log();
+                let panicked =
+                    |words| Err(TownError::refused(words).hint(format!("its last words are in {}", log().display())));
                 let result = guarded(|| carry(&world, &mine)).unwrap_or_else(panicked);
                 let _ = done.send((mine, result));
                 let _ = bus.send(Wake::Done);

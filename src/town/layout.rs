@@ -80,6 +80,19 @@ impl Town {
         self.root.join("logs")
     }
 
+    /// The log to read after the daemon has died or failed: it keeps one for each day, and one for what it says before
+    /// it has opened that or while it dies. The last that something was written to; the folder when there is none.
+    pub fn daemon_log(&self) -> PathBuf {
+        let logs = std::fs::read_dir(self.logs_dir()).into_iter().flatten().flatten();
+        let said = logs.filter_map(|file| {
+            let name = file.file_name().into_string().ok()?;
+            let known = file.metadata().ok().filter(|known| known.is_file() && known.len() > 0)?;
+            let ours = name.starts_with("daemon.") && name.ends_with(".log");
+            ours.then_some((known.modified().ok()?, file.path()))
+        });
+        said.max().map_or_else(|| self.logs_dir(), |(_, path)| path)
+    }
+
     /// Sockets, locks and process ids: nothing that has to survive a reboot.
     pub fn runtime_dir(&self) -> PathBuf {
         self.root.join(".runtime")
@@ -173,5 +186,19 @@ mod tests {
         assert!(Town::find(&deep, Some(&deep)).is_err(), "GT_TOWN must name a town");
         std::fs::write(dir.path().join("app/rig.toml"), "").expect("rig");
         assert_eq!(town.rig_names().expect("rigs"), [RigName::new("app").expect("name")]);
+    }
+
+    #[test]
+    fn the_log_to_read_is_one_that_something_was_written_to() {
+        let dir = tempfile::tempdir().expect("folder");
+        std::fs::write(dir.path().join(MARKER), "").expect("marker");
+        let town = Town::at(dir.path()).expect("town");
+        let logs = town.logs_dir();
+        assert_eq!(town.daemon_log(), logs);
+        std::fs::create_dir_all(logs.join("agents")).expect("folders");
+        std::fs::write(logs.join("daemon.2026-01-02.log"), "died\n").expect("log");
+        std::fs::write(logs.join("daemon.log"), "").expect("log");
+        std::fs::write(logs.join("other.log"), "x").expect("log");
+        assert_eq!(town.daemon_log(), logs.join("daemon.2026-01-02.log"));
     }
 }
