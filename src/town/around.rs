@@ -1,11 +1,15 @@
 //! What surrounds a verb: the town, who acts, the clock, and what sessions may inherit from outside.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
+use super::error::TownError;
 use super::layout::Town;
 use crate::base::{Clock, Time};
-use crate::store::{Read, Stamp, StoreError, Write};
+use crate::session::MARK_VAR;
+use crate::store::Stamp;
 
 /// What the command line or the daemon knows of the machine, read once.
 #[derive(Debug, Clone, Default)]
@@ -30,27 +34,80 @@ impl Surroundings {
     }
 }
 
-/// The variables that are remembered with the town: enough to work by, and no secrets.
-const REMEMBERED: [&str; 8] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-const OUTSIDE: &str = "outside";
+/// Where the environment of the town's daemon is kept, below the runtime folder.
+const KEPT: &str = "environment.json";
 
 impl Surroundings {
-    /// Remembers PATH, HOME and the like with the town, for a daemon that is started from inside a session.
-    pub fn remember(&self, w: &mut Write<'_>) -> Result<(), StoreError> {
-        let env: BTreeMap<&str, &String> =
-            REMEMBERED.iter().filter_map(|name| Some((*name, self.env.get(*name)?))).collect();
-        w.put_local("town", OUTSIDE, &serde_json::json!({ "path": self.path, "env": env }))
+    /// The variables that outlive the command which saw them: all but those of one terminal, one session, one git hook.
+    pub fn lasting(&self) -> BTreeMap<String, String> {
+        let kept = self.env.iter().filter(|(name, _)| !passes(name));
+        let mut env: BTreeMap<String, String> = kept.map(|(n, v)| (n.clone(), v.clone())).collect();
+        env.insert("PATH".into(), self.path.clone());
+        env
     }
 
-    /// What is remembered, PATH among it: what the town's daemon is started with, whoever starts it.
-    pub fn recall(r: &Read<'_>) -> Result<BTreeMap<String, String>, StoreError> {
-        let Some(saved) = r.local("town", OUTSIDE)? else { return Ok(BTreeMap::new()) };
-        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-        let vars = saved["env"].as_object().into_iter().flatten();
-        let mut env: BTreeMap<String, String> = vars.filter_map(|(k, v)| Some((k.clone(), text(v)?))).collect();
-        env.extend(text(&saved["path"]).map(|path| ("PATH".to_owned(), path)));
-        Ok(env)
+    /// The whole environment of gates.
+    pub fn gate_env(&self) -> Vec<(String, String)> {
+        let mut env = self.lasting();
+        env.insert("CI".into(), "true".into());
+        env.into_iter().collect()
     }
+
+    /// Keeps what lasts for the town's daemon, for whoever starts it next. There are keys among it: the file is for its
+    /// owner alone. What an agent's session sees is next to nothing, and is not kept.
+    pub fn remember(&self, town: &Town) -> Result<(), TownError> {
+        if self.env.contains_key(MARK_VAR) || self.env.contains_key("GT_ROLE") {
+            return Ok(());
+        }
+        let path = town.runtime_dir().join(KEPT);
+        write_private(&path, &serde_json::json!(self.lasting()).to_string())
+            .map_err(|e| TownError::io("write", &path, e))
+    }
+
+    /// What was kept; nothing when no person has started the town yet.
+    pub fn recall(town: &Town) -> BTreeMap<String, String> {
+        let text = std::fs::read_to_string(town.runtime_dir().join(KEPT)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+/// Whether a variable says something of one terminal, one session or one git hook only. With those of a git hook, gates
+/// would work on the repository of whoever ran the command.
+fn passes(name: &str) -> bool {
+    const BEGINNINGS: [&str; 8] = ["GT_", "BD_", "BEADS_", "TMUX", "TERM_", "ITERM_", "SSH_C", "CLAUDE_CODE_SS"];
+    const NAMES: [&str; 21] = [
+        "TERM",
+        "COLORTERM",
+        "COLUMNS",
+        "LINES",
+        "STY",
+        "WINDOW",
+        "WINDOWID",
+        "SSH_TTY",
+        "CLAUDECODE",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    ];
+    BEGINNINGS.iter().any(|start| name.starts_with(start)) || NAMES.contains(&name)
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    // A name of this process's own: two commands may start the town at once.
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let _ = std::fs::remove_file(&new);
+    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(&new, path)
 }
 
 /// Who acts, where and when. Every verb of the town takes one.

@@ -198,8 +198,8 @@ impl Site {
     fn attempt(&self, cx: &Acting<'_>, repo: &Repo, tip: Oid, found: &Detected) -> Result<Run, TownError> {
         let scratch = self.dir.join("refinery").join("first-run");
         repo.worktree_add_detached(&scratch, tip)?;
-        let mut env = vec![("PATH".to_owned(), cx.around.path.clone())];
-        env.extend(cx.around.env.iter().map(|(k, v)| (k.clone(), v.clone())));
+        // As the queue will run it.
+        let env = cx.around.gate_env();
         let bench =
             Bench { scratch: scratch.clone(), env, gates: Vec::new(), actor: cx.by.to_owned(), stop: Arc::default() };
         let run = bench.run("test", &found.gate);

@@ -1,10 +1,6 @@
 //! `gt daemon`: the process that lets policies act; started by `gt start`, rarely typed.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use super::{Context, place};
@@ -12,7 +8,6 @@ use crate::base::SystemClock;
 use crate::cli::{CliError, Kind};
 use crate::daemon::client::{self, Reply, Request, Status};
 use crate::daemon::{DaemonError, World, lock, supervise};
-use crate::session::MARK_VAR;
 
 /// Run, supervise, ask or stop the daemon of this town.
 ///
@@ -62,16 +57,13 @@ fn serve(cx: &Context) -> Result<(), CliError> {
     let filter = tracing_subscriber::EnvFilter::try_new(level)
         .map_err(|e| CliError::user(format!("GT_LOG=`{level}`: {e}")).hint("use error, warn, info, debug or trace"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(appender).with_ansi(false).init();
-    let variables = variables(cx, &place.town.runtime_dir());
+    // Whoever started this process gave it what lasts; a person who types it gives what they have.
     let mut around = place.around().clone();
-    around.env.clone_from(&variables);
-    if let Some(path) = variables.get("PATH") {
-        around.path.clone_from(path);
-    }
+    around.env = around.lasting();
     let world = World {
         town: place.town.clone(),
+        gate_env: around.gate_env(),
         around,
-        gate_env: gate_env(&variables),
         clock: std::sync::Arc::new(SystemClock),
     };
     match crate::daemon::run(world) {
@@ -86,62 +78,6 @@ fn serve(cx: &Context) -> Result<(), CliError> {
         }
         Err(error) => Err(CliError::from_error(Kind::Internal, &error)),
     }
-}
-
-/// The variables that gates and sessions are started with: this process's own, without what belongs to one
-/// session or to us.
-///
-/// A daemon that a scripted worker brought back has next to none; it takes those of the last one that a person
-/// started, which are kept where only the owner can read them.
-fn variables(cx: &Context, runtime_dir: &Path) -> BTreeMap<String, String> {
-    let ours = |name: &str| name.starts_with("GT_") || name.starts_with("BD_") || name.starts_with("BEADS_");
-    let keep = |name: &str| {
-        name != MARK_VAR
-            && !ours(name)
-            && !matches!(name, "TMUX" | "TMUX_PANE" | "PWD" | "OLDPWD")
-            && !of_a_git_hook(name)
-    };
-    let own: BTreeMap<String, String> =
-        cx.env.all.iter().filter(|(name, _)| keep(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-    let kept = runtime_dir.join("environment.json");
-    if own.contains_key("HOME") {
-        if let Err(error) = write_private(&kept, &serde_json::json!(own).to_string()) {
-            tracing::warn!(%error, "the environment cannot be kept for the next daemon");
-        }
-        return own;
-    }
-    let text = std::fs::read_to_string(&kept).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or(own)
-}
-
-/// What git sets for its hooks: with these, gates would work on the repository of whoever ran the command.
-fn of_a_git_hook(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_PREFIX",
-        "GIT_NAMESPACE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    ];
-    NAMES.contains(&name)
-}
-
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let _ = std::fs::remove_file(&new);
-    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&new, path)
-}
-
-/// The environment of gates.
-fn gate_env(variables: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let mut env = variables.clone();
-    env.insert("CI".into(), "true".into());
-    env.into_iter().collect()
 }
 
 fn watch(cx: &Context) -> Result<(), CliError> {

@@ -1,7 +1,5 @@
 //! Brings a town's daemon back: any command that finds an up town without one starts it, after its own work.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,15 +9,8 @@ use crate::cli::env::Env;
 use crate::cli::{CliError, Kind};
 use crate::daemon::supervise::Budget;
 use crate::daemon::{client, lock};
-use crate::git;
-use crate::queue::bench;
-use crate::session::MARK_VAR;
 use crate::store::Store;
-use crate::town::{Surroundings, Town, TownError, lifecycle};
-
-/// Variables that belong to one session or command and not to the town's daemon.
-const NOT_FOR_THE_DAEMON: [&str; 8] =
-    [MARK_VAR, git::MARK_VAR, bench::MARK_VAR, "GT_ROLE", "BD_ACTOR", "BEADS_ACTOR", "TMUX", "TMUX_PANE"];
+use crate::town::{Surroundings, Town, lifecycle};
 
 /// Starts the daemon of the town around here, if that town is up and has none. Never fails a command.
 pub(crate) fn after(env: &Env) {
@@ -39,28 +30,23 @@ pub(crate) fn after(env: &Env) {
     if store.read(lifecycle::is_up).unwrap_or(false)
         && let Ok(gt) = super::place::gt_program()
     {
-        let _ = spawn(&gt, &town, &store.read(Surroundings::recall).unwrap_or_default());
+        let _ = spawn(&Surroundings { gt, path: env.path.clone(), env: env.all.clone() }, &town);
     }
 }
 
-/// Starts `gt daemon supervise` for the town, detached, in the environment that `gt start` remembered: whoever
-/// finds the daemon gone may be an agent with next to nothing in its own. A second one finds the lock taken.
-fn spawn(gt: &Path, town: &Town, env: &BTreeMap<String, String>) -> std::io::Result<()> {
+/// Starts `gt daemon supervise` for the town, detached, in the environment of the last person who started the town:
+/// whoever finds the daemon gone may be an agent with next to nothing in its own. A second one finds the lock taken.
+fn spawn(around: &Surroundings, town: &Town) -> std::io::Result<()> {
+    let kept = Surroundings::recall(town);
+    let env = if kept.is_empty() { around.lasting() } else { kept };
     let log = std::fs::File::options().create(true).append(true).open(town.logs_dir().join("daemon.log"));
-    let mut command = Command::new(gt);
+    let mut command = Command::new(&around.gt);
     command.args(["daemon", "supervise"]).arg("-C").arg(town.root()).current_dir(town.root());
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).env_clear().envs(env);
     match log {
         Ok(file) => command.stderr(file),
         Err(_) => command.stderr(Stdio::null()),
     };
-    if env.is_empty() {
-        for name in NOT_FOR_THE_DAEMON {
-            command.env_remove(name);
-        }
-    } else {
-        command.env_clear().envs(env);
-    }
     command.spawn().map(drop)
 }
 
@@ -87,15 +73,11 @@ pub(super) fn start_daemon(place: &Place) -> Result<Daemon, CliError> {
         let error = CliError::refused("the daemon died too often and is not started again by itself");
         return Err(error.hint(format!("see why in {}, then: gt start", town.logs_dir().display())));
     }
-    let log = town.logs_dir().join("daemon.log");
-    let store = Store::open(&town.beads_dir()).map_err(TownError::from)?;
-    let env = store.read(Surroundings::recall).map_err(TownError::from)?;
-    drop(store);
-    spawn(&place.around().gt, town, &env).map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
+    spawn(place.around(), town).map_err(|e| CliError::user(format!("the daemon cannot be started: {e}")))?;
     match wait(held) {
         Some(pid) => Ok(Daemon { already: false, pid }),
         None => Err(CliError::new(Kind::Timeout, format!("the daemon did not begin within {} s", PATIENCE.as_secs()))
-            .hint(format!("its last words are in {}", log.display()))),
+            .hint(format!("its last words are in {}", town.daemon_log().display()))),
     }
 }
 

@@ -100,10 +100,8 @@ fn start_town(here: &place::Place, store: &mut crate::store::Store) -> Result<bo
     if store.read(lifecycle::is_up).map_err(TownError::from)? {
         return Ok(false);
     }
-    store.write(&here.acting().stamp(), |w| {
-        here.around().remember(w)?;
-        lifecycle::set_up(w).map_err(TownError::from)
-    })?;
+    here.around().remember(&here.town)?;
+    store.write(&here.acting().stamp(), |w| lifecycle::set_up(w).map_err(TownError::from))?;
     super::revive::start_daemon(here)?;
     Ok(true)
 }

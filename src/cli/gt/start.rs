@@ -3,7 +3,7 @@
 use super::Context;
 use crate::cli::CliError;
 use crate::daemon::supervise::Budget;
-use crate::town::{TownError, lifecycle};
+use crate::town::lifecycle;
 
 /// Starts the town: its daemon, and the sessions of workers that have work on their hooks.
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,7 @@ pub struct Args {}
 pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     here.town.config()?;
-    store.write(&here.acting().stamp(), |w| here.around().remember(w).map_err(TownError::from))?;
+    here.around().remember(&here.town)?;
     let started = lifecycle::start(&here.acting(), &mut store)?;
     // A person's word gives a daemon that died too often another chance.
     Budget::refill(here.town.root()).map_err(|e| CliError::user(format!("the budget of restarts stays: {e}")))?;

@@ -17,6 +17,7 @@ mod sling;
 mod stories;
 mod supervision;
 mod unsling;
+mod surroundings;
 
 use std::path::{Path, PathBuf};
 
