@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ const WINDOW_MS: i64 = 600_000;
 const MOST: usize = 10;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// So often a supervisor that waits asks whether it may stop waiting.
+const LISTEN: Duration = Duration::from_millis(100);
 
 /// How often the daemon died lately.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +139,19 @@ pub fn supervise(
             return Ok(Ended::BudgetSpent);
         };
         log(&format!("the daemon {death}; starting it again in {} ms", wait.as_millis()));
-        std::thread::sleep(wait);
+        rest(wait, || unsaved.is_none() && !Budget::path(town).exists());
+    }
+}
+
+/// Waits for so long, or until a person has given the budget back: they are not to wait for what they have forgiven.
+fn rest(wait: Duration, forgiven: impl Fn() -> bool) {
+    let end = Instant::now() + wait;
+    while !forgiven() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(LISTEN));
     }
 }
 

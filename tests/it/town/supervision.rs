@@ -185,3 +185,27 @@ fn a_daemon_that_died_too_often_waits_for_a_persons_word_whoever_supervises_it()
     assert!(daemon().is_some());
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_person_who_starts_the_town_does_not_wait_for_a_supervisor_that_backs_off() {
+    let town = TestTown::new();
+    town.gt(&["start"]).ok();
+    let daemon = || town.gt(&["status", "--json"]).json()["daemon"].as_i64();
+    let first = daemon().expect("a daemon");
+    // After the next death its supervisor waits for more than twenty seconds.
+    let now = gastown::base::Clock::now(&gastown::base::SystemClock).millis();
+    let deaths: Vec<i64> = (0..9).map(|n| now - 1000 + n).collect();
+    let budget = town.root.join(".runtime/restarts.json");
+    write(&budget, &serde_json::json!({ "deaths": deaths }).to_string());
+    town.sandbox.run("kill", &town.root, &["-9", &first.to_string()]).ok();
+    eventually("the death is counted", || {
+        let text = std::fs::read_to_string(&budget).unwrap_or_default();
+        let known: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        (known["deaths"].as_array()?.len() == 10).then_some(())
+    });
+    let supervisor = lock::supervisor(&town.root);
+    town.gt(&["start"]).ok();
+    assert!(daemon().is_some_and(|second| second != first));
+    assert_eq!(lock::supervisor(&town.root), supervisor, "the one that waited has started it");
+    town.gt(&["shutdown"]).ok();
+}
