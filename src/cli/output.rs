@@ -65,6 +65,12 @@ pub fn line(text: &str) {
     ended(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
+/// Prints one line of data; false when it could not be, for who has something to end first.
+pub fn try_line(text: &str) -> bool {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
 /// Prints bytes as they are.
 pub fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, eventually};
 
 /// A finished demo whose town was kept.
 struct Kept {
@@ -207,4 +207,31 @@ fn a_folder_with_something_in_it_is_not_touched() {
     let message = sandbox.gt(sandbox.path(), &["demo", "--keep", "mine"]).fails();
     assert!(message.contains("is not empty"), "{message}");
     assert_eq!(std::fs::read_dir(&dir).expect("list").count(), 1);
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_no_process_and_no_folder() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let sandbox = Sandbox::new();
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_gt"), sandbox.path());
+        command.args(["demo", "--headless"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        let child = command.spawn().expect("gt demo");
+        let towns = || -> Vec<PathBuf> {
+            let temporary = std::fs::read_dir(sandbox.path().join("tmp")).expect("tmp").flatten().map(|e| e.path());
+            temporary.filter(|p| p.display().to_string().contains("gt-demo-")).collect()
+        };
+        let daemon = eventually("the demo's daemon", || {
+            let town = towns().first()?.join("town");
+            gastown::daemon::lock::is_held(&town).ok()?.then(|| gastown::daemon::lock::holder(&town)).flatten()
+        });
+        sandbox.run("kill", sandbox.path(), &[&format!("-{signal}"), &child.id().to_string()]).ok();
+        let out = child.wait_with_output().expect("ended");
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!((out.status.code(), out.status.signal()), (Some(code), None), "SIG{signal}: {said}");
+        assert!(said.contains("the town is shut down and its folder is removed"), "{said}");
+        assert_eq!(towns(), Vec::<PathBuf>::new(), "SIG{signal}");
+        assert_eq!(gastown::base::process::ProcId::of(daemon), None, "SIG{signal}: the daemon lives");
+    }
 }

@@ -16,8 +16,8 @@ mod silence;
 mod sling;
 mod stories;
 mod supervision;
-mod unsling;
 mod surroundings;
+mod unsling;
 
 use std::path::{Path, PathBuf};
 

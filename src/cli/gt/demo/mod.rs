@@ -3,6 +3,7 @@
 //! Everything is done through the same commands that a person types; the rest of this module watches and checks.
 
 mod crash;
+mod interrupt;
 mod place;
 mod report;
 mod sample;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::crash::Crash;
+use self::interrupt::Interrupt;
 use self::place::Place;
 use self::watch::Watch;
 use super::Context;
@@ -52,12 +54,13 @@ struct Outcome {
 /// Runs the demo. Fails unless every promise held.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let started = Instant::now();
+    let interrupt = Interrupt::catch()?;
     let say = |text: &str| {
-        if !cx.out.json && !cx.out.quiet {
-            output::line(text);
+        if !cx.out.json && !cx.out.quiet && !output::try_line(text) {
+            interrupt.reader_gone();
         }
     };
-    let place = Place::make(&cx.env, args.keep.as_deref())?;
+    let place = Place::make(&cx.env, args.keep.as_deref(), interrupt.clone())?;
     let host = if args.headless || !place.has("tmux") { "headless" } else { "tmux" };
     let on = if host == "tmux" { "in a tmux server of its own" } else { "on headless session hosts" };
     let root = place.root().display();
@@ -65,7 +68,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 
     let story = tell(&place, &args, host, &say);
     // Whatever happened, nothing may stay alive.
-    let stopped = if place.town().is_dir() { place.gt(&["shutdown"]).map(|_| ()) } else { Ok(()) };
+    let stopped = place.shut_down();
+    if let Some(code) = interrupt.code() {
+        return Err(ended_early(place, stopped, code));
+    }
     let (mut checks, recovered) = story?;
     let alive = place.processes();
     let quiet = stopped.is_ok() && alive.is_empty();
@@ -84,8 +90,26 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Ok(());
     }
     let broken: Vec<&str> = outcome.checks.iter().filter(|c| !c.held).map(|c| c.what.as_str()).collect();
-    Err(CliError::new(Kind::Internal, format!("a promise was broken: {}", broken.join("; ")))
-        .hint("run it again with --keep DIR and look at DIR/town/logs/daemon.log"))
+    Err(CliError::new(Kind::Internal, format!("a promise was broken: {}", broken.join("; "))).hint(place.see()))
+}
+
+/// Ends the program after a signal: the town is down, its folder gone unless it is to be kept. Comes back only with what
+/// went wrong in that.
+fn ended_early(place: Place, stopped: Result<(), CliError>, code: i32) -> CliError {
+    let alive = place.processes();
+    if let Err(error) = stopped {
+        return error.hint(format!("the town of the demo is in {}", place.town().display()));
+    }
+    if !alive.is_empty() {
+        return CliError::refused(format!("of the demo's town there still lives: {}", alive.join(", ")));
+    }
+    let kept = place.kept().then(|| place.root().to_owned());
+    drop(place);
+    match kept {
+        Some(root) => output::message(&format!("ended early; the town is shut down and kept in {}", root.display())),
+        None => output::message("ended early; the town is shut down and its folder is removed"),
+    }
+    std::process::exit(code);
 }
 
 type Told = (Vec<verify::Check>, Vec<crash::Recovery>);
@@ -130,6 +154,7 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
     let mut crash = args.crash.then(|| Crash::new(place, &beads));
     let convoy_id = watch.store().read(|r| r.resolve(&convoy).map_err(CliError::from))?;
     loop {
+        place.interrupt().check()?;
         for line in watch.news()? {
             say(&line);
         }
@@ -143,8 +168,9 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
             break;
         }
         if begun.elapsed() > PATIENCE {
-            return Err(CliError::new(Kind::Timeout, format!("the convoy did not land within {PATIENCE:?}"))
-                .hint("run it again with --keep DIR and look at DIR/town/logs/daemon.log"));
+            return Err(
+                CliError::new(Kind::Timeout, format!("the convoy did not land within {PATIENCE:?}")).hint(place.see())
+            );
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -2,9 +2,11 @@
 //!
 //! Nothing outside the folder is written; the environment of the caller does not reach what runs here.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use super::interrupt::Interrupt;
 use crate::cli::{CliError, env::Env};
 
 /// The folder of one demo. Removed when dropped, unless it is to be kept.
@@ -13,11 +15,12 @@ pub(super) struct Place {
     temporary: Option<tempfile::TempDir>,
     search_path: String,
     exe: PathBuf,
+    interrupt: Interrupt,
 }
 
 impl Place {
     /// Makes the folder: `keep`, which must be missing or empty, or a temporary one.
-    pub(super) fn make(env: &Env, keep: Option<&Path>) -> Result<Self, CliError> {
+    pub(super) fn make(env: &Env, keep: Option<&Path>, interrupt: Interrupt) -> Result<Self, CliError> {
         let failed = |what: &Path, e: std::io::Error| CliError::user(format!("{} cannot be made: {e}", what.display()));
         let (root, temporary) = if let Some(dir) = keep {
             let dir = env.cwd.join(dir);
@@ -39,7 +42,7 @@ impl Place {
         let exe = std::env::current_exe()
             .map_err(|e| CliError::new(crate::cli::Kind::Internal, format!("this program cannot find itself: {e}")))?;
         let folder = exe.parent().map(Path::to_path_buf).unwrap_or_default();
-        let place = Self { search_path: format!("{}:{}", folder.display(), env.path), exe, root, temporary };
+        let place = Self { search_path: format!("{}:{}", folder.display(), env.path), exe, root, temporary, interrupt };
         for dir in [place.home(), place.evidence(), place.scratch()] {
             std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, e))?;
         }
@@ -57,6 +60,22 @@ impl Place {
     /// Whether the folder stays when the demo ends.
     pub(super) fn kept(&self) -> bool {
         self.temporary.is_none()
+    }
+
+    /// Whether the demo is to end before its end.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// How to see why something went wrong.
+    pub(super) fn see(&self) -> String {
+        let log = crate::town::Town::at(&self.town()).map(|town| town.daemon_log());
+        let name = log.ok().and_then(|path| Some(path.strip_prefix(&self.root).ok()?.display().to_string()));
+        let name = name.unwrap_or_else(|| "town/logs".to_owned());
+        if self.kept() {
+            return format!("look at {}", self.root.join(name).display());
+        }
+        format!("run it again with --keep DIR and look at DIR/{name}")
     }
 
     /// The town's folder.
@@ -95,7 +114,9 @@ impl Place {
             .env("USER", "demo")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            // Ctrl-C is for the demo: what it has begun is ended in order.
+            .process_group(0);
         command
     }
 
@@ -136,7 +157,21 @@ impl Place {
         found.iter().map(ToString::to_string).collect()
     }
 
+    /// Ends the town, whatever came.
+    pub(super) fn shut_down(&self) -> Result<(), CliError> {
+        if !self.town().is_dir() {
+            return Ok(());
+        }
+        self.finish(&self.exe, "gt", &self.town(), &["shutdown"]).map(drop)
+    }
+
+    /// Runs a program, unless the demo is to end.
     fn run(&self, program: &Path, name: &str, cwd: &Path, args: &[&str]) -> Result<String, CliError> {
+        self.interrupt.check()?;
+        self.finish(program, name, cwd, args)
+    }
+
+    fn finish(&self, program: &Path, name: &str, cwd: &Path, args: &[&str]) -> Result<String, CliError> {
         let shown = format!("{name} {}", args.join(" "));
         let Output { status, stdout, stderr } = self
             .command(program, cwd)
