@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::program::NETWORK;
 use super::{GitError, Oid, Repo};
 
+/// One fetch may tell of a part of the branches that are in the way.
+const MOST_ROUNDS: usize = 10;
+
 /// What a fetch changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fetched {
@@ -50,21 +53,17 @@ impl Repo {
     ) -> Result<Fetched, GitError> {
         let prefix = format!("refs/remotes/{remote}/");
         let before: BTreeMap<String, Oid> = self.refs(&prefix)?.into_iter().collect();
-        let done = self
-            .program()
-            .args(["fetch", "--progress", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"])
-            .args(["--no-prune", "--", remote])
-            .limit(limit)
-            .each_line(progress)
-            .run()
-            .map_err(|error| match error {
-                GitError::Timeout { .. } => {
-                    GitError::Unreachable { remote: self.shown(remote), message: error.to_string() }
-                }
-                other => other,
-            })?;
-        if done.code != 0 {
-            return Err(GitError::Unreachable { remote: self.shown(remote), message: complaint(&done.stderr) });
+        let mut rounds = 0;
+        loop {
+            let complaint = match self.fetch_once(remote, limit, progress)? {
+                None => break,
+                Some(complaint) => complaint,
+            };
+            rounds += 1;
+            if rounds > MOST_ROUNDS || !self.make_room(&prefix, &complaint)? {
+                let message = self::complaint(&complaint);
+                return Err(GitError::Unreachable { remote: self.shown(remote), message });
+            }
         }
         if self.raw().find_reference(&format!("{prefix}HEAD")).is_err() {
             self.learn_default_branch(remote)?;
@@ -83,18 +82,71 @@ impl Repo {
             };
             if let (true, Some(old)) = (rewritten, old) {
                 let branch = refname.strip_prefix("refs/remotes/").unwrap_or(&refname);
-                let keep = format!("refs/gt/rewritten/{branch}/{}", &old.to_string()[..10]);
-                self.set_ref(&keep, old, self.oid_of(&keep)?, "fetch: the remote rewrote this branch")?;
+                self.set_aside(branch, old, "fetch: the remote rewrote this branch")?;
             }
             changed.push(RefChange { refname, old, new, rewritten });
         }
         Ok(Fetched { changed })
     }
 
+    /// Fetches once. Gives what git says when it fails.
+    fn fetch_once(
+        &self,
+        remote: &str,
+        limit: Duration,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Option<String>, GitError> {
+        let done = self
+            .program()
+            .args(["fetch", "--progress", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"])
+            .args(["--no-prune", "--", remote])
+            .limit(limit)
+            .each_line(progress)
+            .run()
+            .map_err(|error| match error {
+                GitError::Timeout { .. } => {
+                    GitError::Unreachable { remote: self.shown(remote), message: error.to_string() }
+                }
+                other => other,
+            })?;
+        Ok((done.code != 0).then_some(done.stderr))
+    }
+
+    /// Moves branches of the remote out of the way that it cannot have any more, since it has one now that needs their
+    /// name for a folder, or the other way about (`feature` and `feature/x`). Whether there was one.
+    fn make_room(&self, prefix: &str, complaint: &str) -> Result<bool, GitError> {
+        self.refresh()?;
+        let mut moved = false;
+        for refname in complaint.lines().filter_map(in_the_way) {
+            let Some(branch) = refname.strip_prefix("refs/remotes/").filter(|_| refname.starts_with(prefix)) else {
+                continue;
+            };
+            if let Some(tip) = self.oid_of(refname)? {
+                self.set_aside(branch, tip, "fetch: the remote has another branch where this one was")?;
+                self.drop_ref(refname, tip)?;
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Keeps the tip that a branch of a remote had, under `refs/gt/rewritten/`.
+    fn set_aside(&self, branch: &str, tip: Oid, why: &str) -> Result<(), GitError> {
+        let keep = format!("refs/gt/rewritten/{branch}/{}", &tip.to_string()[..10]);
+        self.set_ref(&keep, tip, self.oid_of(&keep)?, why)
+    }
+
     /// A remote as people know it: its address if there is one.
     pub(super) fn shown(&self, remote: &str) -> String {
         self.remote_url(remote).unwrap_or_else(|| remote.to_owned())
     }
+}
+
+/// The ref that git says another one cannot be made beside, in a line like
+/// `error: cannot lock ref 'NEW': 'OLD' exists; cannot create 'NEW'`.
+fn in_the_way(line: &str) -> Option<&str> {
+    let before = line.split_once("' exists; cannot create '")?.0;
+    before.rsplit_once('\'').map(|(_, name)| name)
 }
 
 /// The lines of git's stderr that say what is wrong, without progress.

@@ -190,3 +190,29 @@ fn a_remote_that_hangs_is_one_that_cannot_be_reached() {
     let pushed = repo.push_within("origin", MAIN, tip, tip, soon).expect("an answer");
     assert!(matches!(&pushed, Push::Unreachable(why) if why.contains("did not end within")), "{pushed:?}");
 }
+
+#[test]
+fn a_branch_whose_name_became_a_folder_at_the_remote_makes_room_and_keeps_its_tip() {
+    let f = Fixture::new();
+    let repo = Repo::clone(f.remote().to_str().expect("utf-8"), &f.at("c.git"), &mut |_| {}).expect("clone");
+    let git = |args: &[&str]| f.git("remote.git", args);
+    let old = origin_main(&repo);
+    git(&["branch", "feature", "main"]);
+    git(&["branch", "dir/sub", "main"]);
+    repo.fetch().expect("fetch");
+    somebody_pushes(&f, "more");
+    git(&["branch", "-D", "feature", "dir/sub"]);
+    git(&["branch", "feature/x", "main"]);
+    git(&["branch", "dir", "main"]);
+    repo.fetch().expect("fetch");
+    let new = origin_main(&repo);
+    assert_ne!(old, new);
+    let at = |name: &str| repo.oid_of(name).expect("ref");
+    for (name, tip) in [("feature/x", Some(new)), ("dir", Some(new)), ("feature", None), ("dir/sub", None)] {
+        assert_eq!(at(&format!("refs/remotes/origin/{name}")), tip, "{name}");
+    }
+    let short = &old.to_string()[..10];
+    for name in ["feature", "dir/sub"] {
+        assert_eq!(at(&format!("refs/gt/rewritten/origin/{name}/{short}")), Some(old), "{name}");
+    }
+}
