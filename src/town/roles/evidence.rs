@@ -174,6 +174,14 @@ fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
     Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
 }
 
+/// The particulars of an exit, for its event.
+pub fn exit_facts(row: &AgentRow) -> Map {
+    let mut facts = Map::new();
+    facts.insert("session".into(), row.session.clone().into());
+    facts.insert("bead".into(), serde_json::json!(row.bead));
+    facts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,12 +196,4 @@ mod tests {
         assert_eq!(looker.heard(Some(at(900)), at(200)), Some(at(150)));
         assert_eq!(looker.heard(Some(at(160)), at(200)), Some(at(160)));
     }
-}
-
-/// The particulars of an exit, for its event.
-pub fn exit_facts(row: &AgentRow) -> Map {
-    let mut facts = Map::new();
-    facts.insert("session".into(), row.session.clone().into());
-    facts.insert("bead".into(), serde_json::json!(row.bead));
-    facts
 }
