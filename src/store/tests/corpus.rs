@@ -131,3 +131,15 @@ fn beads_that_are_their_own_parents_are_kept_and_are_not_ready() {
     t.write(|w| w.remove_dep(&id("gt-a"), &id("gt-b"), None)).expect("remove");
     assert_eq!(ready(&t), ["gt-a", "gt-b", "gt-c", "gt-d"]);
 }
+
+#[test]
+fn a_wisp_that_came_in_a_file_is_written_back_however_old_it_is() {
+    let mut t = Temp::new();
+    let line = r#"{"id":"gt-wisp-a1","title":"patrol","status":"closed","priority":2,"issue_type":"task","created_at":"2025-01-01T00:00:00Z","updated_at":"2025-01-01T00:00:00Z","closed_at":"2025-01-01T00:00:00Z","ephemeral":true}
+"#;
+    import(&mut t, line);
+    let now = Time::from_millis(t.now);
+    let swept = t.write(|w| w.sweep_wisps(&Sweep { over_before: now, idle_before: Some(now), limit: 32 }));
+    assert_eq!(swept.expect("sweep"), Swept::default());
+    assert_eq!(exported(&t), line);
+}

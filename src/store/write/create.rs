@@ -106,8 +106,11 @@ impl Write<'_> {
         let longest = number("max_hash_length")?.map_or(high, |v| (v as usize).clamp(shortest, high));
         let chance = number("max_collision_prob")?.unwrap_or(0.25);
         for len in id::length_for(n, chance, shortest, longest)..=high {
-            // Many beads that are alike have ids of the greatest length at last.
-            for nonce in 0..if len == high { 100_000 } else { 10 } {
+            // Beads that are alike use up the first nonces of every length. At the last one each goes on where the
+            // number of beads is, which no bead before it has tried: their ids cost the same however many there are.
+            let further = u32::try_from(n).unwrap_or(0).max(10);
+            let more = if len == high { further..further.saturating_add(100_000) } else { 0..0 };
+            for nonce in (0..10).chain(more) {
                 let hash =
                     id::hash(&bead.title, &bead.description, &bead.created_by, bead.created_at.nanos(), nonce, len);
                 let id = BeadId::new(format!("{prefix}-{hash}"))

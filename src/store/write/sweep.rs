@@ -32,6 +32,7 @@ pub struct Swept {
 
 impl Write<'_> {
     /// Looks at a few wisps, going on from where the last sweep ended, and erases those whose molecule is over.
+    /// One that came in a file of issues belongs to the file, and stays.
     ///
     /// The parts of a wisp go before the wisp itself, and none goes while it is on a hook or part of one that is open.
     pub fn sweep_wisps(&mut self, sweep: &Sweep) -> Result<Swept, StoreError> {
@@ -40,7 +41,7 @@ impl Write<'_> {
         let old = self.rows(
             "SELECT b.id, b.updated_ns, b.num FROM beads b INDEXED BY wisps
              WHERE b.ephemeral = 1 AND b.updated_ns >= ?1 AND b.updated_ns < ?2 AND (b.updated_ns > ?1 OR b.num > ?3)
-               AND b.batch = 0
+               AND b.batch = 0 AND NOT EXISTS (SELECT 1 FROM source_lines s WHERE s.bead = b.num)
              ORDER BY b.updated_ns, b.num LIMIT ?4",
             (ns, nanos(sweep.over_before), num, sweep.limit as i64),
             |r| Ok((row::id(&r.get::<_, String>(0)?)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?)),
