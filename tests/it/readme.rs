@@ -47,7 +47,7 @@ fn every_command_of_the_readme_works_as_shown() {
     let sandbox = place();
     let path = format!("{}:{}", sandbox.home().join("bin").display(), Sandbox::search_path());
     let mut cwd = sandbox.home();
-    let mut bead = String::new();
+    let mut beads: Vec<String> = Vec::new();
     let mut ran = 0;
     for command in commands() {
         if command.starts_with("cargo ") {
@@ -64,14 +64,14 @@ fn every_command_of_the_readme_works_as_shown() {
             continue;
         }
         // The id that README shows is one that it cannot know.
-        let line = if bead.is_empty() { command.clone() } else { command.replace("mp-7f", &bead) };
+        let known = ["my-7f", "my-9c"].iter().zip(&beads);
+        let line = known.fold(command.clone(), |line, (shown, bead)| line.replace(shown, bead));
         let mut shell = sandbox.command("/bin/sh", &cwd);
         shell.env("PATH", &path).arg("-c").arg(&line);
         let out = crate::support::finish(shell, line.clone()).ok();
         if line.starts_with("bd create") {
-            let created = sandbox.bd(&cwd, &["list", "--json"]).json();
-            bead = created[0]["id"].as_str().expect("an id").to_owned();
-            assert!(bead.starts_with("mp-") || bead.starts_with("my-"), "{bead}");
+            let id = out.split_whitespace().find(|word| word.starts_with("my-")).expect("the id is printed");
+            beads.push(id.trim_end_matches(':').to_owned());
         }
         if line.starts_with("gt sling") {
             eventually("the worker to have a session", || {
@@ -82,5 +82,6 @@ fn every_command_of_the_readme_works_as_shown() {
         assert!(!out.contains("panicked"), "{line}: {out}");
         ran += 1;
     }
-    assert!(ran >= 14, "README shows {ran} commands only");
+    assert_eq!(beads.len(), 2, "{beads:?}");
+    assert!(ran >= 18, "README shows {ran} commands only");
 }

@@ -60,6 +60,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             failure: case.failure.map(|f| f.to_string()),
         }));
     }
+    if cases.is_empty() {
+        cx.out.note(
+            "no test was found: those of lua/roles/NAME.lua stand in lua/roles/NAME_test.lua beside it, in the town or a rig",
+        );
+    }
     cx.out.print(&cases, |cases| text_of(cases));
     let failed = cases.iter().filter(|c| c.failure.is_some()).count();
     if failed > 0 && !args.accept {
