@@ -104,6 +104,13 @@ impl CliError {
         Self::new(Kind::NotFound, message)
     }
 
+    /// A file or folder that a person named and that cannot be read: one that is not there does not exist.
+    pub fn path(path: &std::path::Path, error: &std::io::Error, hint: &str) -> Self {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let kind = if missing { Kind::NotFound } else { Kind::User };
+        Self::new(kind, format!("{} cannot be read: {error}", path.display())).hint(hint)
+    }
+
     /// A precondition does not hold.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)

@@ -14,6 +14,7 @@
 //! - Every operation may be interrupted and run again.
 //! - No hook of the user's runs, no prompt waits for an answer nobody gives, and each command ends in time.
 
+mod around;
 mod clone;
 mod conflict;
 mod error;
@@ -30,6 +31,7 @@ mod stack;
 mod state;
 mod worktree;
 
+pub use around::work_tree_around;
 pub use conflict::{ConflictHunk, ConflictKind};
 pub use error::GitError;
 pub use fetch::{Fetched, RefChange};

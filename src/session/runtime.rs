@@ -283,6 +283,11 @@ impl Runtimes {
         Self::load(&BTreeMap::new()).unwrap_or_else(|e| unreachable!("the built-in runtimes are tested: {e}"))
     }
 
+    /// The names of the presets, without reading them.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
     /// The runtime called `name`.
     pub fn get(&self, name: &str) -> Option<&Runtime> {
         self.0.get(name)

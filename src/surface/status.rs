@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::agents::{self, Agent};
 use crate::base::{Address, BeadId, RigName, Time, text};
-use crate::config::Landing;
+use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
 use crate::queue::{self, State, wait};
+use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::unreadable::{self, Unreadable};
@@ -110,6 +111,8 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         rows = rest;
         each.push(rig_status(r, rig, own)?);
     }
+    let mut warnings = warnings(r)?;
+    warnings.extend(unknown_runtimes(town, &config, &rigs));
     let messages = Filter {
         types: vec![IssueType::MESSAGE],
         statuses: vec![Status::OPEN],
@@ -124,7 +127,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         convoys: convoy::open(r)?.len(),
         mail: r.count(&messages)?,
         intents: intent::all(r)?.len(),
-        warnings: warnings(r)?,
+        warnings,
         off: off(
             &rigs,
             config.mayor(),
@@ -188,6 +191,23 @@ fn warnings(r: &Read<'_>) -> Result<Vec<String>, StoreError> {
     all.extend(tries::warnings(r)?);
     all.extend(trouble::all(r)?);
     Ok(all)
+}
+
+/// Runtimes that are named and do not exist, each with the file that names it.
+fn unknown_runtimes(town: &Town, config: &TownConfig, rigs: &[Rig]) -> Vec<String> {
+    let own = |rig: &&Rig| rig.config.runtime != config.runtime();
+    let named = rigs.iter().filter(own).map(|rig| (rig.config.runtime.as_str(), rig.config_path()));
+    let named = std::iter::once((config.runtime(), town.config_path())).chain(named);
+    let known = |name: &str| config.runtimes().contains_key(name) || Runtimes::built_in_names().any(|n| n == name);
+    let told = named.filter(|(name, _)| !known(name)).map(|(name, path)| {
+        let mut all: Vec<&str> = config.runtimes().keys().map(String::as_str).collect();
+        for name in Runtimes::built_in_names() {
+            all.push(name);
+        }
+        let near = text::similar(name, all).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        format!("{}: there is no runtime `{name}`{near}", path.display())
+    });
+    told.collect()
 }
 
 /// Whether the town was started, whether its daemon runs, and whether that has died too often to be started again.

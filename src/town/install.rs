@@ -8,6 +8,7 @@ use super::error::TownError;
 use super::layout::{MARKER, Town};
 use crate::base::{Prefix, Time, atomic};
 use crate::config::HostChoice;
+use crate::git;
 use crate::store::{Store, StoreError};
 
 /// What stands in a new `town.toml`.
@@ -30,8 +31,6 @@ pub struct Installed {
     pub already: bool,
     /// What was made, relative to the root.
     pub made: Vec<String>,
-    /// A town further up, in which this one is nested.
-    pub inside: Option<PathBuf>,
 }
 
 const FOLDERS: [&str; 8] =
@@ -44,8 +43,10 @@ pub fn install(root: &Path, opts: &InstallOpts, now: Time) -> Result<(Town, Inst
     if root.exists() && !root.is_dir() {
         return Err(TownError::user(format!("{} is a file", root.display())).hint("name a folder: gt install ~/gt"));
     }
-    let inside = root.parent().and_then(Town::around).map(|town| town.root().to_owned());
     let already = root.join(MARKER).is_file();
+    if !already {
+        refuse_inside(root)?;
+    }
     let mut made = Vec::new();
     for folder in FOLDERS {
         let path = root.join(folder);
@@ -69,7 +70,20 @@ pub fn install(root: &Path, opts: &InstallOpts, now: Time) -> Result<(Town, Inst
     let town = Town::at(root)?;
     town.config()?;
     let root = town.root().to_owned();
-    Ok((town, Installed { root, already, made, inside }))
+    Ok((town, Installed { root, already, made }))
+}
+
+/// A new town has a folder of its own: its files are no part of a repository, and commands know one town only.
+fn refuse_inside(root: &Path) -> Result<(), TownError> {
+    let what = if let Some(town) = Town::around(root) {
+        format!("the town {}", town.root().display())
+    } else if let Some(tree) = git::work_tree_around(root) {
+        format!("the git repository {}", tree.display())
+    } else {
+        return Ok(());
+    };
+    Err(TownError::refused(format!("{} is inside {what}", root.display()))
+        .hint("name a folder of its own for the town, outside of it: gt install ~/gt"))
 }
 
 fn text(opts: &InstallOpts) -> String {

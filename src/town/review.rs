@@ -106,6 +106,17 @@ pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review,
     let review = store.write(&cx.stamp(), |w| {
         let review = find(w, id)?;
         if review.state != State::Held {
+            let approved = Request::load(w, &review.mr)?.mr.approved.is_some();
+            let rig = cx.town.rig(&review.rig, &Overrides::default())?;
+            if rig.config.gates.is_empty() && !review.state.is_final() {
+                let config = rig.config_path();
+                return Err(TownError::refused(format!("{} is {}: its rig has no gate", review.mr, review.state))
+                    .hint(format!("nothing lands before there is one: add [gates.NAME] to {}", config.display())));
+            }
+            if approved && !review.state.is_final() {
+                return Err(TownError::refused(format!("{} is accepted already; it is {}", review.mr, review.state))
+                    .hint("see how far it is: gt queue"));
+            }
             let hint = match review.state {
                 State::Queued if wait::wait(w, &review.mr)?.is_some() => "see why it waits: gt queue",
                 State::Queued | State::Building | State::Gating | State::Pushing => {

@@ -90,7 +90,8 @@ pub(super) fn file_or_stdin(path: &std::path::Path) -> Result<String, CliError> 
     if path.as_os_str() == "-" {
         return stdin();
     }
-    std::fs::read_to_string(path).map_err(|e| CliError::user(format!("{}: {e}", path.display())))
+    std::fs::read_to_string(path)
+        .map_err(|e| CliError::path(path, &e, "name a file that is there, or - for the standard input"))
 }
 
 #[cfg(test)]

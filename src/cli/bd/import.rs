@@ -27,7 +27,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     } else {
         std::fs::read(cx.env.cwd.join(&path))
     };
-    let bytes = bytes.map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display())))?;
+    let bytes =
+        bytes.map_err(|e| CliError::path(&path, &e, "name the file, or - for the standard input: bd import FILE"))?;
     let stamp = cx.stamp();
     let done = cx.change_store(|store| Ok(store.import(&stamp, &bytes)?))?;
     cx.out.print(&done, told);

@@ -223,7 +223,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if let Some(dir) = cli.globals.directory {
         // Folders are looked for upwards, so that no `..` may be left in the path.
         let path = env.cwd.join(dir);
-        env.cwd = path.canonicalize().map_err(|e| CliError::user(format!("{}: {e}", path.display())))?;
+        env.cwd = path
+            .canonicalize()
+            .map_err(|e| CliError::path(&path, &e, "name a folder that is there: bd -C DIR VERB"))?;
     }
     if cli.globals.actor.is_some() {
         env.actor = cli.globals.actor;

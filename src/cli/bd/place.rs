@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::base::text::similar;
 use crate::base::{Address, Prefix};
 use crate::cli::CliError;
 use crate::cli::env::Env;
@@ -59,12 +60,25 @@ impl Place {
             return Err(CliError::user(format!("there is no rig `{rig}`: this tracker belongs to no town")));
         };
         let path = town.join(rig).join("rig.toml");
+        if !path.is_file() {
+            return Err(self.no_rig(rig));
+        }
         let text = std::fs::read_to_string(&path)
-            .map_err(|e| CliError::not_found(format!("there is no rig `{rig}`: {}: {e}", path.display())))?;
+            .map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display())))?;
         let table: toml::Table = toml::from_str(&text)
             .map_err(|e| CliError::new(crate::cli::Kind::Config, format!("{}: {}", path.display(), e.message())))?;
         let prefix = table.get("prefix").and_then(toml::Value::as_str).unwrap_or(rig);
         Ok(Prefix::new(prefix.to_lowercase())?)
+    }
+
+    fn no_rig(&self, rig: &str) -> CliError {
+        let rigs = self.rigs();
+        let error = CliError::not_found(format!("there is no rig `{rig}` in this town"));
+        match similar(rig, rigs.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None if rigs.is_empty() => error.hint(format!("add it: gt rig add {rig} URL-OR-PATH")),
+            None => error.hint("see which there are: gt rig list"),
+        }
     }
 
     /// The rigs of this town.

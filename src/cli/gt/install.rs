@@ -32,9 +32,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let host = args.host;
     let opts = InstallOpts { name: args.name, runtime: args.runtime, host: args.host };
     let (_, made) = install::install(&root, &opts, cx.env.now())?;
-    if let Some(outer) = &made.inside {
-        cx.out.note(&format!("note: this town is inside the town {}; commands here use this one", outer.display()));
-    }
     let tmux = process::find_program("tmux", &cx.env.path).is_some();
     cx.out.print(&made, |made| {
         let root = made.root.display();

@@ -38,6 +38,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
 
 /// Starts the Mayor if need be, and shows its session on this terminal.
 pub(super) fn attach(cx: &Context) -> Result<(), CliError> {
+    super::polecat::need_terminal("gt peek mayor")?;
     let (here, mut store) = cx.open()?;
     let row = mayor::ensure(&here.acting(), &mut store)?;
     let argv = hosts::open(&here.acting(), row.host)?.attach_argv(&row.session).map_err(TownError::from)?;

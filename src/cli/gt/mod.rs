@@ -153,7 +153,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
     if let Some(dir) = cli.globals.directory {
         // Folders are looked for upwards, so that no `..` may be left in the path.
         let path = env.cwd.join(dir);
-        env.cwd = path.canonicalize().map_err(|e| CliError::user(format!("{}: {e}", path.display())))?;
+        env.cwd = path
+            .canonicalize()
+            .map_err(|e| CliError::path(&path, &e, "name a folder that is there: gt -C DIR VERB"))?;
     }
     env.arm_fault()?;
     let cx = Context { env, out: Output { json: cli.globals.json, quiet: cli.globals.quiet } };

@@ -1,5 +1,6 @@
 //! `gt polecat`: the workers.
 
+use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt;
 
 use clap::Subcommand;
@@ -61,6 +62,7 @@ fn mend(cx: &Context, key: &str) -> Result<(), CliError> {
 }
 
 fn attach(cx: &Context, worker: &str) -> Result<(), CliError> {
+    need_terminal(&format!("gt peek {worker}"))?;
     let (here, store) = cx.open()?;
     let row = store.read(|r| agent::need(r, &place::agent(r, worker)?))?;
     drop(store);
@@ -70,6 +72,15 @@ fn attach(cx: &Context, worker: &str) -> Result<(), CliError> {
             .hint(format!("see what was last on its screen: gt peek {}", row.address)));
     }
     show(&host.attach_argv(&row.session).map_err(TownError::from)?)
+}
+
+/// Refuses to show a session where nobody could see it or type into it.
+pub(super) fn need_terminal(instead: &str) -> Result<(), CliError> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(CliError::refused("a session can only be shown on a terminal, and this is none")
+        .hint(format!("see its screen: {instead}")))
 }
 
 /// Becomes the program that shows a session on this terminal.

@@ -75,7 +75,7 @@ fn a_folder_named_from_here_upwards_has_its_own_tracker() {
     let other = repo.sandbox.folder("other");
     let found = repo.bd(&["-C", "../other", "where", "--json"]).json();
     assert_eq!(found["beads_dir"].as_str().map(Path::new), Some(other.join(".beads").as_path()), "{found}");
-    assert_eq!(repo.bd(&["-C", "../nowhere", "where"]).code, 1);
+    assert_eq!(repo.bd(&["-C", "../nowhere", "where"]).code, 4);
 }
 
 #[test]

@@ -305,7 +305,11 @@ fn the_lines_of_the_readme_run() {
     sandbox.bd(&repo, &["close", step]).ok();
     let progress = sandbox.bd(&repo, &["mol", "progress", root, "--json"]).json();
     assert_eq!((&progress["completed"], &progress["total"]), (&Value::from(1), &Value::from(4)));
-    let squash = sandbox.bd(&repo, &["mol", "squash", root, "--summary", "all well", "--json"]).json();
+    let refused = sandbox.bd(&repo, &["mol", "squash", root]);
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(refused.stderr.contains("is unfinished: 1 of 4 steps are closed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("bd mol squash {root} --force")), "{}", refused.stderr);
+    let squash = sandbox.bd(&repo, &["mol", "squash", root, "--force", "--summary", "all well", "--json"]).json();
     let digest = squash["digest_id"].as_str().expect("an id");
     let shown = sandbox.bd(&repo, &["show", digest, "--json"]).json();
     assert_eq!(shown[0]["description"], "all well");

@@ -1,6 +1,7 @@
 //! What somebody runs into who knows the README only: each dead end names the way out, each word is true.
 
 use gastown::base::{BeadId, Clock as _, SystemClock};
+use gastown::queue::{Event, Words};
 use gastown::store::Stamp;
 
 use super::{TestTown, hints};
@@ -104,4 +105,112 @@ fn a_convoy_that_was_closed_by_hand_has_not_landed() {
     let error = town.gt(&["convoy", "create", &bead]).fails();
     assert!(error.contains(&format!("{bead} is a bead")), "{error}");
     assert_eq!(hints(&error), [format!("gt convoy create \"x\" {bead}")]);
+}
+
+#[test]
+fn a_town_is_not_made_inside_a_repository_or_another_town() {
+    let town = TestTown::without_rig();
+    let inside = town.gt(&["install", "sub/town"]);
+    assert_eq!(inside.code, 5, "{}", inside.stderr);
+    assert!(inside.stderr.contains("is inside the town"), "{}", inside.stderr);
+    let sandbox = &town.sandbox;
+    let repo = sandbox.folder("project");
+    sandbox.git(&repo, &["init", "-q", "-b", "main"]).ok();
+    for folder in [".", "town"] {
+        let refused = sandbox.gt(&repo, &["install", folder]);
+        assert_eq!(refused.code, 5, "{}", refused.stderr);
+        assert!(refused.stderr.contains("is inside the git repository"), "{}", refused.stderr);
+        assert_eq!(hints(&refused.stderr), ["name a folder of its own for the town, outside of it: gt install ~/gt"]);
+    }
+    assert!(!repo.join("town").exists() && !repo.join("town.toml").exists());
+    std::fs::write(repo.join(".gitignore"), "town/\n").expect("a file");
+    sandbox.gt(&repo, &["install", "town"]).ok();
+}
+
+#[test]
+fn a_rig_or_runtime_with_a_wrong_name_is_answered_with_the_near_one() {
+    let town = TestTown::new();
+    let error = town.bd(&["create", "x", "--rig", "appp"]);
+    assert_eq!((error.code, hints(&error.stderr)), (4, vec!["did you mean `app`?".to_owned()]), "{}", error.stderr);
+    let config = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&config).expect("town.toml");
+    let wrong = text.replace("runtime = \"idle\"", "runtime = \"scrpt\"");
+    assert_ne!(wrong, text);
+    std::fs::write(&config, wrong).expect("town.toml");
+    let status = town.gt(&["status"]).ok();
+    assert!(status.contains("town.toml: there is no runtime `scrpt`; did you mean `script`?"), "{status}");
+    std::fs::write(&config, text).expect("town.toml");
+    assert!(!town.gt(&["status"]).ok().contains("no runtime"), "one of the town's own is known");
+}
+
+#[test]
+fn a_second_word_about_a_change_says_what_is_so() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.commit("toast", "a.txt", "a\n");
+    let (mr, _) = town.hand_in("toast");
+    let config = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&config).expect("rig.toml");
+    let at = text.find("[gates").expect("a gate");
+    std::fs::write(&config, &text[..at]).expect("rig.toml");
+    let error = town.gt(&["review", "accept", &bead]).fails();
+    assert!(error.contains("its rig has no gate") && error.contains("add [gates.NAME] to"), "{error}");
+    std::fs::write(&config, &text).expect("rig.toml");
+    let error = town.gt(&["review", "accept", &bead]).fails();
+    assert!(error.contains("its gates run first"), "{error}");
+    let tested = Event::Built { commit: "c0ffee".into() };
+    let passed = Event::Passed { commit: "c0ffee".into() };
+    town.steps(&mr, &[Event::Taken, tested, passed, Event::HeldForReview], &Words::default());
+    town.gt(&["review", "accept", &bead]).ok();
+    let error = town.gt(&["review", "accept", &bead]).fails();
+    assert!(error.contains("is accepted already"), "{error}");
+}
+
+#[test]
+fn a_session_is_shown_on_a_terminal_only() {
+    let town = TestTown::new();
+    town.sling(&town.bead("x"));
+    let refused = town.gt(&["polecat", "attach", "toast"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (5, ""), "{}", refused.stderr);
+    assert_eq!(hints(&refused.stderr), ["see its screen: gt peek toast"]);
+    town.gt(&["mayor", "attach"]).fails();
+    assert!(town.agents().iter().all(|agent| agent["address"] != "mayor"), "it was not started for nobody");
+}
+
+#[test]
+fn what_is_named_and_not_there_is_told_with_its_path() {
+    let town = TestTown::without_rig();
+    let gone = town.root.join("gone").display().to_string();
+    for ran in [town.gt(&["-C", "gone", "status"]), town.bd(&["-C", "gone", "list"]), town.bd(&["import", &gone])] {
+        assert_eq!(ran.code, 4, "{}: {}", ran.command, ran.stderr);
+        assert!(ran.stderr.contains(&gone) && !hints(&ran.stderr).is_empty(), "{}", ran.stderr);
+    }
+    let said = town.gt(&["policy", "test"]);
+    assert!(said.stderr.contains("lua/roles/NAME_test.lua"), "{}", said.stderr);
+    said.ok();
+}
+
+#[test]
+fn the_policies_that_are_documented_load_and_pass_their_test() {
+    let town = TestTown::new();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md");
+    let docs = std::fs::read_to_string(path).expect("docs/policies.md");
+    let blocks: Vec<&str> = docs.split("```lua\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    for block in &blocks {
+        let place = block.lines().next().and_then(|line| line.strip_prefix("-- ")).expect("where it belongs");
+        super::write(&town.root.join(place), block);
+    }
+    assert_eq!(blocks.len(), 3);
+    let settings = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("settings");
+    let config = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&config).expect("town.toml");
+    std::fs::write(&config, format!("{text}\n{settings}")).expect("town.toml");
+    town.gt(&["policy", "check"]).ok();
+    let said = town.gt(&["policy", "test"]).ok();
+    assert!(said.contains("✓ a hotfix goes first") && said.contains("1 case, 0 failed"), "{said}");
+    assert!(town.gt(&["policy", "show"]).ok().contains("8m"));
+    for command in ["facts", "types"] {
+        town.gt(&["policy", command]).ok();
+    }
 }

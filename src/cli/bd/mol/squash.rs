@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::arg;
+use crate::base::BeadId;
 use crate::base::text::count;
 use crate::cli::CliError;
 use crate::molecule;
+use crate::store::{Bead, Read};
 
 /// Condenses a molecule or wisp into one closed bead.
 #[derive(Debug, clap::Args)]
@@ -19,6 +21,9 @@ pub struct Args {
     /// Leave a wisp's beads where they are
     #[arg(long)]
     keep_children: bool,
+    /// Also a poured molecule whose steps are not all closed: those stay as they are
+    #[arg(long)]
+    force: bool,
     /// Say what would be squashed, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -31,6 +36,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let (root, steps) = cx.read(|r| {
             let root = super::meant(r, Some(&args.molecule), "")?;
             let steps = molecule::steps(r, &root)?;
+            finished(r, &root, &steps, args.force)?;
             Ok::<_, CliError>((root, steps))
         })?;
         let ids: Vec<_> = steps.iter().map(|s| &s.id).collect();
@@ -40,8 +46,29 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     }
     let squashed = cx.write(|w| {
         let root = super::meant(w, Some(&args.molecule), "")?;
-        molecule::squash(w, &root, summary.as_deref(), args.keep_children).map_err(CliError::from)
+        let open = finished(w, &root, &molecule::steps(w, &root)?, args.force)?;
+        let squashed = molecule::squash(w, &root, summary.as_deref(), args.keep_children)?;
+        Ok::<_, CliError>((squashed, open))
     })?;
-    cx.out.print(&squashed, |s| format!("✓ squashed {} into {}", s.molecule_id, s.digest_id));
+    let (squashed, open) = squashed;
+    cx.out.print(&squashed, |s| {
+        let stay = if open > 0 { format!("; {} of it stay open", count(open, "step")) } else { String::new() };
+        format!("✓ squashed {} into {}{stay}", s.molecule_id, s.digest_id)
+    });
     Ok(())
+}
+
+/// How many steps of a poured molecule are open; refused without `force` when there are any. Of a wisp nothing stays.
+fn finished(r: &Read<'_>, root: &BeadId, steps: &[Bead], force: bool) -> Result<usize, CliError> {
+    if r.need(root)?.ephemeral {
+        return Ok(0);
+    }
+    let open = steps.iter().filter(|step| !step.is_over()).count();
+    if open > 0 && !force {
+        let (done, all) = (steps.len() - open, steps.len());
+        return Err(CliError::refused(format!("{root} is unfinished: {done} of {all} steps are closed"))
+            .hint(format!("see what is left: bd mol current {root}"))
+            .hint(format!("record it as it is, its open steps stay open: bd mol squash {root} --force")));
+    }
+    Ok(open)
 }
