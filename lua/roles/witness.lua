@@ -90,6 +90,19 @@ witness.each.worker("park-limited", {
   end,
 })
 
+-- A worker whose program asks something that no message may answer stands still until a person looks. It is
+-- told once, and again only after the worker has gone on in between.
+witness.each.worker("waiting-for-person", {
+  when = function(w) return w.state == "waiting" and w.dialog ~= nil end,
+  act = function(w)
+    return gt.escalate(
+      w,
+      "high",
+      "{name} waits for a person at its dialog `{dialog}`, with {bead.id}: gt polecat attach {name}"
+    )
+  end,
+})
+
 -- The functions of its patrol: `bd formula show witness-patrol` says when they run. Each sees what the ones before it
 -- returned, under the id of their step, and all of them see one moment.
 

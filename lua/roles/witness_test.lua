@@ -56,6 +56,11 @@ t.rule("witness", "park-limited")
   :holds { state = "limited", silent_for = "1m" }
   :fires { state = "limited", silent_for = "16m" }
 
+t.rule("witness", "waiting-for-person")
+  :fires { state = "waiting", dialog = "permission" }
+  :holds { state = "waiting" }
+  :holds { state = "working" }
+
 t.case("a branch that nobody works on is reported once", function(town)
   town:bead { id = "gt-1", status = "hooked" }
   town:branch { name = "spike", ahead = 2, idle_for = "8d" }

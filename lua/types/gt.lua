@@ -40,6 +40,7 @@
 ---@field state "working"|"silent"|"idle"|"waiting"|"limited"|"done"|"dead"|"unknown"
 ---@field silent_for Span
 ---@field attached boolean a person is looking at it
+---@field dialog string? the question on its screen that only a person may answer
 ---@field memory table<string, any>
 ---@field bead Bead? the bead on its hook
 ---@class Worker: Polecat a polecat that holds work: bead is never nil
@@ -221,7 +222,7 @@ function Role.run(name, f) end
 -- One class per role with the rules that lower layers have.
 ---@class Deacon: Role
 ---@class Witness: Role
----@field override fun(rule: "feed-convoy", fields: Override<Bead>)|fun(rule: "nudge-silent"|"park-limited"|"restart-dead", fields: Override<Worker>)
+---@field override fun(rule: "feed-convoy", fields: Override<Bead>)|fun(rule: "nudge-silent"|"park-limited"|"restart-dead"|"waiting-for-person", fields: Override<Worker>)
 ---@class Refinery: Role
 ---@field admit fun(f: fun(mr: Mr, town: Town, base: function): (boolean, string?))
 ---@field order fun(f: fun(mr: Mr, town: Town, base: function): number)

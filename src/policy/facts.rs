@@ -126,6 +126,8 @@ pub struct PolecatFact {
     pub silent_since_ms: Option<i64>,
     /// A person is looking at it.
     pub attached: bool,
+    /// The question on its screen that only a person may answer.
+    pub dialog: Option<String>,
     /// What `gt.remember` stored on it.
     pub memory: Map<String, Value>,
     /// The bead on its hook.

@@ -115,6 +115,9 @@ pub(in crate::policy) static POLECAT: Class = Class {
             polecat(f, |p| p.silent_since_ms.map_or(Got::Unreadable("when it was last heard of"), Got::Age))
         }),
         field("attached", Ty::Boolean, "a person is looking at it", |f| polecat(f, |p| Got::Bool(p.attached))),
+        field("dialog", MAYBE_TEXT, "the question on its screen that only a person may answer", |f| {
+            polecat(f, |p| text(p.dialog.clone()))
+        }),
         field("memory", MEMORY, "", |f| polecat(f, |p| Got::Json(p.memory.clone().into()))),
         field("bead", Ty::Optional(&Ty::Record(&BEAD)), "the bead on its hook", |f| {
             polecat(f, |p| record(p.bead.clone(), Fact::Bead))

@@ -96,6 +96,7 @@ pub(super) fn polecat(polecat: &mut PolecatFact, table: &Table, now_ms: i64) -> 
             "state" => polecat.state = state(&value.to_string()?)?,
             "silent_for" => polecat.silent_since_ms = Some(now_ms - span(&value.to_string()?)?),
             "attached" => polecat.attached = value.as_boolean().unwrap_or(true),
+            "dialog" => polecat.dialog = Some(value.to_string()?),
             "bead" => {
                 if let (Value::Table(table), Some(old)) = (&value, &polecat.bead) {
                     let mut new = (**old).clone();
@@ -110,7 +111,10 @@ pub(super) fn polecat(polecat: &mut PolecatFact, table: &Table, now_ms: i64) -> 
                 };
                 polecat.step = Some(StepFact { title: id.clone(), id, kind: "task".into(), labels: Vec::new() }.into());
             }
-            _ => return Err(unknown(&key, "worker", &["name", "state", "silent_for", "attached", "bead", "step"])),
+            _ => {
+                let known = ["name", "state", "silent_for", "attached", "dialog", "bead", "step"];
+                return Err(unknown(&key, "worker", &known));
+            }
         }
     }
     Ok(())

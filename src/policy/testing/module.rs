@@ -308,6 +308,7 @@ impl RuleTable {
                     state: PolecatState::Working,
                     silent_since_ms: Some(now_ms),
                     attached: false,
+                    dialog: None,
                     memory: serde_json::Map::new(),
                     bead: Some(BeadFact::new(id("gt-1")?, "a bead").into()),
                     step: None,

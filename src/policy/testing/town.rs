@@ -133,6 +133,7 @@ impl Town {
                 state: worker.state,
                 silent_since_ms: Some(worker.silent_since_ms),
                 attached: worker.attached,
+                dialog: None,
                 memory: serde_json::Map::new(),
                 bead,
                 step: Some(Arc::new(StepFact {

@@ -25,6 +25,7 @@ pub fn polecat(name: &str, state: PolecatState, bead: Option<BeadFact>) -> Polec
         state,
         silent_since_ms: Some(0),
         attached: false,
+        dialog: None,
         memory: serde_json::Map::new(),
         bead: bead.map(Arc::new),
         step: Some(Arc::new(StepFact {

@@ -32,6 +32,7 @@ fn every_kind_of_fact_is_listed() {
     state        "working"|"silent"|"idle"|"waiting"|"limited"|"done"|"dead"|"unknown"
     silent_for   Span
     attached     boolean                        a person is looking at it
+    dialog       string?                        the question on its screen that only a person may answer
     memory       table<string, any>
     "#);
 }

@@ -75,7 +75,7 @@ fn a_failing_test_says_what_happened_instead() {
      --> witness_test.lua:2:19
     2 | t.rule('witness', 'nudge-silnt'):fires {}
       |                   ^^^^^^^^^^^^^
-      = help: feed-convoy, nudge-silent, restart-dead, park-limited
+      = help: feed-convoy, nudge-silent, restart-dead, park-limited, waiting-for-person
     ");
     insta::assert_snapshot!(fails("t.rule('witness', 'nudge-silent'):fires { state = 'quiet' }"), @r#"
     nudge-silent fires, line 2: error: `state` is never "quiet"
