@@ -54,11 +54,7 @@ impl Repo {
         let prefix = format!("refs/remotes/{remote}/");
         let before: BTreeMap<String, Oid> = self.refs(&prefix)?.into_iter().collect();
         let mut rounds = 0;
-        loop {
-            let complaint = match self.fetch_once(remote, limit, progress)? {
-                None => break,
-                Some(complaint) => complaint,
-            };
+        while let Some(complaint) = self.fetch_once(remote, limit, progress)? {
             rounds += 1;
             if rounds > MOST_ROUNDS || !self.make_room(&prefix, &complaint)? {
                 let message = self::complaint(&complaint);

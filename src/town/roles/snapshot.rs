@@ -136,7 +136,7 @@ impl<'a, 'r> Beads<'a, 'r> {
     }
 
     /// Beads of convoys that belong to `rig` although their ids begin with another prefix than `prefix`.
-    fn from_elsewhere(&mut self, rig: &RigName, prefix: &str) -> Result<Vec<Arc<BeadFact>>, StoreError> {
+    fn take_elsewhere(&mut self, rig: &RigName, prefix: &str) -> Result<Vec<Arc<BeadFact>>, StoreError> {
         let mut ids: Vec<BeadId> = self.convoys.keys().filter(|id| id.prefix() != prefix).cloned().collect();
         ids.sort();
         let mut found = Vec::new();
@@ -224,7 +224,7 @@ pub fn snapshot(
             facts.push(fact);
         }
     }
-    facts.extend(beads.from_elsewhere(&rig.name, rig.prefix().as_str())?);
+    facts.extend(beads.take_elsewhere(&rig.name, rig.prefix().as_str())?);
     let requests = queue::open(r, &rig.name)?;
     let mut mrs = Vec::new();
     for request in &requests {
