@@ -96,7 +96,7 @@ fn a_file_with_problems_files_nothing_and_names_every_line() {
     let long = format!("## ok\n## {}\n", "x".repeat(501));
     let told = repo.bd_reads(&["create", "--file", "-"], &long).fails();
     assert!(told.contains("stdin, line 2: title: it has 501 bytes"), "{told}");
-    assert_eq!(repo.bd(&["create", "--file", "missing.md"]).code, 1);
+    assert_eq!(repo.bd(&["create", "--file", "missing.md"]).code, 4);
     assert!(repo.titles(&["list", "--all"]).is_empty(), "all or none");
 }
 

