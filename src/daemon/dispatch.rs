@@ -14,7 +14,7 @@ use super::keep::Keeper;
 use super::lock::DaemonLock;
 use super::merges::Merges;
 use super::patrol::HeardTo;
-use super::reload::Fingerprint;
+use super::reload::{Fingerprint, Texts};
 use super::run::{DaemonError, World};
 use crate::base::process::{ExitWatch, ProcId};
 use crate::base::{RigName, Time};
@@ -70,7 +70,7 @@ pub struct Dispatcher {
     /// Rigs whose configuration cannot be read, and why.
     pub(super) broken: Troubles,
     /// What the configuration was made of when it was last read.
-    pub(super) config: Vec<Option<Vec<u8>>>,
+    pub(super) config: Texts,
     /// The files of configuration and policies as they were when they were last read.
     pub(super) files_seen: Fingerprint,
     pub(super) status: Status,
@@ -152,7 +152,7 @@ impl Dispatcher {
             looker: Looker::new(now),
             cursors: Cursors::new(),
             broken: Troubles::new(),
-            config: Vec::new(),
+            config: Texts::default(),
             files_seen: Fingerprint::new(),
             status,
             seen_version: None,

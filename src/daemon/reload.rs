@@ -1,5 +1,6 @@
 //! Configuration and policies, read again when they change; what is broken leaves the last good in charge.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -7,17 +8,24 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::dispatch::Dispatcher;
-use super::run::{DaemonError, World};
+use super::run::DaemonError;
+use crate::base::RigName;
 use crate::config::Overrides;
 use crate::policy::Plan;
 use crate::queue::wait;
 use crate::store::StoreError;
-use crate::town::Rig;
 use crate::town::roles::patrols;
 use crate::town::trouble::Troubles;
 
 /// What tells one state of the watched files from another: each file with its size, time and number.
 pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>, u64)>;
+
+/// The texts of the town's configuration and of its rigs', as they were before they were understood.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Texts {
+    town: Option<Vec<u8>>,
+    rigs: BTreeMap<RigName, Option<Vec<u8>>>,
+}
 
 impl Dispatcher {
     /// Reads configuration and policies again; what is broken leaves the last good in charge.
@@ -42,7 +50,7 @@ impl Dispatcher {
         let mut queues = Vec::new();
         for rig in self.rigs.iter().filter(|_| changed) {
             let refinery = self.roles.engine(&rig.name, "refinery").map(|e| e.revision().to_owned());
-            queues.push((rig.name.clone(), goes_by(&self.world, rig, refinery.as_deref())));
+            queues.push((rig.name.clone(), goes_by(&config, &rig.name, refinery.as_deref())));
         }
         let (roles, by) = (&mut self.roles, Self::stamp(&self.world));
         let plans: Vec<(&str, &Plan)> = roles.all_patrols().collect();
@@ -66,12 +74,12 @@ impl Dispatcher {
 
     /// Opens every rig; one whose configuration is broken stays as it was. Returns the configuration of the town and
     /// of its rigs as it was before they were opened.
-    fn read_rigs(&mut self) -> Result<Vec<Option<Vec<u8>>>, DaemonError> {
+    fn read_rigs(&mut self) -> Result<Texts, DaemonError> {
         let (mut rigs, mut broken) = (Vec::new(), Troubles::new());
         let town = &self.world.town;
-        let mut config = vec![std::fs::read(town.config_path()).ok()];
+        let mut config = Texts { town: std::fs::read(town.config_path()).ok(), ..Texts::default() };
         for name in town.rig_names()? {
-            config.push(std::fs::read(town.rig_config_path(&name)).ok());
+            config.rigs.insert(name.clone(), std::fs::read(town.rig_config_path(&name)).ok());
             match self.world.town.rig(&name, &Overrides::default()) {
                 Ok(rig) => rigs.push(rig),
                 Err(error) => {
@@ -120,11 +128,12 @@ impl Dispatcher {
     }
 }
 
-/// A digest of what a rig's queue goes by: its configuration, the town's, and the Refinery.
-fn goes_by(world: &World, rig: &Rig, refinery: Option<&str>) -> String {
+/// A digest of what a rig's queue goes by: its configuration, the town's, and the Refinery. It is of the texts that were
+/// there before the rig was opened: one that is half written then gives another digest than the whole one after it.
+fn goes_by(config: &Texts, rig: &RigName, refinery: Option<&str>) -> String {
     let mut hash = Sha256::new();
-    for path in [world.town.config_path(), rig.config_path()] {
-        hash.update(std::fs::read(path).unwrap_or_default());
+    for text in [config.town.as_ref(), config.rigs.get(rig).and_then(Option::as_ref)] {
+        hash.update(text.map_or(&[][..], Vec::as_slice));
         hash.update([0]);
     }
     hash.update(refinery.unwrap_or_default());
