@@ -1,7 +1,8 @@
 //! Files that are either the old or the new text, whatever happens in between.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::fault::{Point, pass};
@@ -11,11 +12,19 @@ use super::fault::{Point, pass};
 /// The folder must exist. Readers see the old or the new text, never a part. The mode of an existing file is
 /// kept; a new one gets 0644 less the umask.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mode = std::fs::metadata(path).map(|m| m.permissions()).ok();
+    write_as(path, bytes, mode.unwrap_or_else(|| Permissions::from_mode(0o644)))
+}
+
+/// As [`write`], with this mode from the first byte on: nobody reads what is secret, or runs what is half written.
+pub fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_as(path, bytes, Permissions::from_mode(mode))
+}
+
+fn write_as(path: &Path, bytes: &[u8], permissions: Permissions) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".gt-").tempfile_in(folder)?;
     file.write_all(bytes)?;
-    let mode = std::fs::metadata(path).map(|m| m.permissions()).ok();
-    let permissions = mode.unwrap_or_else(|| std::os::unix::fs::PermissionsExt::from_mode(0o644));
     file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
     pass(Point::FileWritten);

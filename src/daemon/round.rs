@@ -60,7 +60,7 @@ impl Dispatcher {
         let rows = self.store.read(agent::all)?;
         self.watch_agents(&rows);
         effect |= self.note_exits(&rows)?;
-        effect |= self.let_go()?;
+        effect |= self.let_go(&rows)?;
         let intents = self.store.read(intent::all)?;
         self.hands.turn(&mut self.store, intents)?;
         let mut next: Option<i64> = None;
@@ -169,9 +169,9 @@ impl Dispatcher {
     }
 
     /// Sends those away whose bead was deleted: nobody else speaks of it any more.
-    fn let_go(&mut self) -> Result<bool, DaemonError> {
+    fn let_go(&mut self, rows: &[AgentRow]) -> Result<bool, DaemonError> {
         let mut any = false;
-        for bead in self.store.read(deleted::waiting)? {
+        for bead in self.store.read(|r| deleted::waiting(r, rows))? {
             any |= !self.store.write(&Self::stamp(&self.world), |w| deleted::plan(w, &bead))?.is_empty();
         }
         Ok(any)

@@ -54,10 +54,10 @@ impl Repo {
         let prefix = format!("refs/remotes/{remote}/");
         let before: BTreeMap<String, Oid> = self.refs(&prefix)?.into_iter().collect();
         let mut rounds = 0;
-        while let Some(complaint) = self.fetch_once(remote, limit, progress)? {
+        while let Some(said) = self.fetch_once(remote, limit, progress)? {
             rounds += 1;
-            if rounds > MOST_ROUNDS || !self.make_room(&prefix, &complaint)? {
-                let message = self::complaint(&complaint);
+            if rounds > MOST_ROUNDS || !self.make_room(&prefix, &said)? {
+                let message = complaint(&said);
                 return Err(GitError::Unreachable { remote: self.shown(remote), message });
             }
         }
@@ -110,10 +110,10 @@ impl Repo {
 
     /// Moves branches of the remote out of the way that it cannot have any more, since it has one now that needs their
     /// name for a folder, or the other way about (`feature` and `feature/x`). Whether there was one.
-    fn make_room(&self, prefix: &str, complaint: &str) -> Result<bool, GitError> {
+    fn make_room(&self, prefix: &str, said: &str) -> Result<bool, GitError> {
         self.refresh()?;
         let mut moved = false;
-        for refname in complaint.lines().filter_map(in_the_way) {
+        for refname in said.lines().filter_map(in_the_way) {
             let Some(branch) = refname.strip_prefix("refs/remotes/").filter(|_| refname.starts_with(prefix)) else {
                 continue;
             };

@@ -284,7 +284,7 @@ impl Runtimes {
     }
 
     /// The names of the presets, without reading them.
-    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+    pub fn built_in_names<'a>() -> impl Iterator<Item = &'a str> {
         BUILT_IN.iter().map(|(name, _)| *name)
     }
 

@@ -1,6 +1,5 @@
 //! The scripted worker: a shell script that does what a bead's description says, step by step.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::SessionError;
@@ -15,8 +14,6 @@ pub fn write_script_worker(runtime_dir: &Path) -> Result<PathBuf, SessionError> 
         return Ok(path);
     }
     let what = || format!("writing {}", path.display());
-    crate::base::atomic::write(&path, SCRIPT_WORKER.as_bytes()).map_err(SessionError::io(what()))?;
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&path, mode).map_err(SessionError::io(what()))?;
+    crate::base::atomic::write_with_mode(&path, SCRIPT_WORKER.as_bytes(), 0o755).map_err(SessionError::io(what()))?;
     Ok(path)
 }

@@ -6,9 +6,10 @@
 #     echo hello > greeting.txt
 #     ```
 #
-# A block without a name is that of the step `implement`. It runs the block in its worktree, commits what changed, closes the step, and hands in at the end. It can be
-# killed anywhere and started again: a closed step is not repeated, a committed one is only closed, and one that
-# was cut short is begun again on the last commit (what it had written is kept under refs/gt/preserve).
+# A block without a name is that of the step `implement`. It runs the block in its worktree, commits what changed,
+# closes the step, and hands in at the end. It can be killed anywhere and started again: a closed step is not repeated,
+# a committed one is only closed, and one that was cut short is begun again on the last commit (what it had written is
+# kept under refs/gt/preserve).
 #
 # Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
 set -u
@@ -96,9 +97,6 @@ while :; do
     elif script=$(field bead.description | block "$step"); then
         say "$step: running its block"
         (
-            # git asks for a name even where it commits nothing, as in `git merge --no-commit`.
-            export GIT_AUTHOR_NAME="$me" GIT_AUTHOR_EMAIL="$me@gastown.invalid"
-            export GIT_COMMITTER_NAME="$me" GIT_COMMITTER_EMAIL="$me@gastown.invalid"
             export GT_STEP="$step" GT_STEP_ID="$id" GT_BEAD="$bead"
             exec sh -eu -c "$script"
         )

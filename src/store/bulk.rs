@@ -1,5 +1,6 @@
 //! Bulk work: many short transactions of which only the last must be on disk when it is done.
 
+use super::file::EACH_ON_DISK;
 use super::{Store, StoreError};
 
 impl Store {
@@ -18,7 +19,7 @@ impl Store {
 
     /// From here on every transaction is on disk when it has ended.
     pub fn end_bulk(&mut self) -> Result<(), StoreError> {
-        self.pragmas("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192")
+        self.pragmas(EACH_ON_DISK)
     }
 
     /// Brings what was written into the file itself, while others go on writing.

@@ -14,6 +14,10 @@ use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time};
 
 const FILE: &str = "beads.db";
+/// Each transaction is on disk when it has ended. The log of changes is kept short, for whoever comes first reads all
+/// of it.
+pub(super) const EACH_ON_DISK: &str =
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 100; PRAGMA cache_size = -8192";
 const LOCK: &str = "write.lock";
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -95,13 +99,10 @@ impl Store {
         // Else a statement whose plan looked at a parameter, as for a partial index, is compiled anew for each value.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // The log stays when the last one leaves: else each command alone in a repository would make it, move it into
-        // the database and take it away again, three times the flushes of a commit. It is kept short, for whoever comes
-        // first reads all of it.
+        // the database and take it away again, three times the flushes of a commit.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        conn.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; \
-             PRAGMA wal_autocheckpoint = 100; PRAGMA journal_size_limit = 1048576",
-        )?;
+        conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 1048576")?;
+        conn.execute_batch(EACH_ON_DISK)?;
         Ok(Self { dir: beads_dir.to_owned(), file: identity(&path), conn, lock: OnceCell::new(), group: None })
     }
 

@@ -200,10 +200,7 @@ fn unknown_runtimes(town: &Town, config: &TownConfig, rigs: &[Rig]) -> Vec<Strin
     let named = std::iter::once((config.runtime(), town.config_path())).chain(named);
     let known = |name: &str| config.runtimes().contains_key(name) || Runtimes::built_in_names().any(|n| n == name);
     let told = named.filter(|(name, _)| !known(name)).map(|(name, path)| {
-        let mut all: Vec<&str> = config.runtimes().keys().map(String::as_str).collect();
-        for name in Runtimes::built_in_names() {
-            all.push(name);
-        }
+        let all = config.runtimes().keys().map(String::as_str).chain(Runtimes::built_in_names());
         let near = text::similar(name, all).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         format!("{}: there is no runtime `{name}`{near}", path.display())
     });

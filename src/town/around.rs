@@ -1,13 +1,11 @@
 //! What surrounds a verb: the town, who acts, the clock, and what sessions may inherit from outside.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::TownError;
 use super::layout::Town;
-use crate::base::{Clock, Time};
+use crate::base::{Clock, Time, atomic};
 use crate::session::MARK_VAR;
 use crate::store::Stamp;
 
@@ -60,7 +58,7 @@ impl Surroundings {
             return Ok(());
         }
         let path = town.runtime_dir().join(KEPT);
-        write_private(&path, &serde_json::json!(self.lasting()).to_string())
+        atomic::write_with_mode(&path, serde_json::json!(self.lasting()).to_string().as_bytes(), 0o600)
             .map_err(|e| TownError::io("write", &path, e))
     }
 
@@ -99,15 +97,6 @@ fn passes(name: &str) -> bool {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     ];
     BEGINNINGS.iter().any(|start| name.starts_with(start)) || NAMES.contains(&name)
-}
-
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    // A name of this process's own: two commands may start the town at once.
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let _ = std::fs::remove_file(&new);
-    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&new, path)
 }
 
 /// Who acts, where and when. Every verb of the town takes one.

@@ -62,8 +62,8 @@ pub fn refill(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A person lets a bead go on: it is held back no more, it is in no quarantine any more, its budgets are whole, and the rules begin at the foot
-/// of their ladders.
+/// A person lets a bead go on: it is held back no more, it is in no quarantine any more, its budgets are whole, and the
+/// rules begin at the foot of their ladders.
 pub fn go_on(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     let held = w.remove_label(bead, QUARANTINE)?;
     if w.need(bead)?.metadata.contains_key(QUARANTINED) {

@@ -1,6 +1,6 @@
 //! Workers whose bead was deleted after they handed it in: nothing of it will land, so that they are taken down.
 
-use super::agent::{self, AgentState};
+use super::agent::{AgentRow, AgentState};
 use super::around::Acting;
 use super::error::TownError;
 use super::finish::Finish;
@@ -13,16 +13,17 @@ use crate::store::{Bead, Read, Status, Store, Write};
 
 const WHY: &str = "its bead was deleted";
 
-/// The deleted beads that a worker still waits with. One whose change is in hand is none yet: the batch ends first.
-pub fn waiting(r: &Read<'_>) -> Result<Vec<BeadId>, TownError> {
+/// The deleted beads that a worker of `rows` still waits with. One whose change is in hand is none yet: the batch ends
+/// first.
+pub fn waiting(r: &Read<'_>, rows: &[AgentRow]) -> Result<Vec<BeadId>, TownError> {
     let mut found = Vec::new();
-    for row in agent::all(r)?.into_iter().filter(|row| row.state == AgentState::Done) {
-        let Some(id) = row.bead else { continue };
-        if deleted(r, &id)?.is_some_and(|bead| in_hand(r, &bead).is_ok_and(|mr| mr.is_none()))
+    for row in rows.iter().filter(|row| row.state == AgentState::Done) {
+        let Some(id) = &row.bead else { continue };
+        if deleted(r, id)?.is_some_and(|bead| in_hand(r, &bead).is_ok_and(|mr| mr.is_none()))
             && hook::held(r, &row.address)?.is_none()
-            && !found.contains(&id)
+            && !found.contains(id)
         {
-            found.push(id);
+            found.push(id.clone());
         }
     }
     Ok(found)

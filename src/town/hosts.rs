@@ -33,8 +33,12 @@ pub fn runtimes(cx: &Acting<'_>) -> Result<Runtimes, TownError> {
 
 /// The runtime called `name`, if its program is installed; else an error that says which are.
 pub fn require_runtime(cx: &Acting<'_>, name: &str) -> Result<Runtime, TownError> {
-    let all = runtimes(cx)?;
-    let installed = all.installed(&cx.around.path);
+    installed(&runtimes(cx)?, &cx.around.path, name)
+}
+
+/// As [`require_runtime`], of runtimes that are known already; programs are looked for in `path`.
+pub fn installed(all: &Runtimes, path: &str, name: &str) -> Result<Runtime, TownError> {
+    let installed = all.installed(path);
     let list = if installed.is_empty() { "none".to_owned() } else { installed.join(", ") };
     let Some(runtime) = all.get(name) else {
         let error = TownError::not_found(format!("there is no runtime `{name}`"));
@@ -44,7 +48,7 @@ pub fn require_runtime(cx: &Acting<'_>, name: &str) -> Result<Runtime, TownError
         };
         return Err(error.hint(format!("installed on this machine: {list}")));
     };
-    if runtime.installed(&cx.around.path).is_none() {
+    if runtime.installed(path).is_none() {
         return Err(TownError::refused(format!(
             "{} is not installed: no `{}` on PATH",
             runtime.title, runtime.program

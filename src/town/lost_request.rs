@@ -5,9 +5,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::around::Acting;
+use super::convoy;
 use super::error::TownError;
 use super::retire::LEFT_OFF;
 use crate::base::BeadId;
+use crate::config::Overrides;
 use crate::queue::{self, MR_KEY, MrMeta};
 use crate::store::{Bead, DepKind, IssueType, Patch, Read, Status, Store, StoreError};
 
@@ -70,7 +72,13 @@ fn work(r: &Read<'_>, id: &BeadId) -> Result<Option<Bead>, TownError> {
 
 /// The commit that was handed in, from the ref that holds it.
 fn held(cx: &Acting<'_>, id: &BeadId, bead: &Bead) -> Result<Option<String>, TownError> {
-    let Some(rig) = cx.town.rig_of(&bead.id)? else { return Ok(None) };
+    let rig = match convoy::slung_to(bead) {
+        Some(name) => cx.town.rig(&name, &Overrides::default())?,
+        None => match cx.town.rig_of(&bead.id)? {
+            Some(rig) => rig,
+            None => return Ok(None),
+        },
+    };
     Ok(rig.repo()?.oid_of(&format!("refs/gt/mr/{id}"))?.map(|oid| oid.to_string()))
 }
 

@@ -22,6 +22,7 @@ use crate::base::{Address, BeadId, Time, WorkerName, text};
 use crate::config::Overrides;
 use crate::formula::Proto;
 use crate::queue::{MR_KEY, MrMeta, State};
+use crate::session::Runtimes;
 use crate::store::{Bead, Patch, Read, Status, Store, Write};
 
 /// How to sling.
@@ -88,6 +89,9 @@ pub struct Ready {
     convoy: bool,
     /// The runtime that a person named for this sling.
     named: Option<String>,
+    runtimes: Runtimes,
+    /// Where programs are looked for.
+    search_path: String,
 }
 
 /// Where the runtime that a person named stays, on the bead and on its convoys: whoever is slung later goes by it.
@@ -103,11 +107,12 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
         None => None,
     };
     let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
-    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy, named })
+    let (runtimes, search_path) = (hosts::runtimes(cx)?, cx.around.path.clone());
+    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy, named, runtimes, search_path })
 }
 
 /// What slinging `bead` would do, given what the store holds now. A runtime that is not installed is an error.
-pub fn decide(r: &Read<'_>, cx: &Acting<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
+pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
     let bead = r.need(bead)?;
     let rig = &ready.rig;
     // Asked for twice, or the Witness was faster: what was wanted is so.
@@ -118,7 +123,7 @@ pub fn decide(r: &Read<'_>, cx: &Acting<'_>, ready: &Ready, bead: &BeadId) -> Re
     let convoys = convoy::of(r, &bead.id)?;
     let runtime = runtime(ready, &bead, &convoys);
     if held.is_none() {
-        hosts::require_runtime(cx, &runtime)?;
+        hosts::installed(&ready.runtimes, &ready.search_path, &runtime)?;
     }
     let convoys: Vec<BeadId> = convoys.into_iter().map(|c| c.id).collect();
     let agents = agent::of_rig(r, &rig.name)?;
@@ -347,7 +352,7 @@ pub fn sling(
         }
         let mut all = Vec::with_capacity(beads.len());
         for id in beads {
-            let mut plan = decide(w, cx, &ready, id)?;
+            let mut plan = decide(w, &ready, id)?;
             plan.new_convoy |= shared.is_some() && plan.convoys.iter().any(|c| Some(c) == shared.as_ref());
             budget::go_on(w, id)?;
             let intents = commit(w, cx, &ready, &mut plan)?;

@@ -5,6 +5,8 @@ use super::place;
 use crate::base::{Address, BeadId, RigName};
 use crate::cli::CliError;
 use crate::config::HostChoice;
+use crate::store::Store;
+use crate::town::convoy;
 use crate::town::sling::{self, Plan, SlingOpts, Slung};
 use crate::town::{TownError, lifecycle};
 
@@ -61,15 +63,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let overrides = cx.overrides(args.runtime.as_deref(), args.host, args.formula.as_deref());
     let name = match named {
         Some(name) => name,
-        None => rig_of(&here, cx, &beads)?,
+        None => rig_of(&here, cx, &store, &beads)?,
     };
     let rig = here.town.rig(&name, &overrides)?;
     let opts = SlingOpts { overrides, convoy: !args.no_convoy, force: args.force };
     if args.dry_run {
         let ready = sling::prepare(&acting, rig, &opts)?;
-        let plans = store.read(|r| {
-            beads.iter().map(|id| sling::decide(r, &acting, &ready, id)).collect::<Result<Vec<Plan>, TownError>>()
-        })?;
+        let plans = store
+            .read(|r| beads.iter().map(|id| sling::decide(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>())?;
         cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
         return Ok(());
     }
@@ -124,11 +125,18 @@ fn split(here: &place::Place, what: &[String]) -> Result<(Vec<String>, Option<Ri
     }
 }
 
-fn rig_of(here: &place::Place, cx: &Context, beads: &[BeadId]) -> Result<RigName, CliError> {
-    if let Some(first) = beads.first()
-        && let Some(rig) = here.town.rig_of(first)?
-    {
-        return Ok(rig.name);
+/// The rig that the first bead was slung into before, else the one of its prefix, else the one that its convoy was
+/// slung into.
+fn rig_of(here: &place::Place, cx: &Context, store: &Store, beads: &[BeadId]) -> Result<RigName, CliError> {
+    if let Some(first) = beads.first() {
+        let (own, convoys) = store.read(|r| {
+            let convoys = convoy::of(r, first)?;
+            Ok::<_, TownError>((convoy::slung_to(&r.need(first)?), convoys.iter().find_map(convoy::slung_to)))
+        })?;
+        let of_prefix = here.town.rig_of(first)?.map(|rig| rig.name);
+        if let Some(name) = own.or(of_prefix).or(convoys) {
+            return Ok(name);
+        }
     }
     place::rig(here, cx, None)
 }

@@ -502,7 +502,7 @@ impl Act<'_, '_, '_> {
         if let Some(hold) = keep::hold(self.w, id.as_str(), now)? {
             return Err(No::Refused(format!("{id} is held: {}", hold.why)));
         }
-        let mut plan = sling::decide(self.w, self.cx, ready, &id)?;
+        let mut plan = sling::decide(self.w, ready, &id)?;
         if let Some(waits) = &plan.waits {
             return Err(No::Refused(format!("{id} {waits}")));
         }

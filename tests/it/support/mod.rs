@@ -6,6 +6,7 @@
 mod processes;
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -133,7 +134,11 @@ impl Drop for Sandbox {
 
 /// Runs a prepared command to its end.
 pub(crate) fn finish(mut command: Command, name: String) -> Ran {
-    let out = command.output().unwrap_or_else(|e| panic!("{name}: {e}"));
+    // A program that a test has just written is still open in whatever another test is forking at that moment.
+    let out = eventually(&name, || match command.output() {
+        Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
+        ran => Some(ran.unwrap_or_else(|e| panic!("{name}: {e}"))),
+    });
     Ran {
         command: name,
         code: out.status.code().unwrap_or(-1),
@@ -178,12 +183,13 @@ pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// Whether a program is installed; says on stderr that the test is skipped when it is not.
-#[expect(clippy::print_stderr, reason = "who reads the tests' output wants to know what was skipped")]
+/// Whether a program is installed; says on stderr that the test is skipped when it is not. Not with `eprintln!`: of a
+/// test that passes, the harness shows nothing of that.
 pub(crate) fn has(program: &str) -> bool {
     let found = std::env::var("PATH").unwrap_or_default().split(':').any(|dir| Path::new(dir).join(program).is_file());
     if !found {
-        eprintln!("skipped: {program} is not installed");
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: {program} is not installed");
     }
     found
 }
