@@ -73,6 +73,22 @@ points! {
     RestoreNamed = "restore.named",
     /// A new tracker's store is made, and git is not told to overlook it.
     InitMade = "init.made",
+    /// A worker's worktree is there, and no session.
+    SpawnTree = "spawn.tree",
+    /// A worker's session runs, and its row does not know.
+    SpawnStarted = "spawn.started",
+    /// The commit that is handed in is held by a ref, and nothing is queued.
+    DoneHeld = "done.held",
+    /// The session of a worker that goes has ended, and its worktree is there.
+    RetireStopped = "retire.stopped",
+    /// What a worker that goes has made is kept, its worktree is gone, and its row is there.
+    RetireKept = "retire.kept",
+    /// A batch has passed its gates, and nobody knows.
+    BatchTested = "batch.tested",
+    /// It is written down what will be pushed, and nothing is pushed.
+    PushIntended = "push.intended",
+    /// The remote has a batch, and the ledger does not say so.
+    PushArrived = "push.arrived",
 }
 
 static ARMED: AtomicBool = AtomicBool::new(false);

@@ -216,7 +216,7 @@ impl Dispatcher {
             (missed.config, missed.look) = (false, true);
         }
         if !self.store.read(lifecycle::is_up)? {
-            return Ok(Some("the town is down"));
+            return Ok(Some("the town is down; bring it up: gt start"));
         }
         if missed.set_back {
             self.store.write(&Self::stamp(&self.world), set_back::settle)?;

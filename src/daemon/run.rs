@@ -65,8 +65,8 @@ fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> DaemonError {
     move |error| DaemonError::Io { what, error }
 }
 
-/// Runs the daemon of a town until it is asked to stop. Blocks.
-pub fn run(world: World) -> Result<(), DaemonError> {
+/// Runs the daemon of a town until it is asked to stop, and gives why it ended. Blocks.
+pub fn run(world: World) -> Result<&'static str, DaemonError> {
     let root = world.town.root().to_owned();
     std::fs::create_dir_all(world.town.runtime_dir()).map_err(io("cannot make .runtime"))?;
     let lock = DaemonLock::take(&root).map_err(io("cannot lock .runtime/daemon.lock"))?;
@@ -99,7 +99,7 @@ pub fn run(world: World) -> Result<(), DaemonError> {
             tracing::info!(why, "the daemon ends");
             let _ = std::fs::remove_file(super::client::path(&root));
             let _ = std::fs::remove_file(components::wake_path(&root));
-            Ok(())
+            Ok(why)
         }
         Ok(Ended::TownGone) => Err(DaemonError::TownGone(root)),
         Err(error) => {

@@ -13,6 +13,7 @@ use super::error::TownError;
 use super::intent::{self, Act, Handing, Intent};
 use super::mol::{self, StepView};
 use super::{convoy, finish, rig};
+use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId, text};
 use crate::config::Overrides;
 use crate::git::{self, Oid, WorktreeState};
@@ -170,6 +171,7 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, what: &Ha
     if held != Some(commit) {
         repo.set_ref(&source_ref, commit, held, &format!("{agent} hands in {}", what.bead))?;
     }
+    pass(Point::DoneHeld);
     let path = row.worktree.clone().ok_or_else(|| no_worktree(agent))?;
     let state = git::worktree_state(&path)?;
     if state.head != Some(commit) || !state.clean() {

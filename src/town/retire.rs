@@ -12,6 +12,7 @@ use super::finish::Finish;
 use super::intent::{self, Act, Intent, Spawn};
 use super::roles::keep::{self, Hold};
 use super::{budget, hook, hosts, spawn};
+use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId};
 use crate::config::Overrides;
 use crate::git;
@@ -217,10 +218,12 @@ pub(super) fn act(
         return store.write(&cx.stamp(), |w| intent::complete(w, intent).map(|_| ()).map_err(TownError::from));
     };
     hosts::open(cx, row.host)?.stop(&row.session, spawn::GRACE)?;
+    pass(Point::RetireStopped);
     if let Some(bead) = give_back {
         note_left_off(cx, store, &row, bead)?;
     }
     let kept = take_down(cx, &row)?;
+    pass(Point::RetireKept);
     store.write(&cx.stamp(), |w| {
         if !intent::complete(w, intent)? {
             return Ok(());
@@ -254,7 +257,14 @@ fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownErro
     let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
     let agent = row.address.to_string();
     let what = git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
-    Ok(repo.retire(&what)?.preserved.saved.map(|saved| saved.refname))
+    let clean = path.is_dir() && git::worktree_state(path)?.clean();
+    let saved = repo.retire(&what)?.preserved.saved.map(|saved| saved.refname);
+    if saved.is_some() || clean {
+        return Ok(saved);
+    }
+    // Whoever saved it was killed before it was written down where.
+    let its_own = |saved: &git::SavedRef| saved.branch == row.branch && saved.at.is_some_and(|at| at >= row.created_at);
+    Ok(repo.saved(&agent)?.into_iter().rfind(its_own).map(|saved| saved.refname))
 }
 
 /// The bead is ready again.

@@ -9,6 +9,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::intent::{self, Intent, Spawn};
 use super::{hosts, retire};
+use crate::base::fault::{Point, pass};
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
 use crate::store::{Patch, Status, Store};
@@ -36,7 +37,9 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
         host.stop(&row.session, GRACE)?;
     }
     row.base_commit = worktree(cx, &row, how.from.as_deref())?.or(row.base_commit);
+    pass(Point::SpawnTree);
     let started = host.start(&hosts::spec(cx, &row, how.resume)?)?;
+    pass(Point::SpawnStarted);
     let now = cx.now();
     row.state = AgentState::Working;
     row.proc = Some(started.proc);

@@ -26,7 +26,7 @@ enum Verb {
     Supervise,
     /// Say what it is doing
     Status,
-    /// Ask it to end; agents go on
+    /// Let it end; agents go on, and the next command of a town that is up starts it again
     Stop,
 }
 
@@ -67,7 +67,10 @@ fn serve(cx: &Context) -> Result<(), CliError> {
         clock: std::sync::Arc::new(SystemClock),
     };
     match crate::daemon::run(world) {
-        Ok(()) => Ok(()),
+        Ok(why) => {
+            crate::cli::output::message(&format!("the daemon has ended: {why}"));
+            Ok(())
+        }
         Err(error @ DaemonError::AlreadyRunning) => {
             crate::cli::output::message(&format!("error: {error}\n  hint: see what it does: gt daemon status"));
             std::process::exit(i32::from(supervise::ALREADY_RUNNING))
@@ -140,7 +143,7 @@ fn text_of(status: &Status) -> String {
 }
 
 fn stop(cx: &Context) -> Result<(), CliError> {
-    if ask(cx, &Request::Stop)?.is_none() {
+    if super::revive::stop_daemon(&cx.place()?)?.is_empty() {
         cx.out.note("no daemon is running");
     }
     Ok(())

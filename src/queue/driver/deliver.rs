@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Driver, Layer, Report, Turn};
 use crate::base::BeadId;
+use crate::base::fault::{Point, pass};
 use crate::config::Landing;
 use crate::git::{GitError, Oid, Push};
 use crate::queue::bench::Tested;
@@ -55,6 +56,7 @@ impl Driver<'_> {
         members: &[Request],
         tested: &Tested,
     ) -> Result<Turn, QueueError> {
+        pass(Point::BatchTested);
         let approved = |id: &BeadId| members.iter().any(|m| m.id == *id && m.mr.approved.is_some());
         let passed = Event::Passed { commit: tested.commit().to_string() };
         let runs = serde_json::to_value(tested.runs()).expect("plain data serialises");
@@ -90,8 +92,10 @@ impl Driver<'_> {
 
     fn push(&mut self, base: Oid, intent: &Intent, tested: &Tested) -> Result<Turn, QueueError> {
         let refname = format!("refs/heads/{}", self.site.target);
+        pass(Point::PushIntended);
         match self.repo.push_cas("origin", &refname, tested.commit(), base)? {
             Push::Pushed => {
+                pass(Point::PushArrived);
                 let ours = format!("refs/remotes/origin/{}", self.site.target);
                 // The next fetch would see it too; this saves waiting for it.
                 if let Err(error) = self.repo.set_ref(&ours, tested.commit(), Some(base), "pushed by the merge queue") {

@@ -62,6 +62,7 @@ impl Scene {
             | Point::SyncMoved
             | Point::SyncPushed => &["sync", "--remote", "URL"],
             Point::RestoreBuilt | Point::RestoreAside | Point::RestoreNamed => &["restore", "--force"],
+            other => panic!("no command of bd comes to {}", other.name()),
         };
         let first = self.acknowledged.first().cloned().unwrap_or_default();
         let file = self.file.display().to_string();
@@ -77,7 +78,7 @@ impl Scene {
 
 #[test]
 fn a_write_that_is_killed_at_any_place_loses_nothing_and_leaves_nothing_half_done() {
-    for point in Point::ALL {
+    for point in Point::ALL.iter().filter(|point| !crate::town::faults::POINTS.contains(point)) {
         let mut scene = Scene::new();
         scene.repo.sandbox.folder("new");
         let command = scene.command(*point);

@@ -119,6 +119,11 @@ impl Sandbox {
         self.run("git", cwd, args)
     }
 
+    /// The processes of this sandbox, each with its number and its command line.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        processes::all_in(self.dir.path()).into_iter().map(|(_, what)| what).collect()
+    }
+
     /// A text with this sandbox's folder replaced by `$BOX`, for snapshots.
     pub(crate) fn tidy(&self, text: &str) -> String {
         text.replace(&self.path().display().to_string(), "$BOX")

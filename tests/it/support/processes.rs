@@ -19,7 +19,7 @@ pub(super) fn end_all_in(folder: &Path, patience: Duration) -> Vec<String> {
 }
 
 /// Processes whose working directory, command line or environment names `folder`; zombies do not count.
-fn all_in(folder: &Path) -> Vec<(rustix::process::Pid, String)> {
+pub(super) fn all_in(folder: &Path) -> Vec<(rustix::process::Pid, String)> {
     let needle = folder.as_os_str().as_encoded_bytes();
     let holds = |bytes: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
     let mut found = Vec::new();

@@ -5,6 +5,7 @@ mod config;
 mod convoy;
 mod done;
 mod examples;
+pub(crate) mod faults;
 mod formulas;
 mod install;
 mod lifecycle;

@@ -1,0 +1,141 @@
+//! Verbs of the town that are killed between any two of their steps: whoever comes next finishes them, nothing is
+//! done twice, and nothing is lost.
+
+use gastown::base::fault::Point;
+use gastown::base::{Clock, SystemClock};
+use gastown::store::Stamp;
+use gastown::town::lifecycle;
+
+use super::TestTown;
+use crate::support::{Ran, eventually, finish};
+
+/// The places that are tried here; all others are in the course of a `bd` command.
+pub(crate) const POINTS: [Point; 8] = [
+    Point::SpawnTree,
+    Point::SpawnStarted,
+    Point::DoneHeld,
+    Point::RetireStopped,
+    Point::RetireKept,
+    Point::BatchTested,
+    Point::PushIntended,
+    Point::PushArrived,
+];
+
+impl TestTown {
+    fn landing_directly() -> Self {
+        let town = Self::new();
+        let path = town.root.join("app/rig.toml");
+        let text = std::fs::read_to_string(&path).expect("rig.toml");
+        super::write(&path, &text.replace("landing = \"hold\"", "landing = \"direct\""));
+        town
+    }
+
+    /// Runs `gt` where a worker is, or in the town, and has it killed when it comes to `point`.
+    fn killed(&self, point: Point, worker: Option<&str>, args: &[&str]) {
+        let place = worker.map_or_else(|| self.root.clone(), |worker| self.worktree(worker));
+        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_gt"), &place);
+        command.env("GT_FAULT", point.name()).args(args);
+        let ran: Ran = finish(command, format!("gt {}", args.join(" ")));
+        assert_eq!(ran.code, -1, "{} was not passed: {} {}", point.name(), ran.stdout, ran.stderr);
+    }
+
+    fn sessions(&self) -> usize {
+        self.sandbox.processes().iter().filter(|what| what.contains("sleep 100000")).count()
+    }
+
+    /// The workers that have a session, once there is no intent any more.
+    fn working(&self, n: usize) -> Vec<String> {
+        eventually("the workers to work", || {
+            let agents = self.agents();
+            let name =
+                |a: &serde_json::Value| a["address"].as_str().expect("address").rsplit('/').next().map(str::to_owned);
+            let all = agents.iter().all(|a| a["state"] == "working");
+            (all && agents.len() == n).then(|| agents.iter().filter_map(name).collect())
+        })
+    }
+
+    /// Waits until a bead has landed and its worker is gone; its file is on the target, in exactly one commit.
+    fn landed(&self, bead: &str, file: &str) {
+        eventually("the bead to land", || (self.status_of(bead) == "closed").then_some(()));
+        eventually("the worker to go", || self.agents().is_empty().then_some(()));
+        let log = self.sandbox.git(&self.remote, &["log", "--no-merges", "--format=%H", "main", "--", file]).ok();
+        assert_eq!(log.lines().count(), 1, "{file} came in exactly once: {log}");
+        let merges = self.sandbox.git(&self.remote, &["log", "--merges", "--format=%H", "main"]).ok();
+        assert_eq!(merges.lines().count(), 1, "{merges}");
+        let doctor = self.bd(&["doctor", "--json"]).json();
+        assert_eq!(doctor["findings"], serde_json::json!([]));
+        self.gt(&["shutdown"]).ok();
+        assert_eq!(self.sessions(), 0);
+    }
+}
+
+#[test]
+fn a_sling_that_is_killed_at_any_place_starts_one_worker_and_no_second() {
+    for point in [Point::SpawnTree, Point::SpawnStarted] {
+        let town = TestTown::landing_directly();
+        let bead = town.bead("x");
+        town.killed(point, None, &["sling", &bead, "app", "--no-start"]);
+        town.gt(&["start"]).ok();
+        let workers = town.working(1);
+        assert_eq!(town.sessions(), 1, "{}: {:?}", point.name(), town.sandbox.processes());
+        town.commit(&workers[0], "x.txt", "x\n");
+        town.hand_in(&workers[0]);
+        town.landed(&bead, "x.txt");
+    }
+}
+
+#[test]
+fn work_whose_handing_in_is_killed_is_handed_in() {
+    let town = TestTown::landing_directly();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let workers = town.working(1);
+    town.commit(&workers[0], "x.txt", "x\n");
+    town.all_steps(&workers[0]);
+    town.killed(Point::DoneHeld, Some(&workers[0]), &["done"]);
+    assert_eq!(town.status_of(&bead), "in_progress");
+    town.gt(&["start"]).ok();
+    town.landed(&bead, "x.txt");
+}
+
+#[test]
+fn a_worker_whose_taking_down_is_killed_goes_and_all_that_it_made_is_there_for_the_next() {
+    for point in [Point::RetireStopped, Point::RetireKept] {
+        let town = TestTown::landing_directly();
+        let bead = town.bead("x");
+        town.sling(&bead);
+        let first = town.working(1).remove(0);
+        town.commit(&first, "x.txt", "x\n");
+        std::fs::write(town.worktree(&first).join("notes"), "not committed\n").expect("file");
+        town.killed(point, None, &["unsling", &bead, "--requeue"]);
+        town.gt(&["start"]).ok();
+        let workers = || town.show(&bead)["metadata"]["workers"].as_i64();
+        eventually("the next worker", || (workers() == Some(2)).then_some(()));
+        let second = town.working(1).remove(0);
+        let tree = town.worktree(&second);
+        assert_eq!(std::fs::read_to_string(tree.join("x.txt")).expect("x.txt"), "x\n", "{}", point.name());
+        let kept = town.show(&bead)["metadata"]["left_off_files"].as_str().expect("a ref").to_owned();
+        assert_eq!(town.sandbox.git(&tree, &["show", &format!("{kept}:notes")]).ok(), "not committed");
+        town.hand_in(&second);
+        town.landed(&bead, "x.txt");
+    }
+}
+
+#[test]
+fn a_batch_whose_daemon_is_killed_at_any_place_lands_once() {
+    for point in [Point::BatchTested, Point::PushIntended, Point::PushArrived] {
+        let town = TestTown::landing_directly();
+        let bead = town.bead("x");
+        town.sling(&bead);
+        let workers = town.working(1);
+        town.commit(&workers[0], "x.txt", "x\n");
+        town.hand_in(&workers[0]);
+        // A daemon of a town that is up, which no other command has started before this one does.
+        let stamp = Stamp::new("test", SystemClock.now());
+        town.store().write(&stamp, lifecycle::set_up).expect("up");
+        town.killed(point, None, &["daemon", "run"]);
+        assert_eq!(town.status_of(&bead), "in_progress");
+        town.gt(&["start"]).ok();
+        town.landed(&bead, "x.txt");
+    }
+}
