@@ -159,7 +159,7 @@ impl Dispatcher {
                 if now.state != row.state || now.proc != row.proc || busy {
                     return Ok(false);
                 }
-                now.state = AgentState::Dead;
+                now.has_ended(w.by().now);
                 agent::put(w, &now)?;
                 w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
                 Ok::<_, StoreError>(true)

@@ -10,6 +10,8 @@ use crate::store::{Read, StoreError, Write};
 
 /// The local namespace of agent rows.
 pub const AGENTS: &str = "agent";
+/// A session that lives so long, in milliseconds, has taken up its conversation.
+const TAKEN_UP_MS: i64 = 30_000;
 
 /// Where an agent stands, as the town last wrote it. What it does right now is evidence, read when needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,7 +90,7 @@ pub struct AgentRow {
     pub host: HostKind,
     /// The name of its session at that host.
     pub session: String,
-    /// The id of its conversation, for runtimes that can take one up again.
+    /// The id of its conversation, for runtimes that can take one up again; none when it could not be taken up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// The process of its session, once started.
@@ -109,6 +111,9 @@ pub struct AgentRow {
     /// When its present session was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+    /// Its present session took up the conversation instead of beginning it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumed: bool,
     /// When it last closed a step, committed or handed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_progress_at: Option<Time>,
@@ -131,6 +136,16 @@ impl AgentRow {
     /// Its name within the rig.
     pub fn name(&self) -> &str {
         self.address.short()
+    }
+
+    /// Its session has ended by itself at `now`. A conversation that ends as soon as it is taken up is none: its program
+    /// had not written it down, or has lost it.
+    pub fn has_ended(&mut self, now: Time) {
+        self.state = AgentState::Dead;
+        let lived = self.started_at.map(|since| now.millis() - since.millis());
+        if self.resumed && lived.is_some_and(|ms| ms < TAKEN_UP_MS) {
+            self.conversation = None;
+        }
     }
 
     /// Whether its session should be running.

@@ -91,7 +91,7 @@ pub fn existing(cx: &Acting<'_>, kind: HostKind) -> Option<Box<dyn Host>> {
 ///
 /// The environment is made, not inherited: PATH with the running `gt` first, what the runtime names, and who
 /// the agent is. A scripted worker gets PATH alone and knows itself by its folder.
-pub fn spec(cx: &Acting<'_>, row: &AgentRow, resume: bool) -> Result<SessionSpec, TownError> {
+pub fn spec(cx: &Acting<'_>, row: &AgentRow) -> Result<SessionSpec, TownError> {
     let runtime = require_runtime(cx, &row.runtime)?;
     let runtime_dir = cx.town.runtime_dir();
     if runtime.name == "script" {
@@ -105,7 +105,7 @@ pub fn spec(cx: &Acting<'_>, row: &AgentRow, resume: bool) -> Result<SessionSpec
         prompt: Some(PROMPT),
         session: (!conversation.is_empty()).then_some(conversation.as_str()),
         settings: None,
-        resume: resume && row.started_at.is_some(),
+        resume: row.resumed,
     };
     let cwd = row.worktree.clone().unwrap_or_else(|| cx.town.root().to_owned());
     let log = cx.town.session_log_path(&row.session);

@@ -39,11 +39,12 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         bead: None,
         started_at: None,
         last_progress_at: None,
+        resumed: false,
         restarts: 0,
         waits: None,
         created_at: now,
     };
-    row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row, false)?)?.proc);
+    row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row)?)?.proc);
     row.started_at = Some(now);
     store.write(&cx.stamp(), |w| {
         agent::put(w, &row)?;

@@ -102,6 +102,7 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
         bead: Some(meta.bead.clone()),
         started_at: None,
         last_progress_at: Some(cx.now()),
+        resumed: false,
         restarts: 0,
         waits: None,
         created_at: cx.now(),

@@ -320,6 +320,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, plan: &Plan, worker: &Address, branch: &s
         bead: Some(plan.bead.clone()),
         started_at: None,
         last_progress_at: Some(now),
+        resumed: false,
         restarts: 0,
         waits: None,
         created_at: now,

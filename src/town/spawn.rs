@@ -38,7 +38,12 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     }
     row.base_commit = worktree(cx, &row, how.from.as_deref())?.or(row.base_commit);
     pass(Point::SpawnTree);
-    let started = host.start(&hosts::spec(cx, &row, how.resume)?)?;
+    row.resumed = how.resume && row.started_at.is_some() && row.conversation.is_some();
+    if !row.resumed && row.started_at.is_some() {
+        // No program begins the same conversation twice. Of the intent, for this may be done again.
+        row.conversation = Some(hosts::conversation(&row.address, intent.at));
+    }
+    let started = host.start(&hosts::spec(cx, &row)?)?;
     pass(Point::SpawnStarted);
     let now = cx.now();
     row.state = AgentState::Working;

@@ -159,6 +159,7 @@ fn anew(cx: &Acting<'_>, store: &Store, agent: &Address) -> Result<Option<AgentR
         bead,
         started_at: None,
         last_progress_at: Some(now),
+        resumed: false,
         restarts: 0,
         waits: None,
         created_at: now,

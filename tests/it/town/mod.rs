@@ -2,6 +2,7 @@
 
 mod attended;
 mod config;
+mod conversations;
 mod convoy;
 mod done;
 mod examples;
