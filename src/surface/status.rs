@@ -14,7 +14,7 @@ use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::unreadable::{self, Unreadable};
-use crate::town::{Rig, Town, TownError, agent, budget, convoy, intent, lifecycle, tries, trouble};
+use crate::town::{BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, tries, trouble};
 
 /// The town.
 #[derive(Debug, Clone, Serialize)]
@@ -27,10 +27,12 @@ pub struct TownStatus {
     pub up_since: Option<Time>,
     /// The process of its daemon, when one runs.
     pub daemon: Option<u32>,
-    /// Agents that belong to no rig.
+    /// Agents that belong to none of `rigs`.
     pub agents: Vec<Agent>,
     /// Its rigs.
     pub rigs: Vec<RigStatus>,
+    /// Rigs whose configuration cannot be used; `warnings` says where and why.
+    pub broken: Vec<RigName>,
     /// Beads in quarantine: each waits for a person.
     pub quarantined: Vec<Quarantined>,
     /// Convoys that have not landed.
@@ -100,7 +102,7 @@ pub struct Waiting {
 /// Looks at the town.
 pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
     let config = town.config()?;
-    let rigs = town.rigs()?;
+    let Rigs { rigs, broken } = town.rigs_apart()?;
     let daemon = lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
     let budget = Budget::load(town.root());
     let up_since = lifecycle::up_since(r)?;
@@ -111,7 +113,10 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         rows = rest;
         each.push(rig_status(r, rig, own)?);
     }
-    let mut warnings = warnings(r)?;
+    // What the daemon says of a broken rig is what is seen here, too.
+    let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
+    let mut warnings = warnings(r, known)?;
+    warnings.extend(broken.iter().map(BrokenRig::text));
     warnings.extend(unknown_runtimes(town, &config, &rigs));
     let messages = Filter {
         types: vec![IssueType::MESSAGE],
@@ -134,6 +139,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
             Life { up: up_since.is_some(), daemon: daemon.is_some(), spent: budget.spent_at().is_some() },
         ),
         rigs: each,
+        broken: broken.into_iter().map(|rig| rig.name).collect(),
         up_since,
         daemon,
     })
@@ -183,13 +189,13 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
     })
 }
 
-fn warnings(r: &Read<'_>) -> Result<Vec<String>, StoreError> {
+fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
     let (ns, key) = WARNINGS;
     let kept: Vec<Warning> = r.local(ns, key)?.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
     let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
     all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
     all.extend(tries::warnings(r)?);
-    all.extend(trouble::all(r)?);
+    all.extend(trouble::all(r)?.into_iter().filter(|line| !known(line)));
     Ok(all)
 }
 
@@ -255,7 +261,7 @@ impl TownStatus {
         for rig in &self.rigs {
             rig.text(&mut lines, now);
         }
-        if self.rigs.is_empty() {
+        if self.rigs.is_empty() && self.broken.is_empty() {
             lines.push("no project yet: gt rig add NAME URL-OR-PATH".into());
         }
         if !self.quarantined.is_empty() {

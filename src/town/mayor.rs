@@ -48,7 +48,8 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
     row.started_at = Some(now);
     store.write(&cx.stamp(), |w| {
         agent::put(w, &row)?;
-        w.emit("agent_started", &me.to_string(), serde_json::json!({ "cause": "attach", "session": row.session }))?;
+        let started = serde_json::json!({ "cause": "attach", "session": row.session, "runtime": row.runtime });
+        w.emit("agent_started", &me.to_string(), started)?;
         Ok::<_, TownError>(())
     })?;
     Ok(row)

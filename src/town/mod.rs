@@ -55,5 +55,5 @@ pub use error::TownError;
 pub use finish::{Finish, finish, finish_all};
 pub use intent::Intent;
 pub use layout::{MARKER, Town};
-pub use rig::Rig;
+pub use rig::{BrokenRig, Rig, Rigs};
 pub use wake::wake;

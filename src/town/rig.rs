@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::TownError;
 use super::layout::Town;
 use crate::base::{BeadId, Prefix, RigName, WorkerName, text};
-use crate::config::{Overrides, RigConfig};
+use crate::config::{ConfigError, Overrides, RigConfig};
 use crate::formula::{Layer, Library, Limits};
 use crate::git::{Oid, Repo};
 use crate::store::Store;
@@ -18,6 +18,32 @@ pub struct Rig {
     /// What holds for it.
     pub config: RigConfig,
     town: Town,
+}
+
+/// The rigs of a town: those that can be opened, and those whose configuration is broken.
+#[derive(Debug, Default)]
+pub struct Rigs {
+    /// By name.
+    pub rigs: Vec<Rig>,
+    /// By name.
+    pub broken: Vec<BrokenRig>,
+}
+
+/// A rig whose `rig.toml` cannot be used.
+#[derive(Debug)]
+pub struct BrokenRig {
+    /// Its name.
+    pub name: RigName,
+    /// What is wrong, and where.
+    pub error: ConfigError,
+}
+
+impl BrokenRig {
+    /// What is wrong, where, and what to do.
+    pub fn text(&self) -> String {
+        let hint = self.error.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        format!("rig {}: {}{hint}\n  mend it; nothing new is begun in {} until then", self.name, self.error, self.name)
+    }
 }
 
 impl Rig {
@@ -109,21 +135,36 @@ impl Town {
         Ok(Rig { name: name.clone(), config, town: self.clone() })
     }
 
-    /// Opens all rigs, by name.
+    /// Opens all rigs, by name. One that cannot be opened fails them all: for what must know every rig.
     pub fn rigs(&self) -> Result<Vec<Rig>, TownError> {
+        let Rigs { rigs, broken } = self.rigs_apart()?;
+        match broken.into_iter().next() {
+            Some(BrokenRig { error, .. }) => Err(error.into()),
+            None => Ok(rigs),
+        }
+    }
+
+    /// Opens the rigs one by one: one whose configuration is broken takes none of the others away.
+    pub fn rigs_apart(&self) -> Result<Rigs, TownError> {
         let town = self.config()?;
-        self.rig_names()?
-            .into_iter()
-            .map(|name| {
-                let path = self.rig_config_path(&name);
-                let config = RigConfig::load(&town, &path, &Overrides::default())?;
-                Ok(Rig { name, config, town: self.clone() })
-            })
-            .collect()
+        let mut all = Rigs::default();
+        for name in self.rig_names()? {
+            match RigConfig::load(&town, &self.rig_config_path(&name), &Overrides::default()) {
+                Ok(config) => all.rigs.push(Rig { name, config, town: self.clone() }),
+                Err(error) => all.broken.push(BrokenRig { name, error }),
+            }
+        }
+        Ok(all)
     }
 
     /// The rig that a bead belongs to, by the prefix of its id; none for beads of the town.
     pub fn rig_of(&self, bead: &BeadId) -> Result<Option<Rig>, TownError> {
-        Ok(self.rigs()?.into_iter().find(|rig| rig.prefix().as_str() == bead.prefix()))
+        let Rigs { rigs, broken } = self.rigs_apart()?;
+        match (rigs.into_iter().find(|rig| rig.prefix().as_str() == bead.prefix()), broken.into_iter().next()) {
+            (Some(rig), _) => Ok(Some(rig)),
+            // It may be that one's.
+            (None, Some(BrokenRig { error, .. })) => Err(error.into()),
+            (None, None) => Ok(None),
+        }
     }
 }

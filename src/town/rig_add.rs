@@ -12,7 +12,7 @@ use serde_json::json;
 use super::around::Acting;
 use super::detect::{self, Detected};
 use super::error::TownError;
-use super::rig::Rig;
+use super::rig::{BrokenRig, Rig, Rigs};
 use crate::base::{Prefix, RigName, atomic, text};
 use crate::config::Landing;
 use crate::git::{Oid, Repo};
@@ -337,8 +337,8 @@ pub struct RigLine {
     pub runtime: String,
 }
 
-/// The rigs of a town.
-pub fn list(cx: &Acting<'_>) -> Result<Vec<RigLine>, TownError> {
+/// The rigs of a town, and those that cannot be listed since their configuration is broken.
+pub fn list(cx: &Acting<'_>) -> Result<(Vec<RigLine>, Vec<BrokenRig>), TownError> {
     let line = |rig: Rig| RigLine {
         prefix: rig.prefix().clone(),
         remote: rig.config.url.clone(),
@@ -348,7 +348,8 @@ pub fn list(cx: &Acting<'_>) -> Result<Vec<RigLine>, TownError> {
         runtime: rig.config.runtime.clone(),
         rig: rig.name,
     };
-    Ok(cx.town.rigs()?.into_iter().map(line).collect())
+    let Rigs { rigs, broken } = cx.town.rigs_apart()?;
+    Ok((rigs.into_iter().map(line).collect(), broken))
 }
 
 /// What the first run of a gate came to, in words.

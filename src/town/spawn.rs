@@ -62,7 +62,13 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
         w.emit(
             "agent_started",
             &row.address.to_string(),
-            json!({ "bead": hook.bead, "cause": how.cause, "session": row.session, "host": row.host }),
+            json!({
+                "bead": hook.bead,
+                "cause": how.cause,
+                "session": row.session,
+                "host": row.host,
+                "runtime": row.runtime,
+            }),
         )?;
         Ok::<_, TownError>(())
     })

@@ -111,3 +111,30 @@ fn issues_that_a_project_tracks_are_named_and_adopted_when_told() {
     assert_eq!((&adopted["prefix"], &adopted["adopted"]["created"]), (&"old".into(), &1.into()));
     assert_eq!(town.bd(&["show", "old-1", "--json"]).json()[0]["title"], "tracked");
 }
+
+#[test]
+fn a_rig_whose_configuration_is_broken_takes_nothing_else_away() {
+    let town = TestTown::new();
+    let other = make_remote(&town.sandbox, "other.git", &[("README", "x\n")]);
+    town.gt(&["rig", "add", "other", &other.display().to_string(), "--no-try"]).ok();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let path = town.root.join("other/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    let line = text.lines().count() + 1;
+    super::write(&path, &format!("{text}no such\n"));
+    let place = format!("other/rig.toml:{line}:");
+
+    let status = town.gt(&["status"]).ok();
+    assert!(status.contains("app  1 worker") && status.contains(&place) && status.contains("mend it"), "{status}");
+    assert_eq!(town.gt(&["status", "--json"]).json()["broken"], serde_json::json!(["other"]));
+    let list = town.gt(&["rig", "list"]);
+    assert!(list.stderr.contains(&place) && list.stderr.contains("mend it"), "{}", list.stderr);
+    assert!(list.ok().starts_with("app "));
+    for command in [["agents"].as_slice(), &["convoy", "status"], &["queue"], &["review"], &["why", &bead], &["hook"]] {
+        town.gt(command).ok();
+    }
+    town.sling(&town.bead("y"));
+    // What must know every rig says what is wrong.
+    assert!(town.gt(&["rig", "add", "third", &other.display().to_string()]).fails().contains(&place));
+}

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::watch::Watch;
+use crate::base::{Address, text};
 use crate::cli::CliError;
-use crate::store::{Status, StoreError};
-use crate::town::agent;
+use crate::store::{Event, Status, StoreError};
 
 /// One promise and whether it held.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -80,14 +80,30 @@ pub(super) fn all(
     checks.push(check(joined == 1, format!("{joined} bead found on the way joined the convoy")));
     checks.push(steps(place, beads.len(), crashed)?);
 
-    let models: Vec<String> = watch.store().read(|r| {
-        let agents = agent::all(r)?;
-        Ok::<_, StoreError>(agents.into_iter().map(|a| a.runtime).filter(|r| r != "script").collect())
-    })?;
-    checks.push(check(models.is_empty(), "0 model tokens spent on supervision: no model was started"));
+    checks.push(supervision(&watch.events));
     let decisions = watch.store().read(|r| r.decision_count().map_err(CliError::from))?;
     checks.push(check(decisions > 0, format!("{decisions} decisions journaled")));
     Ok(checks)
+}
+
+/// No session supervised: each that was ever started was a worker's, for a bead, and ran the scripted worker. The rows
+/// of agents would not tell, since who is done has none any more; every start leaves an event.
+fn supervision(events: &[Event]) -> Check {
+    let started: Vec<&Event> = events.iter().filter(|e| e.kind == "agent_started").collect();
+    let worked = |event: &Event| {
+        let text = |key: &str| event.payload.get(key).and_then(Value::as_str);
+        let worker = matches!(event.subject.parse(), Ok(Address::Polecat(..)));
+        worker && text("bead").is_some() && text("runtime") == Some("script")
+    };
+    let other: BTreeSet<&str> = started.iter().filter(|e| !worked(e)).map(|e| e.subject.as_str()).collect();
+    let sessions = text::count(started.len(), "session");
+    let words = if other.is_empty() {
+        format!("{sessions} started, each a scripted worker's")
+    } else {
+        format!("other sessions: {}", other.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let held = !started.is_empty() && started.iter().all(|e| worked(e));
+    check(held, format!("0 model tokens spent on supervision: {words}"))
 }
 
 /// Steps that were closed are not run again: each step of each bead left its line once.
@@ -129,4 +145,34 @@ fn landed(place: &Place) -> Result<Vec<Landed>, CliError> {
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::Time;
+
+    fn started(subject: &str, payload: Value) -> Event {
+        let (kind, actor) = ("agent_started".to_owned(), "deacon".to_owned());
+        Event { seq: 1, kind, subject: subject.to_owned(), actor, at: Time::from_millis(0), payload }
+    }
+
+    #[test]
+    fn a_session_that_supervised_breaks_the_promise() {
+        let worker = started("app/polecats/toast", json!({ "bead": "gt-1", "runtime": "script" }));
+        assert!(supervision(std::slice::from_ref(&worker)).held);
+        for (subject, payload) in [
+            ("app/witness", json!({ "bead": "gt-1", "runtime": "claude" })),
+            ("app/refinery", json!({ "runtime": "script" })),
+            ("mayor", json!({ "cause": "attach", "runtime": "claude" })),
+            ("app/polecats/nux", json!({ "bead": "gt-2", "runtime": "claude" })),
+            ("app/polecats/nux", json!({ "bead": "gt-2" })),
+        ] {
+            let told = supervision(&[worker.clone(), started(subject, payload)]);
+            assert!(!told.held && told.what.contains(subject), "{}", told.what);
+        }
+        assert!(!supervision(&[]).held, "where nothing was seen, nothing is known");
+    }
 }

@@ -11,8 +11,11 @@ pub struct Args {}
 /// Runs the verb.
 pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
     let place = cx.place()?;
-    let rigs = rig_add::list(&place.acting())?;
-    if rigs.is_empty() {
+    let (rigs, broken) = rig_add::list(&place.acting())?;
+    for rig in &broken {
+        cx.out.note(&format!("warning: {}", rig.text()));
+    }
+    if rigs.is_empty() && broken.is_empty() {
         cx.out.note("no project yet: gt rig add NAME URL-OR-PATH");
     }
     cx.out.print(&rigs, |rigs| {
