@@ -107,6 +107,22 @@ impl Sandbox {
         finish(command, format!("{program} {}", args.join(" ")))
     }
 
+    /// Runs a program of ours below `strace` and fails unless it is one process with one thread that talks to no network.
+    #[track_caller]
+    pub(crate) fn only_reads(&self, program: &str, cwd: &Path, args: &[&str]) {
+        let (log, program) = (self.path().join("strace.log"), Self::bin().join(program));
+        let (log_text, program) = (log.display().to_string(), program.display().to_string());
+        let calls = "trace=execve,execveat,fork,vfork,clone,clone3,socket,connect";
+        let all = [&["-f", "-e", calls, "-o", &log_text, &program], args].concat();
+        self.run("strace", cwd, &all).ok();
+        let seen = std::fs::read_to_string(log).expect("the log of strace");
+        let made = |call: &str| seen.lines().filter(|line| line.contains(&format!(" {call}"))).count();
+        assert_eq!(made("execve"), 1, "{args:?} started a program:\n{seen}");
+        let more: usize = ["fork(", "vfork(", "clone(", "clone3("].iter().map(|call| made(call)).sum();
+        assert_eq!(more, 0, "{args:?} started a process or a thread:\n{seen}");
+        assert!(!seen.contains("AF_INET"), "{args:?} opened the network:\n{seen}");
+    }
+
     pub(crate) fn gt(&self, cwd: &Path, args: &[&str]) -> Ran {
         self.run("gt", cwd, args)
     }

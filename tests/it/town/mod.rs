@@ -11,6 +11,7 @@ mod formulas;
 mod install;
 mod lifecycle;
 mod newcomer;
+mod reads;
 mod requests;
 mod rework;
 mod rig;
