@@ -18,13 +18,25 @@ const AT_ONCE: usize = 32;
 /// When wisps are there and none is old: look again after this.
 const LATER_MS: i64 = 600_000;
 
+/// So many beads of a large molecule are put with the others in one go.
+const SETTLED_AT_ONCE: usize = 200;
+/// Until the next of them.
+const SETTLE_MS: i64 = 100;
+
 const TABLE: &str = "wisps";
 const AT: &str = "swept";
 
 /// Sweeps once if it is time to; says when it will be time again, or nothing when there is no wisp.
 ///
-/// Nothing is written while no wisp is old.
+/// What was published as a large batch is first put with the others, a part each time, for it is not swept before.
+/// Otherwise nothing is written while no wisp is old.
 pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError> {
+    let by = Stamp::new("sweep", now);
+    if store.read::<_, StoreError>(|r| r.is_unsettled())?
+        && store.write::<_, StoreError>(&by, |w| w.settle(SETTLED_AT_ONCE))?
+    {
+        return Ok(Some(now.plus_millis(SETTLE_MS)));
+    }
     let (due, keep, abandon, any) = store.read::<_, StoreError>(|r| {
         let last = r.local(TABLE, AT)?.and_then(|at| at.as_i64());
         // A clock that ran back does not put sweeping off for long.
@@ -40,7 +52,7 @@ pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError
     if !due {
         return Ok(Some(now.plus_millis(PAUSE_MS)));
     }
-    let swept = store.write::<_, StoreError>(&Stamp::new("sweep", now), |w| {
+    let swept = store.write::<_, StoreError>(&by, |w| {
         let order = Sweep { over_before: before(keep), idle_before: abandon.map(before), limit: AT_ONCE };
         let swept = w.sweep_wisps(&order)?;
         // Where nothing went, those that stay are looked through at leisure.
@@ -62,4 +74,43 @@ fn time(r: &Read<'_>, (key, default): (&str, Span)) -> Result<Option<Span>, Stor
         Some(text) if text == "never" => None,
         Some(text) => Some(text.parse().unwrap_or(default)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Prefix;
+    use crate::store::{Close, Filter, NewBead};
+
+    #[test]
+    fn the_wisps_of_a_large_batch_are_settled_and_then_swept() {
+        let dir = tempfile::tempdir().expect("folder");
+        let at = |s: i64| Time::from_millis(1_767_225_600_000 + s * 1_000);
+        let mut store = Store::create(dir.path(), &Prefix::new("gt").expect("prefix"), at(0)).expect("store");
+        let mut write = |f: &mut dyn FnMut(&mut crate::store::Write<'_>) -> Result<(), StoreError>| {
+            store.write::<_, StoreError>(&Stamp::new("tester", at(0)), f).expect("write");
+        };
+        write(&mut |w| {
+            let batch = w.new_batch("pour")?;
+            let wisp = |n| NewBead { ephemeral: true, ..NewBead::titled(format!("wisp {n}")) };
+            let ids = w.stage(batch, (0..1_100).map(wisp).collect())?;
+            w.publish(batch)?;
+            ids.iter().take(40).try_for_each(|id| w.close(id, Close::because("done")).map(drop))
+        });
+        let day = 24 * 3_600;
+        let mut rounds = 0;
+        while store.read::<_, StoreError>(|r| r.is_unsettled()).expect("read") {
+            sweep(&mut store, at(2 * day)).expect("sweep");
+            rounds += 1;
+        }
+        assert!(rounds > 3, "a part each time, not {rounds}");
+        let wisps = |store: &Store| {
+            let all = Filter { ephemeral: Some(true), ..Filter::default() };
+            store.read::<_, StoreError>(|r| r.count(&all)).expect("count")
+        };
+        for n in 1..50 {
+            sweep(&mut store, at(2 * day + n * 61)).expect("sweep");
+        }
+        assert_eq!(wisps(&store), 1_060, "the closed ones have gone");
+    }
 }

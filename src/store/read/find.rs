@@ -164,6 +164,9 @@ fn is_open_only(filter: &Filter) -> bool {
     }
 }
 
+/// The index that begins with the batch and gives the usual order.
+const BY_BATCH: &str = "INDEXED BY open_priority";
+
 /// The index that serves the filter and its order best, where the planner cannot be left to guess.
 fn index(filter: &Filter) -> &'static str {
     let forward = filter.sort == Sort::Priority;
@@ -174,12 +177,18 @@ fn index(filter: &Filter) -> &'static str {
     } else if is_open_only(filter) && filter.assignee.as_deref().is_some_and(|a| !a.is_empty()) {
         ""
     } else if is_open_only(filter) && filter.statuses.len() != 1 && forward {
-        "INDEXED BY open_priority"
+        BY_BATCH
     } else if filter.statuses.len() == 1 {
         "INDEXED BY by_status"
     } else {
         ""
     }
+}
+
+/// What is looked through one after the other: each of the batches where an index gives the order in each of them,
+/// else what is seen at once.
+pub(in crate::store) fn parts(filter: &Filter, batches: Vec<i64>) -> Vec<Option<i64>> {
+    if batches.len() == 1 || index(filter) == BY_BATCH { batches.into_iter().map(Some).collect() } else { vec![None] }
 }
 
 fn order(filter: &Filter) -> String {
@@ -200,37 +209,61 @@ fn order(filter: &Filter) -> String {
 impl Read<'_> {
     /// The beads that pass `filter`.
     pub fn find(&self, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
-        let (sql, values) = statement(filter, self.seen_batches()?.len() == 1);
-        self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))
+        let parts = parts(filter, self.seen_batches()?);
+        let mut found: Vec<Bead> = Vec::new();
+        for part in &parts {
+            let (sql, values) = statement(filter, *part);
+            found.extend(self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))?);
+        }
+        if parts.len() > 1 {
+            found.sort_by_cached_key(|bead| (bead.priority, nanos(bead.created_at), bead.id.clone()));
+            if filter.reverse {
+                found.reverse();
+            }
+            found.truncate(filter.limit.unwrap_or(usize::MAX));
+        }
+        Ok(found)
     }
 
     /// How many beads pass `filter`; its order and limit do not matter.
     pub fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
-        let (sql, values) = counting(filter, self.seen_batches()?.len() == 1);
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let n: i64 = statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?;
+        let mut n = 0;
+        for part in parts(filter, self.seen_batches()?) {
+            let (sql, values) = counting(filter, part);
+            let mut statement = self.conn.prepare_cached(&sql)?;
+            n += statement.query_row(rusqlite::params_from_iter(values), |row| row.get::<_, i64>(0))?;
+        }
         Ok(n as usize)
     }
 }
 
-/// The statement of a count; `settled` as in [`statement`].
-pub(in crate::store) fn counting(filter: &Filter, settled: bool) -> (String, Vec<Sql>) {
-    let mut conditions = Where::default();
-    conditions.filter(filter);
-    conditions.and(if settled { "b.batch = 0" } else { SEEN }, []);
-    let index = if settled { index(filter) } else { "" };
-    (format!("SELECT count(*) FROM beads b {index} WHERE {}", conditions.sql), conditions.values)
+impl Where {
+    /// Of this batch alone, or of all that are seen.
+    fn part(&mut self, batch: Option<i64>) {
+        match batch {
+            Some(batch) => self.and("b.batch = ?", [Sql::Integer(batch)]),
+            None => self.and(SEEN, []),
+        }
+    }
 }
 
-/// The statement of a list. `settled`: no batch but 0 is seen, so that an index that begins with it gives the order.
-pub(in crate::store) fn statement(filter: &Filter, settled: bool) -> (String, Vec<Sql>) {
+/// The statement of a count, in one batch or in all that are seen.
+pub(in crate::store) fn counting(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
     let mut conditions = Where::default();
     conditions.filter(filter);
-    conditions.and(if settled { "b.batch = 0" } else { SEEN }, []);
+    conditions.part(batch);
+    (format!("SELECT count(*) FROM beads b {} WHERE {}", index(filter), conditions.sql), conditions.values)
+}
+
+/// The statement of a list, in one batch, where an index gives the order, or in all that are seen.
+pub(in crate::store) fn statement(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
+    let mut conditions = Where::default();
+    conditions.filter(filter);
+    conditions.part(batch);
     let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
     let sql = format!(
         "SELECT {COLUMNS} FROM beads b {} WHERE {} ORDER BY {}{limit}",
-        if settled { index(filter) } else { "" },
+        index(filter),
         conditions.sql,
         order(filter)
     );

@@ -130,6 +130,11 @@ impl<'a> Read<'a> {
         Ok(all.into_iter().filter(|(_, at)| *at < before).map(|(batch, _)| batch).collect())
     }
 
+    /// Whether a published batch is still to be merged into the beads that are seen: see `Write::settle`.
+    pub fn is_unsettled(&self) -> Result<bool, StoreError> {
+        Ok(self.seen_batches()?.len() > 1)
+    }
+
     /// The batches whose beads are seen: 0, and those published but not yet merged into it.
     pub(super) fn seen_batches(&self) -> Result<Vec<i64>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published'")?;

@@ -272,6 +272,29 @@ fn a_batch_is_seen_by_nobody_until_it_is_published_and_then_whole() {
 }
 
 #[test]
+fn a_large_batch_is_listed_in_order_with_the_others_before_it_is_settled() {
+    let mut t = Temp::new();
+    let alone = |title: &str, priority| NewBead { priority: Some(priority), ..NewBead::titled(title) };
+    t.write(|w| Ok(drop((w.create(alone("before", 1))?, w.create(alone("last", 4))?)))).expect("create");
+    let batch = t.write(|w| w.new_batch("pour")).expect("batch");
+    let beads = (0..1_100).map(|n| alone(&format!("step {n}"), 1)).collect();
+    t.write(|w| w.stage(batch, beads)).expect("stage");
+    t.write(|w| w.publish(batch)).expect("publish");
+    assert!(t.read(|r| r.is_unsettled()));
+    let open = Filter { not_statuses: vec![Status::CLOSED], ..Filter::default() };
+    let listed =
+        |t: &Temp, filter: &Filter| t.read(|r| r.find(filter)).into_iter().map(|b| b.title).collect::<Vec<_>>();
+    let few = Filter { limit: Some(3), ..open.clone() };
+    let all = |t: &Temp| (listed(t, &open), listed(t, &few), t.read(|r| r.count(&open)));
+    let unsettled = all(&t);
+    assert_eq!(unsettled.1[0], "before");
+    assert_eq!(listed(&t, &Filter { reverse: true, ..few.clone() })[0], "last");
+    while t.write(|w| w.settle(200)).expect("settle") {}
+    assert!(!t.read(|r| r.is_unsettled()));
+    assert_eq!(all(&t), unsettled);
+}
+
+#[test]
 fn a_word_that_most_beads_have_gives_the_newest() {
     let mut t = Temp::new();
     t.write(|w| (0..1_100).try_for_each(|n| w.create(NewBead::titled(format!("bead {n}"))).map(drop))).expect("create");

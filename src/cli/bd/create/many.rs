@@ -247,6 +247,7 @@ impl Plan {
                 let _ = store.write::<_, CliError>(&by, |w| Ok(w.discard(batch)?));
                 return Err(error);
             }
+            while store.write::<_, CliError>(&by, |w| Ok(w.settle(4 * CHUNK)?))? {}
             store.read(|r| self.all(r, &made))
         });
         made.map_err(|error| Failed { line, error })
