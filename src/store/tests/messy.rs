@@ -150,3 +150,46 @@ fn what_is_not_known_of_an_edge_or_a_comment_outlives_changes_the_ledger_and_a_r
     kept(other.read(|r| r.export()));
     assert_eq!(other.read(|r| r.ledger_doc(&id)), Some(doc));
 }
+
+#[test]
+fn what_a_newer_line_says_of_an_edge_or_a_comment_that_is_here_is_taken_over_and_synced() {
+    let at = r#""created_at":"2026-01-01T00:00:00Z""#;
+    let whole = |updated: &str, edge: &str, child: &str, comment: u8, said: &str| {
+        let deps = format!(
+            r#"{{"issue_id":"a-1","depends_on_id":"a-2","type":"waits-for",{at},"metadata":"{{\"gate\":\"all-children\"}}"{edge}}}"#
+        );
+        let members = format!(
+            r#","dependencies":[{deps}],"comments":[{{"id":{comment},"issue_id":"a-1","author":"ann","text":"hm",{at}{said}}}]"#
+        );
+        let members = members.replace("all-children", child);
+        line("a-1", &members).replace("2026-01-02", updated)
+    };
+    let child = |id: &str| {
+        let up = format!(r#","dependencies":[{{"issue_id":"{id}","depends_on_id":"a-2","type":"parent-child",{at}}}]"#);
+        line(id, &up)
+    };
+    let (old, new) = (
+        whole("2026-01-02", r#","weight":1"#, "all-children", 1, ""),
+        whole("2026-01-03", r#","weight":{"z":2},"note":"n""#, "any-children", 7, r#","up":["bob"]"#),
+    );
+    let mut t = Temp::new();
+    let others = [line("a-2", ""), child("a-3"), child("a-4")].join("\n");
+    import(&mut t, format!("{old}\n{others}\n").as_bytes());
+    let mut copy = Temp::new();
+    let adopt = |from: &Temp, to: &mut Temp| {
+        for bead in ["a-1", "a-2", "a-3", "a-4"] {
+            let theirs = from.read(|r| r.ledger_doc(&id(bead))).expect("a ledger file");
+            to.write(|w| w.adopt(&[crate::store::LedgerDoc::parse(&theirs).expect("reads")])).expect("adopts");
+        }
+    };
+    adopt(&t, &mut copy);
+    t.close(&id("a-3"), "done");
+    assert!(!t.ready().contains(&"t a-1".to_owned()), "it waits for all children");
+    import(&mut t, format!("{new}\n{others}\n").as_bytes());
+    assert!(t.ready().contains(&"t a-1".to_owned()), "one closed child is enough now");
+    adopt(&t, &mut copy);
+    for t in [&t, &copy] {
+        let text = String::from_utf8(t.read(|r| r.export())).expect("text");
+        assert_eq!(text.lines().next(), Some(new.as_str()));
+    }
+}

@@ -92,6 +92,7 @@ impl Write<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (bead, uid) DO UPDATE SET live = excluded.live, added = excluded.added,
                      removed = excluded.removed,
+                     id = CASE WHEN excluded.live THEN excluded.id ELSE id END,
                      other = CASE WHEN excluded.live THEN excluded.other ELSE other END",
                 (num, uid, id, author, text, at, said.is_some(), &span.added, &span.removed, other),
             )?;

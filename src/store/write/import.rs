@@ -40,7 +40,8 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Brings a bead that is here to the state of a newer line. Edges and comments are added, none removed.
+    /// Brings a bead that is here to the state of a newer line. Edges and comments are added, or take
+    /// what the line says of them; none is removed.
     pub(in crate::store) fn overwrite(&mut self, line: &Incoming) -> Result<(), StoreError> {
         let old = self.need_stored(&line.bead.id)?;
         let num = old.num;
@@ -55,27 +56,65 @@ impl Write<'_> {
         for label in &line.bead.labels {
             self.add_label(&line.bead.id, label)?;
         }
-        let there = self.deps(&line.bead.id)?;
-        for dep in &line.bead.dependencies {
-            if !there.iter().any(|d| d.depends_on_id == dep.depends_on_id && d.kind == dep.kind) {
-                self.draw_as_is(&line.bead, dep)?;
-            }
-        }
-        let said = self.comments(&line.bead.id)?;
-        for comment in &line.bead.comments {
-            if !said
-                .iter()
-                .any(|c| c.author == comment.author && c.text == comment.text && c.created_at == comment.created_at)
-            {
-                self.insert_comment(num, comment)?;
-            }
-        }
+        self.overwrite_edges(&line.bead)?;
+        self.overwrite_comments(num, &line.bead)?;
         self.run(
             "UPDATE beads SET updated_at = ?2, updated_ns = ?3 WHERE num = ?1",
             (num, at.to_string(), crate::store::row::nanos(at)),
         )?;
         self.keep_source(num, line)?;
         self.touch(&line.bead.id, "imported again");
+        Ok(())
+    }
+
+    fn overwrite_edges(&mut self, bead: &Bead) -> Result<(), StoreError> {
+        let there = self.deps(&bead.id)?;
+        for dep in &bead.dependencies {
+            match there.iter().find(|d| d.depends_on_id == dep.depends_on_id && d.kind == dep.kind) {
+                Some(same) if same == dep => continue,
+                Some(_) => {
+                    // Its metadata may say anew what it waits for: it is drawn again, and judged.
+                    let key = (bead.id.as_str(), dep.depends_on_id.as_str(), dep.kind.as_str());
+                    for edge in self.edges("issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3", key)? {
+                        self.cut(&edge)?;
+                    }
+                }
+                None => {}
+            }
+            self.draw_as_is(bead, dep)?;
+        }
+        Ok(())
+    }
+
+    fn overwrite_comments(&mut self, num: i64, bead: &Bead) -> Result<(), StoreError> {
+        let said = self.comments(&bead.id)?;
+        for comment in &bead.comments {
+            let same = said
+                .iter()
+                .find(|c| c.author == comment.author && c.text == comment.text && c.created_at == comment.created_at);
+            let Some(same) = same else {
+                self.insert_comment(num, comment)?;
+                continue;
+            };
+            let number = if comment.id == 0 { same.id } else { comment.id };
+            if (number, &comment.extra) == (same.id, &same.extra) {
+                continue;
+            }
+            self.advance();
+            self.run(
+                "UPDATE comments SET id = ?5, other = ?6, added = ?7
+                 WHERE bead = ?1 AND author = ?2 AND text = ?3 AND created_at = ?4 AND live = 1",
+                (
+                    num,
+                    &same.author,
+                    &same.text,
+                    same.created_at.to_string(),
+                    number,
+                    crate::store::row::packed(&comment.extra),
+                    &self.stamp,
+                ),
+            )?;
+        }
         Ok(())
     }
 
