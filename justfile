@@ -31,6 +31,6 @@ deny:
 # what takes long: random histories of clones, SECONDS of each fuzz target (needs `cargo install cargo-fuzz`), the large figures
 deep seconds="300":
     PROPTEST_CASES=300 cargo test --release --lib three_clones
-    for target in issues merge ids; do RUSTC_BOOTSTRAP=1 cargo fuzz run --release --sanitizer none $target -- -max_total_time={{seconds}} || exit 1; done
+    for target in issues merge ids formulas; do RUSTC_BOOTSTRAP=1 cargo fuzz run --release --debug-assertions --sanitizer none $target -- -max_total_time={{seconds}} || exit 1; done
     cargo bench --bench beads -- ready drain hanoi10 hanoi20
     cargo bench --bench molecules -- hanoi10 hanoi15 hanoi20
