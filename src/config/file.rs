@@ -26,8 +26,6 @@ pub struct TownFile {
     pub landing: Option<Landing>,
     /// How many workers a rig may have at once.
     pub workers: Option<u32>,
-    /// How often a worker is started again for one bead before the bead is put in quarantine.
-    pub restarts: Option<u32>,
     /// Gates for rigs that declare none of the same name.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,
@@ -62,8 +60,6 @@ pub struct RigFile {
     pub landing: Option<Landing>,
     /// As in `town.toml`.
     pub workers: Option<u32>,
-    /// As in `town.toml`.
-    pub restarts: Option<u32>,
     /// What must pass on the merged tree.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,

@@ -168,7 +168,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("formula", "\"shiny\""),
     ("landing", "\"hold\""),
     ("workers", "8"),
-    ("restarts", "3"),
     ("components.witness", "true"),
     ("components.refinery", "true"),
     ("components.mayor", "true"),
@@ -253,8 +252,6 @@ pub struct RigConfig {
     pub landing: Landing,
     /// How many workers the rig may have at once.
     pub workers: u32,
-    /// How often a worker is started again for one bead.
-    pub restarts: u32,
     /// What must pass on the merged tree, by name.
     pub gates: BTreeMap<String, Gate>,
     /// Whether the Witness is on.
@@ -293,7 +290,6 @@ impl RigConfig {
             formula: some(rig.formula.or_else(|| t.formula.clone()).unwrap_or_else(|| "shiny".into())),
             landing: rig.landing.or(t.landing).unwrap_or(Landing::Hold),
             workers: rig.workers.or(t.workers).unwrap_or(8),
-            restarts: rig.restarts.or(t.restarts).unwrap_or(3),
             gates,
             witness: on(|c| c.witness),
             refinery: on(|c| c.refinery),

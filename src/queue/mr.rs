@@ -27,7 +27,7 @@ pub struct MrMeta {
     pub target: String,
     /// The ref that holds the commit, whatever becomes of the branch: `refs/gt/mr/<id>`.
     pub source_ref: String,
-    /// 1 for the first request of the bead, one more after each rework.
+    /// 1 for the first request of the bead, one more after each rework; 1 again after a person's word.
     pub attempt: u32,
     /// Where it stands.
     pub state: State,

@@ -16,6 +16,9 @@ pub const QUARANTINE: &str = "quarantine";
 /// The metadata key of such a bead that says why.
 pub const QUARANTINED: &str = "quarantined";
 
+/// The metadata key of a bead that says how often it was handed in since a person last had a word.
+pub const ATTEMPTS: &str = "attempts";
+
 /// What has been used of one budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
@@ -51,19 +54,22 @@ pub fn take(w: &mut Write<'_>, what: &str, bead: &BeadId, limit: u32) -> Result<
     Ok(true)
 }
 
+/// The worker of a bead got on: it may be started again as often as at first.
+pub fn progressed(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
+    w.delete_local(BUDGETS, &key(RESTART, bead)).map(|_| ())
+}
+
 /// Gives the budgets of a bead back whole, and holds it back no more: it landed, or a person said so.
 pub fn refill(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     if keep::release(w, bead.as_str())? {
         w.emit("released", bead.as_str(), json!({}))?;
     }
-    for what in [REWORK, RESTART] {
-        w.delete_local(BUDGETS, &key(what, bead))?;
-    }
-    Ok(())
+    w.delete_local(BUDGETS, &key(REWORK, bead))?;
+    progressed(w, bead)
 }
 
-/// A person lets a bead go on: it is held back no more, it is in no quarantine any more, its budgets are whole, and the
-/// rules begin at the foot of their ladders.
+/// A person lets a bead go on: it is held back no more, it is in no quarantine any more, its budgets are whole, it
+/// was handed in for the first time when that comes next, and the rules begin at the foot of their ladders.
 pub fn go_on(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     let held = w.remove_label(bead, QUARANTINE)?;
     if w.need(bead)?.metadata.contains_key(QUARANTINED) {
@@ -71,6 +77,9 @@ pub fn go_on(w: &mut Write<'_>, bead: &BeadId) -> Result<(), StoreError> {
     }
     if held {
         w.emit("quarantine_lifted", bead.as_str(), json!({}))?;
+    }
+    if w.need(bead)?.metadata.contains_key(ATTEMPTS) {
+        w.update(bead, Patch { meta: vec![(ATTEMPTS.into(), None)], ..Patch::default() })?;
     }
     ladders::forget_all(w, bead.as_str())?;
     refill(w, bead)

@@ -12,7 +12,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::intent::{self, Act, Handing, Intent};
 use super::mol::{self, StepView};
-use super::{convoy, finish, rig};
+use super::{budget, convoy, finish, rig};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId, text};
 use crate::config::Overrides;
@@ -33,7 +33,7 @@ pub enum Finished {
         mr: BeadId,
         /// The commit that was handed in.
         commit: String,
-        /// 1 for the first time.
+        /// 1 for the first time, also after a person's word.
         attempt: u32,
         /// Lines added or removed.
         lines: u64,
@@ -239,8 +239,9 @@ fn enqueue(
         deps: vec![NewDep::new(DepKind::RELATED, what.bead.clone())],
         ..NewBead::titled(format!("Merge: {} {}", bead.id, bead.title))
     })?;
-    let patch =
-        Patch::status(Status::IN_PROGRESS).with_meta(MR_KEY, what.mr.as_str()).with_meta("attempts", meta.attempt);
+    let patch = Patch::status(Status::IN_PROGRESS)
+        .with_meta(MR_KEY, what.mr.as_str())
+        .with_meta(budget::ATTEMPTS, meta.attempt);
     w.update(&what.bead, patch)?;
     super::retire::forget_left_off(w, &bead)?;
     row.state = AgentState::Done;
@@ -254,9 +255,9 @@ fn enqueue(
     Ok(finished(&meta))
 }
 
-/// How often the bead was handed in so far.
+/// How often the bead was handed in so far; what came before the last word of a person counts no more.
 fn attempts(bead: &Bead) -> u32 {
-    bead.metadata.get("attempts").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32
+    bead.metadata.get(budget::ATTEMPTS).and_then(serde_json::Value::as_u64).unwrap_or(0) as u32
 }
 
 fn close_unchanged(

@@ -14,7 +14,6 @@ use super::roles::keep::{self, Hold};
 use super::{budget, hook, hosts, spawn};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId};
-use crate::config::Overrides;
 use crate::git;
 use crate::store::{Bead, Patch, Status, Store, StoreError, Write};
 
@@ -23,8 +22,11 @@ pub const LEFT_OFF: &str = "left_off";
 /// The metadata key of such a bead for the ref that keeps the files that were not committed.
 pub const LEFT_OFF_FILES: &str = "left_off_files";
 
-/// The budget of restarts of a bead's worker.
+/// The budget of restarts of a bead's worker, given back whole when the worker gets on.
 pub const RESTART: &str = "restart";
+/// More restarts of one bead's worker without a step closed in between no policy gets, whatever it says. The number that
+/// people set is the Witness's own: `[roles.witness] restarts`.
+pub const MOST_RESTARTS: u32 = 20;
 
 /// Decides that those workers go that were made for this bead and have nothing on their hooks: its last one has handed
 /// it in, and others go on with it or it is over. Part of the caller's transaction.
@@ -147,18 +149,23 @@ pub fn stop_plan(w: &mut Write<'_>, agent: &Address, why: &str) -> Result<Intent
 pub enum Restart {
     /// The intent that brings the session back.
     Granted(Box<Intent>),
-    /// The budget of the bead is used up; it is in quarantine now.
-    Quarantined(BeadId),
+    /// The budget of the bead is used up: the bead is in quarantine now, and this takes its worker down.
+    Quarantined(Box<Intent>),
+}
+
+/// Why a bead is in quarantine whose budget of restarts is used up.
+pub fn used_up() -> String {
+    format!("its worker was started again {MOST_RESTARTS} times without closing a step")
 }
 
 /// Decides that a worker's session is started again, within the budget of its bead.
-pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool) -> Result<Restart, TownError> {
+pub fn restart_plan(w: &mut Write<'_>, agent: &Address, resume: bool) -> Result<Restart, TownError> {
     let mut row = agent::need(w, agent)?;
     let hook = super::hook::held(w, agent)?.ok_or_else(|| super::step::nothing_hooked(agent))?;
-    if !budget::take(w, RESTART, &hook.bead, limit)? {
-        budget::quarantine(w, &hook.bead, &format!("its worker was started again {limit} times"))?;
-        plan(w, agent, "restart budget used up", Some(&hook.bead))?;
-        return Ok(Restart::Quarantined(hook.bead));
+    if !budget::take(w, RESTART, &hook.bead, MOST_RESTARTS)? {
+        budget::quarantine(w, &hook.bead, &used_up())?;
+        let intent = plan(w, agent, "restart budget used up", Some(&hook.bead))?;
+        return Ok(Restart::Quarantined(Box::new(intent)));
     }
     row.restarts += 1;
     row.state = AgentState::Spawning;
@@ -169,26 +176,6 @@ pub fn restart_plan(w: &mut Write<'_>, agent: &Address, limit: u32, resume: bool
     intent::put(w, &intent)?;
     w.emit("agent_restarted", &agent.to_string(), json!({ "bead": hook.bead, "times": row.restarts }))?;
     Ok(Restart::Granted(Box::new(intent)))
-}
-
-/// Starts a worker's session again; refused while a person is attached to it.
-pub fn restart(cx: &Acting<'_>, store: &mut Store, agent: &Address, resume: bool) -> Result<Restart, TownError> {
-    let row = store.read(|r| agent::need(r, agent))?;
-    if hosts::open(cx, row.host)?.probe(&row.session)?.attached {
-        return Err(TownError::refused(format!("a person is attached to {agent}"))
-            .hint("detach first, or tell the worker yourself"));
-    }
-    let limit = match row.rig() {
-        Some(rig) => cx.town.rig(rig, &Overrides::default())?.config.restarts,
-        None => 3,
-    };
-    let restart = store.write(&cx.stamp(), |w| restart_plan(w, agent, limit, resume))?;
-    if let Restart::Granted(intent) = &restart {
-        super::finish(cx, store, intent)?;
-    } else if let Some(intent) = store.read(|r| intent::get(r, agent))? {
-        super::finish(cx, store, &intent)?;
-    }
-    Ok(restart)
 }
 
 pub(super) fn act_stop(cx: &Acting<'_>, store: &mut Store, intent: &Intent, why: &str) -> Result<(), TownError> {

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::around::Acting;
-use super::budget;
 use super::error::TownError;
 use super::finish::Finish;
 use super::rework::{self, Evidence};
@@ -138,22 +137,21 @@ pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review,
 pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> Result<(Review, Finish), TownError> {
     let evidence =
         Evidence { why: crate::base::text::headline(comment, 120), text: format!("{} says:\n\n{comment}", cx.by) };
-    let (intents, review) = store.write(&cx.stamp(), |w| {
+    let (intent, review) = store.write(&cx.stamp(), |w| {
         let mut review = find(w, id)?;
         refuse_back(w, &review)?;
-        budget::go_on(w, &review.bead)?;
-        let intents = rework::plan(w, cx, &review.mr, &evidence)?;
+        let intent = rework::asked(w, cx, &review.mr, &evidence)?;
         if let Some(hook) = w.hook_of(&review.bead)? {
             review.worker = hook.agent;
         }
         review.state = Request::load(w, &review.mr)?.state();
-        Ok::<_, TownError>((intents, review))
+        Ok::<_, TownError>((intent, review))
     })?;
     super::wake(cx.town);
-    let mut finish = Finish::Nothing;
-    for intent in &intents {
-        finish = super::finish(cx, store, intent)?;
-    }
+    let finish = match intent {
+        Some(intent) => super::finish(cx, store, &intent)?,
+        None => Finish::Nothing,
+    };
     Ok((review, finish))
 }
 

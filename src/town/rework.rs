@@ -11,7 +11,7 @@ use super::retire::{self, LEFT_OFF};
 use super::{budget, hosts};
 use crate::base::{BeadId, WorkerName};
 use crate::queue::{MR_KEY, MrMeta, State, request};
-use crate::store::{NewBead, Patch, Read, Status, Write};
+use crate::store::{Bead, NewBead, Patch, Read, Status, Write};
 
 /// How often a bead may come back before it goes into quarantine.
 pub const LIMIT: u32 = 5;
@@ -32,6 +32,30 @@ pub struct Evidence {
 /// take its former worker down.
 /// Part of the caller's transaction, so that a decision and its effect are one.
 pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Vec<Intent>, TownError> {
+    let Some((meta, bead)) = come_back(w, mr, evidence)? else { return Ok(Vec::new()) };
+    if !budget::take(w, REWORK, &bead.id, LIMIT)? {
+        w.update(&bead.id, Patch::status(Status::OPEN).with_assignee("").with_meta(LEFT_OFF, meta.commit.clone()))?;
+        budget::quarantine(w, &bead.id, &format!("handed in {LIMIT} times and sent back each time: {}", evidence.why))?;
+        return Ok(retire::plan_former(w, &bead.id, "its bead is in quarantine")?);
+    }
+    Ok(vec![hang(w, cx, mr, &meta, &bead, evidence)?])
+}
+
+/// As [`plan`], on a person's word: it is no failure of the change, so it draws on no budget, and the budgets of the bead
+/// are whole again.
+pub fn asked(
+    w: &mut Write<'_>,
+    cx: &Acting<'_>,
+    mr: &BeadId,
+    evidence: &Evidence,
+) -> Result<Option<Intent>, TownError> {
+    let Some((meta, bead)) = come_back(w, mr, evidence)? else { return Ok(None) };
+    budget::go_on(w, &bead.id)?;
+    Ok(Some(hang(w, cx, mr, &meta, &bead, evidence)?))
+}
+
+/// Takes the request out of the queue. Gives it and its bead; none when nobody has to work on that any more.
+fn come_back(w: &mut Write<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Option<(MrMeta, Bead)>, TownError> {
     let mut meta = MrMeta::of(&w.need(mr)?)?;
     if meta.state == State::Merged {
         return Err(TownError::refused(format!("{mr} has landed")).hint("file a new bead: bd create TITLE"));
@@ -41,27 +65,32 @@ pub fn plan(w: &mut Write<'_>, cx: &Acting<'_>, mr: &BeadId, evidence: &Evidence
         meta = MrMeta::of(&w.need(mr)?)?;
     }
     let bead = w.need(&meta.bead)?;
-    if bead.is_over() || w.hook_of(&bead.id)?.is_some() {
-        return Ok(Vec::new());
-    }
-    if !budget::take(w, REWORK, &bead.id, LIMIT)? {
-        w.update(&bead.id, Patch::status(Status::OPEN).with_assignee("").with_meta(LEFT_OFF, meta.commit.clone()))?;
-        budget::quarantine(w, &bead.id, &format!("handed in {LIMIT} times and sent back each time: {}", evidence.why))?;
-        return Ok(retire::plan_former(w, &bead.id, "its bead is in quarantine")?);
-    }
-    let row = worker_for(w, cx, &meta)?;
+    Ok((!bead.is_over() && w.hook_of(&bead.id)?.is_none()).then_some((meta, bead)))
+}
+
+/// Hangs the bead on a worker's hook again, with the evidence. Gives the intent that starts the worker.
+fn hang(
+    w: &mut Write<'_>,
+    cx: &Acting<'_>,
+    mr: &BeadId,
+    meta: &MrMeta,
+    bead: &Bead,
+    evidence: &Evidence,
+) -> Result<Intent, TownError> {
+    let row = worker_for(w, cx, meta)?;
     let root = bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok());
     let step = add_step(w, root.as_ref(), &bead.id, &bead.title, evidence)?;
     w.hook(&row.address, &bead.id, root.as_ref())?;
     let mut patch = Patch::status(Status::HOOKED).with_assignee(row.address.to_string());
     patch.meta.push((MR_KEY.into(), None));
     w.update(&bead.id, patch)?;
-    let how = Spawn { cause: REWORK.into(), from: Some(meta.commit.clone()), replaces: row.proc.clone(), resume: true };
+    let from = Some(meta.commit.clone());
+    let how = Spawn { cause: REWORK.into(), from, replaces: row.proc.clone(), resume: true };
     let intent = Intent::new(row.address.clone(), w.by().actor.clone(), w.by().now, Act::Spawn(how));
     agent::put(w, &row)?;
     intent::put(w, &intent)?;
     w.emit("rework", bead.id.as_str(), json!({ "agent": row.address, "mr": mr, "step": step, "why": evidence.why }))?;
-    Ok(vec![intent])
+    Ok(intent)
 }
 
 /// The worker that made the change; a new one if it has gone or its name is another's now.

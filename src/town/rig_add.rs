@@ -299,7 +299,7 @@ fn rig_toml(remote: &str, prefix: &Prefix, target: &str, landing: Landing, detec
          url = {}\ntarget = {}\nprefix = {}\n\n\
          # hold: each change waits for `gt review`; direct: it is pushed when its gates pass.\n\
          landing = {}\n\n\
-         # Also here, as in town.toml: runtime, host, formula, workers, restarts, [roles.NAME], [components].\n\n\
+         # Also here, as in town.toml: runtime, host, formula, workers, [roles.NAME], [components].\n\n\
          # What must pass on the merged tree. Add as many [gates.NAME] as you need.\n",
         quote(remote),
         quote(target),

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::agent;
 use super::around::Acting;
 use super::error::TownError;
 use super::mol::{self, StepView};
+use super::{agent, budget};
 use crate::base::Address;
 use crate::store::{Patch, Store};
 
@@ -46,6 +46,7 @@ pub fn done(
         let row = agent::get(w, agent)?;
         let next = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;
         agent::progressed(w, agent, cx.now())?;
+        budget::progressed(w, &hook.bead)?;
         w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
         Ok::<_, TownError>(StepDone { next, closed: step })
     })?;

@@ -14,7 +14,6 @@ use super::reads::subject_key;
 use super::scope::Scope;
 use super::{desk, events, ladders};
 use crate::base::{Address, BeadId};
-use crate::config::Overrides;
 use crate::molecule;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
@@ -203,16 +202,18 @@ fn apply(
     effect: &mut Effect,
 ) -> Step {
     let mut made: Vec<Option<BeadId>> = vec![None; decision.actions.len()];
+    let mut instead = None;
     for (index, action) in decision.actions.iter().enumerate() {
         rate(w, action)?;
-        let mut act = Act { cx, w, scope, desk, made: &mut made, effect, decision };
+        let mut act = Act { cx, w, scope, desk, made: &mut made, effect, decision, instead: None };
         act.carry_out(index, action)?;
+        instead = act.instead.or(instead);
     }
     if let Some(climb) = &decision.climb {
         ladders::climb(w, climb)?;
     }
     desk::forget_refusal(w, scope.name(), decision)?;
-    w.record(&row(decision, scope.name(), w.by().now, DONE))?;
+    w.record(&row(decision, scope.name(), w.by().now, instead.as_deref().unwrap_or(DONE)))?;
     Ok(())
 }
 
@@ -296,6 +297,8 @@ struct Act<'a, 'w, 's> {
     made: &'w mut Vec<Option<BeadId>>,
     effect: &'w mut Effect,
     decision: &'a Decision,
+    /// What was done instead of the action, when its budget is used up: the journal says that.
+    instead: Option<String>,
 }
 
 impl Act<'_, '_, '_> {
@@ -433,15 +436,14 @@ impl Act<'_, '_, '_> {
         if row.state == agent::AgentState::Done {
             return Err(No::Refused(format!("{who} has handed in its work")));
         }
-        let restarts = match (self.scope.rig(), row.rig()) {
-            (Some(rig), _) => rig.config.restarts,
-            (None, Some(name)) => self.cx.town.rig(name, &Overrides::default())?.config.restarts,
-            (None, None) => return Err(No::Refused(format!("{who} is no worker of a rig"))),
-        };
-        match retire::restart_plan(self.w, who, restarts, resume)? {
+        if row.rig().is_none() {
+            return Err(No::Refused(format!("{who} is no worker of a rig")));
+        }
+        match retire::restart_plan(self.w, who, resume)? {
             retire::Restart::Granted(intent) => self.effect.intents.push(*intent),
-            retire::Restart::Quarantined(_) => {
-                self.effect.intents.extend(crate::town::intent::get(self.w, who)?);
+            retire::Restart::Quarantined(intent) => {
+                self.effect.intents.push(*intent);
+                self.instead = Some(format!("quarantined instead: {}", retire::used_up()));
             }
         }
         Ok(())

@@ -114,7 +114,7 @@ fn wrong_settings_are_load_errors() {
     13 | local cfg = witness.settings {
     "#);
     insta::assert_snapshot!(load("restarts = 0"), @r"
-    error: [roles.witness] restarts = 0 is not within 1 to …
+    error: [roles.witness] restarts = 0 is not within 1 to 20
       --> lua/roles/witness.lua:13
     13 | local cfg = witness.settings {
     ");

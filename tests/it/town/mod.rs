@@ -4,6 +4,7 @@ mod attended;
 mod config;
 mod conversations;
 mod convoy;
+mod deeds;
 mod done;
 mod examples;
 pub(crate) mod faults;
