@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
+use crate::town::trouble::Troubles;
 
 /// Where a town's daemon listens.
 pub fn path(town: &Path) -> PathBuf {
@@ -45,8 +46,9 @@ pub struct Status {
     pub next: Option<Time>,
     /// What each rig's queue does, as text.
     pub queues: Vec<QueueStatus>,
-    /// The last thing that went wrong, if anything did.
-    pub trouble: Option<String>,
+    /// What is wrong now, by what it is about.
+    #[serde(default)]
+    pub troubles: Troubles,
 }
 
 /// The queue of one rig as its daemon sees it.

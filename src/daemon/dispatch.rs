@@ -1,6 +1,6 @@
 //! The dispatcher: hears of everything in one order and is the only one that decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,8 @@ pub struct Dispatcher {
     pub(super) keeper: Keeper,
     /// Rigs whose configuration cannot be read, and why.
     pub(super) broken: Troubles,
+    /// Queues that ended with an error when they last ended, and which.
+    pub(super) queue_troubles: BTreeMap<RigName, String>,
     /// What the configuration was made of when it was last read.
     pub(super) config: Texts,
     /// The files of configuration and policies as they were when they were last read.
@@ -113,6 +115,9 @@ impl std::fmt::Debug for Dispatcher {
     }
 }
 
+/// What a trouble is about that concerns everything.
+const STORE: &str = "store";
+
 impl Dispatcher {
     /// A dispatcher that holds the town's lock. Loads configuration and policies.
     pub fn new(
@@ -152,6 +157,7 @@ impl Dispatcher {
             looker: Looker::new(now),
             cursors: Cursors::new(),
             broken: Troubles::new(),
+            queue_troubles: BTreeMap::new(),
             config: Texts::default(),
             files_seen: Fingerprint::new(),
             status,
@@ -183,7 +189,8 @@ impl Dispatcher {
                     Ok(why) => {
                         stop = why;
                         if self.faults > 0 {
-                            (self.faults, self.again, self.status.trouble) = (0, None, None);
+                            (self.faults, self.again) = (0, None);
+                            self.status.troubles.remove(STORE);
                         }
                     }
                     Err(error) => self.falter(&error),
@@ -245,7 +252,7 @@ impl Dispatcher {
         self.faults = self.faults.saturating_add(1);
         self.again = Some(Instant::now() + wait);
         tracing::error!(%error, wait_ms = wait.as_millis() as u64, "nothing can be done; it is tried again");
-        self.status.trouble = Some(error.to_string());
+        self.status.troubles.insert(STORE.to_owned(), error.to_string());
         // What was to be kept of them may not have been written.
         self.recalled = false;
         match Store::open(&self.world.town.beads_dir()) {

@@ -47,11 +47,11 @@ impl Dispatcher {
             match ended.result {
                 Ok(report) => {
                     tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch");
-                    self.status.trouble = None;
+                    self.queue_troubles.remove(&ended.rig);
                 }
                 Err(error) => {
                     tracing::error!(rig = %ended.rig, %error, "the queue failed");
-                    self.status.trouble = Some(format!("queue of {}: {error}", ended.rig));
+                    self.queue_troubles.insert(ended.rig.clone(), error.clone());
                     let by = Self::stamp(&self.world);
                     self.store.write(&by, |w| wait::broke_down(w, &ended.rig, &error).map(|_| ()))?;
                 }
@@ -78,7 +78,6 @@ impl Dispatcher {
                 Err(error) => {
                     next = next.into_iter().chain([self.world.clock.now().millis() + AGAIN_MS]).min();
                     tracing::error!(rig = %rig.name, %error, "this rig cannot be looked at");
-                    self.status.trouble = Some(format!("rig {}: {error}", rig.name));
                     troubles.insert(format!("rig {}", rig.name), format!("{error}; it is tried again by itself"));
                 }
             }
@@ -96,6 +95,9 @@ impl Dispatcher {
         if self.store.read(trouble::read)? != troubles {
             self.store.write(&Self::stamp(&self.world), |w| trouble::save(w, &troubles))?;
         }
+        let queues = self.queue_troubles.iter().filter(|(rig, _)| self.rigs.iter().any(|known| known.name == **rig));
+        let queues = queues.map(|(rig, error)| (format!("queue of {rig}"), error.clone()));
+        self.status.troubles = troubles.into_iter().chain(queues).collect();
         self.status.seen_event = self.store.read(last_event)?;
         Ok(effect)
     }

@@ -14,6 +14,8 @@ const NOTES: &str = "mr_note";
 /// The shortest and the longest time before a rig's queue tries again.
 const FIRST_MS: i64 = 15_000;
 const LONGEST_MS: i64 = 1_800_000;
+/// The last day of the year 9999: the end of what a person has to end.
+const FOR_EVER_MS: i64 = 253_402_214_400_000;
 /// So often in a row a queue may break down before it waits for a person.
 const BREAKDOWNS: u32 = 5;
 
@@ -43,9 +45,15 @@ impl Pause {
     }
 }
 
-/// The pause of a rig, if it has one; it may be over.
+/// The pause of a rig, if it has one; it may be over. One that cannot be read lasts until a person ends it.
 pub fn pause(r: &Read<'_>, rig: &RigName) -> Result<Option<Pause>, StoreError> {
-    Ok(r.local(RIGS, rig.as_str())?.and_then(|v| serde_json::from_value(v).ok()))
+    let unreadable = |error| Pause {
+        why: format!("what was written of its pause cannot be read ({error})"),
+        until: Time::from_millis(FOR_EVER_MS),
+        tries: 1,
+        breakdowns: BREAKDOWNS,
+    };
+    Ok(r.local_row(RIGS, rig.as_str())?.map(|pause| pause.unwrap_or_else(unreadable)))
 }
 
 /// Pauses a rig, longer each time for the same reason. The event `queue_paused` is told once per reason.
@@ -83,8 +91,8 @@ fn wait_ms(tries: u32) -> i64 {
 pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
     let now = w.by().now;
     let mut moved = 0;
-    for (rig, value) in w.local_all(RIGS)? {
-        let Ok(pause) = serde_json::from_value::<Pause>(value) else { continue };
+    for (rig, text) in w.local_texts(RIGS)? {
+        let Ok(pause) = serde_json::from_str::<Pause>(&text) else { continue };
         let until = now.plus_millis(wait_ms(pause.tries));
         if pause.until > until {
             let pause = Pause { until, ..pause };
@@ -92,8 +100,8 @@ pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
             moved += 1;
         }
     }
-    for (mr, value) in w.local_all(REQUESTS)? {
-        let Ok(wait) = serde_json::from_value::<Wait>(value) else { continue };
+    for (mr, text) in w.local_texts(REQUESTS)? {
+        let Ok(wait) = serde_json::from_str::<Wait>(&text) else { continue };
         let until = now.plus_millis(LONGEST_MS);
         if wait.until > until {
             let wait = Wait { until, ..wait };
@@ -149,9 +157,14 @@ impl Wait {
     }
 }
 
-/// Why a request waits, if it does.
+/// Why a request waits, if it does. What cannot be read is a wait that lasts until a person ends it.
 pub fn wait(r: &Read<'_>, mr: &BeadId) -> Result<Option<Wait>, StoreError> {
-    Ok(r.local(REQUESTS, mr.as_str())?.and_then(|v| serde_json::from_value(v).ok()))
+    let unreadable = |error| Wait {
+        why: format!("what was written of its wait cannot be read ({error}); end it: gt queue retry"),
+        base: None,
+        until: Time::from_millis(FOR_EVER_MS),
+    };
+    Ok(r.local_row(REQUESTS, mr.as_str())?.map(|wait| wait.unwrap_or_else(unreadable)))
 }
 
 /// Lets a request wait: for another target than `base`, or for another configuration.
@@ -186,6 +199,32 @@ mod tests {
     use super::*;
     use crate::base::Prefix;
     use crate::store::{Stamp, Store};
+
+    #[test]
+    fn what_cannot_be_read_of_a_pause_or_a_wait_holds_until_a_person_ends_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        let now = Time::from_millis(1_000_000);
+        let prefix = Prefix::new("hq").expect("prefix");
+        let mut store = Store::create(&dir.path().join(".beads"), &prefix, now).expect("store");
+        let (rig, mr) = (RigName::new("app").expect("name"), BeadId::new("gt-mr-1").expect("id"));
+        let by = Stamp::new("deacon", now);
+        let damage = store.write(&by, |w| {
+            w.put_local(RIGS, rig.as_str(), &"damaged".into())?;
+            w.put_local(REQUESTS, mr.as_str(), &"damaged".into())?;
+            set_back(w)
+        });
+        assert_eq!(damage.expect("written"), 0);
+        let later = now.plus_millis(1000 * LONGEST_MS);
+        assert!(store.read(|r| pause(r, &rig)).expect("read").is_some_and(|pause| pause.holds(later)));
+        assert!(store.read(|r| wait(r, &mr)).expect("read").is_some_and(|wait| wait.holds(later, Some("any"))));
+        let ended = store.write(&by, |w| {
+            end_wait(w, &mr)?;
+            retry(w, &rig)
+        });
+        ended.expect("ended");
+        assert_eq!(store.read(|r| pause(r, &rig)).expect("read"), None);
+        assert_eq!(store.read(|r| wait(r, &mr)).expect("read"), None);
+    }
 
     #[test]
     fn a_queue_that_breaks_down_again_and_again_waits_for_a_person() {

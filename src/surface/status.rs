@@ -9,12 +9,15 @@ use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
-use crate::queue::{self, State, wait};
+use crate::queue::{self, Request, State, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
+use crate::town::roles::keep;
 use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::unreadable::{self, Unreadable};
-use crate::town::{BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, tries, trouble};
+use crate::town::{
+    BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, tries, trouble,
+};
 
 /// The town.
 #[derive(Debug, Clone, Serialize)]
@@ -86,6 +89,8 @@ pub struct Queue {
     pub paused: Option<String>,
     /// Requests that wait by themselves, and why.
     pub waiting: Vec<Waiting>,
+    /// Requests that came back while nobody works on them, and why.
+    pub came_back: Vec<Waiting>,
 }
 
 /// A request that waits while others go on.
@@ -108,10 +113,11 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
     let up_since = lifecycle::up_since(r)?;
     let mut rows = agent::all(r)?;
     let mut each = Vec::with_capacity(rigs.len());
+    let back = review::came_back(r)?;
     for rig in &rigs {
         let (own, rest) = rows.into_iter().partition(|row| row.rig() == Some(&rig.name));
         rows = rest;
-        each.push(rig_status(r, rig, own)?);
+        each.push(rig_status(r, rig, own, &back)?);
     }
     // What the daemon says of a broken rig is what is seen here, too.
     let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
@@ -159,7 +165,7 @@ fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
     Ok(told.collect())
 }
 
-fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<RigStatus, TownError> {
+fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Request]) -> Result<RigStatus, TownError> {
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
     let retry = |pause: wait::Pause| format!("{} (when it is mended: gt queue retry)", pause.why);
@@ -174,6 +180,11 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
             waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why: wait.why });
         }
     }
+    let mut came_back = Vec::new();
+    for request in back.iter().filter(|request| request.mr.rig == rig.name) {
+        let why = request.mr.why.clone().unwrap_or_else(|| request.state().word().to_owned());
+        came_back.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why });
+    }
     Ok(RigStatus {
         rig: rig.name.clone(),
         landing: rig.config.landing,
@@ -185,6 +196,7 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>) -> Result<Rig
             held: count(|s| s == State::Held),
             paused,
             waiting,
+            came_back,
         },
     })
 }
@@ -194,6 +206,12 @@ fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, S
     let kept: Vec<Warning> = r.local(ns, key)?.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
     let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
     all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
+    for (id, why) in keep::damaged_holds(r)? {
+        let request = BeadId::new(&id).ok().map(|id| r.bead(&id)).transpose()?.flatten();
+        let request = request.is_some_and(|bead| bead.issue_type == IssueType::MERGE_REQUEST);
+        let mend = if request { format!("gt review back {id} --comment TEXT") } else { format!("gt sling {id}") };
+        all.push(format!("what was written of the hold of {id} cannot be read ({why}); it stays held: {mend}"));
+    }
     all.extend(tries::warnings(r)?);
     all.extend(trouble::all(r)?.into_iter().filter(|line| !known(line)));
     Ok(all)
@@ -310,6 +328,9 @@ impl RigStatus {
         }
         for waiting in &queue.waiting {
             lines.push(format!("  {} waits: {}", waiting.bead, waiting.why));
+        }
+        for Waiting { bead, why, .. } in &queue.came_back {
+            lines.push(format!("  {bead} came back: {why} (go on: gt review back {bead} --comment TEXT)"));
         }
         for agent in &self.agents {
             lines.push(format!("  {}", agent.line(&format!("{:<9}", agent.address.short()), now)));

@@ -64,6 +64,7 @@ pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
     let started = store.write(&cx.stamp(), |w| {
         let already = !set_up(w)?;
         super::tries::refill(w)?;
+        super::roles::events::mend_cursors(w)?;
         let mut resumed = Vec::new();
         for agent in asleep {
             let (Some(mut row), Some(_)) = (agent::get(w, &agent)?, super::hook::held(w, &agent)?) else { continue };

@@ -6,11 +6,12 @@ use super::around::Acting;
 use super::error::TownError;
 use super::finish::Finish;
 use super::rework::{self, Evidence};
+use super::{budget, hook};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
 use crate::queue::request::{self, Request};
 use crate::queue::{MR_KEY, State, wait};
-use crate::store::{IssueType, Read, Store};
+use crate::store::{Filter, IssueType, Read, Status, Store};
 
 /// A change in the queue, as a reviewer sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,16 +66,37 @@ impl Review {
     }
 }
 
-/// All open merge requests of the town; those that wait for a person come first.
+/// All open merge requests of the town, and those that came back while nobody works on them; those that wait for a
+/// person come first.
 pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
+    let back = came_back(r)?;
     let mut all = Vec::new();
     for rig in cx.town.rig_names()? {
-        for request in request::open(r, &rig)? {
+        let back = back.iter().filter(|request| request.mr.rig == rig).cloned();
+        for request in request::open(r, &rig)?.into_iter().chain(back) {
             all.push(Review::of(r, request)?);
         }
     }
-    all.sort_by_key(|review| (!review.waits_for_you, review.queued_at));
+    all.sort_by_key(|review| (!review.waits_for_you, !review.state.is_final(), review.queued_at));
     Ok(all)
+}
+
+/// The requests that did not land and whose beads nobody works on: they came back for the last time, and a person has to
+/// say how they go on. One that is about to go back to its worker is among them until it has.
+pub fn came_back(r: &Read<'_>) -> Result<Vec<Request>, TownError> {
+    let handed_in = Filter { statuses: vec![Status::IN_PROGRESS], ..Filter::default() };
+    let in_quarantine =
+        Filter { labels: vec![budget::QUARANTINE.into()], statuses: vec![Status::OPEN], ..Filter::default() };
+    let mut back = Vec::new();
+    for bead in r.find(&handed_in)?.into_iter().chain(r.find(&in_quarantine)?) {
+        // A request that cannot be read is told elsewhere, and stops nobody else.
+        let Ok(Some((id, meta))) = hook::last_request(r, &bead) else { continue };
+        let over = meta.state.is_final() && meta.state != State::Merged;
+        if over && r.hook_of(&bead.id)?.is_none() {
+            back.push(Request::load(r, &id)?);
+        }
+    }
+    Ok(back)
 }
 
 /// The merge request that an id means: its own, or that of the bead it is for.

@@ -8,6 +8,7 @@ use super::error::TownError;
 use super::hook::REWORK;
 use super::intent::{self, Act, Intent, Spawn};
 use super::retire::{self, LEFT_OFF};
+use super::roles::keep;
 use super::{budget, hosts};
 use crate::base::{BeadId, WorkerName};
 use crate::queue::{MR_KEY, MrMeta, State, request};
@@ -64,6 +65,7 @@ fn come_back(w: &mut Write<'_>, mr: &BeadId, evidence: &Evidence) -> Result<Opti
         request::reject(w, mr, &evidence.why)?;
         meta = MrMeta::of(&w.need(mr)?)?;
     }
+    keep::release(w, mr.as_str())?;
     let bead = w.need(&meta.bead)?;
     Ok((!bead.is_over() && w.hook_of(&bead.id)?.is_none()).then_some((meta, bead)))
 }

@@ -51,11 +51,16 @@ impl Tries {
     }
 }
 
-/// What has been tried in vain of this intent.
+/// What has been tried in vain of this intent. What cannot be read is a budget that is spent.
 pub fn get(r: &Read<'_>, intent: &Intent) -> Result<Option<Tries>, StoreError> {
-    let tries: Option<Tries> =
-        r.local(TRIES, &intent.agent.to_string())?.and_then(|value| serde_json::from_value(value).ok());
-    Ok(tries.filter(|tries| tries.of == intent.at))
+    let spent = |error| Tries {
+        of: intent.at,
+        times: MOST,
+        last: intent.at,
+        why: format!("what was written of its tries cannot be read ({error})"),
+    };
+    let tries = r.local_row(TRIES, &intent.agent.to_string())?.map(|tries| tries.unwrap_or_else(spent));
+    Ok(tries.filter(|tries: &Tries| tries.of == intent.at))
 }
 
 /// One more failure, for this reason. Gives what has been tried now, and whether the reason is a new one.
@@ -78,8 +83,8 @@ pub fn succeeded(w: &mut Write<'_>, intent: &Intent) -> Result<(), StoreError> {
 pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
     let now = w.by().now;
     let mut moved = 0;
-    for (agent, value) in w.local_all(TRIES)? {
-        let Ok(mut tries) = serde_json::from_value::<Tries>(value) else { continue };
+    for (agent, text) in w.local_texts(TRIES)? {
+        let Ok(mut tries) = serde_json::from_str::<Tries>(&text) else { continue };
         if tries.last > now {
             tries.last = now;
             w.put_local(TRIES, &agent, &serde_json::to_value(&tries).expect("plain data serialises"))?;
@@ -91,7 +96,7 @@ pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
 
 /// A person says: try everything again.
 pub fn refill(w: &mut Write<'_>) -> Result<(), StoreError> {
-    for (agent, _) in w.local_all(TRIES)? {
+    for agent in w.local_keys(TRIES)? {
         w.delete_local(TRIES, &agent)?;
     }
     Ok(())
@@ -126,6 +131,30 @@ pub fn verb(act: &Act) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Prefix;
+    use crate::store::{Stamp, Store};
+
+    #[test]
+    fn tries_that_cannot_be_read_are_a_spent_budget_until_a_person_refills_it() {
+        let dir = tempfile::tempdir().expect("folder");
+        let now = Time::from_millis(1_000_000);
+        let prefix = Prefix::new("hq").expect("prefix");
+        let mut store = Store::create(&dir.path().join(".beads"), &prefix, now).expect("store");
+        let agent = "app/polecats/toast".parse().expect("address");
+        let intent = Intent::new(agent, "deacon", now, Act::Stop { why: "test".into() });
+        let by = Stamp::new("deacon", now);
+        let damage = store.write(&by, |w| {
+            intent::put(w, &intent)?;
+            w.put_local(TRIES, &intent.agent.to_string(), &"damaged".into())
+        });
+        damage.expect("written");
+        let tries = store.read(|r| get(r, &intent)).expect("read").expect("some");
+        assert!(tries.spent() && tries.again(now.plus_millis(1_000_000_000)).is_none());
+        let told = store.read(warnings).expect("read");
+        assert!(told[0].contains("cannot be read") && told[0].contains("gt start"), "{told:?}");
+        store.write(&by, refill).expect("refilled");
+        assert_eq!(store.read(|r| get(r, &intent)).expect("read"), None);
+    }
 
     #[test]
     fn each_failure_waits_longer_and_the_last_one_for_a_person() {

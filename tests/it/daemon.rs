@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gastown::base::{BeadId, RigName};
+use gastown::base::{BeadId, Clock, RigName, SystemClock};
 use gastown::daemon::{client, lock};
 use gastown::queue::{Request, State};
-use gastown::store::{Store, StoreError};
+use gastown::store::{Stamp, Store, StoreError};
 
 use super::queue::hand_in;
 use super::support::{Sandbox, eventually};
@@ -148,7 +148,7 @@ fn what_is_handed_in_lands_by_itself_and_says_why() {
     assert!(why.contains("batch [app-mr-a]") && why.contains("roles/refinery.lua:"), "{why}");
     let answer = client::ask(&hall.town(), &client::Request::Status, Duration::from_secs(10)).expect("answered");
     let client::Reply::Status(status) = answer else { panic!("{answer:?}") };
-    assert!(status.passes > 0 && status.trouble.is_none(), "{status:?}");
+    assert!(status.passes > 0 && status.troubles.is_empty(), "{status:?}");
     hall.gt(&["shutdown"]);
     assert_eq!(hall.daemon(), None);
 }
@@ -462,12 +462,35 @@ fn a_daemon_outlives_a_store_that_is_gone_for_a_while() {
         }
     };
     move_all(&here, &away);
-    let trouble = eventually("the trouble", || status()?.trouble);
+    let trouble = eventually("the trouble", || status()?.troubles.remove("store"));
     assert!(trouble.contains("there is no store at"), "{trouble}");
     move_all(&away, &here);
     let mr = hall.file("a");
     hall.wait_merged(std::slice::from_ref(&mr));
     assert_eq!(hall.daemon(), before);
+}
+
+#[test]
+fn a_trouble_that_is_mended_is_gone_from_the_status_of_the_daemon() {
+    let hall = Hall::new("command = [\"true\"]");
+    hall.gt(&["start"]);
+    let troubles = || match client::ask(&hall.town(), &client::Request::Status, Duration::from_secs(10)) {
+        Ok(client::Reply::Status(status)) if status.passes > 0 => Some(status.troubles),
+        _ => None,
+    };
+    eventually("its first look", troubles);
+    let stamp = Stamp::new("test", SystemClock.now());
+    hall.store().write(&stamp, |w| w.put_local("cursor", "app/witness", &"damaged".into())).expect("written");
+    let looked = || {
+        let _ = client::ask(&hall.town(), &client::Request::Wake, Duration::from_secs(10));
+        troubles()
+    };
+    let trouble = eventually("the trouble", || looked()?.remove("rig app"));
+    assert!(trouble.contains("gt start"), "{trouble}");
+    assert!(hall.gt(&["status"]).contains("how far app/witness has got"));
+    hall.gt(&["start"]);
+    eventually("it to be gone", || looked()?.is_empty().then_some(()));
+    eventually("it to be gone", || (!hall.gt(&["status"]).contains("how far")).then_some(()));
 }
 
 #[test]

@@ -136,8 +136,8 @@ fn text_of(status: &Status) -> String {
     for queue in &status.queues {
         let _ = write!(text, "\n  queue of {}: {}", queue.rig, queue.in_hand.join(" "));
     }
-    if let Some(trouble) = &status.trouble {
-        let _ = write!(text, "\n  trouble: {trouble}");
+    for (what, why) in &status.troubles {
+        let _ = write!(text, "\n  trouble: {what}: {why}");
     }
     text
 }

@@ -11,7 +11,7 @@ use crate::cli::CliError;
 use crate::town::review::{self, Review};
 use crate::town::{Finish, TownError};
 
-/// Lists the changes in the queue; those that wait for your word come first.
+/// Lists the changes in the queue and those that came back; those that wait for your word come first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -108,6 +108,9 @@ fn line(r: &Review) -> String {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let next = if r.waits_for_you {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
+    } else if r.state.is_final() {
+        let why = r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"));
+        format!("{why}\n    gt review diff {0} · gt review back {0} --comment TEXT · gt sling {0} {1}", r.bead, r.rig)
     } else {
         r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"))
     };

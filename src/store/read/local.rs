@@ -2,6 +2,7 @@
 
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Read;
@@ -65,6 +66,11 @@ impl Read<'_> {
     pub fn local_text(&self, ns: &str, key: &str) -> Result<Option<String>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
         Ok(statement.query_row(params![ns, key], |row| lossy(row, 0)).optional()?)
+    }
+
+    /// A row of a local table, or why what stands there cannot be read: that must not look like no row.
+    pub fn local_row<T: DeserializeOwned>(&self, ns: &str, key: &str) -> Result<Option<Result<T, String>>, StoreError> {
+        Ok(self.local_text(ns, key)?.map(|text| serde_json::from_str(&text).map_err(|e| e.to_string())))
     }
 
     /// All of a local table as it stands there, by key.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::evidence::Seen;
 use super::snapshot::{Beads, mr, polecat};
@@ -27,9 +27,28 @@ pub struct Cursor {
     pub part: usize,
 }
 
-/// How far `role` of `rig` has got; `None` before its first look.
+/// How far `role` of `rig` has got; `None` before its first look. When that cannot be read, nobody knows which events are
+/// done with: it is an error, so that none is acted upon twice and none is passed over.
 pub fn cursor(r: &Read<'_>, rig: &RigName, role: &str) -> Result<Option<Cursor>, StoreError> {
-    Ok(r.local(CURSORS, &format!("{rig}/{role}"))?.and_then(|v| serde_json::from_value(v).ok()))
+    let key = format!("{rig}/{role}");
+    let row = r.local_row(CURSORS, &key)?.transpose();
+    row.map_err(|error| StoreError::Invalid {
+        field: "cursor",
+        reason: format!(
+            "how far {key} has got in the events cannot be read ({error}); to go on from the newest: gt start"
+        ),
+    })
+}
+
+/// A person says that roles go on from the newest event whose place in them cannot be read.
+pub fn mend_cursors(w: &mut Write<'_>) -> Result<(), StoreError> {
+    for (key, text) in w.local_texts(CURSORS)? {
+        if let Err(error) = serde_json::from_str::<Cursor>(&text) {
+            w.delete_local(CURSORS, &key)?;
+            w.emit("events_passed_over", &key, json!({ "why": error.to_string() }))?;
+        }
+    }
+    Ok(())
 }
 
 /// Remembers how far it has got.

@@ -25,6 +25,8 @@ pub const DONE: &str = "done";
 /// The local namespace in which the rates of actions stand.
 const RATES: &str = "rate";
 const HOUR_MS: i64 = 3_600_000;
+/// No action may be done to one subject more often than this within an hour.
+const MOST_RATE: usize = 60;
 
 /// What is still to be done once the transaction is on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,15 +271,20 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
             (id.to_string(), 30)
         }
         Action::Repack => ("ledger".to_owned(), 6),
-        Action::Create(_) => ("new".to_owned(), 60),
+        Action::Create(_) => ("new".to_owned(), MOST_RATE),
         Action::Mail { to, .. } => (to.clone(), 30),
         _ => return Ok(()),
     };
     let key = format!("{}:{}:{subject}", w.by().actor, action.verb());
     let now = w.by().now.millis();
-    let mut times: Vec<i64> = match w.local(RATES, &key)? {
-        Some(value) => serde_json::from_value(value).unwrap_or_default(),
-        None => Vec::new(),
+    let mut times: Vec<i64> = match w.local_row(RATES, &key)? {
+        Some(Ok(times)) => times,
+        // Nobody knows how often: as often as it may.
+        Some(Err(_)) => vec![now; most],
+        None => {
+            forget_rates(w, now)?;
+            Vec::new()
+        }
     };
     times.retain(|t| now - t < HOUR_MS && *t <= now);
     if times.len() >= most {
@@ -285,6 +292,21 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
     }
     times.push(now);
     w.put_local(RATES, &key, &json!(times))?;
+    Ok(())
+}
+
+/// Drops the rates of what was not done within the last hour, so that the table holds no more than an hour's worth. One
+/// that cannot be read counts as used up for an hour from now.
+fn forget_rates(w: &mut Write<'_>, now: i64) -> Result<(), StoreError> {
+    for (key, text) in w.local_texts(RATES)? {
+        match serde_json::from_str::<Vec<i64>>(&text) {
+            Ok(times) if times.iter().all(|t| now - t >= HOUR_MS) => {
+                w.delete_local(RATES, &key)?;
+            }
+            Ok(_) => {}
+            Err(_) => w.put_local(RATES, &key, &json!(vec![now; MOST_RATE]))?,
+        }
+    }
     Ok(())
 }
 

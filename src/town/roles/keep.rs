@@ -143,10 +143,20 @@ impl Hold {
     }
 }
 
-/// Whether the bead or request of this id is held back now.
+/// Whether the bead or request of this id is held back now; a hold that cannot be read holds until a person lets go.
 pub fn hold(r: &Read<'_>, id: &str, now_ms: i64) -> Result<Option<Hold>, StoreError> {
-    let held: Option<Hold> = r.local(HOLDS, id)?.and_then(|v| serde_json::from_value(v).ok());
+    let held = r.local_row::<Hold>(HOLDS, id)?.map(|held| held.unwrap_or_else(|error| damaged(&error)));
     Ok(held.filter(|h| h.until_ms.is_none_or(|until| until > now_ms)))
+}
+
+fn damaged(error: &str) -> Hold {
+    Hold { why: format!("what was written of its hold cannot be read ({error})"), until_ms: None }
+}
+
+/// The holds that cannot be read: of what, and why.
+pub fn damaged_holds(r: &Read<'_>) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = r.local_texts(HOLDS)?.into_iter();
+    Ok(rows.filter_map(|(id, text)| Some((id, serde_json::from_str::<Hold>(&text).err()?.to_string()))).collect())
 }
 
 /// Holds it back.

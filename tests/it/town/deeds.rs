@@ -2,8 +2,9 @@
 
 use gastown::base::{Address, BeadId, Clock, SystemClock};
 use gastown::config::Overrides;
-use gastown::policy::{Action, Decision, Layer, Origin, Subject};
+use gastown::policy::{Action, BeadRef, Decision, Layer, Origin, Subject};
 use gastown::store::Stamp;
+use gastown::town::roles::events;
 use gastown::town::roles::{Desk, Outcome, Scope, execute};
 use gastown::town::{Acting, Surroundings, Town, budget, retire};
 
@@ -75,4 +76,51 @@ fn a_closed_step_gives_the_budget_of_restarts_back() {
     spend_restarts(&town, &bead);
     town.as_worker("toast", &["step", "done"]).ok();
     assert_eq!(restarts(&town, &bead), 0);
+}
+
+fn damage(town: &TestTown, table: &'static str, key: &str) {
+    let stamp = Stamp::new("test", SystemClock.now());
+    town.store().write(&stamp, |w| w.put_local(table, key, &"damaged".into())).expect("written");
+}
+
+#[test]
+fn a_hold_that_cannot_be_read_holds_until_a_person_lets_go() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    damage(&town, "hold", &bead);
+    let id = BeadId::new(bead.as_str()).expect("an id");
+    let rig: Address = "app/refinery".parse().expect("an address");
+    let slung = witness_does(&town, &rig, Action::Sling { bead: BeadRef::Id(id), to: None });
+    assert!(matches!(&slung, Outcome::Refused(why) if why.contains("cannot be read")), "{slung:?}");
+    let status = town.gt(&["status"]).ok();
+    assert!(status.contains(&format!("it stays held: gt sling {bead}")), "{status}");
+    town.sling(&bead);
+    assert!(!town.gt(&["status"]).ok().contains("stays held"));
+}
+
+#[test]
+fn a_place_in_the_events_that_cannot_be_read_is_an_error_until_a_person_says_to_go_on() {
+    let town = TestTown::new();
+    damage(&town, "cursor", "app/witness");
+    let rig = "app".parse().expect("a name");
+    let error = town.store().read(|r| events::cursor(r, &rig, "witness")).expect_err("nobody knows");
+    assert!(error.to_string().contains("gt start"), "{error}");
+    let stamp = Stamp::new("overseer", SystemClock.now());
+    town.store().write(&stamp, events::mend_cursors).expect("mended");
+    assert_eq!(town.store().read(|r| events::cursor(r, &rig, "witness")).expect("read"), None);
+}
+
+#[test]
+fn rates_are_forgotten_after_an_hour_and_count_as_used_up_when_they_cannot_be_read() {
+    let (town, _, toast) = slung();
+    let stamp = Stamp::new("test", SystemClock.now());
+    let old = serde_json::json!([stamp.now.millis() - 3_600_001]);
+    town.store().write(&stamp, |w| w.put_local("rate", "app/witness:nudge:gone", &old)).expect("written");
+    let nudge = || Action::Nudge { to: toast.clone(), text: "go on".into() };
+    assert!(matches!(witness_does(&town, &toast, nudge()), Outcome::Done(_)));
+    let key = "app/witness:nudge:app/polecats/toast";
+    assert_eq!(town.store().read(|r| r.local_keys("rate")).expect("read"), [key]);
+    damage(&town, "rate", key);
+    let again = witness_does(&town, &toast, nudge());
+    assert!(matches!(&again, Outcome::Refused(why) if why.contains("within an hour is enough")), "{again:?}");
 }
