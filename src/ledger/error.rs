@@ -51,6 +51,16 @@ pub enum LedgerError {
     },
 }
 
+const FULL: &str = "make room on that disk, then run it again; what is not recorded yet waits in the database";
+const UNWRITABLE: &str =
+    "check the permissions of the folder and the space on the disk; what is not recorded yet waits in the database";
+
+/// An error and all its causes: libgit2 gives the operating system's word only in its text.
+fn told(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(told).unwrap_or_default();
+    format!("{error}: {cause}")
+}
+
 impl From<git2::Error> for LedgerError {
     fn from(error: git2::Error) -> Self {
         Self::Git(error.into())
@@ -61,6 +71,12 @@ impl LedgerError {
     /// What the user can do next, if there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Git(e) if told(e).contains("No space left") => Some(FULL.to_owned()),
+            Self::Git(e) if told(e).contains("Read-only file system") || told(e).contains("Permission denied") => {
+                Some(UNWRITABLE.to_owned())
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
+            Self::Io { .. } => Some(UNWRITABLE.to_owned()),
             Self::Git(e) => e.hint().or_else(|| Some("look at it with `git -C .beads/ledger.git fsck`".to_owned())),
             Self::Odd { .. } => Some("the ledger is written by bd only; look at its history with `git log`".to_owned()),
             Self::Rejected { .. } => {
@@ -68,7 +84,7 @@ impl LedgerError {
             }
             Self::Busy { .. } => Some("nothing is lost: `bd sync` again".to_owned()),
             Self::NoLedger(_) => Some("`bd where` says where the tracker is; `bd init` makes a new one".to_owned()),
-            Self::Store(_) | Self::Io { .. } => None,
+            Self::Store(_) => None,
         }
     }
 

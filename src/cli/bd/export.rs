@@ -31,8 +31,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Err(CliError::refused(format!("there are no beads here, and {} has some", path.display()))
             .hint(format!("`bd import {}` brings them in; --force empties the file", path.display())));
     }
-    atomic::write(&path, &exported)
-        .map_err(|e| CliError::user(format!("{} cannot be written: {e}", path.display())))?;
+    atomic::write(&path, &exported).map_err(|e| {
+        CliError::user(format!("{} cannot be written: {e}", path.display()))
+            .hint("name a file in a folder that can be written, on a disk with room: bd export -o FILE")
+    })?;
     let n = exported.split_inclusive(|b| *b == b'\n').count();
     let value = serde_json::json!({ "exported": n, "path": path });
     cx.out.print(&value, |_| format!("✓ {} in {}", text::count(n, "bead"), path.display()));

@@ -193,3 +193,16 @@ fn what_a_newer_line_says_of_an_edge_or_a_comment_that_is_here_is_taken_over_and
         assert_eq!(text.lines().next(), Some(new.as_str()));
     }
 }
+
+#[test]
+fn a_number_that_is_not_known_does_not_drift_however_often_it_is_written() {
+    let digits = format!("1{}", "7".repeat(62));
+    for number in [digits.as_str(), "1.767777777777778e+62", "0.30000000000000004", "5e-324", "123456789.123456789"] {
+        let mut written = line("a-1", &format!(r#","x":{number}"#));
+        let read = |text: &str| interchange::format_line(&interchange::parse_line(text, "gt").expect("reads").bead);
+        written = read(&written);
+        let shown: f64 = number.parse().expect("a number");
+        assert!(written.contains(&serde_json::json!({ "x": shown }).to_string()[1..]), "{number}: {written}");
+        assert_eq!(read(&written), written);
+    }
+}

@@ -289,6 +289,26 @@ fn a_ledger_that_is_ahead_of_or_behind_the_database_is_brought_together_with_it(
 }
 
 #[test]
+fn a_doctor_that_can_write_nothing_looks_at_all_else_and_says_so() {
+    let repo = Repo::new();
+    repo.add("waits for the ledger", &[]);
+    // Another reader keeps the files open that SQLite would have to make anew.
+    let conn = rusqlite::Connection::open(repo.dir.join(".beads/beads.db")).expect("open");
+    let n: i64 = conn.query_row("SELECT count(*) FROM beads", [], |row| row.get(0)).expect("read");
+    assert_eq!(n, 1);
+    let mut command = repo.sandbox.command("sh", &repo.dir);
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f 0; exec '{}' doctor --json", env!("CARGO_BIN_EXE_bd"))]);
+    let ran = finish(command, "bd doctor".into());
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).expect("an answer");
+    assert_eq!(said["checks"].as_array().map(Vec::len), Some(9), "{said:#}");
+    let ledger = said["findings"].as_array().expect("findings").iter().find(|one| one["check"] == "ledger");
+    let what = ledger.expect("a finding about the ledger")["what"].as_str().expect("a text").to_owned();
+    assert!(!what.contains("behind"), "why it cannot be recorded, not that it was not: {what}");
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+}
+
+#[test]
 fn doctor_names_circles_and_edges_to_nothing_with_the_next_step() {
     let repo = Repo::new();
     let line = |id: &str, to: &str| {

@@ -149,6 +149,8 @@ fn the_checker_refuses_what_breaks_a_schema() {
 struct Session {
     repo: Repo,
     checker: Checker,
+    /// The command lines whose answers were held to a schema.
+    ran: RefCell<Vec<String>>,
 }
 
 impl Session {
@@ -156,7 +158,21 @@ impl Session {
     fn ok(&self, schema: &str, args: &[&str]) -> Value {
         let value = self.repo.bd(&[args, &["--json"]].concat()).json();
         self.checker.holds(schema, &value);
+        self.ran.borrow_mut().push(args.join(" ") + " ");
         value
+    }
+
+    /// The verbs below `words` that do something themselves, as `--help` lists them.
+    fn verbs(&self, words: &[&str]) -> Vec<String> {
+        let help = self.repo.bd(&[words, &["--help"]].concat()).ok();
+        let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+        let names = listed.lines().take_while(|line| !line.is_empty()).filter(|line| line.starts_with("  "));
+        let names: Vec<&str> =
+            names.filter(|line| !line.starts_with("   ")).filter_map(|l| l.split(' ').nth(2)).collect();
+        if names.is_empty() {
+            return vec![words.join(" ")];
+        }
+        names.into_iter().flat_map(|name| self.verbs(&[words, &[name]].concat())).collect()
     }
 
     #[track_caller]
@@ -175,7 +191,7 @@ const FORMULA: &str = "formula = \"trip\"\n[[steps]]\nid = \"pack\"\n[[steps]]\n
 
 #[test]
 fn every_answer_holds_to_its_published_schema() {
-    let s = Session { repo: Repo::new(), checker: Checker::new() };
+    let s = Session { repo: Repo::new(), checker: Checker::new(), ran: RefCell::default() };
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     std::fs::create_dir_all(s.repo.dir.join(".beads/formulas")).expect("folder");
     std::fs::write(s.repo.dir.join(".beads/formulas/trip.formula.toml"), FORMULA).expect("formula");
@@ -191,8 +207,18 @@ fn every_answer_holds_to_its_published_schema() {
     s.ok("epic-close-eligible", &["epic", "close-eligible", "--dry-run"]);
     s.ok("epic-close-eligible", &["epic", "close-eligible"]);
     gates(&s);
+    formulas(&s);
     molecules(&s);
     machinery(&s);
+    let verbs = s.verbs(&[]);
+    assert!(verbs.len() > 60, "{verbs:?}");
+    let ran = s.ran.borrow();
+    // A script for a shell, and two verbs whose answers were held above because they need another place or stdin.
+    let apart = ["completion", "init", "batch"];
+    let held =
+        |verb: &String| apart.contains(&verb.as_str()) || ran.iter().any(|one| one.starts_with(&format!("{verb} ")));
+    let missing: Vec<_> = verbs.iter().filter(|verb| !held(verb)).collect();
+    assert!(missing.is_empty(), "no answer of these was held to a schema: {missing:?}");
 
     let published: BTreeSet<String> = std::fs::read_dir(&s.checker.dir)
         .expect("schemas")
@@ -222,6 +248,7 @@ fn beads(s: &Session) {
     s.ok("unrelate", &["unrelate", &one, &two]);
     s.ok("comments", &["comments", "add", &one, "hello"]);
     s.ok("comments", &["comments", &one]);
+    s.ok("comments", &["comments", "list", &one]);
     s.ok("label-change", &["label", "add", &one, &two, "blue"]);
     s.ok("label-change", &["label", "remove", &two, "blue"]);
     s.ok("label-list", &["label", "list", &one]);
@@ -265,11 +292,34 @@ fn gates(s: &Session) {
     s.ok("gate-resolve", &["gate", "resolve", &gate]);
 }
 
+fn formulas(s: &Session) {
+    let folder = s.repo.dir.join(".beads/formulas");
+    std::fs::write(folder.join("old.formula.json"), r#"{"formula":"old","steps":[{"id":"a"}]}"#).expect("formula");
+    std::fs::write(folder.join("odd.formula.toml"), "formula = \"odd\"\n[[steps]]\nid = 1\n").expect("formula");
+    s.ok("cook", &["cook", "trip"]);
+    s.ok("cook", &["cook", "trip", "--dry-run"]);
+    s.ok("cook", &["cook", "shiny", "--persist"]);
+    s.ok("formula-list", &["formula", "list"]);
+    s.ok("formula-show", &["formula", "show", "trip"]);
+    s.ok("formula-show", &["formula", "show", "docs-check"]);
+    s.ok("formula-check", &["formula", "check", "trip"]);
+    let broken = s.repo.bd(&["formula", "check", "odd", "--json"]);
+    assert_eq!(broken.code, 3, "{}", broken.stderr);
+    s.checker.holds("formula-check", &serde_json::from_str(&broken.stdout).expect("json"));
+    std::fs::remove_file(folder.join("odd.formula.toml")).expect("remove");
+    s.ok("formula-explain", &["formula", "explain", "shiny-secure"]);
+    s.ok("formula-graph", &["formula", "graph", "trip"]);
+    s.ok("formula-convert", &["formula", "convert", "old", "--stdout"]);
+    s.ok("formula-convert", &["formula", "convert", "old"]);
+}
+
 fn molecules(s: &Session) {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let poured = s.ok("mol-pour", &["mol", "pour", "trip"]);
     let root = text(&poured["new_epic_id"]);
     let pack = text(&poured["id_mapping"]["trip.pack"]);
+    s.ok("mol-list", &["mol", "list"]);
+    s.ok("mol-show", &["mol", "show", &root, "--parallel"]);
     s.ok("mol-current", &["mol", "current", &root]);
     s.ok("mol-progress", &["mol", "progress", &root]);
     s.ok("mol-ready", &["mol", "ready", &root]);
@@ -288,11 +338,16 @@ fn molecules(s: &Session) {
     s.ok("mol-ready", &["mol", "ready", "--gated"]);
     s.ok("mol-stale", &["mol", "stale"]);
     let wisp = text(&s.ok("mol-wisp", &["mol", "wisp", "trip"])["new_epic_id"]);
+    s.ok("mol-wisp", &["mol", "wisp", "create", "trip"]);
     s.ok("mol-wisp-list", &["mol", "wisp", "list"]);
     s.ok("mol-wisp-gc", &["mol", "wisp", "gc", "--dry-run"]);
     s.ok("mol-squash", &["mol", "squash", &wisp]);
     let wisp = text(&s.ok("mol-wisp", &["mol", "wisp", "trip"])["new_epic_id"]);
     s.ok("mol-burn", &["mol", "burn", &wisp]);
+    s.ok("mol-bond", &["mol", "bond", "trip", "trip"]);
+    let bonded = text(&s.ok("mol-bond", &["mol", "bond", &root, "trip"])["result_id"]);
+    s.ok("mol-show", &["mol", "show", &bonded]);
+    s.ok("mol-distill", &["mol", "distill", &root, "--force"]);
 }
 
 fn machinery(s: &Session) {

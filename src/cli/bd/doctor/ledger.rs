@@ -7,10 +7,9 @@ use crate::cli::bd::Context;
 use crate::ledger::{self, Compared};
 
 pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
-    let found = cx.with_store(|store| {
-        // A ledger that cannot be written is found below.
-        let _ = ledger::drain(store, None);
-        Ok(ledger::compare(store)?)
+    let (drained, found) = cx.with_store(|store| {
+        let drained = ledger::drain(store, None);
+        Ok((drained, ledger::compare(store)?))
     })?;
     let mut findings = Vec::new();
     let mut add = |grave, what: String, next: &str, mend: Option<Mend>| {
@@ -24,6 +23,11 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
             "`bd doctor --fix` begins it anew from the database and keeps this one aside",
             Some(Box::new(begin_anew)),
         );
+        return Ok(findings);
+    }
+    if let Err(error) = drained {
+        // Then it is behind, and bringing it up is what cannot be done.
+        findings.extend(super::blind("ledger", error.into())?);
         return Ok(findings);
     }
     if !found.odd.is_empty() {

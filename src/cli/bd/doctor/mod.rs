@@ -59,7 +59,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let mut looked = vec!["database"];
     if findings.iter().all(|finding| !finding.grave) {
         for (name, check) in CHECKS {
-            findings.extend(check(cx)?);
+            findings.extend(check(cx).or_else(|error| blind(name, error))?);
             looked.push(name);
         }
     }
@@ -89,6 +89,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     if grave { Err(CliError::silent(Kind::Store)) } else { Ok(()) }
+}
+
+/// A check that the store or the ledger did not let look is a finding itself: the others look all the same.
+fn blind(check: &'static str, error: CliError) -> Result<Vec<Finding>, CliError> {
+    if error.kind != Kind::Store {
+        return Err(error);
+    }
+    let what = [error.message].into_iter().chain(error.causes).collect::<Vec<_>>().join(": ");
+    let next = error.hints.into_iter().next().unwrap_or_else(|| "`bd where` says where the files are".to_owned());
+    Ok(vec![Finding { check, grave: true, what, next, mend: None }])
 }
 
 /// Some ids in words: the first few, and how many more there are.
