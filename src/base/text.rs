@@ -30,7 +30,11 @@ pub fn headline(text: &str, max: usize) -> String {
 
 /// `1 worker`, `2 workers`.
 pub fn count(n: usize, one: &str) -> String {
-    if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
+    match one.strip_suffix('y') {
+        _ if n == 1 => format!("{n} {one}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{n} {stem}ies"),
+        _ => format!("{n} {one}s"),
+    }
 }
 
 #[cfg(test)]

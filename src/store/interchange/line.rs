@@ -126,6 +126,24 @@ pub(super) fn made_id(prefix: &str, seed: &str) -> Result<BeadId, String> {
     BeadId::new(format!("{prefix}-{hash}")).map_err(|e| e.to_string())
 }
 
+/// An edge as other trackers write it: its kind under `dependency_type`, and where they show the whole bead that it
+/// leads to, that bead's id. What else they show is the other bead's.
+fn meant(dep: &Value) -> Value {
+    let Some((map, kind)) = dep.as_object().and_then(|map| Some((map, map.get("dependency_type")?.as_str()?))) else {
+        return dep.clone();
+    };
+    if map.contains_key("depends_on_id") {
+        let mut map = map.clone();
+        map.shift_remove("dependency_type");
+        map.entry("type").or_insert_with(|| kind.into());
+        return map.into();
+    }
+    match map.get("id") {
+        Some(target) => serde_json::json!({ "depends_on_id": target, "type": kind }),
+        None => dep.clone(),
+    }
+}
+
 /// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
 fn members(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) {
     let filled = |value: &Value, first: &str, more: &[(&str, Value)]| {
@@ -153,7 +171,7 @@ fn members(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>
         for dep in std::mem::take(deps) {
             let fits = |dep: &Value| serde_json::from_value::<Dep>(dep.clone()).is_ok();
             let more = [("type", Value::from("blocks")), ("created_at", at.clone())];
-            match filled(&dep, "depends_on_id", &more).filter(fits) {
+            match filled(&meant(&dep), "depends_on_id", &more).filter(fits) {
                 _ if fits(&dep) => good.push(dep),
                 Some(whole) => {
                     mended += 1;
@@ -330,6 +348,17 @@ mod tests {
         assert_eq!((targets, bead.dependencies[0].kind.as_str()), (vec!["bd-2", "bd-3"], "blocks"));
         let said: Vec<(i64, &str)> = bead.comments.iter().map(|c| (c.id, c.text.as_str())).collect();
         assert_eq!(said, [(1, "said"), (2, "t")]);
+    }
+
+    #[test]
+    fn edges_as_other_trackers_show_them_are_read_with_their_kind() {
+        let line = r#"{"id":"bd-1","title":"t","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","dependencies":[{"id":"bd-2","title":"shown whole","created_at":"2020-01-01T00:00:00Z","dependency_type":"parent-child"},{"depends_on_id":"bd-3","dependency_type":"related"}]}"#;
+        let parsed = parse_line(line, "bd").expect("reads");
+        let edges: Vec<(&str, &str)> =
+            parsed.bead.dependencies.iter().map(|d| (d.depends_on_id.as_str(), d.kind.as_str())).collect();
+        assert_eq!(edges, [("bd-2", "parent-child"), ("bd-3", "related")]);
+        assert!(parsed.bead.dependencies.iter().all(|d| d.extra.is_empty()), "nothing of the other bead");
+        assert_eq!(parsed.repairs, ["2 dependencies completed"]);
     }
 
     #[test]
