@@ -16,6 +16,7 @@ use super::run::World;
 use crate::base::Address;
 use crate::ledger;
 use crate::store::{IssueType, NewBead, Stamp, Store, StoreError, Write};
+use crate::town::nudges;
 use crate::town::roles::After;
 use crate::town::tries::{self, Tries};
 use crate::town::{self, Finish, Intent, TownError, agent, hosts};
@@ -36,7 +37,7 @@ impl Job {
     fn agent(&self) -> &Address {
         match self {
             Self::Intent(intent) => &intent.agent,
-            Self::After(After::Nudge { to, .. }) => to,
+            Self::After(After::Nudge(nudge)) => &nudge.to,
             Self::After(After::Repack) => &Address::Deacon,
         }
     }
@@ -65,6 +66,8 @@ pub struct Hands {
     busy: BTreeSet<Address>,
     failed: BTreeMap<Address, Failed>,
     done: (mpsc::Sender<Over>, mpsc::Receiver<Over>),
+    /// What an earlier daemon was to say has been taken up.
+    recalled: bool,
 }
 
 impl std::fmt::Debug for Hands {
@@ -88,11 +91,17 @@ impl Hands {
             busy: BTreeSet::new(),
             failed: BTreeMap::new(),
             done: mpsc::channel(),
+            recalled: false,
         }
     }
 
     /// Collects what is done, then takes up the intents that nobody works on and whose time has come.
     pub fn turn(&mut self, store: &mut Store, intents: Vec<Intent>) -> Result<(), StoreError> {
+        if !self.recalled {
+            let left = store.read(nudges::all)?.into_iter();
+            self.waiting.extend(left.map(|nudge| Job::After(After::Nudge(nudge))));
+            self.recalled = true;
+        }
         while let Ok((job, result)) = self.done.1.try_recv() {
             self.ended(store, &job, result)?;
         }
@@ -191,10 +200,7 @@ impl Hands {
         match job {
             // It is asked for again by the next patrol that finds it needed.
             Job::After(After::Repack) => Ok(()),
-            Job::After(After::Nudge { to, text }) => {
-                let what = json!({ "text": text, "why": error.to_string() });
-                store.write(&by, |w| w.emit("nudge_failed", &to.to_string(), what).map(|_| ()))
-            }
+            Job::After(After::Nudge(nudge)) => store.write(&by, |w| nudges::failed(w, nudge, &error.to_string())),
             Job::Intent(intent) => {
                 let tries = store.write(&by, |w| note_failure(w, intent, &error))?;
                 self.remember(intent, &tries);
@@ -240,14 +246,16 @@ fn carry_out(world: &World, job: &Job) -> Result<Finish, TownError> {
             tracing::info!(?packed, "the ledger is packed");
             Ok(Finish::Done)
         }
-        Job::After(After::Nudge { to, text }) => {
+        Job::After(After::Nudge(nudge)) => {
             let cx = world.acting("deacon");
-            let row = store.read(|r| agent::need(r, to))?;
+            if nudge.is_stale(cx.now()) {
+                return Err(TownError::refused("it could not be said in time"));
+            }
+            let row = store.read(|r| agent::need(r, &nudge.to))?;
             let signs = hosts::runtimes(&cx)?.get(&row.runtime).map(|r| r.signs.clone()).unwrap_or_default();
-            let delivery = hosts::open(&cx, row.host)?.send(&row.session, text, &signs)?;
+            let delivery = hosts::open(&cx, row.host)?.send(&row.session, &nudge.text, &signs)?;
             let by = Stamp::new("deacon", world.clock.now());
-            let what = json!({ "text": text, "delivery": delivery });
-            store.write(&by, |w| w.emit("nudged", &to.to_string(), what).map(|_| ()))?;
+            store.write(&by, |w| nudges::said(w, nudge, &delivery))?;
             Ok(Finish::Done)
         }
     }
@@ -268,6 +276,25 @@ mod tests {
         Store::create(&town.beads_dir(), &Prefix::new("hq").expect("prefix"), Time::from_millis(0)).expect("store");
         let around = Surroundings::default();
         Arc::new(World { town, around, gate_env: Vec::new(), clock: Arc::new(SystemClock) })
+    }
+
+    #[test]
+    fn what_an_earlier_daemon_was_to_say_is_said_or_journaled_as_unsaid() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let world = world(dir.path());
+        let mut store = Store::open(&world.town.beads_dir()).expect("store");
+        let to: Address = "app/polecats/toast".parse().expect("address");
+        let at = world.clock.now();
+        let nudge = nudges::Nudge { key: "k".into(), to: to.clone(), text: "go on".into(), at, climb: None };
+        store.write(&Stamp::new("app/witness", at), |w| nudges::put(w, &nudge)).expect("decided");
+        let (bus, heard) = mpsc::channel();
+        let mut hands = Hands::new(Arc::clone(&world), bus);
+        hands.turn(&mut store, Vec::new()).expect("turned");
+        heard.recv_timeout(Duration::from_secs(30)).expect("tried");
+        hands.turn(&mut store, Vec::new()).expect("turned");
+        let events = store.read(|r| r.events_of(&to.to_string())).expect("read");
+        assert_eq!(events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["nudge_failed"], "no such agent");
+        assert_eq!(store.read(nudges::all).expect("read"), []);
     }
 
     #[test]

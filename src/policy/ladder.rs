@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 /// A place to store when its decision was carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Climb {
     /// Which ladder.
     pub key: LadderKey,

@@ -33,6 +33,7 @@ pub mod lost_request;
 pub mod mayor;
 pub mod mol;
 pub mod names;
+pub mod nudges;
 pub mod prime;
 pub mod retire;
 pub mod review;

@@ -18,6 +18,7 @@ use crate::molecule;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
 use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Stamp, Store, StoreError, Write};
+use crate::town::nudges::{self, Nudge};
 use crate::town::{Acting, Intent, TownError, agent, budget, convoy, hosts, retire, rework, sling};
 
 /// The outcome of a decision that was carried out.
@@ -31,13 +32,8 @@ const MOST_RATE: usize = 60;
 /// What is still to be done once the transaction is on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub enum After {
-    /// Say something to an agent.
-    Nudge {
-        /// Whom.
-        to: Address,
-        /// What.
-        text: String,
-    },
+    /// Say something to an agent. It is on disk by then.
+    Nudge(Nudge),
     /// Pack the ledger.
     Repack,
 }
@@ -328,7 +324,17 @@ impl Act<'_, '_, '_> {
         match action {
             Action::Nudge { to, text } => {
                 agent::need(self.w, to)?;
-                self.effect.after.push(After::Nudge { to: to.clone(), text: text.clone() });
+                let decision = self.decision;
+                let about = subject_key(&decision.subject);
+                let nudge = Nudge {
+                    key: format!("{}:{}:{about}:{index}", self.w.by().actor, decision.origin.rule),
+                    to: to.clone(),
+                    text: text.clone(),
+                    at: self.w.by().now,
+                    climb: decision.climb.clone().filter(|_| decision.rung.is_some()),
+                };
+                nudges::put(self.w, &nudge)?;
+                self.effect.after.push(After::Nudge(nudge));
                 Ok(())
             }
             Action::Restart { who, resume } => self.restart(who, *resume),

@@ -84,3 +84,12 @@ pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
 pub fn climb(w: &mut Write<'_>, climb: &Climb) -> Result<(), StoreError> {
     w.put_local(LADDERS, &climb.key.0, &json!(climb.place))
 }
+
+/// What a rung did was in vain: unless the ladder has gone on since, the rung is not used up and acts again after its wait.
+pub fn give_back(w: &mut Write<'_>, climb: &Climb) -> Result<(), StoreError> {
+    if w.local_row(LADDERS, &climb.key.0)? != Some(Ok(climb.place)) {
+        return Ok(());
+    }
+    let place = Place { times: climb.place.times.saturating_sub(1), ..climb.place };
+    w.put_local(LADDERS, &climb.key.0, &json!(place))
+}

@@ -118,6 +118,8 @@ fn rates_are_forgotten_after_an_hour_and_count_as_used_up_when_they_cannot_be_re
     town.store().write(&stamp, |w| w.put_local("rate", "app/witness:nudge:gone", &old)).expect("written");
     let nudge = || Action::Nudge { to: toast.clone(), text: "go on".into() };
     assert!(matches!(witness_does(&town, &toast, nudge()), Outcome::Done(_)));
+    let kept = town.store().read(gastown::town::nudges::all).expect("read");
+    assert_eq!(kept[0].to, toast, "what is decided is on disk before it is said");
     let key = "app/witness:nudge:app/polecats/toast";
     assert_eq!(town.store().read(|r| r.local_keys("rate")).expect("read"), [key]);
     damage(&town, "rate", key);
