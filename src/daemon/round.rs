@@ -8,11 +8,11 @@ use super::judge::{self, Judged, Look};
 use super::patrol;
 use super::run::DaemonError;
 use crate::base::process::ProcId;
-use crate::base::{BeadId, Time};
+use crate::base::{Address, BeadId, Time};
 use crate::queue::wait;
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
-use crate::town::roles::{self, Desk, Outcome, Scope, events};
+use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
 use crate::town::{AgentRow, AgentState, Rig, agent, deleted, intent, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
@@ -183,6 +183,7 @@ impl Dispatcher {
         let repo = rig.repo().ok();
         let own: Vec<AgentRow> = rows.iter().filter(|r| r.rig() == Some(&rig.name)).cloned().collect();
         let seen = self.looker.look(&self.world.acting("deacon"), repo.as_ref(), &own);
+        self.note_dialogs(&own, &seen)?;
         let look = Look {
             rig,
             rigs: &self.prefixes,
@@ -193,6 +194,26 @@ impl Dispatcher {
             heard_to: &self.heard_to,
         };
         Ok(judge::judge(&self.world, &self.store, &mut self.roles, &self.cursors, &look)?)
+    }
+
+    /// An agent that stands still at a dialog waits, and works again once it has gone on.
+    fn note_dialogs(&mut self, rows: &[AgentRow], seen: &BTreeMap<Address, Seen>) -> Result<(), DaemonError> {
+        for row in rows {
+            let Some(seen) = seen.get(&row.address).filter(|seen| seen.alive == Some(true)) else { continue };
+            if !row.clone().waits_at(seen.dialog()) {
+                continue;
+            }
+            self.store.write(&Self::stamp(&self.world), |w| {
+                let Some(mut now) = agent::readable(w, &row.address)?.filter(|now| now.proc == row.proc) else {
+                    return Ok(());
+                };
+                if now.waits_at(seen.dialog()) {
+                    agent::put(w, &now)?;
+                }
+                Ok::<_, StoreError>(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Carries out what was decided.

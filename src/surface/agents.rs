@@ -47,6 +47,8 @@ pub struct Agent {
     pub restarts: u32,
     /// Why what is to be done to its session has not been done yet.
     pub waits: Option<String>,
+    /// The dialog that it waits at for a person.
+    pub dialog: Option<String>,
 }
 
 /// What is known of an agent, from the store and its process.
@@ -77,6 +79,7 @@ pub fn describe(r: &Read<'_>, row: AgentRow) -> Result<Agent, TownError> {
         branch: row.branch,
         restarts: row.restarts,
         waits: row.waits,
+        dialog: row.dialog.filter(|_| row.state == AgentState::Waiting),
     })
 }
 
@@ -84,7 +87,7 @@ impl Agent {
     /// Its state in words: one that should run and does not says so.
     pub fn state_word(&self) -> &'static str {
         match (self.state, self.running) {
-            (AgentState::Working, false) => "no session",
+            (AgentState::Working | AgentState::Waiting, false) => "no session",
             (state, _) => state.word(),
         }
     }
@@ -102,9 +105,9 @@ impl Agent {
         let idle = self.last_progress_at.map(|at| (now.millis() - at.millis()).max(0) / 1000);
         let idle = idle.map(|s| format!("{} ago", Span::seconds(s))).unwrap_or_default();
         let line = format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word()).trim_end().to_owned();
-        match &self.waits {
-            Some(why) => format!("{line}\n    {why}"),
-            None => line,
-        }
+        let who = self.address.short();
+        let at = |dialog| format!("waits for you at its dialog `{dialog}`: gt polecat attach {who}");
+        let more = self.dialog.as_ref().map(at).into_iter().chain(self.waits.clone());
+        more.fold(line, |line, why| format!("{line}\n    {why}"))
     }
 }

@@ -25,7 +25,7 @@ pub enum AgentState {
     Done,
     /// It has nothing on its hook.
     Idle,
-    /// It waits for a person or a gate.
+    /// Its program asks something that no message may answer: it waits for a person.
     Waiting,
     /// Its session has ended and its work has not.
     Dead,
@@ -123,6 +123,9 @@ pub struct AgentRow {
     /// Why what is to be done to its session has not been done yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// The dialog that it waits at for a person, while its state is [`AgentState::Waiting`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialog: Option<String>,
     /// When it was made.
     pub created_at: Time,
 }
@@ -146,6 +149,18 @@ impl AgentRow {
         if self.resumed && lived.is_some_and(|ms| ms < TAKEN_UP_MS) {
             self.conversation = None;
         }
+    }
+
+    /// Notes at which dialog it waits, if at any; true when that is news. Of one that neither works nor waits it says
+    /// nothing.
+    pub fn waits_at(&mut self, dialog: Option<&str>) -> bool {
+        let state = if dialog.is_some() { AgentState::Waiting } else { AgentState::Working };
+        let attends = matches!(self.state, AgentState::Working | AgentState::Waiting);
+        if !attends || (self.state, self.dialog.as_deref()) == (state, dialog) {
+            return false;
+        }
+        (self.state, self.dialog) = (state, dialog.map(str::to_owned));
+        true
     }
 
     /// Whether its session should be running.

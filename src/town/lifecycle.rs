@@ -54,7 +54,8 @@ pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
     let rows = store.read(agent::all)?;
     let mut asleep = Vec::new();
     for row in rows {
-        let rests = matches!(row.state, AgentState::Stopped | AgentState::Working | AgentState::Dead);
+        let rests =
+            matches!(row.state, AgentState::Stopped | AgentState::Working | AgentState::Waiting | AgentState::Dead);
         // A host that cannot be asked any more has no session of ours that runs.
         let alive = || hosts::open(cx, row.host).is_ok_and(|host| host.probe(&row.session).is_ok_and(|p| p.alive));
         if rests && !alive() {

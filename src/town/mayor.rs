@@ -42,6 +42,7 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         resumed: false,
         restarts: 0,
         waits: None,
+        dialog: None,
         created_at: now,
     };
     row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row)?)?.proc);

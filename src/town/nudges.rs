@@ -84,7 +84,8 @@ mod tests {
     fn what_is_refused_uses_no_rung_and_what_is_taken_does() {
         let dir = tempfile::tempdir().expect("folder");
         let now = Time::from_millis(1_000_000);
-        let mut store = Store::create(&dir.path().join(".beads"), &Prefix::new("hq").expect("prefix"), now).expect("store");
+        let mut store =
+            Store::create(&dir.path().join(".beads"), &Prefix::new("hq").expect("prefix"), now).expect("store");
         let by = Stamp::new("app/witness", now);
         let place = Place { rung: 1, times: 1, at_ms: now.millis() };
         let climb = Climb { key: LadderKey("witness/nudge-silent/gt-1".into()), place };

@@ -136,6 +136,7 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
         resumed: false,
         restarts: 0,
         waits: None,
+        dialog: None,
         created_at: cx.now(),
         address,
     })

@@ -323,6 +323,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, plan: &Plan, worker: &Address, branch: &s
         resumed: false,
         restarts: 0,
         waits: None,
+        dialog: None,
         created_at: now,
     }
 }

@@ -162,6 +162,7 @@ fn anew(cx: &Acting<'_>, store: &Store, agent: &Address) -> Result<Option<AgentR
         resumed: false,
         restarts: 0,
         waits: None,
+        dialog: None,
         created_at: now,
     }))
 }

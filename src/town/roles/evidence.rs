@@ -30,6 +30,16 @@ pub struct Seen {
     pub attached: bool,
 }
 
+impl Seen {
+    /// The dialog that it waits at, if it waits at one.
+    pub fn dialog(&self) -> Option<&str> {
+        match &self.screen {
+            Some(Screen::Dialog(name)) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// So long a close look holds, in milliseconds: for the passes that follow one another, and for all agents of a
 /// server, which answers for all of them at once.
 const CLOSE_LOOK_MS: i64 = 2_000;
@@ -99,7 +109,7 @@ impl Looker {
             let mut seen = cheap(cx, repo, row);
             seen.heard = self.heard(seen.heard, present);
             let quiet = seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
-            if quiet && row.state == AgentState::Working && seen.alive == Some(true) {
+            if quiet && matches!(row.state, AgentState::Working | AgentState::Waiting) && seen.alive == Some(true) {
                 let probe = self.probe(cx, row, now);
                 seen.attached = probe.attached;
                 seen.heard = self.heard(seen.heard.max(probe.changed), present);

@@ -6,7 +6,7 @@ use gastown::policy::{Action, BeadRef, Decision, Layer, Origin, Subject};
 use gastown::store::Stamp;
 use gastown::town::roles::events;
 use gastown::town::roles::{Desk, Outcome, Scope, execute};
-use gastown::town::{Acting, Surroundings, Town, budget, retire};
+use gastown::town::{Acting, AgentState, Surroundings, Town, agent, budget, retire};
 
 use super::TestTown;
 
@@ -125,4 +125,27 @@ fn rates_are_forgotten_after_an_hour_and_count_as_used_up_when_they_cannot_be_re
     damage(&town, "rate", key);
     let again = witness_does(&town, &toast, nudge());
     assert!(matches!(&again, Outcome::Refused(why) if why.contains("within an hour is enough")), "{again:?}");
+}
+
+#[test]
+fn a_worker_at_a_dialog_has_a_line_of_its_own_until_it_goes_on() {
+    let (town, _, toast) = slung();
+    let stamp = Stamp::new("deacon", SystemClock.now());
+    let sees = |dialog: Option<&str>| {
+        let noted = town.store().write(&stamp, |w| {
+            let mut row = agent::need(w, &toast)?;
+            row.state = if row.state == AgentState::Spawning { AgentState::Working } else { row.state };
+            let news = row.waits_at(dialog);
+            agent::put(w, &row)?;
+            Ok::<_, gastown::town::TownError>((news, row.state))
+        });
+        (noted.expect("noted"), town.gt(&["status"]).ok())
+    };
+    let ((news, state), status) = sees(Some("permission"));
+    assert_eq!((news, state), (true, AgentState::Waiting));
+    assert!(status.contains("waits for you at its dialog `permission`: gt polecat attach toast"), "{status}");
+    assert!(!sees(Some("permission")).0.0, "no news");
+    let ((news, state), status) = sees(None);
+    assert_eq!((news, state), (true, AgentState::Working));
+    assert!(!status.contains("dialog"), "{status}");
 }
