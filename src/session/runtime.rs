@@ -61,7 +61,8 @@ pub struct RuntimeSettings {
     pub with_settings: Option<Vec<String>>,
     /// Added when there is a first prompt and it is an argument (`{prompt}`).
     pub with_prompt: Option<Vec<String>>,
-    /// In place of `with_session`, to take up the conversation `{session}`. Empty: it cannot.
+    /// In place of `with_session`, to take up the conversation `{session}`, or the last one of its folder. Empty: it
+    /// cannot. Nor can it take one up by an id that it was never given.
     pub resume_args: Option<Vec<String>>,
     /// How the first prompt gets in.
     pub prompt: Option<PromptChannel>,
@@ -169,6 +170,8 @@ pub struct Launch<'a> {
     pub prompt: Option<&'a str>,
     /// The id of the conversation.
     pub session: Option<&'a str>,
+    /// The folder that it works in (`{folder}`).
+    pub folder: &'a str,
     /// A settings file of ours.
     pub settings: Option<&'a str>,
     /// Take up the conversation `session` instead of beginning it.
@@ -181,9 +184,10 @@ impl Runtime {
         find_program(&self.program, path)
     }
 
-    /// Whether it can take up a conversation.
+    /// Whether it can take up a conversation: one whose id is ours, or the last one of its folder.
     pub fn can_resume(&self) -> bool {
-        !self.resume_args.is_empty()
+        let by_id = self.resume_args.iter().any(|arg| arg.contains("{session}"));
+        !self.resume_args.is_empty() && !(by_id && self.with_session.is_empty())
     }
 
     /// Program and arguments for one start. Without a session id, or where it cannot resume, it begins anew.
@@ -206,7 +210,8 @@ impl Runtime {
             t => t
                 .replace("{session}", launch.session.unwrap_or_default())
                 .replace("{settings}", launch.settings.unwrap_or_default())
-                .replace("{runtime_dir}", launch.runtime_dir),
+                .replace("{runtime_dir}", launch.runtime_dir)
+                .replace("{folder}", launch.folder),
         };
         std::iter::once(self.program.clone()).chain(parts.into_iter().flatten().map(fill)).collect()
     }
@@ -435,8 +440,10 @@ mod tests {
         let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
         assert_eq!(names, ["amp", "claude", "codex", "copilot", "cursor", "gemini", "opencode", "script"]);
         for runtime in all.iter() {
-            for arg in runtime.argv(&Launch { runtime_dir: "/r", prompt: Some("p"), ..Launch::default() }) {
-                assert!(!arg.contains('{') && !arg.is_empty(), "{}: {arg}", runtime.name);
+            let launch = Launch { runtime_dir: "/r", folder: "/f", prompt: Some("p"), ..Launch::default() };
+            for arg in runtime.argv(&launch) {
+                let left = ["{session}", "{settings}", "{runtime_dir}", "{folder}", "{prompt}"];
+                assert!(!left.iter().any(|p| arg.contains(p)) && !arg.is_empty(), "{}: {arg}", runtime.name);
             }
         }
         assert_eq!(all.similar("cladue"), Some("claude"));
@@ -459,6 +466,14 @@ mod tests {
             ["/bin/sh", "/t/.runtime/script-worker"]
         );
         assert!(!script.can_resume() && claude.can_resume());
+        let codex = all.get("codex").expect("built in");
+        let trusted = r#"projects={"/w/toast"={trust_level="trusted"}}"#;
+        let again = Launch { folder: "/w/toast", resume: true, ..start };
+        assert_eq!(codex.argv(&again)[6..], [trusted, "resume", "--last", "do {session}"]);
+        // Its conversations have ids of its own, which nobody has told us.
+        let stranger =
+            Runtimes::load(&toml::from_str("[x]\nprogram = \"x\"\nresume_args = [\"{session}\"]").expect("toml"));
+        assert!(!stranger.expect("loads").get("x").expect("there").can_resume());
     }
 
     #[test]

@@ -100,14 +100,16 @@ pub fn spec(cx: &Acting<'_>, row: &AgentRow) -> Result<SessionSpec, TownError> {
     let scripted = runtime.inherit.is_empty() && runtime.env.is_empty();
     let conversation = row.conversation.clone().unwrap_or_default();
     let dir = runtime_dir.display().to_string();
+    let cwd = row.worktree.clone().unwrap_or_else(|| cx.town.root().to_owned());
+    let folder = cwd.display().to_string();
     let launch = Launch {
         runtime_dir: &dir,
         prompt: Some(PROMPT),
         session: (!conversation.is_empty()).then_some(conversation.as_str()),
+        folder: &folder,
         settings: None,
         resume: row.resumed,
     };
-    let cwd = row.worktree.clone().unwrap_or_else(|| cx.town.root().to_owned());
     let log = cx.town.session_log_path(&row.session);
     let mut spec = SessionSpec::new(row.session.clone(), runtime.argv(&launch), cwd, log);
     spec.env = vec![("PATH".into(), cx.around.session_path())];
