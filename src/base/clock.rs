@@ -208,6 +208,11 @@ impl Clock for FixedClock {
     }
 }
 
+/// The earlier of two moments, of which there may be none.
+pub fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    a.into_iter().chain(b).min()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,5 +13,5 @@ pub mod span;
 pub mod text;
 
 pub use address::Address;
-pub use clock::{Clock, FixedClock, SystemClock, Time};
+pub use clock::{Clock, FixedClock, SystemClock, Time, earliest};
 pub use id::{BeadId, NameError, Prefix, RigName, RoleName, WorkerName};

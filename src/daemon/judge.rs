@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::patrol::{self, HeardTo};
 use super::run::World;
-use crate::base::{Address, BeadId, RigName, Time};
+use crate::base::{Address, BeadId, RigName, Time, earliest};
 use crate::git::Repo;
 use crate::policy::{
     Answer, Because, Cycle, Decision, Diagnostic, Engine, EventFact, EventKind, MrFact, Origin, Outcome, Plan, Reads,
@@ -220,10 +220,7 @@ impl Further for Option<Cursor> {
 
 impl Judged {
     pub(super) fn wake_at(&mut self, at: Option<i64>) {
-        self.next_ms = match (self.next_ms, at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        self.next_ms = earliest(self.next_ms, at);
     }
 
     pub(super) fn warn(&mut self, role: &str, warnings: Vec<Diagnostic>) {

@@ -14,7 +14,8 @@ use super::ladder::{Climb, LadderKey, Ladders, Place};
 use super::reads::Reads;
 use super::rules::{Height, Rule};
 use super::schema::Fact;
-use super::vm::{Body, Built, Failure, Per, PolicyError, Reset, RungPart, Says, State, collect, least, truth};
+use super::vm::{Body, Built, Failure, Per, PolicyError, Reset, RungPart, Says, State, collect, truth};
+use crate::base::earliest;
 
 /// When an undecided rule is judged again if nothing changes.
 const AGAIN_MS: i64 = 60_000;
@@ -69,7 +70,7 @@ impl Engine {
                     let ms = self.limits.pass.as_millis();
                     let late = super::Diagnostic::bare(format!("the pass of `{}` took longer than {ms} ms", self.role));
                     self.say(late, &mut pass.warnings);
-                    pass.next_ms = least(pass.next_ms, Some(snapshot.now_ms + AGAIN_MS));
+                    pass.next_ms = earliest(pass.next_ms, Some(snapshot.now_ms + AGAIN_MS));
                     return finish(pass, candidates);
                 }
                 self.one(index, &fact, snapshot, reads, Some(ladders), &mut pass, &mut candidates);
@@ -170,13 +171,13 @@ impl Engine {
                     None => continue,
                 },
             };
-            pass.next_ms = least(pass.next_ms, ruling.next_ms);
+            pass.next_ms = earliest(pass.next_ms, ruling.next_ms);
             let because = ruling.because;
             let outcome = match ruling.verdict {
                 Verdict::Held => Outcome::Held,
                 Verdict::Waiting(until_ms) => Outcome::Waiting { until_ms },
                 Verdict::Undecided(why) => {
-                    pass.next_ms = least(pass.next_ms, Some(snapshot.now_ms + AGAIN_MS));
+                    pass.next_ms = earliest(pass.next_ms, Some(snapshot.now_ms + AGAIN_MS));
                     Outcome::Undecided { why }
                 }
                 Verdict::Act { actions, left, rung, climb } => {
@@ -348,7 +349,7 @@ impl Call<'_> {
         };
         let (place, rung) = match step {
             Step::Wait(until) => {
-                let next_ms = least(next_ms, until);
+                let next_ms = earliest(next_ms, until);
                 return Ok(Ruling { verdict: Verdict::Waiting(until), because: self.because(), next_ms });
             }
             Step::Act(place, rung) => (place, rung),
@@ -358,7 +359,7 @@ impl Call<'_> {
             Body::Ladder(rungs) => {
                 let part = &rungs[place.rung as usize];
                 if place.times < part.times || place.rung as usize + 1 < rungs.len() {
-                    next_ms = least(next_ms, Some(self.now_ms + part.wait_ms.max(1)));
+                    next_ms = earliest(next_ms, Some(self.now_ms + part.wait_ms.max(1)));
                 }
                 vm.call(&part.act, (&subject, &town), self.reads)?
             }
@@ -387,7 +388,7 @@ impl Call<'_> {
             Reset::After(ms) => {
                 let over = place.at_ms + ms;
                 if over > self.now_ms {
-                    *next_ms = least(*next_ms, Some(over));
+                    *next_ms = earliest(*next_ms, Some(over));
                 }
                 over <= self.now_ms
             }

@@ -108,26 +108,6 @@ impl Town {
         self.runtime_dir().join("daemon.lock")
     }
 
-    /// The stream socket that the daemon answers on.
-    pub fn daemon_socket_path(&self) -> PathBuf {
-        self.runtime_dir().join("daemon.sock")
-    }
-
-    /// The socket of the town's own tmux server.
-    pub fn tmux_socket_path(&self) -> PathBuf {
-        self.runtime_dir().join("tmux.sock")
-    }
-
-    /// The folder in which headless session hosts keep their sockets and state.
-    pub fn headless_dir(&self) -> PathBuf {
-        self.runtime_dir().join("sessions")
-    }
-
-    /// The program of the `script` runtime, written there by `gt install`.
-    pub fn script_worker_path(&self) -> PathBuf {
-        self.runtime_dir().join("script-worker")
-    }
-
     /// The terminal log of an agent's session.
     pub fn session_log_path(&self, session: &str) -> PathBuf {
         self.logs_dir().join("agents").join(format!("{session}.log"))

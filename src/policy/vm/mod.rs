@@ -32,7 +32,7 @@ pub(in crate::policy) use load::{gt_names, load, load_test};
 pub(in crate::policy) use patrol::{DIGEST, PatrolPart, RunPart, run_name};
 pub(in crate::policy) use record::{fact_of, field_help, strings};
 pub(in crate::policy) use role::{Body, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};
-pub(in crate::policy) use state::{State, least};
+pub(in crate::policy) use state::State;
 pub(in crate::policy) use text::fields as text_fields;
 
 /// A loaded VM.

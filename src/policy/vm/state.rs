@@ -9,6 +9,7 @@ use super::build::Built;
 use super::error::{PolicyError, SourceFile};
 use super::role::Declared;
 use super::span::SpanValue;
+use crate::base::earliest;
 use crate::policy::action::Subject;
 use crate::policy::decision::Because;
 use crate::policy::facts::Snapshot;
@@ -47,7 +48,7 @@ impl Trace {
 
     pub fn compared(&mut self, because: Because) {
         if let Because::Compared { text, flips_ms, .. } = &because {
-            self.flips = least(self.flips, *flips_ms);
+            self.flips = earliest(self.flips, *flips_ms);
             let text = text.clone();
             self.add(text, || because);
         }
@@ -60,15 +61,7 @@ impl Trace {
 
     /// The first moment at which this call could give another answer with the same facts.
     pub fn deadline(&self, now_ms: i64) -> Option<i64> {
-        least(self.flips, self.plain_age.then_some(now_ms + MINUTE))
-    }
-}
-
-/// The earlier of two moments.
-pub(in crate::policy) fn least(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+        earliest(self.flips, self.plain_age.then_some(now_ms + MINUTE))
     }
 }
 

@@ -286,19 +286,18 @@ fn town_key(role: &str) -> String {
     format!("/{role}")
 }
 
-/// The roles that have a file in one of these `lua` folders.
-fn with_files<'a>(folders: impl IntoIterator<Item = &'a Path>) -> BTreeSet<String> {
-    let mut roles = BTreeSet::new();
-    for folder in folders {
-        let entries = std::fs::read_dir(folder.join("roles")).into_iter().flatten().flatten();
-        for path in entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "lua")) {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-            if !stem.ends_with("_test") && RoleName::new(stem).is_ok() {
-                roles.insert(stem.to_owned());
-            }
-        }
-    }
-    roles
+/// The roles that have a file in this `lua` folder.
+fn with_files(lua: &Path) -> std::io::Result<BTreeSet<String>> {
+    let folder = lua.join("roles");
+    let named = |e: &std::io::Error| std::io::Error::new(e.kind(), format!("{} cannot be read: {e}", folder.display()));
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries.collect::<Result<Vec<_>, _>>().map_err(|e| named(&e))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(named(&e)),
+    };
+    let files = entries.iter().map(std::fs::DirEntry::path).filter(|p| p.extension().is_some_and(|e| e == "lua"));
+    let stems = files.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    Ok(stems.filter(|stem| !stem.ends_with("_test") && RoleName::new(stem.as_str()).is_ok()).collect())
 }
 
 /// The shipped roles that are switched on.
@@ -321,20 +320,7 @@ fn leave_out(rig: &Rig, roles: &mut BTreeSet<String>) {
 fn roles_of(town: &Town, rig: &Rig) -> std::io::Result<BTreeSet<String>> {
     let mut roles = shipped(rig);
     for folder in [town.lua_dir(), rig.lua_dir()] {
-        let folder = folder.join("roles");
-        let named =
-            |e: &std::io::Error| std::io::Error::new(e.kind(), format!("{} cannot be read: {e}", folder.display()));
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries.collect::<Result<Vec<_>, _>>().map_err(|e| named(&e))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(named(&e)),
-        };
-        for path in entries.iter().map(std::fs::DirEntry::path).filter(|p| p.extension().is_some_and(|e| e == "lua")) {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-            if !stem.ends_with("_test") && RoleName::new(stem).is_ok() {
-                roles.insert(stem.to_owned());
-            }
-        }
+        roles.extend(with_files(&folder)?);
     }
     leave_out(rig, &mut roles);
     Ok(roles)
@@ -346,7 +332,8 @@ pub fn lua_patrols(town: &Town, rig_lua: Option<&Path>) -> Vec<DeclaredPatrol> {
     let mut folders = vec![(Layer::Town, town.lua_dir())];
     folders.extend(rig_lua.map(|dir| (Layer::Rig, dir.to_owned())));
     let mut found = Vec::new();
-    for role in with_files(folders.iter().map(|(_, dir)| dir.as_path())) {
+    let roles: BTreeSet<String> = folders.iter().flat_map(|(_, dir)| with_files(dir).unwrap_or_default()).collect();
+    for role in roles {
         let Ok(layers) = layers_of(&folders, &role) else { continue };
         // Loading a role takes a VM, which most files are not worth here.
         if !layers.iter().any(|l| l.text.contains(".patrol")) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::evidence::{QUIET_MS, Seen};
 use super::keep;
-use crate::base::{Address, BeadId, RigName, Time};
+use crate::base::{Address, BeadId, RigName, Time, earliest};
 use crate::policy::{BeadFact, ConvoyFact, MrFact, PolecatFact, PolecatState, Snapshot, StepFact, Subject};
 use crate::queue::{self, Request, State};
 use crate::session::Screen;
@@ -165,13 +165,6 @@ impl<'a, 'r> Beads<'a, 'r> {
             is_epic
         };
         Ok(is_epic.then_some(parent))
-    }
-}
-
-fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }
 
