@@ -32,13 +32,16 @@ pub(super) fn hint(error: &StoreError) -> Option<String> {
         StoreError::NotClaimable { id, .. } => format!("`bd update {id} --status open` puts it back"),
         StoreError::Hooked { .. } => "`gt hook` shows what is on a hook; `gt unsling BEAD` takes it off".to_owned(),
         StoreError::Cycle { .. } => "`bd dep tree ID` shows what depends on what".to_owned(),
+        StoreError::NoStore(path) if path.with_file_name("ledger.git").exists() => {
+            "its ledger is there: `bd restore` makes the database anew from it".to_owned()
+        }
         StoreError::NoStore(_) => "`bd init` makes one here; `bd where` says where it is looked for".to_owned(),
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
         StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),
         full if full.is_full() => "nothing was changed; make room on that disk, then run it again".to_owned(),
         StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
-            "nothing was changed and nothing was written elsewhere; keep a copy of the folder: each change of a bead that was recorded is a commit in its ledger.git".to_owned()
+            "nothing was changed and nothing was written elsewhere; `bd doctor` says what is wrong, `bd restore --force` makes the database anew from the ledger and keeps this one aside".to_owned()
         }
         StoreError::Io { .. } => "check the permissions of the folder and the space on the disk; nothing was changed".to_owned(),
         _ => return None,

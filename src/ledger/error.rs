@@ -77,7 +77,12 @@ impl LedgerError {
             }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
             Self::Io { .. } => Some(UNWRITABLE.to_owned()),
-            Self::Git(e) => e.hint().or_else(|| Some("look at it with `git -C .beads/ledger.git fsck`".to_owned())),
+            Self::Git(e) => e.hint().or_else(|| {
+                Some(
+                    "`bd doctor` says whether it is damaged, and begins it anew from the database with --fix"
+                        .to_owned(),
+                )
+            }),
             Self::Odd { .. } => Some("the ledger is written by bd only; look at its history with `git log`".to_owned()),
             Self::Rejected { .. } => {
                 Some("what was received is merged here; `bd sync` sends the rest once the remote lets it".to_owned())

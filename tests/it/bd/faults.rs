@@ -93,7 +93,8 @@ fn a_write_that_is_killed_at_any_place_loses_nothing_and_leaves_nothing_half_don
             }
             if point == &Point::RestoreAside && ran.code == -1 {
                 // The one place at which no database is there: the command itself is to be done again.
-                assert_eq!(scene.bd(None, &["list"]).code, 4);
+                let none = scene.bd(None, &["list"]);
+                assert!(none.code == 4 && none.stderr.contains("`bd restore`"), "{}", none.stderr);
                 scene.bd(None, &["restore"]).ok();
             }
             let there = scene.listed();
@@ -230,6 +231,8 @@ fn a_damaged_database_is_found_and_made_anew() {
     let ids: Vec<String> = (0..30).map(|n| repo.add(&format!("bead {n}"), &["-d", &"text ".repeat(200)])).collect();
     repo.bd(&["history", &ids[0]]).ok();
     spoil(&repo.dir.join(".beads/beads.db"));
+    let listed = repo.bd(&["list", "-n", "0", "--long"]);
+    assert!(listed.code == 7 && listed.stderr.contains("`bd restore --force`"), "{}", listed.stderr);
     let found = repo.bd(&["doctor", "--json"]);
     assert_eq!(found.code, 7, "{}", found.stdout);
     assert!(found.stdout.contains("bd restore --force"), "{}", found.stdout);
@@ -251,6 +254,8 @@ fn a_damaged_ledger_is_found_and_begun_anew() {
     let found = repo.bd(&["doctor", "--json"]);
     assert_eq!(found.code, 7, "{}", found.stdout);
     assert!(found.stdout.contains("cannot be read"), "{}", found.stdout);
+    let asked = repo.bd(&["history", &id]);
+    assert!(asked.code == 7 && asked.stderr.contains("`bd doctor`"), "{}", asked.stderr);
     repo.bd(&["doctor", "--fix"]).ok();
     assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
     let kept = std::fs::read_dir(repo.dir.join(".beads")).expect("list").flatten();
