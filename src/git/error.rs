@@ -38,11 +38,13 @@ pub enum GitError {
         /// The time it was given.
         limit: Duration,
     },
-    /// The remote could not be read: network, address, permission or credentials.
-    #[error("cannot reach `{remote}`: {message}")]
+    /// The remote could not be read, for the reason that `cause` names.
+    #[error("{} `{remote}`: {message}", .cause.says())]
     Unreachable {
         /// The remote's name or address.
         remote: String,
+        /// What kind of reason it is.
+        cause: Cause,
         /// What git said.
         message: String,
     },
@@ -98,16 +100,99 @@ pub enum GitError {
     Object(#[from] git2::Error),
 }
 
+/// Why a remote could not be read, as far as git's own words tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No answer, or one that git did not understand.
+    Network,
+    /// The remote does not let this machine in.
+    Denied,
+    /// There is no repository at that address.
+    NoRepository,
+    /// The repository does not have the branch or ref that was asked for.
+    NoRef,
+    /// This machine's disk is full.
+    DiskFull,
+}
+
+impl Cause {
+    /// From what git printed in the C locale. What is nearest to the root of it comes first: who is not let in is told
+    /// by most servers, in the same breath, that there is no such repository.
+    pub(super) fn of(said: &str) -> Self {
+        const WORDS: [(Cause, &[&str]); 4] = [
+            (Cause::DiskFull, &["No space left on device", "Disk quota exceeded"]),
+            (
+                Cause::Denied,
+                &[
+                    "Permission denied",
+                    "Authentication failed",
+                    "could not read Username",
+                    "could not read Password",
+                    "terminal prompts disabled",
+                    "Host key verification failed",
+                    "returned error: 401",
+                    "returned error: 403",
+                ],
+            ),
+            (Cause::NoRef, &["couldn't find remote ref"]),
+            (
+                Cause::NoRepository,
+                &[
+                    "does not appear to be a git repository",
+                    "not a git repository",
+                    "epository not found",
+                    "does not exist",
+                    "returned error: 404",
+                    "No such remote",
+                ],
+            ),
+        ];
+        let found = WORDS.into_iter().find(|(_, words)| words.iter().any(|word| said.contains(word)));
+        found.map_or(Self::Network, |(cause, _)| cause)
+    }
+
+    fn says(self) -> &'static str {
+        match self {
+            Self::Network => "cannot reach",
+            Self::Denied => "not let in by",
+            Self::NoRepository => "no repository at",
+            Self::NoRef => "no such branch or ref in",
+            Self::DiskFull => "the disk is full, nothing can be fetched from",
+        }
+    }
+
+    fn hint(self, remote: &str) -> String {
+        match self {
+            Self::Network => {
+                format!("see whether `git ls-remote {remote}` works from this machine without asking a question")
+            }
+            Self::Denied => format!(
+                "give git a key or a token for it that asks nobody: `git ls-remote {remote}` has to work by itself"
+            ),
+            Self::NoRepository => {
+                format!(
+                    "see whether the address is right (`url` in rig.toml, once there is one): git ls-remote {remote}"
+                )
+            }
+            Self::NoRef => format!("see which there are: git ls-remote --heads {remote}"),
+            Self::DiskFull => "free some space, then run it again: df -h".to_owned(),
+        }
+    }
+}
+
 impl GitError {
+    /// A remote that git could not read, by what it said.
+    pub(crate) fn unreachable(remote: impl Into<String>, said: &str) -> Self {
+        Self::Unreachable { remote: remote.into(), cause: Cause::of(said), message: super::fetch::complaint(said) }
+    }
+
     /// What the user can do next, if there is something to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing => "install git and see that it is on PATH".to_owned(),
             Self::TooOld { needed, .. } => format!("install git {needed} or newer"),
             Self::NotARepository(path) => format!("look at `git -C {} status`", path.display()),
-            Self::Unreachable { remote, .. } => {
-                format!("see whether `git ls-remote {remote}` works from this machine without asking a question")
-            }
+            Self::Unreachable { remote, cause, .. } => cause.hint(remote),
             Self::Timeout { .. } => "look at the network, or at a credential prompt that nobody sees".to_owned(),
             Self::PathTaken { path, .. } => format!("move `{}` out of the way, or choose another name", path.display()),
             Self::BranchInUse { path, .. } => format!("use the worktree at `{}`", path.display()),

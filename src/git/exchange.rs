@@ -1,6 +1,5 @@
 //! Fetching from an address that is no configured remote.
 
-use super::fetch::complaint;
 use super::program::NETWORK;
 use super::{GitError, Repo};
 
@@ -15,7 +14,7 @@ impl Repo {
             .limit(NETWORK)
             .run()?;
         if done.code != 0 {
-            return Err(GitError::Unreachable { remote: url.to_owned(), message: complaint(&done.stderr) });
+            return Err(GitError::unreachable(url, &done.stderr));
         }
         self.refresh()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::program::NETWORK;
-use super::{GitError, Oid, Repo};
+use super::{Cause, GitError, Oid, Repo};
 
 /// One fetch may tell of a part of the branches that are in the way.
 const MOST_ROUNDS: usize = 10;
@@ -57,8 +57,7 @@ impl Repo {
         while let Some(said) = self.fetch_once(remote, limit, progress)? {
             rounds += 1;
             if rounds > MOST_ROUNDS || !self.make_room(&prefix, &said)? {
-                let message = complaint(&said);
-                return Err(GitError::Unreachable { remote: self.shown(remote), message });
+                return Err(GitError::unreachable(self.shown(remote), &said));
             }
         }
         if self.raw().find_reference(&format!("{prefix}HEAD")).is_err() {
@@ -100,9 +99,7 @@ impl Repo {
             .each_line(progress)
             .run()
             .map_err(|error| match error {
-                GitError::Timeout { .. } => {
-                    GitError::Unreachable { remote: self.shown(remote), message: error.to_string() }
-                }
+                GitError::Timeout { .. } => GitError::unreachable(self.shown(remote), &error.to_string()),
                 other => other,
             })?;
         Ok((done.code != 0).then_some(done.stderr))
@@ -148,7 +145,11 @@ fn in_the_way(line: &str) -> Option<&str> {
 /// The lines of git's stderr that say what is wrong, without progress.
 pub(super) fn complaint(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.split(['\n', '\r']).map(str::trim).filter(|l| !l.is_empty()).collect();
-    let telling = |l: &&&str| ["fatal:", "error:", "remote:", "ssh:", "!"].iter().any(|p| l.starts_with(p));
+    let telling = |l: &&&str| {
+        let marked = ["fatal:", "error:", "remote:", "ssh:", "!"].iter().any(|p| l.starts_with(p));
+        // What ssh says of a key has no such mark.
+        marked || Cause::of(l) != Cause::Network
+    };
     let chosen: Vec<&str> = lines.iter().filter(telling).copied().collect();
     let chosen = if chosen.is_empty() { lines } else { chosen };
     crate::base::text::printable(&chosen.join("; ")).chars().take(600).collect()

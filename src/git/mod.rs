@@ -33,7 +33,7 @@ mod worktree;
 
 pub use around::work_tree_around;
 pub use conflict::{ConflictHunk, ConflictKind};
-pub use error::GitError;
+pub use error::{Cause, GitError};
 pub use fetch::{Fetched, RefChange};
 pub use git2::Oid;
 pub use history::{DiffStat, FileStat, LandedBy};

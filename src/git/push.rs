@@ -87,7 +87,8 @@ fn judge(report: &str, refname: &str, code: i32, stderr: &str) -> Push {
         if summary.contains("branch is currently checked out") {
             // What git advises here fills a screen.
             let reason = "it is checked out there, and git changes no branch under its work tree; \
-                          there, go to another: git switch --detach";
+                          there, let its files follow (git config receive.denyCurrentBranch updateInstead) or go to \
+                          another branch: git switch --detach";
             return Push::Rejected { moved: false, reason: reason.to_owned() };
         }
         let remote_says = complaint(stderr);
@@ -117,7 +118,7 @@ mod tests {
         assert!(reason.contains("no pushes on Friday"), "{reason}");
         let busy = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (branch is currently checked out)\nDone\n";
         let Push::Rejected { moved: false, reason } = judge(busy, main, 1, says) else { panic!("checked out") };
-        assert!(reason.ends_with("there, go to another: git switch --detach"), "{reason}");
+        assert!(reason.ends_with("go to another branch: git switch --detach"), "{reason}");
         assert!(matches!(judge("", main, 128, "fatal: unable to access"), Push::Unreachable(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! Clone, fetch and push against real remotes, with somebody else pushing in between.
 
 use super::fixture::Fixture;
-use super::{GitError, Oid, Push, Repo};
+use super::{Cause, GitError, Oid, Push, Repo};
 
 const MAIN: &str = "refs/heads/main";
 const ORIGIN_MAIN: &str = "refs/remotes/origin/main";
@@ -115,7 +115,36 @@ fn a_remote_that_declines_is_not_a_race_and_one_that_is_gone_is_neither() {
     std::fs::rename(f.remote(), f.at("moved.git")).expect("rename");
     assert!(matches!(repo.push_cas("origin", MAIN, ours, base).expect("push"), Push::Unreachable(_)));
     let gone = repo.fetch();
-    assert!(matches!(gone, Err(GitError::Unreachable { .. })), "{gone:?}");
+    let Err(error @ GitError::Unreachable { cause: Cause::NoRepository, .. }) = gone else { panic!("{gone:?}") };
+    assert!(error.to_string().starts_with("no repository at") && error.hint().is_some_and(|h| h.contains("ls-remote")));
+}
+
+#[test]
+fn what_keeps_a_remote_from_being_read_is_told_apart() {
+    use std::os::unix::fs::PermissionsExt;
+    let f = Fixture::new();
+    let repo = f.repo();
+    // A stand-in for ssh that says what ssh and servers say.
+    let ssh = f.at("ssh");
+    let folder = repo.path().display().to_string();
+    f.git(&folder, &["config", "remote.origin.url", "ssh://git@example.invalid/x.git"]);
+    f.git(&folder, &["config", "core.sshCommand", &ssh.display().to_string()]);
+    for (said, cause, hint) in [
+        ("git@example.invalid: Permission denied (publickey).", Cause::Denied, "a key or a token"),
+        ("Host key verification failed.", Cause::Denied, "a key or a token"),
+        ("ERROR: Repository not found.", Cause::NoRepository, "the address is right"),
+        ("ssh: Could not resolve hostname example.invalid: Name or service not known", Cause::Network, "ls-remote"),
+        ("fatal: write error: No space left on device", Cause::DiskFull, "df -h"),
+    ] {
+        f.write("ssh", &format!("#!/bin/sh\necho '{said}' >&2\nexit 255\n"));
+        std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        let fetched = repo.fetch();
+        let Err(error @ GitError::Unreachable { .. }) = fetched else { panic!("{fetched:?}") };
+        assert!(matches!(error, GitError::Unreachable { cause: c, .. } if c == cause), "{said}: {error:?}");
+        assert!(error.hint().is_some_and(|h| h.contains(hint)), "{said}: {:?}", error.hint());
+    }
+    let absent = repo.fetch_from(&f.remote().display().to_string(), "refs/heads/absent");
+    assert!(matches!(absent, Err(GitError::Unreachable { cause: Cause::NoRef, .. })), "{absent:?}");
 }
 
 #[test]

@@ -101,6 +101,20 @@ impl Repo {
         Ok(self.git.find_commit(commit)?.tree_id())
     }
 
+    /// The branch that is checked out in its work tree and to which git therefore refuses pushes.
+    pub fn guarded_branch(&self) -> Option<String> {
+        let allowed = self.git.config().ok().and_then(|c| c.get_string("receive.denyCurrentBranch").ok());
+        let allowed = allowed.is_some_and(|how| {
+            ["updateinstead", "ignore", "warn", "false"].contains(&how.to_ascii_lowercase().as_str())
+        });
+        if self.git.is_bare() || allowed {
+            return None;
+        }
+        let head = self.git.find_reference("HEAD").ok()?;
+        let target = head.symbolic_target_bytes()?;
+        String::from_utf8(target.to_vec()).ok()?.strip_prefix("refs/heads/").map(str::to_owned)
+    }
+
     /// Address of a remote, as configured.
     pub fn remote_url(&self, remote: &str) -> Option<String> {
         let config = self.git.config().ok()?;

@@ -98,6 +98,11 @@ struct Layer {
     commit: Oid,
 }
 
+/// Why the queue waits for the remote, and what to do about it.
+fn cannot_fetch(error: &GitError) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error} ({hint})"))
+}
+
 impl std::fmt::Debug for Driver<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driver").field("site", &self.site).field("report", &self.report).finish_non_exhaustive()
@@ -206,9 +211,11 @@ impl<'a> Driver<'a> {
             return Ok(Turn::Over);
         }
         if let Err(error) = self.repo.fetch() {
-            let GitError::Unreachable { message, .. } = error else { return Err(error.into()) };
-            self.put_back(&ids, "the remote cannot be reached")?;
-            self.pause(&format!("the remote cannot be reached: {message}"))?;
+            if !matches!(error, GitError::Unreachable { .. }) {
+                return Err(error.into());
+            }
+            self.put_back(&ids, "the remote cannot be read")?;
+            self.pause(&cannot_fetch(&error))?;
             return Ok(Turn::Over);
         }
         let base = self.tip_of(&self.site.target)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Screen, SessionError, Signs};
+use super::{Host, Screen, SessionError, Signs};
 use crate::base::process::pause;
 use crate::base::text;
 
@@ -94,6 +94,36 @@ pub(super) fn deliver(pane: &dyn Pane, message: &str, signs: &Signs) -> Result<D
         }
     }
     Ok(Delivery::Lost("the text stays in the input line, whatever Enter".to_owned()))
+}
+
+/// How long a program that was just started may take until it can be typed to.
+const READY: Duration = Duration::from_secs(30);
+/// A screen that has not changed for so long is done with its beginning, where no sign says more.
+const STILL: Duration = Duration::from_secs(1);
+
+/// Types the first words to a program that was just started, once it is ready for them. One that shows nothing within
+/// half a minute gets them all the same.
+pub fn first_words(host: &dyn Host, name: &str, words: &str, signs: &Signs) -> Result<Delivery, SessionError> {
+    let (mut last, mut since) = (String::new(), Instant::now());
+    let mut gone = false;
+    wait(READY, || {
+        let screen = host.screen(name, 50)?;
+        gone = !host.probe(name)?.alive;
+        let known = match signs.read(&screen) {
+            Screen::Ready | Screen::Dialog(_) | Screen::Limit(_) => true,
+            Screen::Busy => false,
+            Screen::Unknown => signs.ready.is_empty() && since.elapsed() >= STILL && !screen.trim().is_empty(),
+        };
+        if screen != last {
+            (last, since) = (screen, Instant::now());
+            return Ok(gone || (known && !signs.ready.is_empty()));
+        }
+        Ok(gone || known)
+    })?;
+    if gone {
+        return Ok(Delivery::Refused("its program has ended".to_owned()));
+    }
+    host.send(name, words, signs)
 }
 
 fn clear_input(pane: &dyn Pane, signs: &Signs) -> Result<Option<String>, SessionError> {

@@ -26,7 +26,7 @@ mod signs;
 mod socket;
 mod stage;
 
-pub use delivery::Delivery;
+pub use delivery::{Delivery, first_words};
 pub use error::SessionError;
 pub use headless::HeadlessHost;
 pub use host::{Host, Listed, Probe, SessionSpec, Started};

@@ -55,6 +55,8 @@ pub struct RuntimeSettings {
     pub program: Option<String>,
     /// Arguments of every start.
     pub args: Option<Vec<String>>,
+    /// Those of `args` that switch the program's own permission checks off.
+    pub unchecked: Option<Vec<String>>,
     /// Added when the conversation gets an id of our choice (`{session}`).
     pub with_session: Option<Vec<String>>,
     /// Added when there is a settings file (`{settings}`).
@@ -154,6 +156,7 @@ pub struct Runtime {
     /// What its screen means.
     pub signs: Signs,
     args: Vec<String>,
+    unchecked: Vec<String>,
     with_session: Vec<String>,
     with_settings: Vec<String>,
     with_prompt: Vec<String>,
@@ -182,6 +185,12 @@ impl Runtime {
     /// The executable, if `path` (as in `PATH`) has it. A relative folder never counts.
     pub fn installed(&self, path: &str) -> Option<PathBuf> {
         find_program(&self.program, path)
+    }
+
+    /// The arguments by which it starts without its own permission checks; empty when it asks before it acts.
+    pub fn unchecked(&self) -> Vec<&str> {
+        let off = self.args.iter().filter(|arg| self.unchecked.contains(arg));
+        off.map(String::as_str).collect()
     }
 
     /// Whether it can take up a conversation: one whose id is ours, or the last one of its folder.
@@ -332,6 +341,7 @@ impl RuntimeSettings {
             title: new.title.or(self.title),
             program: new.program.or(self.program),
             args: new.args.or(self.args),
+            unchecked: new.unchecked.or(self.unchecked),
             with_session: new.with_session.or(self.with_session),
             with_settings: new.with_settings.or(self.with_settings),
             with_prompt: new.with_prompt.or(self.with_prompt),
@@ -377,6 +387,7 @@ impl RuntimeSettings {
             inherit: self.inherit.unwrap_or_default(),
             patience_seconds: self.patience_seconds.unwrap_or(600),
             signs: self.signs.finish(name)?,
+            unchecked: self.unchecked.unwrap_or_default(),
             args: self.args.unwrap_or_default(),
             with_session: self.with_session.unwrap_or_default(),
             with_settings: self.with_settings.unwrap_or_default(),

@@ -5,7 +5,10 @@ use super::around::Acting;
 use super::error::TownError;
 use crate::base::{Address, Time, process};
 use crate::config::HostChoice;
-use crate::session::{HeadlessHost, Host, Launch, Runtime, Runtimes, SessionName, SessionSpec, TmuxHost};
+use crate::session::{
+    Delivery, HeadlessHost, Host, Launch, PromptChannel, Runtime, Runtimes, SessionName, SessionSpec, Started,
+    TmuxHost, first_words,
+};
 
 /// The first words to a model: everything else it reads itself.
 const PROMPT: &str = "Run `gt prime` and do what it says. Work is on your hook: begin now, do not wait for a word.";
@@ -87,12 +90,23 @@ pub fn existing(cx: &Acting<'_>, kind: HostKind) -> Option<Box<dyn Host>> {
     open(cx, kind).ok()
 }
 
+/// Starts an agent's session. A runtime whose first prompt is typed is told it once it is ready; what became of that
+/// is the second value.
+pub fn begin(cx: &Acting<'_>, host: &dyn Host, row: &AgentRow) -> Result<(Started, Option<Delivery>), TownError> {
+    let runtime = require_runtime(cx, &row.runtime)?;
+    let started = host.start(&spec(cx, row, &runtime)?)?;
+    let told = match runtime.prompt {
+        PromptChannel::Typed => Some(first_words(host, &row.session, PROMPT, &runtime.signs)?),
+        PromptChannel::Argument | PromptChannel::None => None,
+    };
+    Ok((started, told))
+}
+
 /// What an agent's session is started with.
 ///
 /// The environment is made, not inherited: PATH with the running `gt` first, what the runtime names, and who
 /// the agent is. A scripted worker gets PATH alone and knows itself by its folder.
-pub fn spec(cx: &Acting<'_>, row: &AgentRow) -> Result<SessionSpec, TownError> {
-    let runtime = require_runtime(cx, &row.runtime)?;
+fn spec(cx: &Acting<'_>, row: &AgentRow, runtime: &Runtime) -> Result<SessionSpec, TownError> {
     let runtime_dir = cx.town.runtime_dir();
     if runtime.name == "script" {
         crate::session::write_script_worker(&runtime_dir)?;

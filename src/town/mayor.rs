@@ -45,7 +45,8 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         dialog: None,
         created_at: now,
     };
-    row.proc = Some(hosts::open(cx, row.host)?.start(&hosts::spec(cx, &row)?)?.proc);
+    let (begun, _) = hosts::begin(cx, &*hosts::open(cx, row.host)?, &row)?;
+    row.proc = Some(begun.proc);
     row.started_at = Some(now);
     store.write(&cx.stamp(), |w| {
         agent::put(w, &row)?;

@@ -47,6 +47,7 @@ mod spawn;
 pub mod step;
 pub mod tries;
 pub mod trouble;
+pub mod unchecked;
 pub mod unreadable;
 mod wake;
 

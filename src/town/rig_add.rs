@@ -249,9 +249,13 @@ fn remote_of(source: &str, local: bool) -> (String, Vec<String>) {
             vec![format!("{source} is a clone: its `origin` is the remote of this rig (--local: the folder itself)")],
         ),
         _ if path.join(".git").exists() => {
-            let warning = format!(
-                "{source} has no remote, so changes land in it; git refuses that for the branch that is checked out there"
-            );
+            let mut warning = format!("{source} itself is the remote of this rig: changes land in it");
+            if let Some(branch) = repo.guarded_branch() {
+                warning += &format!(
+                    ", which git refuses while its branch `{branch}` is checked out. To let its files follow, as long \
+                     as none of yours is changed: git -C {source} config receive.denyCurrentBranch updateInstead"
+                );
+            }
             (source.to_owned(), vec![warning])
         }
         _ => (source.to_owned(), Vec::new()),

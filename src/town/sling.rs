@@ -17,13 +17,13 @@ use super::intent::{self, Act, Intent, Spawn};
 use super::rework::{self, Evidence};
 use super::rig::Rig;
 use super::roles::execute::evidence_text;
-use super::{budget, hook, hosts, mol, names, retire};
+use super::{budget, hook, hosts, mol, names, retire, spawn};
 use crate::base::{Address, BeadId, Time, WorkerName, text};
 use crate::config::Overrides;
 use crate::formula::Proto;
 use crate::queue::{MR_KEY, MrMeta, State};
 use crate::session::Runtimes;
-use crate::store::{Bead, Patch, Read, Status, Store, Write};
+use crate::store::{Bead, Patch, Read, Status, Store, StoreError, Write};
 
 /// How to sling.
 #[derive(Debug, Clone)]
@@ -335,6 +335,13 @@ pub struct Slung {
     pub plan: Plan,
     /// Why the session is not running yet, when that failed; the intent stays and the daemon tries again.
     pub trouble: Option<TownError>,
+}
+
+/// Why the worker of a sling that began at `begun` works on the target as last seen, if it does.
+pub fn older_target(r: &Read<'_>, slung: &Slung, begun: Time) -> Result<Vec<String>, StoreError> {
+    let events = r.events_of(slung.plan.bead.as_str())?.into_iter();
+    let ours = events.filter(|e| e.kind == spawn::FETCH_FAILED && e.at >= begun);
+    Ok(ours.filter_map(|e| e.payload["why"].as_str().map(str::to_owned)).collect())
 }
 
 /// Slings beads into a rig on a person's word: one transaction for all, then their sessions. Their budgets are whole

@@ -12,10 +12,16 @@ use super::{hosts, retire};
 use crate::base::fault::{Point, pass};
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
+use crate::session::Delivery;
 use crate::store::{Patch, Status, Store};
 
 /// How long a session that is replaced may take to end by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
+/// How long a new worker waits for the remote. Without its answer it begins at what was last seen, and the merge queue
+/// fetches again before it builds.
+const FETCH: Duration = Duration::from_secs(30);
+/// The event, about a bead, that its worker began at the target as last seen.
+pub(super) const FETCH_FAILED: &str = "fetch_failed";
 
 pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spawn) -> Result<(), TownError> {
     let (row, hook) = store.read(|r| Ok::<_, TownError>((agent::get(r, &intent.agent)?, r.hook(&intent.agent)?)))?;
@@ -36,14 +42,14 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     if how.replaces.as_ref().is_some_and(crate::base::process::ProcId::alive) {
         host.stop(&row.session, GRACE)?;
     }
-    row.base_commit = worktree(cx, &row, how.from.as_deref())?.or(row.base_commit);
+    row.base_commit = worktree(cx, store, &row, how.from.as_deref())?.or(row.base_commit);
     pass(Point::SpawnTree);
     row.resumed = how.resume && row.started_at.is_some() && row.conversation.is_some();
     if !row.resumed && row.started_at.is_some() {
         // No program begins the same conversation twice. Of the intent, for this may be done again.
         row.conversation = Some(hosts::conversation(&row.address, intent.at));
     }
-    let started = host.start(&hosts::spec(cx, &row)?)?;
+    let (started, told) = hosts::begin(cx, &*host, &row)?;
     pass(Point::SpawnStarted);
     let now = cx.now();
     row.state = AgentState::Working;
@@ -70,12 +76,21 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
                 "runtime": row.runtime,
             }),
         )?;
+        if let Some(Delivery::Lost(why) | Delivery::Refused(why)) = &told {
+            let text = format!("its first prompt was not taken ({why}); tell it: gt polecat attach {}", row.name());
+            w.emit("agent_not_told", &row.address.to_string(), json!({ "bead": hook.bead, "why": text }))?;
+        }
         Ok::<_, TownError>(())
     })
 }
 
 /// Makes the worktree if it is not there. Gives the commit that its branch began at; none when that is known.
-fn worktree(cx: &Acting<'_>, row: &AgentRow, from: Option<&str>) -> Result<Option<String>, TownError> {
+fn worktree(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    row: &AgentRow,
+    from: Option<&str>,
+) -> Result<Option<String>, TownError> {
     let (Some(path), Some(branch), Some(rig)) = (&row.worktree, &row.branch, row.rig()) else { return Ok(None) };
     let rig = cx.town.rig(rig, &Overrides::default())?;
     let repo = rig.repo()?;
@@ -84,7 +99,7 @@ fn worktree(cx: &Acting<'_>, row: &AgentRow, from: Option<&str>) -> Result<Optio
     let start = match (begun, from) {
         (Some(tip), _) => tip,
         (None, Some(commit)) => repo.resolve(commit)?,
-        (None, None) => start_of(&rig, &repo)?,
+        (None, None) => start_of(cx, store, row, &rig, &repo)?,
     };
     let parent = path.parent().unwrap_or(path);
     std::fs::create_dir_all(parent).map_err(|e| TownError::io("make", parent, e))?;
@@ -96,8 +111,23 @@ fn worktree(cx: &Acting<'_>, row: &AgentRow, from: Option<&str>) -> Result<Optio
     Ok(Some(base.to_string()))
 }
 
-/// The target as the remote has it now; as last seen when the remote cannot be reached.
-fn start_of(rig: &super::rig::Rig, repo: &Repo) -> Result<Oid, TownError> {
-    let _ = repo.fetch();
-    rig.target_tip(repo)
+/// The target as the remote has it now; when that cannot be known in time, as last seen, which is written down.
+fn start_of(
+    cx: &Acting<'_>,
+    store: &mut Store,
+    row: &AgentRow,
+    rig: &super::rig::Rig,
+    repo: &Repo,
+) -> Result<Oid, TownError> {
+    let fetched = repo.fetch_within("origin", FETCH, &mut |_| {});
+    let tip = rig.target_tip(repo)?;
+    if let (Err(error), Some(bead)) = (fetched, &row.bead) {
+        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let target = &rig.config.target;
+        let why = format!("{error}{hint}; begun at {target} as last seen, {:.10}", tip.to_string());
+        store.write(&cx.stamp(), |w| {
+            w.emit(FETCH_FAILED, bead.as_str(), json!({ "agent": row.address, "why": why })).map_err(TownError::from)
+        })?;
+    }
+    Ok(tip)
 }

@@ -31,7 +31,7 @@ const FAKE_CLAUDE: &str =
 
 fn place() -> Sandbox {
     let sandbox = Sandbox::new();
-    let project = sandbox.folder("home/src/myproject");
+    let (project, origin) = (sandbox.folder("home/src/myproject"), sandbox.folder("home/origin.git"));
     let bin = sandbox.folder("home/bin");
     std::fs::write(bin.join("claude"), FAKE_CLAUDE).expect("write");
     std::fs::set_permissions(bin.join("claude"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
@@ -39,6 +39,9 @@ fn place() -> Sandbox {
     std::fs::write(project.join("Makefile"), "test:\n\ttrue\n").expect("write");
     sandbox.git(&project, &["add", "-A"]).ok();
     sandbox.git(&project, &["commit", "-q", "-m", "first"]).ok();
+    sandbox.git(&origin, &["init", "-q", "--bare", "-b", "main"]).ok();
+    sandbox.git(&project, &["remote", "add", "origin", &origin.display().to_string()]).ok();
+    sandbox.git(&project, &["push", "-q", "origin", "main"]).ok();
     sandbox
 }
 
@@ -66,6 +69,13 @@ fn every_command_of_the_readme_works_as_shown() {
         // The id that README shows is one that it cannot know.
         let known = ["my-7f", "my-9c"].iter().zip(&beads);
         let line = known.fold(command.clone(), |line, (shown, bead)| line.replace(shown, bead));
+        if let Some(bead) = line.strip_prefix("gt review accept ") {
+            eventually("its gates have passed", || {
+                let all = sandbox.gt(&cwd, &["review", "--json"]).json();
+                let waits = all.as_array()?.iter().any(|r| r["bead"] == bead && r["waits_for_you"] == true);
+                waits.then_some(())
+            });
+        }
         let mut shell = sandbox.command("/bin/sh", &cwd);
         shell.env("PATH", &path).arg("-c").arg(&line);
         let out = crate::support::finish(shell, line.clone()).ok();
@@ -77,6 +87,12 @@ fn every_command_of_the_readme_works_as_shown() {
             eventually("the worker to have a session", || {
                 let agents = sandbox.gt(&cwd, &["agents", "--json"]).json();
                 agents.as_array().filter(|a| a.iter().any(|a| a["state"] == "working")).map(drop)
+            });
+        }
+        if line.starts_with("gt review accept") {
+            let origin = sandbox.home().join("origin.git");
+            eventually("what was accepted is on the remote", || {
+                (sandbox.git(&origin, &["show", "main:hello.txt"]).stdout == "hello\n").then_some(())
             });
         }
         assert!(!out.contains("panicked"), "{line}: {out}");

@@ -1,5 +1,8 @@
 //! `gt sling BEAD… RIG`.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use super::Context;
 use super::place;
 use crate::base::{Address, BeadId, RigName};
@@ -8,7 +11,10 @@ use crate::config::HostChoice;
 use crate::store::Store;
 use crate::town::convoy;
 use crate::town::sling::{self, Plan, SlingOpts, Slung};
-use crate::town::{TownError, lifecycle};
+use crate::town::{TownError, lifecycle, unchecked};
+
+/// Who waits longer than this is told for what.
+const LONG: Duration = Duration::from_secs(2);
 
 /// Gives work to a new worker of a rig: own worktree, own branch, own session.
 #[derive(Debug, clap::Args)]
@@ -74,10 +80,18 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
         return Ok(());
     }
-    let slung = sling::sling(&acting, &mut store, rig, &beads, &opts)?;
+    let begun = acting.now();
+    let long = format!("asking {} what is new (at most 30 s), then the session is started …", rig.config.url);
+    let slung = patiently(cx, &long, || sling::sling(&acting, &mut store, rig, &beads, &opts))?;
     let started = !args.no_start && start_town(&here, &mut store)?;
     let up = started || store.read(lifecycle::is_up).map_err(TownError::from)?;
     for one in &slung {
+        if let Some(note) = unchecked::tell(&acting, &mut store, &one.plan.runtime)? {
+            cx.out.note(&format!("note: {note}"));
+        }
+        for why in store.read(|r| sling::older_target(r, one, begun)).map_err(TownError::from)? {
+            cx.out.note(&format!("warning: {why}"));
+        }
         if let Some(trouble) = &one.trouble {
             cx.out.note(&format!("warning: {} has no session yet: {trouble}", one.plan.bead));
         }
@@ -94,6 +108,21 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         return Err(CliError::from(error).hint("the work is on the hook; the daemon tries again: gt status"));
     }
     Ok(())
+}
+
+/// Does something that may take long; when it does, says what it is.
+fn patiently<T>(cx: &Context, what: &str, act: impl FnOnce() -> T) -> T {
+    let (over, end) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if end.recv_timeout(LONG) == Err(mpsc::RecvTimeoutError::Timeout) {
+                cx.out.note(what);
+            }
+        });
+        let done = act();
+        drop(over);
+        done
+    })
 }
 
 /// Brings the town up if it is down, and its daemon. True when it was down.

@@ -97,6 +97,8 @@ fn happening(event: Event) -> Option<Happened> {
         "quarantined" => "in quarantine",
         "quarantine_lifted" => "out of quarantine",
         "agent_attended" => "left alone",
+        "agent_not_told" => "not told to begin",
+        "fetch_failed" => "begun on the target as last seen",
         _ => return None,
     };
     let why = event.payload["reason"].as_str().or_else(|| event.payload["why"].as_str()).unwrap_or_default();

@@ -160,7 +160,7 @@ fn round(store: &mut Store, url: &str, by: &Stamp, done: &mut Synced) -> Result<
                 return Err(LedgerError::Rejected { url: url.to_owned(), reason });
             }
             Push::Unreachable(message) => {
-                return Err(crate::git::GitError::Unreachable { remote: url.to_owned(), message }.into());
+                return Err(crate::git::GitError::unreachable(url, &message).into());
             }
         }
         repo.set_ref(&theirs_name(&branch.name), ours, branch.theirs, "sync: pushed")?;

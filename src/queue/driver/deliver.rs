@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Driver, Layer, Report, Turn};
+use super::{Driver, Layer, Report, Turn, cannot_fetch};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
 use crate::config::Landing;
@@ -22,8 +22,8 @@ impl Driver<'_> {
         if let Some(intent) = intent {
             match self.repo.fetch() {
                 Ok(_) => {}
-                Err(GitError::Unreachable { message, .. }) => {
-                    self.pause(&format!("the remote cannot be reached: {message}"))?;
+                Err(error @ GitError::Unreachable { .. }) => {
+                    self.pause(&cannot_fetch(&error))?;
                     return Ok(std::mem::take(&mut self.report));
                 }
                 Err(error) => return Err(error.into()),

@@ -16,6 +16,7 @@ mod reads;
 mod requests;
 mod rework;
 mod rig;
+mod runtimes;
 mod silence;
 mod sling;
 mod stories;

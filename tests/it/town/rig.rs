@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{TestTown, make_remote};
+use crate::support::eventually;
 
 /// Every file below a folder with its bytes.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -137,4 +138,33 @@ fn a_rig_whose_configuration_is_broken_takes_nothing_else_away() {
     town.sling(&town.bead("y"));
     // What must know every rig says what is wrong.
     assert!(town.gt(&["rig", "add", "third", &other.display().to_string()]).fails().contains(&place));
+}
+
+#[test]
+fn a_folder_without_a_remote_takes_changes_once_its_owner_did_what_the_note_says() {
+    let town = TestTown::without_rig();
+    let mine = town.sandbox.folder("mine");
+    for args in [&["init", "-q", "-b", "main"][..], &["commit", "-q", "--allow-empty", "-m", "first"]] {
+        town.sandbox.git(&mine, args).ok();
+    }
+    super::write(&mine.join("Makefile"), "test:\n\ttrue\n");
+    town.sandbox.git(&mine, &["add", "-A"]).ok();
+    town.sandbox.git(&mine, &["commit", "-q", "-m", "second"]).ok();
+    let note = town.gt(&["rig", "add", "app", &mine.display().to_string(), "--prefix", "gt"]).stderr;
+    let at = note.find("git -C").expect("a command");
+    let command = note[at..].lines().next().expect("a line");
+    town.sandbox.run("sh", &mine, &["-c", command]).ok();
+    let again = town.gt(&["rig", "add", "two", &mine.display().to_string(), "--no-try"]).stderr;
+    assert!(again.contains("changes land in it") && !again.contains("refuses"), "{again}");
+
+    let text = "```sh\necho hello > hello.txt\n```";
+    let bead = town.bd(&["create", "hello", "--rig", "app", "--description", text, "-q"]).ok();
+    town.gt(&["sling", &bead, "app", "--runtime", "script"]).ok();
+    eventually("its gates have passed", || {
+        let all = town.gt(&["review", "--json"]).json();
+        all.as_array()?.iter().any(|r| r["waits_for_you"] == true).then_some(())
+    });
+    town.gt(&["review", "accept", &bead]).ok();
+    eventually("it is in the folder", || mine.join("hello.txt").is_file().then_some(()));
+    town.gt(&["shutdown"]).ok();
 }

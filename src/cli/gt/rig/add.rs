@@ -3,8 +3,9 @@
 use crate::base::{Prefix, RigName};
 use crate::cli::CliError;
 use crate::cli::gt::Context;
-use crate::config::Landing;
+use crate::config::{Landing, Overrides};
 use crate::town::rig_add::{self, AddOpts, Added};
+use crate::town::unchecked;
 
 /// Clones a project into the town and finds the command that tests it. The project itself is only read.
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     };
     cx.out.note(&format!("cloning {source} …"));
     let added = rig_add::add(&place.acting(), &mut store, &args.name, &source, &opts, &mut |_| {})?;
-    for warning in &added.warnings {
+    let runtime = place.town.rig(&added.rig, &Overrides::default())?.config.runtime;
+    let unchecked = unchecked::tell(&place.acting(), &mut store, &runtime)?;
+    for warning in added.warnings.iter().chain(&unchecked) {
         cx.out.note(&format!("note: {warning}"));
     }
     cx.out.print(&added, text);
