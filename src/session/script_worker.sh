@@ -84,6 +84,23 @@ bead=$(field bead.id)
 title=$(field bead.title)
 say "$me works on $bead: $title"
 
+# A description whose blocks are all for steps that the work does not have would be handed in as "no change".
+steps=$(field molecule.steps)
+blocks=no matched=no
+description=$(field bead.description)
+case $description in *'```sh'*) blocks=yes ;; esac
+for name in $steps; do
+    if printf '%s\n' "$description" | block "$name" >/dev/null; then matched=yes; fi
+done
+if [ "$blocks" = yes ] && [ "$matched" = no ]; then
+    formula=$(field molecule.formula)
+    why="no block of the description names a step of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
+    if command -v bd >/dev/null && ! bd comments "$bead" 2>/dev/null | grep -qF "$why"; then
+        bd comments add "$bead" "$why" >/dev/null
+    fi
+    fail 3 "$why"
+fi
+
 last=
 while :; do
     step=$(field step.name)

@@ -1,5 +1,6 @@
 //! The town at a glance.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -12,8 +13,8 @@ use crate::daemon::supervise::Budget;
 use crate::queue::{self, Request, State, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
-use crate::town::roles::keep;
 use crate::town::roles::load::{WARNINGS, Warning};
+use crate::town::roles::{self, desk, keep};
 use crate::town::unreadable::{self, Unreadable};
 use crate::town::{
     BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, tries, trouble,
@@ -36,6 +37,8 @@ pub struct TownStatus {
     pub rigs: Vec<RigStatus>,
     /// Rigs whose configuration cannot be used; `warnings` says where and why.
     pub broken: Vec<RigName>,
+    /// Beads that a policy asked to do something with and that was refused, by the reason.
+    pub refused: Vec<Refused>,
     /// Beads in quarantine: each waits for a person.
     pub quarantined: Vec<Quarantined>,
     /// Convoys that have not landed.
@@ -59,6 +62,15 @@ pub struct Quarantined {
     pub title: String,
     /// Why.
     pub why: String,
+}
+
+/// Beads that wait since what a policy asked for cannot be done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refused {
+    /// Why not.
+    pub why: String,
+    /// Which: open, on nobody's hook, and not held back.
+    pub beads: Vec<BeadId>,
 }
 
 /// A rig.
@@ -105,7 +117,7 @@ pub struct Waiting {
 }
 
 /// Looks at the town.
-pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
+pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownError> {
     let config = town.config()?;
     let Rigs { rigs, broken } = town.rigs_apart()?;
     let daemon = lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
@@ -123,6 +135,9 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
     let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
     let mut warnings = warnings(r, known)?;
     warnings.extend(broken.iter().map(BrokenRig::text));
+    for rig in &rigs {
+        warnings.extend(roles::overlooked(r, rig)?);
+    }
     warnings.extend(unknown_runtimes(town, &config, &rigs));
     let messages = Filter {
         types: vec![IssueType::MESSAGE],
@@ -134,6 +149,7 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         name: config.name(),
         location: town.root().to_owned(),
         agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
+        refused: refused(r, now)?,
         quarantined: quarantined(r)?,
         convoys: convoy::open(r)?.len(),
         mail: r.count(&messages)?,
@@ -149,6 +165,19 @@ pub fn status(town: &Town, r: &Read<'_>) -> Result<TownStatus, TownError> {
         up_since,
         daemon,
     })
+}
+
+fn refused(r: &Read<'_>, now: Time) -> Result<Vec<Refused>, StoreError> {
+    let mut by_reason: BTreeMap<String, Vec<BeadId>> = BTreeMap::new();
+    for (bead, why) in desk::refused_beads(r)? {
+        // What is not made any more leaves its last refusal behind.
+        let Some(found) = r.bead(&bead)? else { continue };
+        let free = !found.is_over() && !found.issue_type.is_machinery() && r.hook_of(&bead)?.is_none();
+        if free && budget::why_quarantined(&found).is_none() && keep::hold(r, bead.as_str(), now.millis())?.is_none() {
+            by_reason.entry(why).or_default().push(bead);
+        }
+    }
+    Ok(by_reason.into_iter().map(|(why, beads)| Refused { why, beads }).collect())
 }
 
 fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
@@ -289,6 +318,12 @@ impl TownStatus {
         for Quarantined { bead, title, why } in &self.quarantined {
             let title = text::headline(title, 40);
             lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: gt sling --force {bead})"));
+        }
+        for Refused { why, beads } in &self.refused {
+            let shown: Vec<&str> = beads.iter().take(5).map(BeadId::as_str).collect();
+            let more = beads.len().saturating_sub(shown.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push(format!("not begun: {}{more}: {why} (gt why {})", shown.join(", "), beads[0]));
         }
         let mut counts = Vec::new();
         if self.convoys > 0 {

@@ -11,7 +11,7 @@ use super::agent;
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{self, Act, Intent};
-use super::{done, hosts, retire, spawn};
+use super::{done, hosts, last_words, retire, spawn};
 use crate::base::Address;
 use crate::base::process::ProcId;
 use crate::store::Store;
@@ -42,7 +42,12 @@ pub fn finish(cx: &Acting<'_>, store: &mut Store, intent: &Intent) -> Result<Fin
     match &intent.act {
         Act::Spawn(how) => spawn::act(cx, store, intent, how)?,
         Act::Done(what) => done::act(cx, store, intent, what).map(|_| ())?,
-        Act::Retire { why, give_back } => retire::act(cx, store, intent, why, give_back.as_ref())?,
+        Act::Retire { why, give_back } => {
+            if let Some(row) = store.read(|r| agent::get(r, &intent.agent))? {
+                last_words::keep(cx, &row);
+            }
+            retire::act(cx, store, intent, why, give_back.as_ref())?;
+        }
         Act::Stop { why } => retire::act_stop(cx, store, intent, why)?,
     }
     super::wake(cx.town);

@@ -122,6 +122,7 @@ pub const FIELDS: &[&str] = &[
     "molecule.id",
     "molecule.formula",
     "molecule.progress",
+    "molecule.steps",
     "step.id",
     "step.name",
     "step.title",
@@ -145,6 +146,10 @@ impl HookView {
             "molecule.id" => text(molecule.map(|m| m.id.as_str())),
             "molecule.formula" => text(molecule.map(|m| m.formula.as_str())),
             "molecule.progress" => molecule.map(|m| format!("{}/{}", m.closed, m.total)).unwrap_or_default(),
+            "molecule.steps" => {
+                let names = molecule.iter().flat_map(|m| &m.steps).map(|(name, _)| name.as_str());
+                names.collect::<Vec<_>>().join(" ")
+            }
             "step.id" => text(step.map(|s| s.id.as_str())),
             "step.name" => text(step.map(|s| s.name.as_str())),
             "step.title" => text(step.map(|s| s.title.as_str())),

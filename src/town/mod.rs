@@ -27,6 +27,7 @@ pub mod identity;
 pub mod install;
 pub mod intent;
 pub mod land;
+pub mod last_words;
 mod layout;
 pub mod lifecycle;
 pub mod lost_request;

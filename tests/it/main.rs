@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bd;
+mod build;
 mod daemon;
 mod demo;
 mod formula;

@@ -21,13 +21,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     if args.watch && !cx.out.json {
         return watch(cx, &here.town, &store);
     }
-    let seen = look(&here.town, &store)?;
+    let seen = look(&here.town, &store, cx.env.now())?;
     cx.out.print(&seen, |seen| seen.text(cx.env.now()));
     Ok(())
 }
 
-fn look(town: &Town, store: &Store) -> Result<TownStatus, TownError> {
-    store.read(|r| status(town, r))
+fn look(town: &Town, store: &Store, now: Time) -> Result<TownStatus, TownError> {
+    store.read(|r| status(town, r, now))
 }
 
 /// Prints the status whenever the store has changed; ages are brought up to date every few seconds.
@@ -37,7 +37,7 @@ fn watch(cx: &Context, town: &Town, store: &Store) -> Result<(), CliError> {
         let version = store.data_version().map_err(TownError::from)?;
         let now = cx.env.now();
         if last != Some(version) || shown.is_none_or(|at| now.millis() - at.millis() > 5000) {
-            let text = look(town, store)?.text(now);
+            let text = look(town, store, now)?.text(now);
             crate::cli::output::line(&format!("\x1b[H\x1b[2J{text}"));
             (last, shown) = (Some(version), Some(now));
         }

@@ -59,11 +59,22 @@ fn about(r: &Read<'_>, args: &Args, at: Time) -> Result<Why, TownError> {
         Err(error) if error.is_fault() => return Err(error.into()),
         Err(error) => {
             // No bead; an agent then. If it is neither, the tracker's own words with its suggestion are better.
-            let Ok(address) = place::agent(r, &args.subject) else { return Err(error.into()) };
-            let row = agent::need(r, &address)?;
+            let known = place::agent(r, &args.subject).ok().or_else(|| args.subject.parse().ok());
+            let Some(address) = known else { return Err(error.into()) };
             subjects.push(address.to_string());
-            let bead = row.bead.map(|id| format!(", {id}")).unwrap_or_default();
-            (format!("{address}  {}{bead}", row.state), row.waits)
+            let gone = || ("not here now".to_owned(), None);
+            let (state, waits) = agent::get(r, &address)?.map_or_else(gone, |row| {
+                let bead = row.bead.map(|id| format!(", {id}")).unwrap_or_default();
+                (format!("{}{bead}", row.state), row.waits)
+            });
+            if state == gone().0
+                && r.decisions(&address.to_string())?.is_empty()
+                && r.events_of(&address.to_string())?.is_empty()
+            {
+                return Err(TownError::not_found(format!("nothing is known of {address}"))
+                    .hint("see who is there: gt agents --all"));
+            }
+            (format!("{address}  {state}"), waits)
         }
     };
     let (mut decisions, mut happened) = (Vec::new(), Vec::new());
@@ -97,11 +108,16 @@ fn happening(event: Event) -> Option<Happened> {
         "quarantined" => "in quarantine",
         "quarantine_lifted" => "out of quarantine",
         "agent_attended" => "left alone",
+        "agent_started" => "was started",
+        "agent_restarted" => "was brought back",
+        "agent_stopped" => "was stopped",
+        "agent_retired" => "was taken down",
         "agent_not_told" => "not told to begin",
         "fetch_failed" => "begun on the target as last seen",
         _ => return None,
     };
-    let why = event.payload["reason"].as_str().or_else(|| event.payload["why"].as_str()).unwrap_or_default();
+    let why = event.payload["reason"].as_str().or_else(|| event.payload["why"].as_str());
+    let why = why.or_else(|| event.payload["bead"].as_str()).unwrap_or_default();
     Some(Happened { at: event.at, why: why.to_owned(), what, subject: event.subject })
 }
 

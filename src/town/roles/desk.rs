@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::execute::{No, Step, row};
 use super::reads::subject_key;
 use super::scope::Scope;
-use crate::base::{RigName, text};
+use crate::base::{BeadId, RigName, text};
 use crate::config::Overrides;
 use crate::policy::{Action, Decision};
-use crate::store::{Stamp, Store, StoreError, Write};
+use crate::store::{Read, Stamp, Store, StoreError, Write};
 use crate::town::{Acting, Rig, TownError, agent, sling};
 
 /// The local namespace in which the last refusal of a decision stands.
@@ -118,6 +118,15 @@ impl Desk {
             Ok(())
         })
     }
+}
+
+/// Beads and merge requests about which a decision was refused the last time it was made, with the reason.
+pub fn refused_beads(r: &Read<'_>) -> Result<Vec<(BeadId, String)>, StoreError> {
+    let all = r.local_all(REFUSED)?.into_iter().filter_map(|(key, why)| {
+        let subject = key.rsplit('/').next().and_then(|id| BeadId::new(id).ok())?;
+        Some((subject, why.as_str()?.to_owned()))
+    });
+    Ok(all.collect())
 }
 
 /// Writes a refusal down, unless it was the last word on this decision already.

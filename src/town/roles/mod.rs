@@ -25,4 +25,4 @@ pub use ladders::StoredLadders;
 pub use load::{Roles, Warning, lua_patrols};
 pub use reads::TownReads;
 pub use scope::Scope;
-pub use snapshot::{Made, snapshot};
+pub use snapshot::{Made, overlooked, snapshot};

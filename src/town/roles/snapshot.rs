@@ -15,6 +15,28 @@ use crate::town::{AgentRow, AgentState, Rig, agent, budget, convoy, intent, mol}
 /// At most so many beads of a rig are facts of one pass, the most urgent first.
 const MOST_BEADS: usize = 5000;
 
+/// What policies of a rig may look at: all that is open and work.
+fn open_work(rig: &Rig) -> Filter {
+    Filter {
+        prefix: Some(rig.prefix().to_string()),
+        not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
+        not_types: machinery(),
+        ..Filter::default()
+    }
+}
+
+/// What a person must know of a rig that has more open beads than its policies look at.
+pub fn overlooked(r: &Read<'_>, rig: &Rig) -> Result<Option<String>, StoreError> {
+    let open = r.count(&open_work(rig))?;
+    let name = &rig.name;
+    Ok((open > MOST_BEADS).then(|| {
+        format!(
+            "{name} has {open} open beads, and its policies look at the {MOST_BEADS} most urgent, steps of molecules \
+             among them: close or put off what is not for now (bd defer ID), or give what is urgent a higher priority"
+        )
+    }))
+}
+
 /// Facts, and when they change by mere passing of time.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -199,13 +221,7 @@ pub fn snapshot(
         }
         polecats.push(Arc::new(fact));
     }
-    let filter = Filter {
-        prefix: Some(rig.prefix().to_string()),
-        not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
-        not_types: machinery(),
-        limit: Some(MOST_BEADS),
-        ..Filter::default()
-    };
+    let filter = Filter { limit: Some(MOST_BEADS), ..open_work(rig) };
     let mut facts = Vec::new();
     for bead in r.find(&filter)? {
         // Steps of molecules are looked after with their worker.

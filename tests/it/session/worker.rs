@@ -45,6 +45,8 @@ impl Desk {
             ("bead.title", "Greet people\n"),
             ("bead.description", description),
             ("steps", "app-1.1 design\napp-1.10 implement\napp-1.2 test\n"),
+            ("molecule.steps", "design implement test\n"),
+            ("molecule.formula", "work\n"),
         ] {
             std::fs::write(hook.join(name), text).expect("written");
         }
@@ -181,4 +183,14 @@ fn a_block_without_a_name_is_that_of_implement() {
     let _ = desk.run().ok();
     let log = desk.sandbox.git(&desk.work(), &["log", "--reverse", "--format=%s", "--name-only"]).ok();
     assert!(log.contains("greeting.txt") && log.contains("tested.txt"), "{log}");
+}
+
+#[test]
+fn blocks_that_are_for_no_step_of_the_work_are_refused_and_named() {
+    let desk = Desk::new("```sh build\nmake\n```\n");
+    let ran = desk.run();
+    assert_eq!(ran.code, 3);
+    let why = "no block of the description names a step of work (steps: design implement test)";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert_eq!((desk.said("step done"), desk.said("done")), (0, 0));
 }

@@ -5,10 +5,11 @@ use super::TestTown;
 #[test]
 fn an_error_in_a_file_is_shown_with_line_column_and_what_was_meant() {
     let town = TestTown::new();
+    let bead = town.bead("x");
     let path = town.root.join("app/rig.toml");
     let text = std::fs::read_to_string(&path).expect("rig.toml");
     std::fs::write(&path, text.replace("landing = \"hold\"", "landnig = \"hold\"")).expect("rig.toml");
-    let ran = town.gt(&["rig", "list"]);
+    let ran = town.gt(&["sling", &bead, "app"]);
     assert_eq!(ran.code, 3);
     let line = text.lines().position(|l| l.starts_with("landing")).expect("landing") + 1;
     let shown = town.sandbox.tidy(&ran.stderr);

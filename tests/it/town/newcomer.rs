@@ -214,3 +214,67 @@ fn the_policies_that_are_documented_load_and_pass_their_test() {
         town.gt(&["policy", command]).ok();
     }
 }
+
+#[test]
+fn what_a_worker_showed_last_is_there_after_it_has_landed() {
+    let town = TestTown::new();
+    let text = "```sh\necho one of a kind\necho hello > hello.txt\n```";
+    let bead = town.bd(&["create", "hello", "--rig", "app", "--description", text, "-q"]).ok();
+    let rig = town.root.join("app/rig.toml");
+    let toml = std::fs::read_to_string(&rig).expect("rig.toml").replace("\"hold\"", "\"direct\"");
+    std::fs::write(&rig, toml).expect("rig.toml");
+    town.gt(&["sling", &bead, "app", "--runtime", "script"]).ok();
+    eventually("its worker is gone", || town.agents().is_empty().then_some(()));
+    let seen = town.gt(&["peek", &bead]);
+    assert!(seen.stderr.contains("is gone; this was last on its screen"), "{}", seen.stderr);
+    assert!(seen.ok().contains("one of a kind"));
+    let why = town.gt(&["why", "app/polecats/toast"]).ok();
+    assert!(why.contains("not here now") && why.contains("was started") && why.contains("was taken down"), "{why}");
+    assert!(town.gt(&["why", "app/polecats/nobody"]).fails().contains("nothing is known of app/polecats/nobody"));
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_script_for_no_step_is_told_on_its_bead() {
+    let town = TestTown::new();
+    let bead = town.bd(&["create", "x", "--rig", "app", "--description", "```sh build\ntrue\n```", "-q"]).ok();
+    town.gt(&["sling", &bead, "app", "--no-start", "--runtime", "script"]).ok();
+    let said = eventually("the worker says what is wrong", || {
+        let said = town.bd(&["comments", &bead]).ok();
+        said.contains("no block of the description names a step of").then_some(said)
+    });
+    assert!(said.contains("(steps: ") && said.contains("implement"), "{said}");
+    assert_ne!(town.status_of(&bead), "closed");
+}
+
+#[test]
+fn work_that_the_witness_could_not_sling_is_in_the_status_with_the_reason() {
+    let town = TestTown::new();
+    let (convoy, first) = convoy(&town);
+    let second = town.bead("needs a program that is not there");
+    town.gt(&["convoy", "add", &convoy, &second]).ok();
+    town.bd(&["update", &second, "--meta", "runtime=amp"]).ok();
+    town.gt(&["sling", &first, "app"]).ok();
+    let said = eventually("the refusal is in the status", || {
+        let said = town.gt(&["status"]).ok();
+        said.contains("not begun: ").then_some(said)
+    });
+    assert!(said.contains(&format!("not begun: {second}: Amp is not installed")), "{said}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_rig_with_more_beads_than_its_policies_look_at_says_so() {
+    let town = TestTown::new();
+    assert!(!town.gt(&["status"]).ok().contains("open beads"));
+    let line = |n: usize| {
+        format!(
+            r#"{{"id":"gt-x{n}","title":"t{n}","status":"open","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}}"#
+        )
+    };
+    let all: Vec<String> = (0..5001).map(line).collect();
+    std::fs::write(town.root.join("many.jsonl"), all.join("\n")).expect("written");
+    town.bd(&["import", "many.jsonl"]).ok();
+    let said = town.gt(&["status"]).ok();
+    assert!(said.contains("app has 5001 open beads, and its policies look at the 5000 most urgent"), "{said}");
+}

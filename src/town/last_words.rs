@@ -1,0 +1,55 @@
+//! The end of a worker's screen, kept when its session is taken down: what it did can be looked at after it has landed.
+
+use std::path::PathBuf;
+
+use super::agent::AgentRow;
+use super::around::Acting;
+use super::error::TownError;
+use super::hosts;
+use super::layout::Town;
+use crate::base::{BeadId, atomic};
+
+/// So many lines of a screen are kept.
+const LINES: usize = 2000;
+/// And of those so many bytes, the last ones.
+const BYTES: usize = 64 << 10;
+/// So many screens are kept in a town, those of the beads that were taken down last.
+const SCREENS: usize = 500;
+
+/// Where the last screen of whoever worked on a bead is kept.
+pub fn path(town: &Town, bead: &BeadId) -> PathBuf {
+    town.logs_dir().join("last").join(format!("{bead}.txt"))
+}
+
+/// The last screen of whoever worked on a bead last; none when nothing was kept.
+pub fn read(town: &Town, bead: &BeadId) -> Option<String> {
+    std::fs::read(path(town, bead)).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session.
+pub(super) fn keep(cx: &Acting<'_>, row: &AgentRow) {
+    if let (Some(bead), Ok(host)) = (&row.bead, hosts::open(cx, row.host))
+        && let Ok(screen) = host.screen(&row.session, LINES)
+        && !screen.trim().is_empty()
+        && let Err(error) = write(cx.town, bead, &screen)
+    {
+        tracing::warn!(agent = %row.address, %error, "its last screen is not kept");
+    }
+}
+
+fn write(town: &Town, bead: &BeadId, screen: &str) -> Result<(), TownError> {
+    let path = path(town, bead);
+    let folder = town.logs_dir().join("last");
+    std::fs::create_dir_all(&folder).map_err(|e| TownError::io("make", &folder, e))?;
+    let from = screen.len().saturating_sub(BYTES);
+    let from = (from..=screen.len()).find(|at| screen.is_char_boundary(*at)).unwrap_or(0);
+    atomic::write(&path, screen[from..].as_bytes()).map_err(|e| TownError::io("write", &path, e))?;
+    let listed = std::fs::read_dir(&folder).map_err(|e| TownError::io("list", &folder, e))?;
+    let mut all: Vec<_> =
+        listed.flatten().filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path()))).collect();
+    all.sort();
+    for (_, old) in all.iter().take(all.len().saturating_sub(SCREENS)) {
+        std::fs::remove_file(old).map_err(|e| TownError::io("remove", old, e))?;
+    }
+    Ok(())
+}
