@@ -1,11 +1,19 @@
 ---@meta gt.test
--- Tests of policies: roles/NAME_test.lua beside roles/NAME.lua, run by `gt policy test`.
+-- Tests of policies: roles/NAME_test.lua beside roles/NAME.lua, run by `gt policy test`. Tests of Lua aspects stand
+-- beside them in the same way; they have `weave` and no town.
 
 ---@class gt.test
----@field case fun(name: string, f: fun(town: TestTown))
+---@field case fun(name: string, f: fun(town: TestTown)) that of an aspect gets no town
 ---@field rule fun(role: string, rule: string): RuleTable
 ---@field equal fun(got: any, want: any)
+---@field weave fun(steps: TestStep[]|string): Woven the aspect, woven into steps or into a formula of that name
 local t = {}
+
+---@class Woven                    the step graph with the advice in it
+---@field ids fun(self: Woven): string[] all steps, in order
+---@field added fun(self: Woven): string[] those that the aspect added
+---@field step fun(self: Woven, id: string): TestStep
+---@alias TestStep { id: string, title?: string, description?: string, type?: string, labels?: string[], needs?: string[], metadata?: table, only_if?: { touches: string[] } }
 
 ---@class TestTown                 a town in memory, the virtual clock, the real engine
 ---@field bead fun(self: TestTown, b?: TestBeadFacts): TestBead

@@ -230,6 +230,13 @@ impl Library {
         self.shelves.iter().chain(late.into_iter().flatten())
     }
 
+    /// All of this library, and behind it all of `other`.
+    #[must_use]
+    pub fn before(mut self, other: &Self) -> Self {
+        self.shelves.extend(other.all().cloned());
+        self
+    }
+
     /// Other bounds than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -322,9 +329,11 @@ impl Library {
         self.stems(&ENDINGS)
     }
 
-    /// File names of Lua aspects without their ending, nearest first, each once.
+    /// File names of Lua aspects without their ending, nearest first, each once. Their tests are none.
     pub fn lua_names(&self) -> Vec<String> {
-        self.stems(&[LUA])
+        let mut names = self.stems(&[LUA]);
+        names.retain(|name| !name.ends_with("_test"));
+        names
     }
 
     fn stems(&self, endings: &[&str]) -> Vec<String> {

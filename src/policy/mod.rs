@@ -44,5 +44,5 @@ pub use patrol::{Cycle, Declared as DeclaredPatrol, Plan, PlannedStep, Plans, St
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
 pub use registry::{Kept, Registry, Reload};
 pub use shipped::{builtin, builtin_roles, eject};
-pub use testing::{TestCase, TestReport, run_tests};
+pub use testing::{TestCase, TestReport, run_aspect_tests, run_tests};
 pub use types::{fact_names, facts, types};

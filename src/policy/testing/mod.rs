@@ -2,7 +2,9 @@
 //!
 //! A case gets a town in memory with a virtual clock, and the real engine judges it. Every rule is judged twice on the
 //! same facts: one that answers differently keeps state, and the case fails; so does one that brings a warning.
+//! Aspects are tested by what they weave, see [`run_aspect_tests`].
 
+mod aspect;
 mod facts;
 mod module;
 mod shelf;
@@ -11,14 +13,16 @@ mod town;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mlua::Function;
+use mlua::{Function, Lua};
 
 use super::diagnostic::Diagnostic;
 use super::engine::{Engine, Limits};
 use super::layer::LayerSource;
 use super::patrol::plans;
-use super::vm::{Failure, load_test};
+use super::vm::{Failure, Vm, load_test};
 use crate::formula::{Aspects, Library};
+
+pub use aspect::run_aspect_tests;
 
 /// What a role under test is made of: its layers, lowest first, and its settings.
 pub type Sources<'a> = &'a dyn Fn(&str) -> Option<(Vec<LayerSource>, toml::Table)>;
@@ -82,10 +86,7 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, as
     let bench = Arc::new(Mutex::new(Bench::default()));
     let stem = file.path.rsplit('/').next().unwrap_or_default();
     let role = stem.strip_suffix("_test.lua").unwrap_or(stem).to_owned();
-    let failed = |diagnostic: Diagnostic| {
-        let name = format!("{} loads", file.path);
-        TestReport { cases: vec![TestCase { name, failure: Some(diagnostic) }], accept: Vec::new() }
-    };
+    let failed = |diagnostic: Diagnostic| failed(file, diagnostic);
     let Some((layers, settings)) = sources(&role) else {
         return failed(Diagnostic::bare(format!("there is no role `{role}` to test")));
     };
@@ -104,13 +105,23 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, as
         return failed(wrong.error);
     }
     let plans = Arc::new(plans.plans);
-    let vm = match load_test(file, limits(), |lua| module::module(lua, Arc::clone(&bench), Arc::new(load), plans)) {
-        Ok(vm) => vm,
-        Err(error) => return failed(error),
-    };
+    match load_test(file, limits(), |lua| module::module(lua, Arc::clone(&bench), Arc::new(load), plans)) {
+        Ok(vm) => run_cases(&vm, &bench, module::case),
+        Err(error) => failed(error),
+    }
+}
+
+/// The report on a file that does not load.
+fn failed(file: &LayerSource, diagnostic: Diagnostic) -> TestReport {
+    let name = format!("{} loads", file.path);
+    TestReport { cases: vec![TestCase { name, failure: Some(diagnostic) }], accept: Vec::new() }
+}
+
+/// Runs what a test file has declared.
+fn run_cases(vm: &Vm, bench: &Mutex<Bench>, run: impl Fn(&Lua, &Function) -> mlua::Result<()>) -> TestReport {
     let take = || std::mem::take(&mut bench.lock().unwrap_or_else(PoisonError::into_inner).cases);
     for (name, function) in take() {
-        let failure = match vm.guarded(|lua| module::case(lua, &function)) {
+        let failure = match vm.guarded(|lua| run(lua, &function)) {
             Ok(()) => None,
             Err(Failure::Error(d) | Failure::Tripped(d)) => Some(d),
             Err(Failure::Unreadable(what)) => Some(Diagnostic::bare(format!("unreadable: {what}"))),

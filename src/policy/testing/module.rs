@@ -33,18 +33,33 @@ fn engine(load: &Load) -> mlua::Result<Engine> {
     })
 }
 
-/// The table that `require "gt.test"` gives.
-pub(super) fn module(lua: &Lua, bench: Arc<Mutex<Bench>>, load: Load, plans: Plans) -> mlua::Result<Table> {
-    lua.set_app_data(plans);
-    lua.set_app_data(Arc::clone(&load));
-    lua.set_app_data(Arc::clone(&bench));
+/// What tests of every kind have: `case` and `equal`.
+pub(super) fn common(lua: &Lua, bench: &Arc<Mutex<Bench>>) -> mlua::Result<Table> {
     let module = lua.create_table()?;
-    let shared = Arc::clone(&bench);
+    let shared = Arc::clone(bench);
     let case = lua.create_function(move |_, (name, function): (String, Function)| {
         lock(&shared).cases.push((name, function));
         Ok(())
     })?;
     module.raw_set("case", case)?;
+    let equal = lua.create_function(|lua, (got, want): (Value, Value)| {
+        let json = |v: Value| -> mlua::Result<serde_json::Value> { lua.from_value(v) };
+        let (got, want) = (sorted(json(got)?), sorted(json(want)?));
+        if got == want {
+            return Ok(());
+        }
+        Err(PolicyError::new(format!("got {got}, wanted {want}")).about("equal").into())
+    })?;
+    module.raw_set("equal", equal)?;
+    Ok(module)
+}
+
+/// The table that `require "gt.test"` gives to the tests of a role.
+pub(super) fn module(lua: &Lua, bench: Arc<Mutex<Bench>>, load: Load, plans: Plans) -> mlua::Result<Table> {
+    lua.set_app_data(plans);
+    lua.set_app_data(Arc::clone(&load));
+    lua.set_app_data(Arc::clone(&bench));
+    let module = common(lua, &bench)?;
     let rule = lua.create_function(move |_, (role, rule): (String, String)| {
         let engine = engine(&load)?;
         if engine.role() != role {
@@ -59,15 +74,6 @@ pub(super) fn module(lua: &Lua, bench: Arc<Mutex<Bench>>, load: Load, plans: Pla
         Ok(RuleTable { engine: Mutex::new(engine), rule, bench: Arc::clone(&bench) })
     })?;
     module.raw_set("rule", rule)?;
-    let equal = lua.create_function(|lua, (got, want): (Value, Value)| {
-        let json = |v: Value| -> mlua::Result<serde_json::Value> { lua.from_value(v) };
-        let (got, want) = (sorted(json(got)?), sorted(json(want)?));
-        if got == want {
-            return Ok(());
-        }
-        Err(PolicyError::new(format!("got {got}, wanted {want}")).about("equal").into())
-    })?;
-    module.raw_set("equal", equal)?;
     module.set_readonly(true);
     Ok(module)
 }

@@ -93,3 +93,24 @@ fn facts_and_shipped_texts_are_printed() {
       hint: shipped are deacon, witness, refinery
     ");
 }
+
+#[test]
+fn the_test_of_an_aspect_is_found_beside_it_and_is_no_aspect_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.gt(sandbox.path(), &["install", "town"]).ok();
+    let town = sandbox.folder("town");
+    let formulas = sandbox.folder("town/.beads/formulas");
+    let aspect = "local gt = require \"gt\"\nreturn gt.aspect { api = 1, doc = \"d\", advise = function(step)\n  \
+                  if step.id == \"build\" then return gt.after { id = \"look\", title = \"Look\" } end\nend }\n";
+    std::fs::write(formulas.join("look.lua"), aspect).expect("write");
+    let test = "local t = require \"gt.test\"\nt.case(\"a build is looked at\", function()\n  \
+                t.equal(t.weave({ { id = \"build\" } }):added(), { \"look-build\" })\nend)\n";
+    std::fs::write(formulas.join("look_test.lua"), test).expect("write");
+    for args in [&["policy", "test"][..], &["policy", "test", ".beads/formulas/look_test.lua"]] {
+        let tested = sandbox.gt(&town, args);
+        assert_eq!(tested.ok(), "✓ a build is looked at\n1 case, 0 failed");
+    }
+    let listed = sandbox.bd(&town, &["formula", "list", "--json"]).json();
+    let names: Vec<_> = listed.as_array().expect("a list").iter().filter_map(|l| l["name"].as_str()).collect();
+    assert!(names.contains(&"look") && !names.contains(&"look_test"), "{names:?}");
+}

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use gastown::formula::{Library, NoAspects};
-use gastown::policy::{Layer, LayerSource, TestReport, builtin, run_tests};
+use gastown::formula::{AspectFile, Layer as FormulaLayer, Library, NoAspects, Source};
+use gastown::policy::{Layer, LayerSource, TestReport, builtin, run_aspect_tests, run_tests};
 
 use super::facts::*;
 
@@ -41,6 +41,39 @@ fn the_tests_of_the_examples_hold_over_the_shipped_layers() {
         assert!(report.is_good(), "{}", failures(&report));
         assert_eq!(report.cases.len(), cases);
     }
+}
+
+/// Runs a test on the aspect of that file.
+fn on_aspect(path: &str, test: &LayerSource) -> TestReport {
+    let name = Path::new(path).file_stem().and_then(|s| s.to_str()).expect("a name").to_owned();
+    let source = Source::new(path, file(path).text, FormulaLayer::Town);
+    run_aspect_tests(test, &AspectFile { name, source: source.into() }, &Library::new([]))
+}
+
+#[test]
+fn the_tests_of_the_shipped_aspects_and_of_the_example_hold() {
+    for stem in ["lua/aspects/security-review", "lua/aspects/docs-check", "examples/formulas/four-eyes"] {
+        let report = on_aspect(&format!("{stem}.lua"), &file(&format!("{stem}_test.lua")));
+        assert!(report.is_good(), "{stem}: {}", failures(&report));
+        assert!(report.cases.len() > 1, "{stem}");
+    }
+}
+
+#[test]
+fn a_failing_test_of_an_aspect_says_what_was_woven_instead() {
+    let fails = |body: &str| {
+        let text = format!("local t = require 'gt.test'\nt.case('x', function() {body} end)");
+        let test = LayerSource::new(Layer::Town, "four-eyes_test.lua", text);
+        failures(&on_aspect("examples/formulas/four-eyes.lua", &test))
+    };
+    let got = fails("t.equal(t.weave({ { id = 'a', labels = { 'risky' } } }):added(), { 'b' })");
+    assert!(got.contains("got [\"a-plan\",\"a-second-look\"], wanted [\"b\"]"), "{got}");
+    let got = fails("t.weave({ { id = 'a' } }):step 'b'");
+    assert!(got.contains("there is no step `b`") && got.contains("help: a"), "{got}");
+    let got = fails("t.weave { { id = 'a', nedes = { 'b' } } }");
+    assert!(got.contains("nedes") && got.contains("needs"), "{got}");
+    let got = fails("t.weave(3)");
+    assert!(got.contains("weave takes a list of steps"), "{got}");
 }
 
 fn run(text: &str) -> TestReport {

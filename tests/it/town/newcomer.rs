@@ -194,21 +194,24 @@ fn what_is_named_and_not_there_is_told_with_its_path() {
 #[test]
 fn the_policies_that_are_documented_load_and_pass_their_test() {
     let town = TestTown::new();
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md");
-    let docs = std::fs::read_to_string(path).expect("docs/policies.md");
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_to_string(shipped.join("docs/policies.md")).expect("docs/policies.md");
     let blocks: Vec<&str> = docs.split("```lua\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     for block in &blocks {
         let place = block.lines().next().and_then(|line| line.strip_prefix("-- ")).expect("where it belongs");
         super::write(&town.root.join(place), block);
     }
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
+    // The test of an aspect is about the example that it names.
+    let aspect = std::fs::read_to_string(shipped.join("examples/formulas/four-eyes.lua")).expect("the example");
+    super::write(&town.root.join(".beads/formulas/four-eyes.lua"), &aspect);
     let settings = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("settings");
     let config = town.root.join("town.toml");
     let text = std::fs::read_to_string(&config).expect("town.toml");
     std::fs::write(&config, format!("{text}\n{settings}")).expect("town.toml");
     town.gt(&["policy", "check"]).ok();
     let said = town.gt(&["policy", "test"]).ok();
-    assert!(said.contains("✓ a hotfix goes first") && said.contains("1 case, 0 failed"), "{said}");
+    assert!(said.contains("✓ a hotfix goes first") && said.contains("2 cases, 0 failed"), "{said}");
     assert!(town.gt(&["policy", "show"]).ok().contains("8m"));
     for command in ["facts", "types"] {
         town.gt(&["policy", command]).ok();

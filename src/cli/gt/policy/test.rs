@@ -1,4 +1,4 @@
-//! `gt policy test`: runs the Lua tests that stand beside policies.
+//! `gt policy test`: runs the Lua tests that stand beside policies and aspects.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use super::{Context, lua_files, named, rigs, roles, town};
 use crate::base::text::count;
 use crate::cli::CliError;
 use crate::cli::error::Kind;
-use crate::formula::{Layer as FormulaLayer, Library};
-use crate::policy::{Layer, LayerSource, LuaAspects, run_tests};
+use crate::formula::{AspectFile, Layer as FormulaLayer, Library, Source};
+use crate::policy::{Layer, LayerSource, LuaAspects, run_aspect_tests, run_tests};
 use crate::town::Town;
 
-/// Run the tests that stand beside policies. Without FILE, all of the town.
+/// Run the tests that stand beside policies and Lua aspects. Without FILE, all of the town.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Test files, as in `lua/roles/witness_test.lua`.
+    /// Test files, as in `lua/roles/witness_test.lua` or `.beads/formulas/four-eyes_test.lua`.
     files: Vec<PathBuf>,
     /// Write what happened into the texts of `expect`.
     #[arg(long)]
@@ -47,7 +47,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             };
             Some((role.layers, role.settings))
         };
-        let report = run_tests(&file, &sources, &library, &LuaAspects::default());
+        let report = match aspect(&path) {
+            Some(aspect) => run_aspect_tests(&file, &aspect, &library),
+            None => run_tests(&file, &sources, &library, &LuaAspects::default()),
+        };
         if args.accept && !report.accept.is_empty() {
             let new = report.accepted(&file.text);
             crate::base::atomic::write(&path, new.as_bytes())
@@ -62,7 +65,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     if cases.is_empty() {
         cx.out.note(
-            "no test was found: those of lua/roles/NAME.lua stand in lua/roles/NAME_test.lua beside it, in the town or a rig",
+            "no test was found: those of lua/roles/NAME.lua stand in lua/roles/NAME_test.lua beside it, in the town or a rig; \
+             those of an aspect beside it, too",
         );
     }
     cx.out.print(&cases, |cases| text_of(cases));
@@ -73,14 +77,24 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
+/// The Lua aspect that a test is about: the file of its name beside it, if that is one.
+fn aspect(test: &Path) -> Option<AspectFile> {
+    let name = test.file_stem()?.to_str()?.strip_suffix("_test")?.to_owned();
+    let beside = test.with_file_name(format!("{name}.lua"));
+    let text = std::fs::read_to_string(&beside).ok().filter(|text| text.contains("gt.aspect"))?;
+    let source = Source::new(beside.display().to_string(), text, FormulaLayer::Town);
+    Some(AspectFile { name, source: source.into() })
+}
+
 /// The formulas of the patrols under test: those beside the `lua` folder that the test is in, as a town or a rig has
 /// them, then those of the town.
 fn library(town: Option<&Town>, test: &Path) -> Library {
     let beside = test.ancestors().nth(3).map(Path::to_owned);
+    let own = test.parent().map(|dir| (FormulaLayer::Town, dir.to_owned()));
     let beside = beside
         .into_iter()
         .flat_map(|dir| [(FormulaLayer::Rig, dir.join("formulas")), (FormulaLayer::Town, dir.join(".beads/formulas"))]);
-    Library::new(beside.chain(town.map(|town| (FormulaLayer::Town, town.formulas_dir()))))
+    Library::new(own.into_iter().chain(beside).chain(town.map(|town| (FormulaLayer::Town, town.formulas_dir()))))
 }
 
 fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
@@ -91,10 +105,12 @@ fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
         return Err(CliError::user("there is no town here, and no test file was named")
             .hint("gt policy test lua/roles/witness_test.lua"));
     };
-    let mut folders = vec![town.lua_dir()];
-    folders.extend(rigs(&town, None)?.iter().map(crate::town::Rig::lua_dir));
+    let mut folders = vec![town.lua_dir().join("roles"), town.formulas_dir()];
+    for rig in rigs(&town, None)? {
+        folders.extend([rig.lua_dir().join("roles"), rig.formulas_dir()]);
+    }
     let is_test = |p: &PathBuf| p.file_stem().and_then(|s| s.to_str()).is_some_and(|s| s.ends_with("_test"));
-    Ok(folders.iter().flat_map(|f| lua_files(Path::new(&f.join("roles")))).filter(is_test).collect())
+    Ok(folders.iter().flat_map(|folder| lua_files(folder)).filter(is_test).collect())
 }
 
 fn text_of(cases: &[Case]) -> String {
