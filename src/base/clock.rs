@@ -137,10 +137,19 @@ impl fmt::Display for Time {
     }
 }
 
-/// A text that is no RFC 3339 time.
+/// A text that is no RFC 3339 time, or a time that no clock of ours can show.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a time; use RFC 3339, as in 2026-01-31T09:30:00Z")]
+#[error("`{text}` is {why}", text = .0, why = wrong_with(.0))]
 pub struct TimeError(pub String);
+
+fn wrong_with(text: &str) -> String {
+    if jiff::fmt::temporal::Pieces::parse(text).is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
+    {
+        format!("beyond the times that can be kept, {} to {}", Timestamp::MIN, Timestamp::MAX)
+    } else {
+        "not a time; use RFC 3339, as in 2026-01-31T09:30:00Z".to_owned()
+    }
+}
 
 impl FromStr for Time {
     type Err = TimeError;

@@ -118,6 +118,7 @@ impl Store {
             return f(&Read::new(&self.conn));
         }
         let open = Transaction::begin(&self.conn, "BEGIN DEFERRED")?;
+        self.expect_format()?;
         let answer = f(&Read::new(&self.conn))?;
         open.end("COMMIT")?;
         Ok(answer)
@@ -134,6 +135,7 @@ impl Store {
         }
         let lock = Locked::take(self.lock()?, &self.dir)?;
         let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
+        self.expect_format()?;
         pass(Point::StoreBegun);
         let mut write = Write::begin(&self.conn, by)?;
         let answer = f(&mut write)?;
@@ -151,9 +153,20 @@ impl Store {
     pub fn begin_group(&mut self) -> Result<(), StoreError> {
         let file = open_lock(&self.dir, LOCK)?;
         file.lock().map_err(|error| StoreError::Io { path: self.dir.join(LOCK), error })?;
-        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
+        self.expect_format()?;
+        open.keep();
         self.group = Some(file);
         Ok(())
+    }
+
+    /// Who holds a store open for long may find that a newer program has changed its format meanwhile.
+    fn expect_format(&self) -> Result<(), StoreError> {
+        let found: i64 = self.conn.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?;
+        if found == schema::NEWEST {
+            return Ok(());
+        }
+        Err(StoreError::Version { path: self.dir.join(FILE), found, known: schema::NEWEST })
     }
 
     /// Ends a group: writes all of it, or nothing. The lock is free afterwards in any case.
@@ -272,6 +285,11 @@ impl<'a> Transaction<'a> {
     fn begin(conn: &'a Connection, how: &str) -> Result<Self, StoreError> {
         conn.execute_batch(how)?;
         Ok(Self { conn, open: true })
+    }
+
+    /// Leaves it open for others to end.
+    fn keep(mut self) {
+        self.open = false;
     }
 
     fn end(mut self, how: &str) -> Result<(), StoreError> {

@@ -53,7 +53,7 @@ pub use hook::Hook;
 pub use new::NewBead;
 pub use outbox::OutboxRow;
 pub use patch::Patch;
-pub use query::{Blocked, EpicCount, Filter, ReadyQuery, ReadySort, Sort};
+pub use query::{Blocked, EpicCount, Filter, Group, ReadyQuery, ReadySort, Recent, Sort, Tally};
 pub use read::Read;
 pub use read::gates::opens_at;
 pub use shape::{Hold, Shape};

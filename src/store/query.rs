@@ -182,3 +182,50 @@ impl EpicCount {
         self.total > 0 && self.closed == self.total
     }
 }
+
+/// What beads are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Status.
+    Status,
+    /// Priority, as `P0` to `P4`.
+    Priority,
+    /// Type.
+    Type,
+    /// Assignee, empty for none.
+    Assignee,
+    /// All labels of a bead, one a line.
+    Labels,
+}
+
+/// The store in numbers; wisps are left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// All beads that are not deleted.
+    pub total: usize,
+    /// By status, deleted ones too.
+    pub by_status: std::collections::BTreeMap<String, usize>,
+    /// Those that are pinned.
+    pub pinned: usize,
+    /// Those that can be taken up now.
+    pub ready: usize,
+    /// Those that are held back.
+    pub blocked: usize,
+    /// Open epics whose children are all closed.
+    pub closable_epics: usize,
+    /// Hours from filing to closing, on average, of those closed last.
+    pub lead_hours: f64,
+    /// What has happened lately, when asked.
+    pub recent: Option<Recent>,
+}
+
+/// What has happened since some moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// Beads filed.
+    pub created: usize,
+    /// Beads closed.
+    pub closed: usize,
+    /// Beads changed.
+    pub updated: usize,
+}

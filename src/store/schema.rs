@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_protos.sql"),
     include_str!("migrations/0004_packs.sql"),
     include_str!("migrations/0005_more.sql"),
+    include_str!("migrations/0006_counts.sql"),
 ];
 
 /// Marks the file as ours ("gtbd").

@@ -162,8 +162,16 @@ impl Site {
         let names = repo.top_level(tip)?;
         let issues = repo.file_at(tip, ISSUES)?;
         // Issues that are taken over and new ones belong together.
-        if let (true, None, Some(tracked)) = (opts.adopt, &opts.prefix, issues.as_deref().and_then(main_prefix)) {
-            prefix = free_prefix(cx, name, Some(tracked)).unwrap_or(prefix);
+        if let Some(tracked) = issues.as_deref().filter(|_| opts.adopt).and_then(main_prefix) {
+            if let Some(owner) = owner_of(cx, &tracked)? {
+                let error = format!("the issues that {remote} tracks begin with `{tracked}-`, as those of {owner} do");
+                return Err(
+                    TownError::refused(error).hint("add it without --adopt: they would be taken for work there")
+                );
+            }
+            if opts.prefix.is_none() {
+                prefix = tracked;
+            }
         }
         let detected = detect::detect(&names, |path| {
             repo.file_at(tip, path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
@@ -264,22 +272,30 @@ fn remote_of(source: &str, local: bool) -> (String, Vec<String>) {
 
 /// The prefix asked for, or one made of the name, that no other rig has.
 fn free_prefix(cx: &Acting<'_>, name: &RigName, wanted: Option<Prefix>) -> Result<Prefix, TownError> {
+    if let Some(prefix) = wanted {
+        return match owner_of(cx, &prefix)? {
+            Some(owner) => Err(TownError::refused(format!("the prefix `{prefix}` is taken by {owner}"))
+                .hint("choose another: --prefix P")),
+            None => Ok(prefix),
+        };
+    }
     let rigs = cx.town.rigs()?;
     let taken = |prefix: &Prefix| prefix.as_str() == "hq" || rigs.iter().any(|rig| rig.prefix() == prefix);
-    if let Some(prefix) = wanted {
-        if taken(&prefix) {
-            return Err(
-                TownError::refused(format!("the prefix `{prefix}` is taken")).hint("choose another: --prefix P")
-            );
-        }
-        return Ok(prefix);
-    }
     let base = derive_prefix(name.as_str());
     (1..=rigs.len() + 2)
         .map(|n| if n == 1 { base.clone() } else { format!("{base}{n}") })
         .filter_map(|candidate| Prefix::new(candidate).ok())
         .find(|prefix| !taken(prefix))
         .ok_or_else(|| TownError::user("no prefix is left").hint("choose one: --prefix P"))
+}
+
+/// Whose beads have this prefix, in words.
+fn owner_of(cx: &Acting<'_>, prefix: &Prefix) -> Result<Option<String>, TownError> {
+    if prefix.as_str() == "hq" {
+        return Ok(Some("the town itself".to_owned()));
+    }
+    let rigs = cx.town.rigs()?;
+    Ok(rigs.iter().find(|rig| rig.prefix() == prefix).map(|rig| format!("the rig `{}`", rig.name)))
 }
 
 /// `my-project` gives `mp`, `app` stays, `gastown` gives `ga`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Context;
 use super::select::Select;
 use crate::cli::CliError;
+use crate::store::Group;
 
 /// Counts beads, closed ones too; grouped on request.
 #[derive(Debug, clap::Args)]
@@ -32,36 +33,37 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.read(|r| {
         let filter = args.select.filter(r, cx.now())?;
-        if !(args.by_status || args.by_priority || args.by_type || args.by_assignee || args.by_label) {
+        let by = [
+            (args.by_status, Group::Status),
+            (args.by_priority, Group::Priority),
+            (args.by_type, Group::Type),
+            (args.by_assignee, Group::Assignee),
+            (args.by_label, Group::Labels),
+        ];
+        let Some((_, by)) = by.into_iter().find(|(asked, _)| *asked) else {
             let count = r.count(&filter)?;
             cx.out.print(&serde_json::json!({ "count": count }), |_| count.to_string());
             return Ok(());
-        }
-        let beads = r.find(&filter)?;
+        };
+        let found = r.count_by(&filter, by)?;
+        let total: usize = found.iter().map(|(_, n)| n).sum();
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
-        for bead in &beads {
-            let names: Vec<String> = if args.by_label {
-                if bead.labels.is_empty() { vec!["(no labels)".to_owned()] } else { bead.labels.clone() }
-            } else if args.by_status {
-                vec![bead.status.to_string()]
-            } else if args.by_priority {
-                vec![format!("P{}", bead.priority)]
-            } else if args.by_type {
-                vec![bead.issue_type.to_string()]
-            } else if bead.assignee.is_empty() {
-                vec!["(unassigned)".to_owned()]
-            } else {
-                vec![bead.assignee.clone()]
+        for (name, n) in found {
+            let names: Vec<&str> = match (by, name.as_str()) {
+                (Group::Labels, "") => vec!["(no labels)"],
+                (Group::Labels, labels) => labels.split('\n').collect(),
+                (Group::Assignee, "") => vec!["(unassigned)"],
+                (_, name) => vec![name],
             };
             for name in names {
-                *groups.entry(name).or_default() += 1;
+                *groups.entry(name.to_owned()).or_default() += n;
             }
         }
         let rows: Vec<_> = groups.iter().map(|(group, n)| serde_json::json!({ "group": group, "count": n })).collect();
-        let value = serde_json::json!({ "total": beads.len(), "groups": rows });
+        let value = serde_json::json!({ "total": total, "groups": rows });
         cx.out.print(&value, |_| {
             let lines = groups.iter().map(|(group, n)| format!("{n:>6}  {}", crate::base::text::headline(group, 80)));
-            lines.chain([format!("{:>6}  in all", beads.len())]).collect::<Vec<_>>().join("\n")
+            lines.chain([format!("{:>6}  in all", total)]).collect::<Vec<_>>().join("\n")
         });
         Ok(())
     })

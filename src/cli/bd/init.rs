@@ -50,7 +50,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Err(error @ StoreError::StoreExists(_)) => {
             // One that was killed may not have come so far.
             exclude::hide(&place.beads_dir)?;
-            return Err(error.into());
+            let error = CliError::from(error);
+            return Err(match adopted {
+                Some(path) => error.hint(format!("`bd import {}` reads the issues into it", path.display())),
+                None => error,
+            });
         }
         Err(error) => return Err(error.into()),
     }

@@ -1,14 +1,15 @@
 //! Reading `issues.jsonl`: staged in short transactions, seen all at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::line::{ParsedLine, format_line, made_id, parse_line};
+use super::clash;
+use super::line::{ParsedLine, format_line, parse_line};
 use super::lines::{Line, is_conflict_marker, split};
 use crate::base::fault::{Point, pass};
-use crate::base::{BeadId, Prefix, Time};
-use crate::store::{Batch, Bead, Read, Stamp, Store, StoreError};
+use crate::base::{BeadId, Prefix};
+use crate::store::{Batch, Bead, Stamp, Store, StoreError};
 
 /// Beads written in one transaction: a few tens of milliseconds.
 const CHUNK: usize = 400;
@@ -51,6 +52,10 @@ pub(in crate::store) struct Incoming {
     pub(in crate::store) bead: Bead,
     /// The line itself, when our writer would not reproduce it, or would not write it.
     pub(in crate::store) source: Option<Vec<u8>>,
+    /// Where it stands, counted from 1.
+    pub(super) number: usize,
+    /// Whether it says when the bead was made.
+    pub(super) dated: bool,
 }
 
 impl Store {
@@ -62,14 +67,14 @@ impl Store {
         let _alone = self.hold(LOCK)?;
         self.drop_left_over(by)?;
         let prefix = self.prefix()?;
-        let incoming = read_lines(text, prefix.as_str(), &mut report);
-        let here = self.read::<_, StoreError>(|r| standing(r, incoming.keys()))?;
+        let mut incoming = read_lines(text, prefix.as_str(), &mut report);
+        let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;
         let (mut new, mut newer) = (Vec::new(), Vec::new());
         for (id, line) in incoming {
             match here.get(id.as_str()) {
                 None => new.push(line),
-                Some((true, _)) => report.deleted_here += 1,
-                Some((false, updated)) if line.bead.updated_at > *updated => newer.push(line),
+                Some(there) if there.deleted => report.deleted_here += 1,
+                Some(there) if line.bead.updated_at > there.updated => newer.push(line),
                 Some(_) => report.unchanged += 1,
             }
         }
@@ -142,12 +147,14 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         for part in parts.drain(..) {
             match parse_line(part, prefix) {
                 Err(reason) => found("", reason, true),
-                Ok(ParsedLine { bead, repairs }) => {
+                Ok(ParsedLine { bead, repairs, dated }) => {
                     for repair in repairs {
                         found(bead.id.as_str(), repair, false);
                     }
                     let source = source(&bead, &line, whole);
-                    if let Some(note) = add(&mut incoming, Incoming { bead, source }, prefix) {
+                    if let Some(note) =
+                        add(&mut incoming, Incoming { bead, source, number: line.number, dated }, prefix)
+                    {
                         found(&note.0, note.1, false);
                     }
                 }
@@ -199,8 +206,7 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
     };
     let (a, b) = (&there.bead, &line.bead);
     if a.created_at != b.created_at && a.title != b.title {
-        let own = if id.prefix() == id.as_str() { prefix } else { id.prefix() };
-        if let Ok(other) = made_id(own, &format!("{id}|{}", b.created_at)) {
+        if let Some(other) = clash::other_id(&id, b.created_at, prefix) {
             let note = format!(
                 "the id comes twice for two beads; `{}` is {other} now",
                 crate::base::text::headline(&b.title, 40)
@@ -235,18 +241,4 @@ pub fn main_prefix(file: &[u8]) -> Option<Prefix> {
         }
     }
     counts.into_iter().max_by_key(|(_, n)| *n).and_then(|(prefix, _)| Prefix::new(prefix).ok())
-}
-
-/// Of beads that are here: whether they are deleted, and when they last changed.
-fn standing<'i>(
-    r: &Read<'_>,
-    ids: impl Iterator<Item = &'i BeadId>,
-) -> Result<HashMap<String, (bool, Time)>, StoreError> {
-    let mut here = HashMap::new();
-    for id in ids {
-        if let Some(bead) = r.bead(id)? {
-            here.insert(id.to_string(), (bead.status == "tombstone", bead.updated_at));
-        }
-    }
-    Ok(here)
 }

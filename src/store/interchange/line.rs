@@ -18,30 +18,32 @@ pub struct ParsedLine {
     pub bead: Bead,
     /// What was mended, in words.
     pub repairs: Vec<String>,
+    /// Whether the line says when the bead was made.
+    pub dated: bool,
 }
 
 /// Reads a line. Whatever can be kept is; the error says why nothing could.
 ///
 /// A bead without an id that can be one gets one that follows from the line, after `prefix`.
 pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
-    let (bead, mut repairs) = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
-        (bead, Vec::new())
+    let (bead, mut repairs, dated) = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
+        (bead, Vec::new(), true)
     } else {
         let salvaged = salvage::object(line)?;
-        let (bead, mut repairs) = piecewise(line, salvaged.object, prefix)?;
+        let (bead, mut repairs, dated) = piecewise(line, salvaged.object, prefix)?;
         repairs.splice(0..0, salvaged.repairs);
         let rest = salvaged.rest.trim_start_matches([',', ']']).trim();
         if !rest.is_empty() {
             repairs.push(format!("what follows the object was left out: {}", text::headline(rest, 40)));
         }
-        (bead, repairs)
+        (bead, repairs, dated)
     };
     let bead = mend(bead, &mut repairs);
-    Ok(ParsedLine { bead, repairs })
+    Ok(ParsedLine { bead, repairs, dated })
 }
 
 /// Reads key by key. What does not fit is read as what it was meant to be, or kept aside without effect.
-fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String>), String> {
+fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String>, bool), String> {
     let mut repairs = Vec::new();
     let id = id_of(line, &mut all, prefix, &mut repairs)?;
     let mut time = |key: &str| {
@@ -59,7 +61,14 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String
     let fallback = created.or(updated).unwrap_or(Time::from_millis(0));
     for (key, value) in [("created_at", created), ("updated_at", updated)] {
         if value.is_none() {
-            repairs.push(format!("{key} was missing or no time; set to {fallback}"));
+            let wrong = match all.get(key) {
+                None | Some(Value::Null) => format!("{key} was missing"),
+                Some(given) => match given.as_str().map(str::parse::<Time>) {
+                    Some(Err(error)) => format!("{key}: {error}"),
+                    _ => format!("{key} was no time: {}", text::headline(&given.to_string(), 40)),
+                },
+            };
+            repairs.push(format!("{wrong}; set to {fallback}"));
             all.insert(key.to_owned(), fallback.to_string().into());
         }
     }
@@ -95,7 +104,7 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String
         kept.insert(ODD_VALUES.to_owned(), odd.into());
     }
     let bead = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("{id}: {e}"))?;
-    Ok((bead, repairs))
+    Ok((bead, repairs, created.is_some()))
 }
 
 /// The id of the object; made when there is none that can be one.

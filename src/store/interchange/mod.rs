@@ -3,6 +3,7 @@
 //! A line that was imported and whose bead has not changed since is exported byte for byte. Unknown keys are
 //! kept. A line that breaks a rule is repaired or left out alone, and said so; no file is refused.
 
+mod clash;
 mod coerce;
 mod export;
 mod import;

@@ -5,6 +5,10 @@ use crate::base::BeadId;
 use crate::store::row::{COLUMNS, Stored};
 use crate::store::{Blocked, StoreError, row};
 
+/// What is held back by itself, in the words of its index.
+const HELD: &str = "b.over = 0 AND (b.blockers > 0 OR b.outside > 0 OR b.status IN ('blocked', 'deferred'))
+                   AND b.pinned = 0 AND b.ephemeral = 0";
+
 impl Read<'_> {
     /// Beads that are put aside (status blocked or deferred) or wait for open ones, by priority; `under` keeps
     /// those below a bead. Pinned beads, wisps and those held back through their parent alone are not listed.
@@ -14,8 +18,7 @@ impl Read<'_> {
         for batch in self.seen_batches()? {
             let mut statement = self.conn.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM beads b INDEXED BY held_back
-                 WHERE b.batch = ?1 AND b.over = 0 AND (b.blockers > 0 OR b.outside > 0 OR b.status IN ('blocked', 'deferred'))
-                   AND b.pinned = 0 AND b.ephemeral = 0
+                 WHERE b.batch = ?1 AND {HELD}
                  ORDER BY b.priority, b.created_ns"
             ))?;
             let mut rows = statement.query([batch])?;
@@ -34,6 +37,20 @@ impl Read<'_> {
         }
         blocked.sort_by_key(|b| (b.bead.priority, b.bead.created_at));
         Ok(blocked)
+    }
+
+    /// How many are held back; of one assignee, when one is named.
+    pub(super) fn blocked_count(&self, assignee: Option<&str>) -> Result<usize, StoreError> {
+        let whose = assignee.map_or("", |_| "AND b.assignee = ?");
+        let sql = format!(
+            "SELECT count(*) FROM beads b INDEXED BY held_back
+             WHERE {HELD} AND b.status IN ('open', 'in_progress', 'blocked', 'deferred', 'hooked')
+               AND (b.outside > 0 OR b.status IN ('blocked', 'deferred') OR EXISTS (
+                    SELECT 1 FROM deps d WHERE d.issue_id = b.id AND d.live = 1 AND d.active = 1 AND d.kind = 'blocks'))
+               AND {} {whose}",
+            super::SEEN
+        );
+        self.one((sql, assignee.map(|a| rusqlite::types::Value::Text(a.to_owned())).into_iter().collect()))
     }
 
     /// Whether something holds the bead back: its own edges, or its parent.

@@ -229,11 +229,9 @@ impl Read<'_> {
     pub fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
         let mut n = 0;
         for part in parts(filter, self.seen_batches()?) {
-            let (sql, values) = counting(filter, part);
-            let mut statement = self.conn.prepare_cached(&sql)?;
-            n += statement.query_row(rusqlite::params_from_iter(values), |row| row.get::<_, i64>(0))?;
+            n += self.one(counting(filter, part))?;
         }
-        Ok(n as usize)
+        Ok(n)
     }
 }
 
@@ -249,23 +247,27 @@ impl Where {
 
 /// The statement of a count, in one batch or in all that are seen.
 pub(in crate::store) fn counting(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
+    let (rows, values) = passing(filter, batch);
+    (format!("SELECT count(*) {rows}"), values)
+}
+
+/// The statement of a count by `column`.
+pub(super) fn grouping(filter: &Filter, batch: Option<i64>, column: &str) -> (String, Vec<Sql>) {
+    let (rows, values) = passing(filter, batch);
+    (format!("SELECT {column}, count(*) {rows} GROUP BY 1"), values)
+}
+
+/// The rows that pass, as the end of a statement.
+fn passing(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
     let mut conditions = Where::default();
     conditions.filter(filter);
     conditions.part(batch);
-    (format!("SELECT count(*) FROM beads b {} WHERE {}", index(filter), conditions.sql), conditions.values)
+    (format!("FROM beads b {} WHERE {}", index(filter), conditions.sql), conditions.values)
 }
 
 /// The statement of a list, in one batch, where an index gives the order, or in all that are seen.
 pub(in crate::store) fn statement(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
-    let mut conditions = Where::default();
-    conditions.filter(filter);
-    conditions.part(batch);
+    let (rows, values) = passing(filter, batch);
     let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
-    let sql = format!(
-        "SELECT {COLUMNS} FROM beads b {} WHERE {} ORDER BY {}{limit}",
-        index(filter),
-        conditions.sql,
-        order(filter)
-    );
-    (sql, conditions.values)
+    (format!("SELECT {COLUMNS} {rows} ORDER BY {}{limit}", order(filter)), values)
 }

@@ -9,6 +9,7 @@ mod local;
 pub(super) mod ready;
 mod resolve;
 pub(super) mod search;
+pub(super) mod tally;
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -12,8 +12,23 @@ const RECENT_MS: i64 = 48 * 3_600_000;
 /// One scan of one index, already in its order.
 #[derive(Debug)]
 pub(in crate::store) struct Scan {
-    pub(in crate::store) sql: String,
+    /// The rows, as the end of a statement.
+    rows: String,
+    /// Their order and how many, after the rows.
+    order: String,
     pub(in crate::store) values: Vec<Sql>,
+}
+
+impl Scan {
+    /// The statement that reads the beads.
+    pub(in crate::store) fn sql(&self) -> String {
+        format!("SELECT {COLUMNS} {}{}", self.rows, self.order)
+    }
+
+    /// The statement that counts them, whatever their order and limit.
+    pub(in crate::store) fn counting(&self) -> String {
+        format!("SELECT count(*) {}", self.rows)
+    }
 }
 
 impl Read<'_> {
@@ -25,13 +40,19 @@ impl Read<'_> {
         let mut found: Vec<Stored> = Vec::new();
         let batches = self.seen_batches()?;
         for scan in scans(query, &batches) {
-            found.extend(self.rows(&scan.sql, rusqlite::params_from_iter(scan.values), Stored::read)?);
+            found.extend(self.rows(&scan.sql(), rusqlite::params_from_iter(scan.values), Stored::read)?);
         }
         let cut = query.now.map(|now| nanos(now.plus_millis(-RECENT_MS)));
         found.sort_by_cached_key(|stored| key(query.sort, cut, &stored.bead));
         found.dedup_by_key(|stored| stored.num);
         found.truncate(limit);
         Ok(found.into_iter().map(|stored| stored.bead).collect())
+    }
+
+    /// How many can be taken up now; the limit of the query does not matter.
+    pub fn ready_count(&self, query: &ReadyQuery) -> Result<usize, StoreError> {
+        let scans = scans(query, &self.seen_batches()?);
+        scans.into_iter().map(|scan| self.one((scan.counting(), scan.values))).sum()
     }
 }
 
@@ -111,8 +132,8 @@ pub(in crate::store) fn scans(query: &ReadyQuery, batches: &[i64]) -> Vec<Scan> 
 fn scan(index: &str, conditions: Where, order: Option<&str>, limit: Option<usize>) -> Scan {
     let order = order.map_or(String::new(), |o| format!(" ORDER BY {o}"));
     let limit = limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
-    let sql = format!("SELECT {COLUMNS} FROM beads b INDEXED BY {index} WHERE {}{order}{limit}", conditions.sql);
-    Scan { sql, values: conditions.values }
+    let rows = format!("FROM beads b INDEXED BY {index} WHERE {}", conditions.sql);
+    Scan { rows, order: order + &limit, values: conditions.values }
 }
 
 /// Ready by the same conditions, but for wisps, a named status or a type of machinery.
@@ -143,7 +164,7 @@ fn plain(query: &ReadyQuery) -> Scan {
         (_, None, Some(_)) => "INDEXED BY by_status",
         _ => "",
     };
-    Scan { sql: format!("SELECT {COLUMNS} FROM beads b {index} WHERE {}", base.sql), values: base.values }
+    Scan { rows: format!("FROM beads b {index} WHERE {}", base.sql), order: String::new(), values: base.values }
 }
 
 /// Conditions that no index of ready beads decides.

@@ -68,6 +68,45 @@ fn two_beads_with_one_id_are_both_kept() {
 }
 
 #[test]
+fn a_bead_of_another_project_with_an_id_of_ours_gets_its_own_and_takes_its_edges_along() {
+    let mut t = Temp::new();
+    import(&mut t, line("a-1", "").as_bytes());
+    let theirs = line("a-1", "").replace("t a-1", "theirs").replace("2026-01-01", "2025-03-01");
+    let edge = r#","dependencies":[{"issue_id":"a-2","depends_on_id":"a-1","type":"blocks","created_at":"2026-01-01T00:00:00Z"}]"#;
+    let file = format!("{theirs}\n{}\n", line("a-2", edge));
+    let report = import(&mut t, file.as_bytes());
+    assert_eq!((report.created, told(&report)), (2, vec![(1, false)]));
+    assert_eq!(t.read(|r| r.need(&id("a-1"))).title, "t a-1");
+    let target = t.read(|r| r.deps(&id("a-2")))[0].depends_on_id.clone();
+    assert_eq!(t.read(|r| r.need(&target)).title, "theirs");
+    let again = import(&mut t, file.as_bytes());
+    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 2), "the other id is the same each time");
+    // Another title alone, or a line that does not say when it was made, is the same bead.
+    for same in [
+        line("a-1", "").replace("t a-1", "a new title").replace("01-02", "01-05"),
+        r#"{"id":"a-1","title":"and another","updated_at":"2026-01-07T00:00:00Z"}"#.to_owned(),
+    ] {
+        let report = import(&mut t, same.as_bytes());
+        assert_eq!((report.created, report.updated), (0, 1), "{same}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_time_is_said() {
+    let mut t = Temp::new();
+    let file = [
+        r#"{"id":"a-1","title":"t","created_at":"9999-12-31T23:59:59Z","updated_at":"2026-01-02T00:00:00Z"}"#,
+        r#"{"id":"a-2","title":"t","created_at":"soon","updated_at":"2026-01-02T00:00:00Z"}"#,
+        r#"{"id":"a-3","title":"t","updated_at":"2026-01-02T00:00:00Z"}"#,
+    ]
+    .join("\n");
+    let found = import(&mut t, file.as_bytes()).findings;
+    for (line, words) in [(1, "beyond the times that can be kept"), (2, "not a time"), (3, "created_at was missing")] {
+        assert!(found.iter().any(|f| f.line == line && f.text.contains(words)), "{line} {words}: {found:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_the_rest_comes_in() {
     let mut t = Temp::new();
     let big = line("a-2", "").replace("t a-2", &"x".repeat(1 << 20));

@@ -2,6 +2,8 @@
 
 mod blocking;
 mod corpus;
+mod counts;
+mod formats;
 mod gates;
 mod lifecycle;
 mod messy;

@@ -3,7 +3,7 @@
 use rusqlite::params_from_iter;
 
 use super::*;
-use crate::store::read::{find, ready, search};
+use crate::store::read::{find, ready, search, tally};
 
 fn plan(t: &Temp, sql: &str, values: &[rusqlite::types::Value]) -> String {
     let mut statement = t.store.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("plan");
@@ -26,10 +26,10 @@ fn ready_reads_partial_indexes_in_their_order() {
     ];
     for query in queries {
         for scan in ready::scans(&query, &[0]) {
-            let plan = plan(&t, &scan.sql, &scan.values);
-            assert!(plan.contains("SEARCH b USING INDEX ready_"), "{plan}\n{}", scan.sql);
-            assert!(!plan.contains("TEMP B-TREE"), "{plan}\n{}", scan.sql);
-            assert!(!plan.contains("SCAN b "), "{plan}\n{}", scan.sql);
+            let plan = plan(&t, &scan.sql(), &scan.values);
+            assert!(plan.contains("SEARCH b USING INDEX ready_"), "{plan}\n{}", scan.sql());
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}\n{}", scan.sql());
+            assert!(!plan.contains("SCAN b "), "{plan}\n{}", scan.sql());
         }
     }
 }
@@ -96,4 +96,26 @@ fn counts_read_the_index_of_their_type_and_common_words_are_not_sorted() {
     let (sql, values) = search::statement("\"bead\"*".to_owned(), &few, true);
     let searched = plan(&t, &sql, &values);
     assert!(searched.contains("SEARCH b USING INTEGER PRIMARY KEY") && !searched.contains("TEMP"), "{searched}\n{sql}");
+}
+
+#[test]
+fn the_numbers_of_the_store_are_read_from_indexes_alone() {
+    let t = Temp::new();
+    let all = Filter { ephemeral: Some(false), ..Filter::default() };
+    let ready = ReadyQuery { now: Some(Time::from_millis(0)), sort: ReadySort::Priority, ..ReadyQuery::default() };
+    for scan in ready::scans(&ready, &[0]) {
+        let plan = plan(&t, &scan.counting(), &scan.values);
+        assert!(plan.contains("SEARCH b USING INDEX ready_") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    for (sql, values) in [
+        find::counting(&all, Some(0)),
+        find::counting(&Filter { statuses: vec![Status::CLOSED], ..all.clone() }, Some(0)),
+        tally::by_status(Some("ada"), 0),
+        tally::finished("b.closed_ns >= ?", Some("ada"), 0),
+        (tally::lead(), Vec::new()),
+    ] {
+        let plan = plan(&t, &sql, &values);
+        assert!(plan.contains("b USING COVERING INDEX"), "{plan}\n{sql}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}\n{sql}");
+    }
 }

@@ -265,6 +265,31 @@ fn a_damaged_ledger_is_found_and_begun_anew() {
 }
 
 #[test]
+fn a_pack_of_the_ledger_that_was_cut_short_is_found_and_begun_anew() {
+    let repo = Repo::new();
+    let ids: Vec<String> = (0..20).map(|n| repo.add(&format!("bead {n}"), &[])).collect();
+    repo.bd(&["history", &ids[0]]).ok();
+    let ledger = repo.dir.join(".beads/ledger.git");
+    repo.sandbox.git(&ledger, &["repack", "-adq"]).ok();
+    let packs = std::fs::read_dir(ledger.join("objects/pack")).expect("packs").flatten().map(|e| e.path());
+    for pack in packs.filter(|path| path.extension().is_some_and(|e| e == "pack")) {
+        let bytes = std::fs::read(&pack).expect("read");
+        std::fs::remove_file(&pack).expect("remove");
+        std::fs::write(&pack, &bytes[..bytes.len() / 2]).expect("write");
+    }
+    // Work goes on: the truth is in the database.
+    let late = repo.add("late", &[]);
+    repo.bd(&["close", &ids[1]]).ok();
+    let found = repo.bd(&["doctor", "--json"]);
+    assert!(found.code == 7 && found.stdout.contains("cannot be read"), "{}", found.stdout);
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+    let told = repo.bd(&["history", &late, "--json"]).json();
+    assert!(told.as_array().is_some_and(|told| !told.is_empty()), "{told}");
+    assert_eq!(repo.bd(&["restore", "--force", "--json"]).json()["beads"], 21, "all of it is in the ledger again");
+}
+
+#[test]
 fn a_ledger_that_is_ahead_of_or_behind_the_database_is_brought_together_with_it() {
     let repo = Repo::new();
     let id = repo.add("old", &[]);

@@ -107,6 +107,8 @@ fn init_offers_to_adopt_what_is_tracked() {
     std::fs::write(dir.join(".beads/issues.jsonl"), "{\"id\":\"bd-1\",\"title\":\"t\"}\nnonsense\n").expect("write");
     let said = sandbox.bd(&dir, &["init"]).stderr;
     assert!(said.contains("bd import") && said.contains("adopts it"), "{said}");
+    let again = sandbox.bd(&dir, &["init", "--from-jsonl"]).stderr;
+    assert!(again.contains("already a store") && again.contains("bd import"), "the way on is named: {again}");
     sandbox.bd(&dir, &["uninstall"]).ok();
     let partly = sandbox.bd(&dir, &["init", "--from-jsonl"]);
     assert_eq!(partly.code, 1, "what could not be read is said");

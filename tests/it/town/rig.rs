@@ -111,6 +111,11 @@ fn issues_that_a_project_tracks_are_named_and_adopted_when_told() {
     let adopted = town.gt(&["rig", "add", "two", &remote, "--no-try", "--adopt", "--json"]).json();
     assert_eq!((&adopted["prefix"], &adopted["adopted"]["created"]), (&"old".into(), &1.into()));
     assert_eq!(town.bd(&["show", "old-1", "--json"]).json()[0]["title"], "tracked");
+    // A third with the same prefix: its issues would be work for the second.
+    let clash = town.gt(&["rig", "add", "three", &remote, "--no-try", "--adopt"]);
+    assert_ne!(clash.code, 0);
+    assert!(clash.stderr.contains("those of the rig `two`") && clash.stderr.contains("--adopt"), "{}", clash.stderr);
+    assert!(!town.root.join("three").exists(), "nothing is left of it");
 }
 
 #[test]
