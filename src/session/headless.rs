@@ -12,7 +12,7 @@ mod serve;
 mod terminal;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::protocol::{Ask, Line};
 use self::record::{HostSpec, Ready, Record};
@@ -22,6 +22,7 @@ use super::screen::tail;
 use super::socket::socket_folder;
 use super::stage::Stage;
 use super::{Delivery, Host, Listed, MARK_VAR, Probe, SessionError, SessionName, SessionSpec, Signs, Started, mark};
+use crate::base::Time;
 use crate::base::process::{Cmd, ProcId, Survivors, kill_all, marked, pause, run};
 
 pub use serve::{serve, spawn, wake_up};
@@ -120,9 +121,15 @@ impl HeadlessHost {
             Some(Line::Status { attached, title }) => (attached > 0, title),
             _ => (false, None),
         };
-        let changed = super::liveness::changed(&record.log);
+        let changed = written(&record.log);
         Ok(Probe { alive, pid: Some(record.agent), attached, exit: record.exit, changed, title })
     }
+}
+
+/// When `file` was last written to.
+pub fn written(file: &Path) -> Option<Time> {
+    let since = std::fs::metadata(file).ok()?.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
 }
 
 impl Host for HeadlessHost {

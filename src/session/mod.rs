@@ -6,11 +6,9 @@
 //! process of a session carries a mark in its environment (see [`MARK_VAR`]).
 //!
 //! A [`Runtime`] is data: how an agent's program is started and resumed, and what its screen means.
-//! [`liveness`] gathers the three facts that supervision goes by: processes, screen, heartbeat.
 //! Nothing else in the crate runs agents.
 
 pub mod headless;
-pub mod liveness;
 pub mod tmux;
 
 mod delivery;
@@ -28,11 +26,11 @@ mod stage;
 
 pub use delivery::{Delivery, first_words};
 pub use error::SessionError;
-pub use headless::HeadlessHost;
+pub use headless::{HeadlessHost, written};
 pub use host::{Host, Listed, Probe, SessionSpec, Started};
 pub use mark::{MARK_VAR, living, mark_prefix};
 pub use name::SessionName;
-pub use runtime::{ExitReason, Launch, PromptChannel, Runtime, RuntimeError, RuntimeSettings, Runtimes};
+pub use runtime::{Launch, PromptChannel, Runtime, RuntimeError, RuntimeSettings, Runtimes};
 pub use script::{SCRIPT_WORKER, write_script_worker};
 pub use signs::{DialogSign, Screen, Signs};
 pub use stage::exec_stage;

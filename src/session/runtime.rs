@@ -23,26 +23,6 @@ pub enum PromptChannel {
     None,
 }
 
-/// Why an agent's program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExitReason {
-    /// It ended by itself, in order.
-    Done,
-    /// The provider refused more work.
-    Limit,
-    /// The provider does not know the account.
-    Auth,
-    /// It cannot start as it is set up.
-    Setup,
-    /// A signal ended it.
-    Killed,
-    /// Any other failure.
-    Crash,
-    /// Its host died with it: nothing is known.
-    Unknown,
-}
-
 /// One `[runtimes.NAME]` table: every key is optional and replaces the preset's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -72,12 +52,8 @@ pub struct RuntimeSettings {
     pub env: BTreeMap<String, String>,
     /// Variables to hand through from the person's environment; `*` at the end stands for anything.
     pub inherit: Option<Vec<String>>,
-    /// Seconds of a silent screen and no heartbeat after which it is worth a look.
-    pub patience_seconds: Option<u32>,
     /// What its screen means.
     pub signs: SignSettings,
-    /// What its end means, first match first.
-    pub exit: Option<Vec<ExitRule>>,
 }
 
 /// The patterns of [`Signs`], as text. Regular expressions in the syntax of the `regex` crate.
@@ -114,18 +90,6 @@ pub struct DialogSettings {
     pub pattern: String,
 }
 
-/// What one kind of end means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExitRule {
-    /// Only with this exit code.
-    pub code: Option<i32>,
-    /// Only when the last screen matches.
-    pub screen: Option<String>,
-    /// Then this was it.
-    pub reason: ExitReason,
-}
-
 /// Why a `[runtimes.NAME]` table cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("[runtimes.{runtime}] {message}")]
@@ -151,8 +115,6 @@ pub struct Runtime {
     pub env: BTreeMap<String, String>,
     /// Variables to hand through.
     pub inherit: Vec<String>,
-    /// Seconds of silence that are normal for it.
-    pub patience_seconds: u32,
     /// What its screen means.
     pub signs: Signs,
     args: Vec<String>,
@@ -161,7 +123,6 @@ pub struct Runtime {
     with_settings: Vec<String>,
     with_prompt: Vec<String>,
     resume_args: Vec<String>,
-    exit: Vec<(Option<i32>, Option<regex::Regex>, ExitReason)>,
 }
 
 /// What one start of a runtime depends on.
@@ -233,23 +194,6 @@ impl Runtime {
         let mut vars: BTreeMap<String, String> = outer.into_iter().filter(|(n, _)| wanted(n)).collect();
         vars.extend(self.env.clone());
         vars.into_iter().collect()
-    }
-
-    /// Why it ended, from its exit code (128 + signal for a signal) and its last screen.
-    pub fn exit_reason(&self, code: Option<i32>, last_screen: &str) -> ExitReason {
-        let fits = |(wanted, screen, _): &&(Option<i32>, Option<regex::Regex>, ExitReason)| {
-            wanted.is_none_or(|w| code == Some(w)) && screen.as_ref().is_none_or(|p| p.is_match(last_screen))
-        };
-        if let Some((_, _, reason)) = self.exit.iter().find(fits) {
-            return *reason;
-        }
-        match code {
-            Some(0) => ExitReason::Done,
-            _ if self.signs.limit.iter().any(|p| p.is_match(last_screen)) => ExitReason::Limit,
-            Some(129..=192) => ExitReason::Killed,
-            Some(_) => ExitReason::Crash,
-            None => ExitReason::Unknown,
-        }
     }
 }
 
@@ -349,7 +293,6 @@ impl RuntimeSettings {
             prompt: new.prompt.or(self.prompt),
             env,
             inherit: new.inherit.or(self.inherit),
-            patience_seconds: new.patience_seconds.or(self.patience_seconds),
             signs: SignSettings {
                 ready: new.signs.ready.or(self.signs.ready),
                 busy: new.signs.busy.or(self.signs.busy),
@@ -361,7 +304,6 @@ impl RuntimeSettings {
                 placeholder: new.signs.placeholder.or(self.signs.placeholder),
                 queued: new.signs.queued.or(self.signs.queued),
             },
-            exit: new.exit.or(self.exit),
         }
     }
 
@@ -375,17 +317,12 @@ impl RuntimeSettings {
         if prompt == PromptChannel::Argument && !with_prompt.iter().any(|a| a == "{prompt}") {
             return Err(bad(name, "prompt = \"argument\" needs `with_prompt` with an argument \"{prompt}\""));
         }
-        let compile = |pattern: &String| compile(name, pattern);
-        let rules = self.exit.unwrap_or_default();
-        let exit =
-            rules.iter().map(|rule| Ok((rule.code, rule.screen.as_ref().map(compile).transpose()?, rule.reason)));
         Ok(Runtime {
             title: self.title.unwrap_or_else(|| name.to_owned()),
             program,
             prompt,
             env: self.env,
             inherit: self.inherit.unwrap_or_default(),
-            patience_seconds: self.patience_seconds.unwrap_or(600),
             signs: self.signs.finish(name)?,
             unchecked: self.unchecked.unwrap_or_default(),
             args: self.args.unwrap_or_default(),
@@ -393,7 +330,6 @@ impl RuntimeSettings {
             with_settings: self.with_settings.unwrap_or_default(),
             with_prompt,
             resume_args: self.resume_args.unwrap_or_default(),
-            exit: exit.collect::<Result<_, _>>()?,
             name: name.to_owned(),
         })
     }
@@ -523,18 +459,5 @@ mod tests {
         assert_eq!(names("claude"), ["ANTHROPIC_API_KEY", "DISABLE_AUTOUPDATER", "HOME", "LC_ALL"]);
         assert_eq!(names("codex"), ["HOME", "LC_ALL"]);
         assert!(names("script").is_empty());
-    }
-
-    #[test]
-    fn an_end_has_a_reason() {
-        let all = Runtimes::built_in();
-        let claude = all.get("claude").expect("built in");
-        assert_eq!(claude.exit_reason(Some(0), ""), ExitReason::Done);
-        assert_eq!(claude.exit_reason(Some(137), ""), ExitReason::Killed);
-        assert_eq!(claude.exit_reason(Some(1), ""), ExitReason::Crash);
-        assert_eq!(claude.exit_reason(None, ""), ExitReason::Unknown);
-        assert_eq!(claude.exit_reason(Some(1), "  ⎿ Invalid API key · Fix external API key"), ExitReason::Auth);
-        assert_eq!(claude.exit_reason(Some(1), "Claude usage limit reached."), ExitReason::Limit);
-        assert_eq!(claude.exit_reason(Some(1), "Unable to connect to Anthropic services"), ExitReason::Setup);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::base::{Address, Time};
 use crate::git::Repo;
-use crate::session::{Probe, Runtimes, Screen};
+use crate::session::{self, Probe, Runtimes, Screen};
 use crate::store::Map;
 use crate::town::{Acting, AgentRow, AgentState, HostKind, hosts};
 
@@ -179,9 +179,7 @@ fn commit_time(repo: Option<&Repo>, row: &AgentRow) -> Option<Time> {
 
 /// When its terminal last printed something: the time of the log that a headless host keeps.
 fn output_time(cx: &Acting<'_>, row: &AgentRow) -> Option<Time> {
-    let changed = std::fs::metadata(cx.town.session_log_path(&row.session)).ok()?.modified().ok()?;
-    let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Time::from_millis(i64::try_from(since.as_millis()).ok()?))
+    session::written(&cx.town.session_log_path(&row.session))
 }
 
 /// The particulars of an exit, for its event.

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use gastown::base::process::ProcId;
-use gastown::session::{Delivery, SessionError, Signs, liveness};
+use gastown::session::{Delivery, SessionError, Signs};
 use rustix::process::Signal;
 
 use super::ground::Ground;
@@ -134,8 +134,7 @@ on_each_host! {
         ground.see("a", "one");
         ground.see("a", "two");
         eventually("the third", || ground.sandbox.path().join("work/three").exists().then_some(()));
-        let facts = liveness::observe(&*ground.host, "a", None).expect("observed");
-        assert!(facts.running());
+        assert!(ground.host.probe("a").expect("probed").alive);
         // At least three shells and their sleeps; and the host's own process.
         let before = ground.living();
         assert!(before.len() >= 6, "{before:?}");
