@@ -218,7 +218,7 @@ impl Dispatcher {
             self.store = Store::open(&self.world.town.beads_dir())?;
             (self.seen_version, missed.look) = (None, true);
         }
-        if missed.config || (missed.nothing && self.files_changed()) {
+        if missed.config || self.roles.waiting() || (missed.nothing && self.files_changed()) {
             self.reload()?;
             (missed.config, missed.look) = (false, true);
         }
@@ -286,8 +286,12 @@ impl Dispatcher {
 
     fn deadline(&self) -> Instant {
         let now = Instant::now();
+        let soon = now + Duration::from_millis(1);
         if let Some(again) = self.again {
-            return again.max(now + Duration::from_millis(1));
+            return again.max(soon);
+        }
+        if self.roles.waiting() {
+            return soon;
         }
         let mut deadline = now + FALLBACK;
         if let Some(next) = self.status.next {
@@ -295,7 +299,7 @@ impl Dispatcher {
             deadline = deadline.min(now + Duration::from_millis(wait as u64));
         }
         if let Some(retry) = self.hands.next() {
-            deadline = deadline.min(retry.max(now + Duration::from_millis(1)));
+            deadline = deadline.min(retry.max(soon));
         }
         deadline
     }

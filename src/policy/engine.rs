@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::check;
 use super::decision::Origin;
@@ -23,11 +23,13 @@ pub struct Limits {
     pub memory: usize,
     /// Wall time of one pass; what is not judged by then is undecided.
     pub pass: Duration,
+    /// When every call must have ended, however long it may take by itself.
+    pub until: Option<Instant>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_millis(200), memory: 32 << 20, pass: Duration::from_secs(2) }
+        Self { time: Duration::from_millis(200), memory: 32 << 20, pass: Duration::from_secs(2), until: None }
     }
 }
 

@@ -50,15 +50,23 @@ impl LayerSource {
 
     /// Reads `roles/<role>.lua` below a `lua` folder, with the modules of its `lib`; `None` when there is no such file.
     pub fn read(layer: Layer, folder: &Path, role: &str) -> std::io::Result<Option<Self>> {
-        let path = folder.join("roles").join(format!("{role}.lua"));
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(named(&path, &e)),
-        };
-        let mut source = Self::new(layer, path.display().to_string(), text);
+        let Some(mut source) = Self::read_file(layer, folder, &format!("{role}.lua"))? else { return Ok(None) };
         source.add_modules(&folder.join("lib"), "lib")?;
         Ok(Some(source))
+    }
+
+    /// Reads `roles/<role>_test.lua` below a `lua` folder; `None` when there is no such file.
+    pub fn read_test(layer: Layer, folder: &Path, role: &str) -> std::io::Result<Option<Self>> {
+        Self::read_file(layer, folder, &format!("{role}_test.lua"))
+    }
+
+    fn read_file(layer: Layer, folder: &Path, name: &str) -> std::io::Result<Option<Self>> {
+        let path = folder.join("roles").join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(Self::new(layer, path.display().to_string(), text))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(named(&path, &e)),
+        }
     }
 
     fn add_modules(&mut self, folder: &Path, name: &str) -> std::io::Result<()> {

@@ -42,7 +42,7 @@ pub use ladder::{Climb, LadderKey, Ladders, MemoryLadders, Place};
 pub use layer::{Layer, LayerSource};
 pub use patrol::{Cycle, Declared as DeclaredPatrol, Plan, PlannedStep, Plans, StepDone, Unfit, plans};
 pub use reads::{BeadQuery, NoReads, Reads, Unreadable};
-pub use registry::{Kept, Registry, Reload};
+pub use registry::{Kept, Objection, Proof, Registry, Reload};
 pub use shipped::{builtin, builtin_roles, eject};
 pub use testing::{TestCase, TestReport, run_aspect_tests, run_tests};
 pub use types::{fact_names, facts, types};

@@ -1,4 +1,5 @@
-//! The engines of a town, swapped whole. A revision that does not load leaves the last good one in charge.
+//! The engines of a town, swapped whole. A revision that does not load, or of which its proof has an objection, leaves
+//! the last good one in charge.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,25 @@ struct Entry {
     kept: Option<Kept>,
 }
 
-/// A revision that did not load, while another one stays in charge.
+/// What is asked of a revision that loads before it is put in charge.
+pub trait Proof {
+    /// Names what the judgement hangs on beside the revision: another name, another judgement.
+    fn of(&self) -> String;
+
+    /// Judges the revision.
+    fn judge(&mut self) -> Result<(), Objection>;
+}
+
+/// Why a revision that loads is not put in charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// A test of it fails.
+    Fails(Diagnostic),
+    /// It could not be judged now, and is to be judged the next time.
+    NotYet(Diagnostic),
+}
+
+/// A revision that did not load or is not proved, while another one stays in charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The role.
@@ -28,7 +47,9 @@ pub struct Kept {
     pub revision: Option<String>,
     /// The one in charge is not the last good one, which is not known, but what lies below the broken layer.
     pub below: bool,
-    /// The revision that does not load.
+    /// What is refused loads; it is its proof that has an objection.
+    pub loads: bool,
+    /// The revision that is refused, and what its proof hung on; empty when it is to be judged again.
     pub refused: String,
     /// Why.
     pub errors: Vec<Diagnostic>,
@@ -36,18 +57,19 @@ pub struct Kept {
 
 impl std::fmt::Display for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let role = &self.role;
+        let why = match self.refused.as_str() {
+            _ if !self.loads => "this file does not load",
+            "" => "its tests have yet to run",
+            _ => "its tests do not hold",
+        };
         match &self.revision {
             Some(revision) if self.below => {
-                write!(
-                    f,
-                    "warning: {} goes by the layers below, revision {revision}: this file does not load",
-                    self.role
-                )?;
+                write!(f, "warning: {role} goes by the layers below, revision {revision}: {why}")?;
             }
-            Some(revision) => {
-                write!(f, "warning: {} kept at revision {revision}: this file does not load", self.role)?;
-            }
-            None => write!(f, "warning: {} has no revision that loads; it decides nothing", self.role)?,
+            Some(revision) => write!(f, "warning: {role} kept at revision {revision}: {why}")?,
+            None if self.loads => write!(f, "warning: {role} decides nothing: {why}")?,
+            None => write!(f, "warning: {role} has no revision that loads; it decides nothing")?,
         }
         self.errors.iter().try_for_each(|error| write!(f, "\n{error}"))
     }
@@ -60,7 +82,7 @@ pub enum Reload {
     Unchanged,
     /// This revision is in charge now.
     Swapped(String),
-    /// It does not load; the last good one stays in charge.
+    /// It does not load or is not proved; the last good one stays in charge.
     Kept(Kept),
 }
 
@@ -70,8 +92,15 @@ impl Registry {
         Self { roles: BTreeMap::new(), limits }
     }
 
-    /// Loads a role anew if its sources or settings differ from what is loaded or was last refused.
-    pub fn reload(&mut self, key: &str, role: &str, layers: &[LayerSource], settings: &toml::Table) -> Reload {
+    /// Loads a role anew if its sources or settings differ from what is loaded or was last refused, and puts it in charge
+    /// when `proof`, if there is one, has no objection. What is in charge needs no other proof.
+    pub fn reload(
+        &mut self,
+        key: &str,
+        role: &str,
+        (layers, settings): (&[LayerSource], &toml::Table),
+        proof: Option<&mut dyn Proof>,
+    ) -> Reload {
         let new = revision(layers, settings);
         if let Some(entry) = self.roles.get_mut(key) {
             let running = entry.engine.as_ref().map(Engine::revision);
@@ -80,25 +109,29 @@ impl Registry {
                 entry.kept = None;
                 return Reload::Unchanged;
             }
-            if entry.kept.as_ref().is_some_and(|kept| kept.refused == new) {
-                return Reload::Unchanged;
-            }
+        }
+        let refused = proof.as_ref().map_or_else(|| new.clone(), |proof| format!("{new} {}", proof.of()));
+        if self.roles.get(key).and_then(|entry| entry.kept.as_ref()).is_some_and(|kept| kept.refused == refused) {
+            return Reload::Unchanged;
         }
         let entry = self.roles.entry(key.into()).or_insert(Entry { engine: None, kept: None });
-        match Engine::load_with(role, layers, settings, self.limits) {
-            Ok(engine) => {
-                entry.engine = Some(engine);
-                entry.kept = None;
-                Reload::Swapped(new)
-            }
-            Err(errors) => {
-                let revision = entry.engine.as_ref().map(|e| e.revision().to_owned());
-                let below = entry.kept.take().is_some_and(|kept| kept.below);
-                let kept = Kept { role: role.into(), revision, below, refused: new, errors };
-                entry.kept = Some(kept.clone());
-                Reload::Kept(kept)
-            }
-        }
+        let (loads, refused, errors) = match Engine::load_with(role, layers, settings, self.limits) {
+            Ok(engine) => match proof.map_or(Ok(()), Proof::judge) {
+                Ok(()) => {
+                    entry.engine = Some(engine);
+                    entry.kept = None;
+                    return Reload::Swapped(new);
+                }
+                Err(Objection::Fails(error)) => (true, refused, vec![error]),
+                Err(Objection::NotYet(error)) => (true, String::new(), vec![error]),
+            },
+            Err(errors) => (false, refused, errors),
+        };
+        let revision = entry.engine.as_ref().map(|e| e.revision().to_owned());
+        let below = entry.kept.take().is_some_and(|kept| kept.below);
+        let kept = Kept { role: role.into(), revision, below, loads, refused, errors };
+        entry.kept = Some(kept.clone());
+        Reload::Kept(kept)
     }
 
     /// Puts these sources in charge of a role that nothing is in charge of, if they load; true when something is in

@@ -190,6 +190,52 @@ fn a_syntax_error_changes_nothing_but_a_warning_with_its_place() {
 }
 
 #[test]
+fn a_policy_whose_own_test_fails_changes_nothing_until_it_is_mended() {
+    let hall = Hall::new("command = [\"true\"]");
+    let order = |more: &str| {
+        hall.refinery(&format!(
+            "refinery.batch(function(queue) return {{ queue[1] }} end)\n\
+             refinery.order(function(mr) {more} return ({{ [\"app-mr-c\"] = 9, [\"app-mr-b\"] = 5 }})[mr.id] or 1 end)"
+        ));
+    };
+    order("");
+    hall.gt(&["start"]);
+    let good = eventually("a revision", || hall.revision());
+    // A test beside what is in charge changes nothing; it is asked of the next text.
+    let test = hall.town().join("lua/roles/refinery_test.lua");
+    let expecting = |first: &str, second: &str| {
+        format!(
+            "local t = require \"gt.test\"\nt.case(\"the order\", function(town)\n\
+             town:mr {{ id = \"app-mr-a\" }}\ntown:mr {{ id = \"app-mr-b\" }}\n\
+             t.equal(town:order(), {{ \"{first}\", \"{second}\" }})\nend)\n"
+        )
+    };
+    std::fs::write(&test, expecting("app-mr-b", "app-mr-a")).expect("written");
+    order("if mr.id == \"app-mr-a\" then return 99 end");
+    let status = eventually("a warning", || Some(hall.gt(&["status"])).filter(|s| s.contains("refinery_test.lua:5")));
+    for part in [&format!("kept at revision {good}: its tests do not hold"), "test `the order`: got"] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert_eq!(hall.revision().as_deref(), Some(good.as_str()));
+    // Nor does a daemon that begins with it: the last good one was tested when it was new.
+    hall.gt(&["shutdown"]);
+    let ids: Vec<BeadId> = ["a", "b", "c"].iter().map(|name| hall.file(name)).collect();
+    hall.gt(&["start"]);
+    hall.wait_merged(&ids);
+    assert_eq!(hall.landed(), ["app-mr-c", "app-mr-b", "app-mr-a"]);
+    eventually("a warning", || hall.warnings().contains("refinery_test.lua:5").then_some(()));
+    // The test may be what was wrong, and so may the policy.
+    std::fs::write(&test, expecting("app-mr-a", "app-mr-b")).expect("written");
+    let other = eventually("the other revision", || hall.revision().filter(|revision| *revision != good));
+    eventually("the warning to go", || (hall.warnings() == "[]").then_some(()));
+    order("if mr.id == \"app-mr-b\" then return 99 end");
+    eventually("a warning", || hall.warnings().contains("refinery_test.lua:5").then_some(()));
+    order("if mr.id == \"app-mr-a\" then return 98 end");
+    eventually("the mended revision", || hall.revision().filter(|r| *r != other && *r != good));
+    eventually("the warning to go", || (hall.warnings() == "[]").then_some(()));
+}
+
+#[test]
 fn a_daemon_that_starts_while_a_file_is_broken_goes_by_the_last_good_revision() {
     let hall = Hall::new("command = [\"true\"]");
     hall.refinery("refinery.admit(function(mr) return mr.bead.title ~= \"the work of a\", \"not this one\" end)");

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use mlua::{Lua, LuaSerdeExt, Table, UserData, UserDataMethods, Value};
 use serde_json::json;
 
-use super::{Bench, TestReport, failed, limits, module, run_cases};
+use super::{Bench, TestReport, failed, module, run_cases};
 use crate::formula::{AspectFile, Layer as FormulaLayer, Library, Mode, Options, Proto, Step, Vars, compile_proto};
 use crate::policy::aspect::LuaAspects;
+use crate::policy::engine::Limits;
 use crate::policy::layer::LayerSource;
 use crate::policy::vm::{PolicyError, load_test};
 
@@ -19,7 +20,7 @@ const OWN: &str = "steps-of-a-test";
 pub fn run_aspect_tests(file: &LayerSource, aspect: &AspectFile, library: &Library) -> TestReport {
     let bench = Arc::new(Mutex::new(Bench::default()));
     let loom = Loom { aspect: aspect.clone(), library: library.clone() };
-    let vm = load_test(file, limits(), |lua| {
+    let vm = load_test(file, Limits::of_tests(), |lua| {
         let table = module::common(lua, &bench)?;
         let weave = lua.create_function(move |lua, what: Value| loom.weave(lua, what))?;
         table.raw_set("weave", weave)?;
@@ -27,7 +28,7 @@ pub fn run_aspect_tests(file: &LayerSource, aspect: &AspectFile, library: &Libra
         Ok(table)
     });
     match vm {
-        Ok(vm) => run_cases(&vm, &bench, |_, function| function.call(())),
+        Ok(vm) => run_cases(&vm, file, &bench, |_, function| function.call(())),
         Err(error) => failed(file, error),
     }
 }
@@ -58,7 +59,7 @@ impl Loom {
             &self.aspect.source.text,
         );
         let library = library.before(&self.library);
-        let aspects = LuaAspects::with_limits(limits());
+        let aspects = LuaAspects::with_limits(Limits::of_tests());
         let options = Options { vars: &Vars::new(), mode: Mode::Compile, aspects: &aspects };
         let proto = compile_proto(&library, OWN, options).map(|(proto, _)| proto);
         let proto = proto.map_err(|report| PolicyError::new(report.render(false)).about("weave"))?;

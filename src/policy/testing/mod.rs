@@ -72,17 +72,27 @@ impl TestReport {
 /// What the Lua side of a test file shares with this one.
 #[derive(Default)]
 struct Bench {
-    cases: Vec<(String, Function)>,
+    /// Name, line and body of each.
+    cases: Vec<(String, u32, Function)>,
     report: TestReport,
 }
 
-/// Limits under test: what must stop is an endless loop, and machines that run tests are busy.
-fn limits() -> Limits {
-    Limits { time: Duration::from_secs(10), pass: Duration::from_secs(60), ..Limits::default() }
+impl Limits {
+    /// For tests that somebody waits for: what must stop is an endless loop, and machines that run tests are busy.
+    pub fn of_tests() -> Self {
+        Self { time: Duration::from_secs(10), pass: Duration::from_secs(60), ..Self::default() }
+    }
 }
 
-/// Runs one test file. Its name says which role it tests; `library` has the formulas of its patrols.
-pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, aspects: &dyn Aspects) -> TestReport {
+/// Runs one test file. Its name says which role it tests; `library` has the formulas of its patrols. `limits` are those
+/// of each call of a test and of each call that the role gets from it.
+pub fn run_tests(
+    file: &LayerSource,
+    sources: Sources<'_>,
+    library: &Library,
+    aspects: &dyn Aspects,
+    limits: Limits,
+) -> TestReport {
     let bench = Arc::new(Mutex::new(Bench::default()));
     let stem = file.path.rsplit('/').next().unwrap_or_default();
     let role = stem.strip_suffix("_test.lua").unwrap_or(stem).to_owned();
@@ -91,7 +101,7 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, as
         return failed(Diagnostic::bare(format!("there is no role `{role}` to test")));
     };
     let load = move || -> Result<Engine, Vec<Diagnostic>> {
-        let mut engine = Engine::load_with(&role, &layers, &settings, limits())?;
+        let mut engine = Engine::load_with(&role, &layers, &settings, limits)?;
         engine.judge_twice();
         Ok(engine)
     };
@@ -105,8 +115,8 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, as
         return failed(wrong.error);
     }
     let plans = Arc::new(plans.plans);
-    match load_test(file, limits(), |lua| module::module(lua, Arc::clone(&bench), Arc::new(load), plans)) {
-        Ok(vm) => run_cases(&vm, &bench, module::case),
+    match load_test(file, limits, |lua| module::module(lua, Arc::clone(&bench), Arc::new(load), plans)) {
+        Ok(vm) => run_cases(&vm, file, &bench, module::case),
         Err(error) => failed(error),
     }
 }
@@ -114,17 +124,32 @@ pub fn run_tests(file: &LayerSource, sources: Sources<'_>, library: &Library, as
 /// The report on a file that does not load.
 fn failed(file: &LayerSource, diagnostic: Diagnostic) -> TestReport {
     let name = format!("{} loads", file.path);
-    TestReport { cases: vec![TestCase { name, failure: Some(diagnostic) }], accept: Vec::new() }
+    TestReport { cases: vec![TestCase { name, failure: Some(placed(file, 0, diagnostic)) }], accept: Vec::new() }
+}
+
+/// What overruns is stopped at no known place: then it is that of the case, or the file.
+fn placed(file: &LayerSource, line: u32, mut diagnostic: Diagnostic) -> Diagnostic {
+    if diagnostic.file.is_empty() {
+        (diagnostic.file, diagnostic.line) = (file.path.clone(), line);
+        let text = file.text.lines().nth((line as usize).wrapping_sub(1));
+        diagnostic.excerpt = text.unwrap_or_default().to_owned();
+    }
+    diagnostic
 }
 
 /// Runs what a test file has declared.
-fn run_cases(vm: &Vm, bench: &Mutex<Bench>, run: impl Fn(&Lua, &Function) -> mlua::Result<()>) -> TestReport {
+fn run_cases(
+    vm: &Vm,
+    file: &LayerSource,
+    bench: &Mutex<Bench>,
+    run: impl Fn(&Lua, &Function) -> mlua::Result<()>,
+) -> TestReport {
     let take = || std::mem::take(&mut bench.lock().unwrap_or_else(PoisonError::into_inner).cases);
-    for (name, function) in take() {
+    for (name, line, function) in take() {
         let failure = match vm.guarded(|lua| run(lua, &function)) {
             Ok(()) => None,
-            Err(Failure::Error(d) | Failure::Tripped(d)) => Some(d),
-            Err(Failure::Unreadable(what)) => Some(Diagnostic::bare(format!("unreadable: {what}"))),
+            Err(Failure::Error(d) | Failure::Tripped(d)) => Some(placed(file, line, d)),
+            Err(Failure::Unreadable(what)) => Some(placed(file, line, Diagnostic::bare(format!("unreadable: {what}")))),
         };
         bench.lock().unwrap_or_else(PoisonError::into_inner).report.cases.push(TestCase { name, failure });
     }

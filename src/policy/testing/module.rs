@@ -37,8 +37,9 @@ fn engine(load: &Load) -> mlua::Result<Engine> {
 pub(super) fn common(lua: &Lua, bench: &Arc<Mutex<Bench>>) -> mlua::Result<Table> {
     let module = lua.create_table()?;
     let shared = Arc::clone(bench);
-    let case = lua.create_function(move |_, (name, function): (String, Function)| {
-        lock(&shared).cases.push((name, function));
+    let case = lua.create_function(move |lua, (name, function): (String, Function)| {
+        let line = place(lua, 1).map_or(0, |(_, line)| line);
+        lock(&shared).cases.push((name, line, function));
         Ok(())
     })?;
     module.raw_set("case", case)?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::shelf::Shelf;
 use crate::base::span::Span;
@@ -265,6 +266,10 @@ impl Town {
     /// Passes until nothing more is decided at this moment; then the next deadline.
     fn settle(&mut self) -> Result<Option<i64>, String> {
         for _ in 0..100 {
+            // A town in which nothing is asked of Lua would never be stopped by its VM.
+            if self.engine.limits.until.is_some_and(|until| Instant::now() > until) {
+                return Err(format!("it took longer than {} ms", self.engine.limits.time.as_millis()));
+            }
             let snapshot = Arc::new(self.snapshot()?);
             let reads = self.shelf(&snapshot);
             let pass = self.engine.pass(&snapshot, &reads, &mut self.ladders);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
@@ -49,8 +49,10 @@ impl Guard {
 
     /// Starts the time of one call.
     pub fn arm(&self) {
-        let time = u64::try_from(self.limits.time.as_micros()).unwrap_or(u64::MAX);
-        self.deadline.store(self.micros().saturating_add(time).max(1), Relaxed);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let until = self.limits.until.map_or(u64::MAX, |until| micros(until.saturating_duration_since(self.start)));
+        let deadline = self.micros().saturating_add(micros(self.limits.time)).min(until);
+        self.deadline.store(deadline.max(1), Relaxed);
     }
 
     pub fn disarm(&self) {

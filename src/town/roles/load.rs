@@ -1,7 +1,7 @@
 //! The roles of a town: their layers, their settings, and the engines in charge.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::Scope;
 use super::good::{self, Good};
+use super::trial::{Place, Test, Trials, tests};
 use crate::base::{RigName, RoleName};
 use crate::policy::{
-    self, DeclaredPatrol, Engine, Layer, LayerSource, Limits, LuaAspects, Plan, Plans, Registry, Reload, plans,
+    self, DeclaredPatrol, Engine, Layer, LayerSource, Limits, LuaAspects, Plan, Plans, Proof, Registry, Reload, plans,
 };
 use crate::store::{Read, StoreError, Write};
 use crate::town::{Rig, Town};
@@ -40,6 +41,7 @@ pub struct Warning {
 pub struct Roles {
     registry: Registry,
     good: Good,
+    trials: Trials,
     names: BTreeMap<RigName, BTreeSet<String>>,
     unreadable: BTreeMap<(RigName, String), String>,
     judged: BTreeSet<Warning>,
@@ -73,14 +75,43 @@ impl Roles {
         self.good.save(w, self.registry.sound())
     }
 
-    /// Loads a role anew. What does not load leaves the last good revision in charge, also one of an earlier daemon.
-    fn load(&mut self, key: &str, role: &str, layers: &[LayerSource], settings: &toml::Table) -> Reload {
-        let reload = self.registry.reload(key, role, layers, settings);
+    /// Whether a policy waits for its tests: another reload is due.
+    pub fn waiting(&self) -> bool {
+        self.trials.waiting()
+    }
+
+    /// Loads a role anew. What does not load, or whose tests fail, leaves the last good revision in charge, also one of
+    /// an earlier daemon; that one was tested when it was new.
+    fn load(
+        &mut self,
+        key: &str,
+        role: &str,
+        (layers, settings): (&[LayerSource], &toml::Table),
+        tests: &[Test<'_>],
+    ) -> Reload {
+        let is_good = |good: good::Sources| good.layers == layers && good.settings == *settings;
+        let new = !tests.is_empty() && !self.good.of(key, role).is_some_and(is_good);
+        let mut proof = new.then(|| self.trials.proof(tests));
+        let proof = proof.as_mut().map(|proof| proof as &mut dyn Proof);
+        let reload = self.registry.reload(key, role, (layers, settings), proof);
         if matches!(reload, Reload::Kept(_)) {
             let lower = &layers[..layers.len().saturating_sub(1)];
             self.stand_in(key, role, good::below(role, lower, settings));
         }
         reload
+    }
+
+    /// Loads a role anew from its files.
+    fn load_from(
+        &mut self,
+        key: &str,
+        role: &str,
+        places: &[Place<'_>],
+        settings: &toml::Table,
+    ) -> std::io::Result<Reload> {
+        let layers = layers_of(places.iter().map(|place| (place.layer, &*place.folder)), role)?;
+        let tests = tests(role, &layers, places)?;
+        Ok(self.load(key, role, (&layers, settings), &tests))
     }
 
     /// Puts the last good revision in charge of a role that has none, or else the first of `below` that loads.
@@ -97,6 +128,7 @@ impl Roles {
     /// that changed, as `rig/role revision`.
     pub fn reload(&mut self, town: &Town, rigs: &[Rig]) -> Vec<String> {
         let mut swapped = Vec::new();
+        self.trials.begin();
         let gone: Vec<RigName> = self.names.keys().filter(|n| !rigs.iter().any(|r| r.name == **n)).cloned().collect();
         for rig in gone {
             for role in self.names.remove(&rig).unwrap_or_default() {
@@ -120,24 +152,24 @@ impl Roles {
             }
             for role in &wanted {
                 self.unreadable.remove(&(rig.name.clone(), role.clone()));
-                match layers(town, rig, role) {
-                    Ok(layers) => {
-                        let key = key(&rig.name, role);
-                        match self.load(&key, role, &layers, &rig.config.role(role)) {
-                            Reload::Swapped(revision) => {
-                                self.judged.retain(|w| w.rig != rig.name.as_str() || w.role != *role);
-                                swapped.push(format!("{key} {revision}"));
-                            }
-                            Reload::Kept(kept) => tracing::warn!(rig = %rig.name, %kept, "a policy does not load"),
-                            Reload::Unchanged => {}
+                let settings = rig.config.role(role);
+                let places = [town_place(town, role), rig_place(rig, role)];
+                let key = key(&rig.name, role);
+                match self.load_from(&key, role, &places, &settings) {
+                    Ok(reload) => match reload {
+                        Reload::Swapped(revision) => {
+                            self.judged.retain(|w| w.rig != rig.name.as_str() || w.role != *role);
+                            swapped.push(format!("{key} {revision}"));
                         }
-                    }
+                        Reload::Kept(kept) => tracing::warn!(rig = %rig.name, %kept, "a policy does not load"),
+                        Reload::Unchanged => {}
+                    },
                     Err(error) => {
                         tracing::warn!(rig = %rig.name, role, %error, "a policy cannot be read");
                         self.unreadable.insert((rig.name.clone(), role.clone()), error.to_string());
                         let shipped: Vec<LayerSource> = policy::builtin(role).into_iter().collect();
-                        let below = good::below(role, &shipped, &rig.config.role(role));
-                        self.stand_in(&key(&rig.name, role), role, below);
+                        let below = good::below(role, &shipped, &settings);
+                        self.stand_in(&key, role, below);
                     }
                 }
             }
@@ -161,9 +193,8 @@ impl Roles {
         // A town file that cannot be read is said elsewhere; what was loaded stays.
         if let Ok(config) = town.config() {
             for role in &wanted {
-                let Ok(layers) = layers_of(&[(Layer::Town, town.lua_dir())], role) else { continue };
-                let reload = self.load(&town_key(role), role, &layers, &config.role(role));
-                if let Reload::Swapped(revision) = reload {
+                let reload = self.load_from(&town_key(role), role, &[town_place(town, role)], &config.role(role));
+                if let Ok(Reload::Swapped(revision)) = reload {
                     swapped.push(format!("{role} {revision}"));
                 }
             }
@@ -334,7 +365,7 @@ pub fn lua_patrols(town: &Town, rig_lua: Option<&Path>) -> Vec<DeclaredPatrol> {
     let mut found = Vec::new();
     let roles: BTreeSet<String> = folders.iter().flat_map(|(_, dir)| with_files(dir).unwrap_or_default()).collect();
     for role in roles {
-        let Ok(layers) = layers_of(&folders, &role) else { continue };
+        let Ok(layers) = layers_of(folders.iter().map(|(layer, folder)| (*layer, &**folder)), &role) else { continue };
         // Loading a role takes a VM, which most files are not worth here.
         if !layers.iter().any(|l| l.text.contains(".patrol")) {
             continue;
@@ -347,14 +378,32 @@ pub fn lua_patrols(town: &Town, rig_lua: Option<&Path>) -> Vec<DeclaredPatrol> {
     found
 }
 
-fn layers(town: &Town, rig: &Rig, role: &str) -> std::io::Result<Vec<LayerSource>> {
-    layers_of(&[(Layer::Town, town.lua_dir()), (Layer::Rig, rig.lua_dir())], role)
+/// Where a layer of the whole town stands. A town file that cannot be read is said elsewhere.
+fn town_place<'a>(town: &'a Town, role: &'a str) -> Place<'a> {
+    Place {
+        layer: Layer::Town,
+        folder: town.lua_dir(),
+        settings: Box::new(|| town.config().map(|config| config.role(role)).unwrap_or_default()),
+        library: Box::new(|| town.library()),
+    }
 }
 
-fn layers_of(folders: &[(Layer, PathBuf)], role: &str) -> std::io::Result<Vec<LayerSource>> {
+fn rig_place<'a>(rig: &'a Rig, role: &'a str) -> Place<'a> {
+    Place {
+        layer: Layer::Rig,
+        folder: rig.lua_dir(),
+        settings: Box::new(|| rig.config.role(role)),
+        library: Box::new(|| rig.library()),
+    }
+}
+
+fn layers_of<'a>(
+    folders: impl IntoIterator<Item = (Layer, &'a Path)>,
+    role: &str,
+) -> std::io::Result<Vec<LayerSource>> {
     let mut layers: Vec<LayerSource> = policy::builtin(role).into_iter().collect();
     for (layer, folder) in folders {
-        layers.extend(LayerSource::read(*layer, folder, role)?);
+        layers.extend(LayerSource::read(layer, folder, role)?);
     }
     Ok(layers)
 }

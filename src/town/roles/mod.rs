@@ -17,6 +17,7 @@ pub mod patrols;
 pub mod reads;
 pub mod scope;
 pub mod snapshot;
+mod trial;
 
 pub use desk::Desk;
 pub use evidence::Seen;

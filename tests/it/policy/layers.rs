@@ -127,7 +127,7 @@ fn a_reload_swaps_and_a_broken_file_keeps_the_last_good_revision() {
     let settings = toml::Table::new();
     let mut registry = Registry::new(Limits::default());
     let mut reload =
-        |text: &str| registry.reload("app/refinery", "refinery", &layers(&format!("{head}{text}")), &settings);
+        |text: &str| registry.reload("app/refinery", "refinery", (&layers(&format!("{head}{text}")), &settings), None);
 
     let Reload::Swapped(first) = reload("") else { panic!("it loads") };
     assert_eq!(reload(""), Reload::Unchanged);
@@ -145,7 +145,7 @@ fn a_reload_swaps_and_a_broken_file_keeps_the_last_good_revision() {
     assert_eq!(registry.kept().count(), 1);
 
     let mut reload =
-        |text: &str| registry.reload("app/refinery", "refinery", &layers(&format!("{head}{text}")), &settings);
+        |text: &str| registry.reload("app/refinery", "refinery", (&layers(&format!("{head}{text}")), &settings), None);
     // Neither the same broken text nor the good one put back is a new revision.
     assert_eq!(reload("r.order(function(mr) return -mr.lines"), Reload::Unchanged);
     assert_eq!(reload("r.order(function(mr) return -mr.lines end)"), Reload::Unchanged);

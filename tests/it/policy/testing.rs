@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gastown::formula::{AspectFile, Layer as FormulaLayer, Library, NoAspects, Source};
-use gastown::policy::{Layer, LayerSource, TestReport, builtin, run_aspect_tests, run_tests};
+use gastown::policy::{Layer, LayerSource, Limits, TestReport, builtin, run_aspect_tests, run_tests};
 
 use super::facts::*;
 
@@ -24,7 +24,7 @@ fn failures(report: &TestReport) -> String {
 #[test]
 fn the_tests_of_the_shipped_roles_hold() {
     for path in ["lua/roles/witness_test.lua", "lua/roles/refinery_test.lua", "lua/roles/deacon_test.lua"] {
-        let report = run_tests(&file(path), &shipped, &Library::new([]), &NoAspects);
+        let report = run_tests(&file(path), &shipped, &Library::new([]), &NoAspects, Limits::of_tests());
         assert!(report.is_good(), "{path}: {}", failures(&report));
     }
 }
@@ -37,7 +37,13 @@ fn the_tests_of_the_examples_hold_over_the_shipped_layers() {
         Some((builtin(role).into_iter().chain([example]).collect(), toml::Table::new()))
     };
     for (path, cases) in [("roles/witness_test.lua", 5), ("roles/gardener_test.lua", 2)] {
-        let report = run_tests(&file(&format!("examples/policies/{path}")), &sources, &Library::new([]), &NoAspects);
+        let report = run_tests(
+            &file(&format!("examples/policies/{path}")),
+            &sources,
+            &Library::new([]),
+            &NoAspects,
+            Limits::of_tests(),
+        );
         assert!(report.is_good(), "{}", failures(&report));
         assert_eq!(report.cases.len(), cases);
     }
@@ -78,7 +84,7 @@ fn a_failing_test_of_an_aspect_says_what_was_woven_instead() {
 
 fn run(text: &str) -> TestReport {
     let file = LayerSource::new(Layer::Town, "witness_test.lua", text);
-    run_tests(&file, &shipped, &Library::new([]), &NoAspects)
+    run_tests(&file, &shipped, &Library::new([]), &NoAspects, Limits::of_tests())
 }
 
 #[test]
@@ -149,6 +155,6 @@ fn a_rule_that_keeps_state_fails_its_case() {
     };
     let test = "local t = require 'gt.test'\nt.case('x', function(town) town:bead {}; town:run('1m') end)";
     let test = LayerSource::new(Layer::Town, "witness_test.lua", test);
-    let report = run_tests(&test, &sources, &Library::new([]), &NoAspects);
+    let report = run_tests(&test, &sources, &Library::new([]), &NoAspects, Limits::of_tests());
     assert!(failures(&report).contains("`forgetful` answers differently on the same facts"), "{}", failures(&report));
 }

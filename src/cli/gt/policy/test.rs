@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Context, lua_files, named, rigs, roles, town};
+use super::{Context, Role, lua_files, named, rigs, roles, town};
 use crate::base::text::count;
 use crate::cli::CliError;
 use crate::cli::error::Kind;
 use crate::formula::{AspectFile, Layer as FormulaLayer, Library, Source};
-use crate::policy::{Layer, LayerSource, LuaAspects, run_aspect_tests, run_tests};
+use crate::policy::{Layer, LayerSource, Limits, LuaAspects, run_aspect_tests, run_tests};
 use crate::town::Town;
 
 /// Run the tests that stand beside policies and Lua aspects. Without FILE, all of the town.
@@ -41,7 +41,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             // The policy beside the test, else the role as the town has it.
             let beside = path.with_file_name(format!("{role}.lua"));
             let role = if beside.is_file() {
-                named(cx, &beside).ok()?
+                under_test(cx, &beside)?
             } else {
                 roles(cx, None).ok()?.into_iter().find(|r| r.name == role)?
             };
@@ -49,7 +49,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         };
         let report = match aspect(&path) {
             Some(aspect) => run_aspect_tests(&file, &aspect, &library),
-            None => run_tests(&file, &sources, &library, &LuaAspects::default()),
+            None => run_tests(&file, &sources, &library, &LuaAspects::default(), Limits::of_tests()),
         };
         if args.accept && !report.accept.is_empty() {
             let new = report.accepted(&file.text);
@@ -84,6 +84,17 @@ fn aspect(test: &Path) -> Option<AspectFile> {
     let text = std::fs::read_to_string(&beside).ok().filter(|text| text.contains("gt.aspect"))?;
     let source = Source::new(beside.display().to_string(), text, FormulaLayer::Town);
     Some(AspectFile { name, source: source.into() })
+}
+
+/// The layer beside a test with what is below it, and the settings of its place: a running town asks the same of it.
+fn under_test(cx: &Context, layer: &Path) -> Option<Role> {
+    let mut role = named(cx, layer).ok()?;
+    let at = role.layers.iter().position(|l| Path::new(&l.path) == layer)?;
+    role.layers.truncate(at + 1);
+    if let Some(town) = town(cx).ok()?.filter(|town| layer.starts_with(town.lua_dir())) {
+        role.settings = town.config().ok()?.role(&role.name);
+    }
+    Some(role)
 }
 
 /// The formulas of the patrols under test: those beside the `lua` folder that the test is in, as a town or a rig has
