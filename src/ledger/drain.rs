@@ -96,13 +96,15 @@ fn chunk(
     rows: &[OutboxRow],
     left: Option<Duration>,
 ) -> Result<(usize, usize), LedgerError> {
-    let notes: BTreeMap<String, Value> = store.read(|r| r.local_all(NOTES))?.into_iter().collect();
+    let notes: BTreeMap<String, String> = store.read(|r| r.local_texts(NOTES))?.into_iter().collect();
     let mut have = HashSet::new();
     let mut tips: BTreeMap<String, Option<Oid>> = BTreeMap::new();
     for row in rows {
         let Entry::Vacant(slot) = tips.entry(layout::branch(row.bead.prefix())) else { continue };
         let tip = repo.oid_of(slot.key())?;
-        let known = notes.get(slot.key()).and_then(Value::as_str).and_then(|t| Oid::from_str(t).ok());
+        // Where a branch was last that cannot be read, all of it is looked through.
+        let known = notes.get(slot.key()).and_then(|text| serde_json::from_str::<String>(text).ok());
+        let known = known.and_then(|tip| Oid::from_str(&tip).ok());
         if let Some(tip) = tip.filter(|tip| Some(*tip) != known) {
             committed_since(repo, replica, tip, known, &mut have)?;
         }
@@ -153,7 +155,7 @@ fn committed_since(
 
 /// Forgets where the branches are: the ledger is another.
 pub(super) fn forget(w: &mut Write<'_>) -> Result<(), LedgerError> {
-    for (branch, _) in w.local_all(NOTES)? {
+    for branch in w.local_keys(NOTES)? {
         w.delete_local(NOTES, &branch)?;
     }
     Ok(())

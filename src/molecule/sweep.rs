@@ -38,7 +38,7 @@ pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError
         return Ok(Some(now.plus_millis(SETTLE_MS)));
     }
     let (due, keep, abandon, any) = store.read::<_, StoreError>(|r| {
-        let last = r.local(TABLE, AT)?.and_then(|at| at.as_i64());
+        let last = r.local_or_none::<i64>(TABLE, AT)?;
         // A clock that ran back does not put sweeping off for long.
         let due = last.is_none_or(|last| now.millis() >= last + PAUSE_MS || now.millis() < last);
         let [keep, abandon] = SETTINGS;

@@ -16,7 +16,7 @@ use super::error::QueueError;
 use super::gate::{Ending, Verdict, applies, verdict};
 use super::lock::MergeLock;
 use crate::base::process::{self, Cmd, RunError};
-use crate::base::{Clock, text};
+use crate::base::{Clock, Time, text};
 use crate::config::Gate;
 use crate::git::{Git, Oid, Repo};
 use crate::store::{Stamp, Store, StoreError, Write};
@@ -128,7 +128,7 @@ impl Bench {
                 continue;
             }
             let key = self.key(tree, gate);
-            if store.read(|r| r.local(PASSED, &key))?.is_some() {
+            if store.read(|r| r.local_or_none::<Passed>(PASSED, &key))?.is_some() {
                 runs.push(Run { cached: true, ..Run::short(name, Verdict::Pass) });
                 continue;
             }
@@ -242,7 +242,7 @@ impl Bench {
         store.write(&by, |w| {
             if run.verdict == Verdict::Pass {
                 forget_old(w)?;
-                w.put_local(PASSED, key, &json!({ "at": by.now, "ms": run.ms }))?;
+                w.put_local(PASSED, key, &json!(Passed { at: by.now, ms: run.ms }))?;
             }
             let mut payload = serde_json::to_value(run).expect("plain data serialises");
             payload["commit"] = json!(commit.to_string());
@@ -274,13 +274,23 @@ fn end(left: &[process::ProcId], folder: &Path) {
     }
 }
 
+/// A gate that passed, as it is remembered.
+#[derive(Serialize, Deserialize)]
+struct Passed {
+    at: Time,
+    ms: u64,
+}
+
 fn forget_old(w: &mut Write<'_>) -> Result<(), StoreError> {
-    let mut all = w.local_all(PASSED)?;
+    let all = w.local_texts(PASSED)?.into_iter();
+    let mut all: Vec<_> =
+        all.map(|(key, text)| (serde_json::from_str::<Passed>(&text).ok().map(|p| p.at), key)).collect();
     if all.len() < KEEP {
         return Ok(());
     }
-    all.sort_by(|(_, a), (_, b)| a["at"].as_str().cmp(&b["at"].as_str()));
-    for (key, _) in all.iter().take(KEEP / 2) {
+    // What cannot be read goes first.
+    all.sort();
+    for (_, key) in all.iter().take(KEEP / 2) {
         w.delete_local(PASSED, key)?;
     }
     Ok(())

@@ -24,9 +24,8 @@ pub struct Intent {
 
 /// The push that a rig is in, or was in when its daemon died.
 pub fn get(r: &Read<'_>, rig: &RigName) -> Result<Option<Intent>, StoreError> {
-    let Some(value) = r.local(PUSHES, rig.as_str())? else { return Ok(None) };
-    let invalid = |e: serde_json::Error| StoreError::Invalid { field: "push", reason: format!("{rig}: {e}") };
-    serde_json::from_value(value).map(Some).map_err(invalid)
+    let invalid = |error| StoreError::Invalid { field: "push", reason: format!("{rig}: {error}") };
+    r.local_row(PUSHES, rig.as_str())?.transpose().map_err(invalid)
 }
 
 /// Writes it down. Refused while an earlier one stands: nobody knows yet what has come of that.

@@ -41,7 +41,7 @@ impl Request {
     /// The same from a bead that was read already.
     pub fn from_bead(r: &Read<'_>, bead: &Bead) -> Result<Self, QueueError> {
         let mr = MrMeta::of(bead)?;
-        let in_hand = r.local(IN_HAND, bead.id.as_str())?.and_then(|v| serde_json::from_value(v).ok());
+        let in_hand = r.local_or_none(IN_HAND, bead.id.as_str())?;
         let progress = match in_hand {
             Some(progress) if !mr.state.is_final() => progress,
             _ => Progress::at(mr.state),

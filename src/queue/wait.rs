@@ -125,7 +125,7 @@ pub fn retry(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
 /// than when this was last called: kept on disk, so that a daemon that starts again hurries nothing.
 pub fn configured(w: &mut Write<'_>, rig: &RigName, fingerprint: &str) -> Result<(), StoreError> {
     let now = serde_json::Value::from(fingerprint);
-    if w.local(CONFIGS, rig.as_str())?.as_ref() == Some(&now) {
+    if w.local_or_none(CONFIGS, rig.as_str())?.as_ref() == Some(&now) {
         return Ok(());
     }
     w.put_local(CONFIGS, rig.as_str(), &now)?;
@@ -175,7 +175,7 @@ pub fn set_wait(w: &mut Write<'_>, mr: &BeadId, why: &str, base: Option<String>)
 
 /// Why the policy left a request out when it last looked, if it did.
 pub fn note(r: &Read<'_>, mr: &BeadId) -> Result<Option<String>, StoreError> {
-    Ok(r.local(NOTES, mr.as_str())?.and_then(|v| v.as_str().map(str::to_owned)))
+    r.local_or_none(NOTES, mr.as_str())
 }
 
 /// Notes why the policy leaves a request out.

@@ -232,7 +232,7 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Reque
 
 fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
     let (ns, key) = WARNINGS;
-    let kept: Vec<Warning> = r.local(ns, key)?.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+    let kept: Vec<Warning> = r.local_or_none(ns, key)?.unwrap_or_default();
     let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
     all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
     for (id, why) in keep::damaged_holds(r)? {

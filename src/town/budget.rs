@@ -35,11 +35,10 @@ fn key(what: &str, bead: &BeadId) -> String {
 
 /// What has been used of the budget `what` of a bead.
 pub fn spent(r: &Read<'_>, what: &str, bead: &BeadId) -> Result<Spent, StoreError> {
-    match r.local(BUDGETS, &key(what, bead))? {
-        None => Ok(Spent::default()),
-        Some(value) => serde_json::from_value(value)
-            .map_err(|e| StoreError::Invalid { field: "budget", reason: format!("{}: {e}", key(what, bead)) }),
-    }
+    let key = key(what, bead);
+    let invalid =
+        |error| StoreError::Invalid { field: "budget", reason: format!("{key}: {error}; to fill it: gt start") };
+    Ok(r.local_row(BUDGETS, &key)?.transpose().map_err(invalid)?.unwrap_or_default())
 }
 
 /// Takes one from the budget; false, and nothing taken, when all `limit` are used.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::agent::{self, AgentState, HostKind};
 use super::around::Acting;
@@ -25,8 +25,8 @@ pub fn is_up(r: &Read<'_>) -> Result<bool, StoreError> {
 
 /// Since when the town is up.
 pub fn up_since(r: &Read<'_>) -> Result<Option<Time>, StoreError> {
-    let Some(value) = r.local(TOWN, UP)? else { return Ok(None) };
-    Ok(value.get("since").and_then(|v| serde_json::from_value(v.clone()).ok()))
+    let up: Option<Value> = r.local_or_none(TOWN, UP)?;
+    Ok(up.and_then(|up| serde_json::from_value(up.get("since")?.clone()).ok()))
 }
 
 /// Writes that the town is up. False when it was before.
@@ -66,6 +66,7 @@ pub fn start(cx: &Acting<'_>, store: &mut Store) -> Result<Started, TownError> {
         let already = !set_up(w)?;
         super::tries::refill(w)?;
         super::roles::events::mend_cursors(w)?;
+        super::unreadable::begin_anew(w)?;
         let mut resumed = Vec::new();
         for agent in asleep {
             let (Some(mut row), Some(_)) = (agent::get(w, &agent)?, super::hook::held(w, &agent)?) else { continue };

@@ -26,8 +26,7 @@ pub fn save(w: &mut Write<'_>, now: &Troubles) -> Result<bool, StoreError> {
 
 /// What is written down as wrong.
 pub fn read(r: &Read<'_>) -> Result<Troubles, StoreError> {
-    let stored = r.local(TOWN, TROUBLE)?;
-    Ok(stored.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+    Ok(r.local_or_none(TOWN, TROUBLE)?.unwrap_or_default())
 }
 
 /// What is wrong, one line each.

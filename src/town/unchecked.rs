@@ -17,7 +17,7 @@ pub fn tell(cx: &Acting<'_>, store: &mut Store, runtime: &str) -> Result<Option<
     let Some(found) = all.get(runtime) else { return Ok(None) };
     let off = found.unchecked().join(" ");
     let told = json!(off);
-    if off.is_empty() || store.read(|r| r.local(TOLD, runtime))?.as_ref() == Some(&told) {
+    if off.is_empty() || store.read(|r| r.local_or_none(TOLD, runtime))?.as_ref() == Some(&told) {
         return Ok(None);
     }
     store.write(&cx.stamp(), |w| w.put_local(TOLD, runtime, &told))?;

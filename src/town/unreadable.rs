@@ -1,5 +1,5 @@
-//! Rows of agents and intents that cannot be read: told, left alone, and mended when a person says so. Merge requests
-//! that cannot be read are told with them.
+//! Rows of agents and intents, ladders and budgets that cannot be read: told, left alone, and mended when a person says
+//! so. Merge requests that cannot be read are told with them.
 //!
 //! Whatever lists rows leaves them out, so that a damaged one stops nobody else.
 
@@ -13,17 +13,21 @@ use super::agent::{self, AGENTS, AgentRow, AgentState, HostKind};
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{INTENTS, Intent};
-use super::{finish, hosts, lost_request, sling};
+use super::roles::ladders;
+use super::{budget, finish, hosts, lost_request, sling};
 use crate::base::{Address, WorkerName};
 use crate::config::Overrides;
+use crate::policy::Place;
 use crate::store::{Read, Store, StoreError, Write};
 
 const REQUEST: &str = "merge request";
+/// Counters: what a policy or a budget goes by stands still until a person says that they begin anew.
+const COUNTERS: [&str; 2] = [ladders::LADDERS, budget::BUDGETS];
 
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// `agent` or `intent`, or `merge request`.
+    /// `agent` or `intent`, `ladder` or `budget`, or `merge request`.
     pub what: &'static str,
     /// Whose it is.
     pub key: String,
@@ -42,6 +46,11 @@ impl Unreadable {
         let Self { what, key, why } = self;
         if *what == REQUEST {
             return format!("the merge request {key} cannot be read ({why}); it is left alone: gt queue mend {key}");
+        }
+        if COUNTERS.contains(what) {
+            return format!(
+                "the {what} row of {key} cannot be read ({why}); what goes by it is not done until it begins anew: gt start"
+            );
         }
         format!(
             "the {what} row of {key} cannot be read ({why}); it is left alone, and so is {key}: gt polecat mend {key}"
@@ -68,7 +77,22 @@ pub(super) fn sift<T: DeserializeOwned>(
 pub fn all(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
     let requests = lost_request::all(r)?.into_iter();
     let requests = requests.map(|(mr, why)| Unreadable { what: REQUEST, key: mr.to_string(), why });
-    Ok(rows(r)?.into_iter().chain(requests).collect())
+    Ok(rows(r)?.into_iter().chain(counters(r)?).chain(requests).collect())
+}
+
+fn counters(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
+    let (_, mut bad) = sift::<Place>(r, ladders::LADDERS)?;
+    bad.extend(sift::<budget::Spent>(r, budget::BUDGETS)?.1);
+    Ok(bad)
+}
+
+/// A person says that ladders and budgets which cannot be read begin anew.
+pub(super) fn begin_anew(w: &mut Write<'_>) -> Result<(), StoreError> {
+    for bad in counters(w)? {
+        w.delete_local(bad.what, &bad.key)?;
+        w.emit("row_mended", &bad.key, json!({ "what": bad.what, "why": bad.why }))?;
+    }
+    Ok(())
 }
 
 fn rows(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {

@@ -79,8 +79,8 @@ impl Hall {
     }
 
     pub(crate) fn warnings(&self) -> String {
-        let warnings = self.store().read(|r| r.local("town", "policy_warnings")).expect("read");
-        warnings.map(|v| v.to_string()).unwrap_or_default()
+        let warnings = self.store().read(|r| r.local_text("town", "policy_warnings")).expect("read");
+        warnings.unwrap_or_default()
     }
 
     fn refinery(&self, text: &str) {

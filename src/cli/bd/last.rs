@@ -21,7 +21,7 @@ pub(super) fn meant(w: &Write<'_>, texts: &[String], verb: &str) -> Result<Vec<B
         return resolve_all(w, texts);
     }
     let actor = &w.by().actor;
-    let last = w.local(TABLE, actor)?.and_then(|id| Some(w.resolve(id.as_str()?)));
+    let last = w.local_or_none::<String>(TABLE, actor)?.map(|id| w.resolve(&id));
     match last {
         Some(Ok(id)) if w.need(&id)?.is_over() => {
             Err(CliError::refused(format!("no id was given, and {id}, which {actor} changed last, is closed already"))

@@ -114,8 +114,8 @@ pub fn status(store: &Store) -> Result<SyncStatus, LedgerError> {
     let at = |note: Option<Value>| note.and_then(|n| n["at"].as_str().and_then(|t| t.parse::<Time>().ok()));
     let mut status = store.read::<_, LedgerError>(|r| {
         Ok(SyncStatus {
-            last: at(r.local(NOTES, "last")?),
-            unfinished: at(r.local(NOTES, "intent")?),
+            last: at(r.local_or_none(NOTES, "last")?),
+            unfinished: at(r.local_or_none(NOTES, "intent")?),
             backlog: r.outbox_backlog()?.0,
             ..SyncStatus::default()
         })

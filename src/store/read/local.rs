@@ -3,16 +3,10 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::Read;
 use crate::base::{Address, BeadId};
 use crate::store::{Hook, StoreError, row};
-
-fn value(text: &str) -> Result<Value, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|e| StoreError::Damaged { path: "beads.db".into(), detail: format!("a local value is no JSON: {e}") })
-}
 
 fn hook(row: &Row<'_>) -> Result<Hook, StoreError> {
     let agent: String = row.get(0)?;
@@ -55,13 +49,6 @@ impl Read<'_> {
         })
     }
 
-    /// A value of a local table.
-    pub fn local(&self, ns: &str, key: &str) -> Result<Option<Value>, StoreError> {
-        let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
-        let text: Option<String> = statement.query_row(params![ns, key], |row| row.get(0)).optional()?;
-        text.map(|t| value(&t)).transpose()
-    }
-
     /// A value of a local table as it stands there, be it JSON or not.
     pub fn local_text(&self, ns: &str, key: &str) -> Result<Option<String>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT value FROM local WHERE ns = ?1 AND key = ?2")?;
@@ -71,6 +58,11 @@ impl Read<'_> {
     /// A row of a local table, or why what stands there cannot be read: that must not look like no row.
     pub fn local_row<T: DeserializeOwned>(&self, ns: &str, key: &str) -> Result<Option<Result<T, String>>, StoreError> {
         Ok(self.local_text(ns, key)?.map(|text| serde_json::from_str(&text).map_err(|e| e.to_string())))
+    }
+
+    /// A row of a local table that only saves work or is written again by itself: one that cannot be read is none.
+    pub fn local_or_none<T: DeserializeOwned>(&self, ns: &str, key: &str) -> Result<Option<T>, StoreError> {
+        Ok(self.local_row(ns, key)?.and_then(Result::ok))
     }
 
     /// All of a local table as it stands there, by key.
@@ -89,13 +81,6 @@ impl Read<'_> {
     pub fn has_local(&self, ns: &str, key: &str) -> Result<bool, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT 1 FROM local WHERE ns = ?1 AND key = ?2")?;
         Ok(statement.exists(params![ns, key])?)
-    }
-
-    /// All of a local table, by key.
-    pub fn local_all(&self, ns: &str) -> Result<Vec<(String, Value)>, StoreError> {
-        self.rows("SELECT key, value FROM local WHERE ns = ?1 ORDER BY key", [ns], |row| {
-            Ok((row.get(0)?, value(&row.get::<_, String>(1)?)?))
-        })
     }
 
     /// A setting of the store.

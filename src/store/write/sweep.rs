@@ -36,7 +36,7 @@ impl Write<'_> {
     ///
     /// The parts of a wisp go before the wisp itself, and none goes while it is on a hook or part of one that is open.
     pub fn sweep_wisps(&mut self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        let from = self.local(TABLE, CURSOR)?.and_then(|at| Some((at[0].as_i64()?, at[1].as_i64()?)));
+        let from = self.local_or_none::<(i64, i64)>(TABLE, CURSOR)?;
         let (ns, num) = from.unwrap_or((i64::MIN, 0));
         let old = self.rows(
             "SELECT b.id, b.updated_ns, b.num FROM beads b INDEXED BY wisps

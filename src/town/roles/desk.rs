@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::execute::{No, Step, row};
 use super::reads::subject_key;
 use super::scope::Scope;
@@ -100,8 +98,8 @@ impl Desk {
         if self.refused.is_empty() {
             return Ok(());
         }
-        let known: BTreeMap<String, Value> = store.read(|r| r.local_all(REFUSED))?.into_iter().collect();
-        let told = |key: &str, why: &str| known.get(key).and_then(Value::as_str) == Some(why);
+        let known: BTreeMap<String, String> = store.read(|r| r.local_texts(REFUSED))?.into_iter().collect();
+        let told = |key: &str, why: &str| known.get(key).and_then(|text| reason(text)).as_deref() == Some(why);
         let news: Vec<_> = self.refused.iter().filter(|(key, (_, _, why))| !told(key, why)).collect();
         if news.is_empty() {
             return Ok(());
@@ -122,20 +120,25 @@ impl Desk {
 
 /// Beads and merge requests about which a decision was refused the last time it was made, with the reason.
 pub fn refused_beads(r: &Read<'_>) -> Result<Vec<(BeadId, String)>, StoreError> {
-    let all = r.local_all(REFUSED)?.into_iter().filter_map(|(key, why)| {
+    let all = r.local_texts(REFUSED)?.into_iter().filter_map(|(key, text)| {
         let subject = key.rsplit('/').next().and_then(|id| BeadId::new(id).ok())?;
-        Some((subject, why.as_str()?.to_owned()))
+        Some((subject, reason(&text)?))
     });
     Ok(all.collect())
 }
 
+/// The reason that stands in a row; one that cannot be read is news when it is given again.
+fn reason(text: &str) -> Option<String> {
+    serde_json::from_str(text).ok()
+}
+
 /// Writes a refusal down, unless it was the last word on this decision already.
 pub(super) fn note_refusal(w: &mut Write<'_>, rig: &str, decision: &Decision, why: &str) -> Result<(), StoreError> {
-    let (key, told) = (refusal_key(rig, decision), Value::String(why.to_owned()));
-    if w.local(REFUSED, &key)?.as_ref() == Some(&told) {
+    let key = refusal_key(rig, decision);
+    if w.local_or_none::<String>(REFUSED, &key)?.as_deref() == Some(why) {
         return Ok(());
     }
-    w.put_local(REFUSED, &key, &told)?;
+    w.put_local(REFUSED, &key, &why.into())?;
     w.record(&row(decision, rig, w.by().now, &format!("refused: {why}"))).map(|_| ())
 }
 

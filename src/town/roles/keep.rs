@@ -63,7 +63,7 @@ struct Kept {
 
 /// What `gt.remember` stored under `key` and is not over.
 pub fn memory(r: &Read<'_>, key: &str, now_ms: i64) -> Result<Map<String, Value>, StoreError> {
-    let Some(Value::Object(all)) = r.local(MEMORY, key)? else { return Ok(Map::new()) };
+    let Some(all) = r.local_or_none::<Map<String, Value>>(MEMORY, key)? else { return Ok(Map::new()) };
     let live = all.into_iter().filter_map(|(name, kept)| {
         let kept: Kept = serde_json::from_value(kept).ok()?;
         kept.until_ms.is_none_or(|until| until > now_ms).then_some((name, kept.value))
@@ -78,10 +78,7 @@ pub fn remember(
     values: &Map<String, Value>,
     until_ms: Option<i64>,
 ) -> Result<(), StoreError> {
-    let mut all = match w.local(MEMORY, key)? {
-        Some(Value::Object(all)) => all,
-        _ => Map::new(),
-    };
+    let mut all: Map<String, Value> = w.local_or_none(MEMORY, key)?.unwrap_or_default();
     for (name, value) in values {
         if value.is_null() {
             all.remove(name);
@@ -97,7 +94,7 @@ pub fn remember(
 
 /// The answers to the questions about `key`.
 pub fn answers(r: &Read<'_>, key: &str) -> Result<BTreeMap<String, AnswerFact>, StoreError> {
-    let Some(Value::Object(all)) = r.local(ANSWERS, key)? else { return Ok(BTreeMap::new()) };
+    let Some(all) = r.local_or_none::<Map<String, Value>>(ANSWERS, key)? else { return Ok(BTreeMap::new()) };
     let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(all
         .into_iter()
@@ -111,10 +108,7 @@ pub fn answers(r: &Read<'_>, key: &str) -> Result<BTreeMap<String, AnswerFact>, 
 
 /// Notes an open question; false when one of that name was asked before.
 pub fn ask(w: &mut Write<'_>, key: &str, name: &str, question: &Value) -> Result<bool, StoreError> {
-    let mut all = match w.local(ANSWERS, key)? {
-        Some(Value::Object(all)) => all,
-        _ => Map::new(),
-    };
+    let mut all: Map<String, Value> = w.local_or_none(ANSWERS, key)?.unwrap_or_default();
     if all.contains_key(name) {
         return Ok(false);
     }

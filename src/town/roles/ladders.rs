@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::policy::{Climb, LadderKey, Ladders, Place, Unreadable};
 use crate::store::{Read, StoreError, Write};
 
-const LADDERS: &str = "ladder";
+/// The local namespace of the places.
+pub(in crate::town) const LADDERS: &str = "ladder";
 
 /// All places, read once, and what a pass forgot.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +23,8 @@ pub struct StoredLadders {
 impl StoredLadders {
     /// Reads all places.
     pub fn read(r: &Read<'_>) -> Result<Self, StoreError> {
-        let places = r.local_all(LADDERS)?.into_iter().map(|(key, v)| (key, serde_json::from_value(v).ok())).collect();
+        let places =
+            r.local_texts(LADDERS)?.into_iter().map(|(key, text)| (key, serde_json::from_str(&text).ok())).collect();
         Ok(Self { places, forgotten: BTreeSet::new() })
     }
 
@@ -58,7 +60,7 @@ impl Ladders for StoredLadders {
 
 /// Puts every ladder of a subject back to its foot: a person has said that it goes on.
 pub fn forget_all(w: &mut Write<'_>, subject: &str) -> Result<(), StoreError> {
-    for (key, _) in w.local_all(LADDERS)? {
+    for key in w.local_keys(LADDERS)? {
         if key.rsplit('/').next() == Some(subject) {
             w.delete_local(LADDERS, &key)?;
         }
@@ -70,8 +72,8 @@ pub fn forget_all(w: &mut Write<'_>, subject: &str) -> Result<(), StoreError> {
 pub fn set_back(w: &mut Write<'_>) -> Result<usize, StoreError> {
     let now_ms = w.by().now.millis();
     let mut moved = 0;
-    for (key, value) in w.local_all(LADDERS)? {
-        let Ok(place) = serde_json::from_value::<Place>(value) else { continue };
+    for (key, text) in w.local_texts(LADDERS)? {
+        let Ok(place) = serde_json::from_str::<Place>(&text) else { continue };
         if place.at_ms > now_ms {
             w.put_local(LADDERS, &key, &json!(Place { at_ms: now_ms, ..place }))?;
             moved += 1;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Scope;
 use super::good::{self, Good};
@@ -295,7 +295,7 @@ impl Roles {
     /// Whether something else is wrong now than what stands where `gt status` reads it.
     pub fn warnings_differ(&self, r: &Read<'_>) -> Result<bool, StoreError> {
         let (ns, name) = WARNINGS;
-        Ok(r.local(ns, name)?.unwrap_or_else(|| json!([])) != json!(self.warnings()))
+        Ok(r.local_or_none::<Value>(ns, name)?.unwrap_or_else(|| json!([])) != json!(self.warnings()))
     }
 
     /// Writes the warnings down where `gt status` reads them, if they differ from what stands there.

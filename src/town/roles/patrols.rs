@@ -123,20 +123,21 @@ fn key(rig: &str, name: &str) -> String {
 
 /// Where the patrol of a rig stands; of the town when `rig` is empty.
 pub fn get(r: &Read<'_>, rig: &str, name: &str) -> Result<Option<Schedule>, StoreError> {
-    Ok(r.local(PATROLS, &key(rig, name))?.and_then(|v| serde_json::from_value(v).ok()))
+    r.local_or_none(PATROLS, &key(rig, name))
 }
 
 fn put(w: &mut Write<'_>, rig: &str, name: &str, schedule: &Schedule) -> Result<(), StoreError> {
     w.put_local(PATROLS, &key(rig, name), &json!(schedule))
 }
 
-/// All schedules: rig (empty for the town), name, and where it stands.
+/// All schedules that can be read: rig (empty for the town), name, and where it stands. Another is written anew when
+/// the patrols are next enrolled.
 pub fn all(r: &Read<'_>) -> Result<Vec<(String, String, Schedule)>, StoreError> {
-    let one = |(key, value): (String, serde_json::Value)| {
+    let one = |(key, text): (String, String)| {
         let (rig, name) = key.split_once('/')?;
-        Some((rig.to_owned(), name.to_owned(), serde_json::from_value(value).ok()?))
+        Some((rig.to_owned(), name.to_owned(), serde_json::from_str(&text).ok()?))
     };
-    Ok(r.local_all(PATROLS)?.into_iter().filter_map(one).collect())
+    Ok(r.local_texts(PATROLS)?.into_iter().filter_map(one).collect())
 }
 
 /// The schedule that a patrol has from now on, given the one that it had.

@@ -2,10 +2,10 @@
 
 use gastown::base::{Address, BeadId, Clock, SystemClock};
 use gastown::config::Overrides;
-use gastown::policy::{Action, BeadRef, Decision, Layer, Origin, Subject};
+use gastown::policy::{Action, BeadRef, Decision, LadderKey, Ladders as _, Layer, Origin, Subject};
 use gastown::store::Stamp;
-use gastown::town::roles::events;
-use gastown::town::roles::{Desk, Outcome, Scope, execute};
+use gastown::town::roles::{Desk, Outcome, Scope, StoredLadders, execute};
+use gastown::town::roles::{events, ladders};
 use gastown::town::{Acting, AgentState, Surroundings, Town, agent, budget, retire};
 
 use super::TestTown;
@@ -81,6 +81,39 @@ fn a_closed_step_gives_the_budget_of_restarts_back() {
 fn damage(town: &TestTown, table: &'static str, key: &str) {
     let stamp = Stamp::new("test", SystemClock.now());
     town.store().write(&stamp, |w| w.put_local(table, key, &"damaged".into())).expect("written");
+    let conn = rusqlite::Connection::open(town.root.join(".beads/beads.db")).expect("open");
+    let broken = "UPDATE local SET value = '{oops' WHERE ns = ?1 AND key = ?2";
+    assert_eq!(conn.execute(broken, [table, key]).expect("damaged"), 1);
+}
+
+#[test]
+fn a_row_that_is_no_json_stops_nothing_but_its_own_subject_and_is_told_with_its_mend() {
+    let (town, bead, _) = slung();
+    for (table, key) in [
+        ("ladder", "witness/nudge-silent/other-1"),
+        ("budget", "restart:other-1"),
+        ("refused", "app/witness/r/other-1"),
+        ("patrol", "app/other"),
+        ("gate", "other"),
+        ("ledger", "other"),
+        ("memory", "other"),
+    ] {
+        damage(&town, table, key);
+    }
+    let other = town.bead("y");
+    town.sling(&other);
+    town.store().write(&Stamp::new("test", SystemClock.now()), ladders::set_back).expect("read");
+    let rows = town.store().read(StoredLadders::read).expect("read");
+    assert!(rows.place(&LadderKey("witness/nudge-silent/other-1".into())).is_err(), "closed for its own subject");
+    assert_eq!(rows.place(&LadderKey(format!("witness/nudge-silent/{bead}"))), Ok(None));
+    for key in ["ladder row of witness/nudge-silent/other-1", "budget row of restart:other-1"] {
+        let status = town.gt(&["status"]).ok();
+        assert!(status.lines().any(|line| line.contains(key) && line.ends_with(": gt start")), "{status}");
+    }
+    town.gt(&["start"]).ok();
+    let status = town.gt(&["status"]).ok();
+    assert!(!status.contains("cannot be read"), "{status}");
+    town.gt(&["shutdown"]).ok();
 }
 
 #[test]
