@@ -252,6 +252,9 @@ fn carry_out(world: &World, job: &Job) -> Result<Finish, TownError> {
                 return Err(TownError::refused("it could not be said in time"));
             }
             let row = store.read(|r| agent::need(r, &nudge.to))?;
+            if row.bead != nudge.bead {
+                return Err(TownError::refused("who has this name now is at another bead"));
+            }
             let signs = hosts::runtimes(&cx)?.get(&row.runtime).map(|r| r.signs.clone()).unwrap_or_default();
             let delivery = hosts::open(&cx, row.host)?.send(&row.session, &nudge.text, &signs)?;
             let by = Stamp::new("deacon", world.clock.now());
@@ -285,7 +288,8 @@ mod tests {
         let mut store = Store::open(&world.town.beads_dir()).expect("store");
         let to: Address = "app/polecats/toast".parse().expect("address");
         let at = world.clock.now();
-        let nudge = nudges::Nudge { key: "k".into(), to: to.clone(), text: "go on".into(), at, climb: None };
+        let nudge =
+            nudges::Nudge { key: "k".into(), to: to.clone(), text: "go on".into(), at, climb: None, bead: None };
         store.write(&Stamp::new("app/witness", at), |w| nudges::put(w, &nudge)).expect("decided");
         let (bus, heard) = mpsc::channel();
         let mut hands = Hands::new(Arc::clone(&world), bus);

@@ -1,19 +1,20 @@
 //! One look at the town: what has ended is noted, every rig is judged, what was decided is carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::dispatch::Dispatcher;
 use super::guard::guarded;
 use super::judge::{self, Judged, Look};
 use super::patrol;
 use super::run::DaemonError;
-use crate::base::process::ProcId;
+use crate::base::process::{ProcId, pause};
 use crate::base::{Address, BeadId, Time};
 use crate::queue::wait;
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
 use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
-use crate::town::{AgentRow, AgentState, Rig, agent, deleted, intent, trouble};
+use crate::town::{AgentRow, AgentState, Rig, agent, deleted, hosts, intent, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
 const ROUNDS: usize = 8;
@@ -155,19 +156,32 @@ impl Dispatcher {
                 continue;
             }
             let by = Self::stamp(&self.world);
+            let code = if row.is_new(by.now) { self.exit_code(row) } else { None };
             any |= self.store.write(&by, |w| {
                 let Some(mut now) = agent::readable(w, &row.address)? else { return Ok(false) };
                 let busy = intent::stands(w, &row.address)?;
                 if now.state != row.state || now.proc != row.proc || busy {
                     return Ok(false);
                 }
-                now.has_ended(w.by().now);
+                now.has_ended(w.by().now, code);
                 agent::put(w, &now)?;
                 w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
                 Ok::<_, StoreError>(true)
             })?;
         }
         Ok(any)
+    }
+
+    /// How a session that has just ended did so; its host may need a moment to know.
+    fn exit_code(&self, row: &AgentRow) -> Option<i32> {
+        let host = hosts::open(&self.world.acting("deacon"), row.host).ok()?;
+        for _ in 0..20 {
+            if let Some(code) = host.probe(&row.session).ok()?.exit {
+                return Some(code);
+            }
+            pause(Duration::from_millis(25));
+        }
+        None
     }
 
     /// Sends those away whose bead was deleted: nobody else speaks of it any more.
@@ -183,6 +197,8 @@ impl Dispatcher {
         let repo = rig.repo().ok();
         let own: Vec<AgentRow> = rows.iter().filter(|r| r.rig() == Some(&rig.name)).cloned().collect();
         let seen = self.looker.look(&self.world.acting("deacon"), repo.as_ref(), &own);
+        // Else somebody who died since this round began would be brought back before it is known how they ended.
+        self.note_exits(&own)?;
         self.note_dialogs(&own, &seen)?;
         let look = Look {
             rig,

@@ -26,9 +26,20 @@ pub enum Delivery {
     Lost(String),
     /// Nothing was typed, for the reason given.
     Refused(String),
+    /// Nothing was typed: a person is attached to the session.
+    Attended,
 }
 
 impl Delivery {
+    /// Why nobody may count on it that the program has it.
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::Lost(why) | Self::Refused(why) => Some(why),
+            Self::Attended => Some("a person is attached to the session"),
+            Self::Taken | Self::Queued | Self::Typed => None,
+        }
+    }
+
     /// Whether the program is known to have it.
     pub fn certain(&self) -> bool {
         matches!(self, Self::Taken | Self::Queued)

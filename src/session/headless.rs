@@ -223,9 +223,7 @@ impl Host for HeadlessHost {
         let socket = self.socket(&name);
         let typist = Typist { socket: &socket, name: &name };
         match typist.ask(&Ask::Status)? {
-            Line::Status { attached, .. } if attached > 0 => {
-                Ok(Delivery::Refused("a person is attached to the session".to_owned()))
-            }
+            Line::Status { attached, .. } if attached > 0 => Ok(Delivery::Attended),
             _ => delivery::deliver(&typist, text, signs),
         }
     }

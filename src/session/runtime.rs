@@ -43,8 +43,8 @@ pub struct RuntimeSettings {
     pub with_settings: Option<Vec<String>>,
     /// Added when there is a first prompt and it is an argument (`{prompt}`).
     pub with_prompt: Option<Vec<String>>,
-    /// In place of `with_session`, to take up the conversation `{session}`, or the last one of its folder. Empty: it
-    /// cannot. Nor can it take one up by an id that it was never given.
+    /// In place of `with_session`, to take up the conversation `{session}`. Empty: it cannot. Nor can it take one up by
+    /// an id that it was never given.
     pub resume_args: Option<Vec<String>>,
     /// How the first prompt gets in.
     pub prompt: Option<PromptChannel>,
@@ -154,10 +154,10 @@ impl Runtime {
         off.map(String::as_str).collect()
     }
 
-    /// Whether it can take up a conversation: one whose id is ours, or the last one of its folder.
+    /// Whether it can take up a conversation: by an id that it was given.
     pub fn can_resume(&self) -> bool {
         let by_id = self.resume_args.iter().any(|arg| arg.contains("{session}"));
-        !self.resume_args.is_empty() && !(by_id && self.with_session.is_empty())
+        !self.resume_args.is_empty() && (!by_id || !self.with_session.is_empty())
     }
 
     /// Program and arguments for one start. Without a session id, or where it cannot resume, it begins anew.
@@ -416,7 +416,7 @@ mod tests {
         let codex = all.get("codex").expect("built in");
         let trusted = r#"projects={"/w/toast"={trust_level="trusted"}}"#;
         let again = Launch { folder: "/w/toast", resume: true, ..start };
-        assert_eq!(codex.argv(&again)[6..], [trusted, "resume", "--last", "do {session}"]);
+        assert_eq!(codex.argv(&again)[6..], [trusted, "do {session}"]);
         // Its conversations have ids of its own, which nobody has told us.
         let stranger =
             Runtimes::load(&toml::from_str("[x]\nprogram = \"x\"\nresume_args = [\"{session}\"]").expect("toml"));

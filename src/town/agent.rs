@@ -141,14 +141,19 @@ impl AgentRow {
         self.address.short()
     }
 
-    /// Its session has ended by itself at `now`. A conversation that ends as soon as it is taken up is none: its program
-    /// had not written it down, or has lost it.
-    pub fn has_ended(&mut self, now: Time) {
+    /// Its session has ended at `now` with this code (128 + signal when it was killed), if one is known. A program that
+    /// fails as soon as it has taken up a conversation has none: it had not written it down, or has lost it.
+    pub fn has_ended(&mut self, now: Time, code: Option<i32>) {
         self.state = AgentState::Dead;
-        let lived = self.started_at.map(|since| now.millis() - since.millis());
-        if self.resumed && lived.is_some_and(|ms| ms < TAKEN_UP_MS) {
+        if self.is_new(now) && code.is_some_and(|code| (1..128).contains(&code)) {
             self.conversation = None;
         }
+    }
+
+    /// Whether its session has only just taken up its conversation, so that its end would say that there was none.
+    pub fn is_new(&self, now: Time) -> bool {
+        let lived = self.started_at.map(|since| now.millis() - since.millis());
+        self.resumed && lived.is_some_and(|ms| ms < TAKEN_UP_MS)
     }
 
     /// Notes at which dialog it waits, if at any; true when that is news. Of one that neither works nor waits it says

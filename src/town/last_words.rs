@@ -43,7 +43,7 @@ fn write(town: &Town, bead: &BeadId, screen: &str) -> Result<(), TownError> {
     std::fs::create_dir_all(&folder).map_err(|e| TownError::io("make", &folder, e))?;
     let from = screen.len().saturating_sub(BYTES);
     let from = (from..=screen.len()).find(|at| screen.is_char_boundary(*at)).unwrap_or(0);
-    atomic::write(&path, screen[from..].as_bytes()).map_err(|e| TownError::io("write", &path, e))?;
+    atomic::write(&path, &screen.as_bytes()[from..]).map_err(|e| TownError::io("write", &path, e))?;
     let listed = std::fs::read_dir(&folder).map_err(|e| TownError::io("list", &folder, e))?;
     let mut all: Vec<_> =
         listed.flatten().filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path()))).collect();

@@ -1,13 +1,15 @@
 //! What policies decided to say and has not been said yet, on disk so that no crash forgets it.
 //!
 //! A word is written down in the transaction that decides it, and taken away in the one that journals what became of it.
-//! One that did not reach its agent uses no rung of its ladder: the rung acts again after its wait.
+//! One that is not said because a person is attached uses no rung of its ladder: the rung acts again after its wait.
+//! Whatever else keeps it from its agent (an input line that is not there, a program that hangs) is a failure of the
+//! rung, so that a ladder always comes to its end.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::roles::ladders;
-use crate::base::{Address, Time};
+use crate::base::{Address, BeadId, Time};
 use crate::policy::Climb;
 use crate::session::Delivery;
 use crate::store::{Read, StoreError, Write};
@@ -24,11 +26,14 @@ pub struct Nudge {
     pub key: String,
     /// Whom.
     pub to: Address,
+    /// The bead that the agent was at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bead: Option<BeadId>,
     /// What.
     pub text: String,
     /// Since when.
     pub at: Time,
-    /// The rung that says it, if one does.
+    /// The rung that says it, if one does that does nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub climb: Option<Climb>,
 }
@@ -50,22 +55,29 @@ pub fn all(r: &Read<'_>) -> Result<Vec<Nudge>, StoreError> {
     Ok(r.local_texts(NUDGES)?.into_iter().filter_map(|(_, text)| serde_json::from_str(&text).ok()).collect())
 }
 
-/// It was said, or refused by the program that it was said to.
+/// It was sent, and this became of it.
 pub fn said(w: &mut Write<'_>, nudge: &Nudge, delivery: &Delivery) -> Result<(), StoreError> {
-    w.emit("nudged", &nudge.to.to_string(), json!({ "text": nudge.text, "delivery": delivery }))?;
-    over(w, nudge, matches!(delivery, Delivery::Refused(_)))
+    match delivery.why_not() {
+        None => {
+            w.emit("nudged", &nudge.to.to_string(), json!({ "text": nudge.text, "delivery": delivery }))?;
+            over(w, nudge)
+        }
+        Some(why) => {
+            if let (Delivery::Attended, Some(climb)) = (delivery, &nudge.climb) {
+                ladders::give_back(w, climb)?;
+            }
+            failed(w, nudge, why)
+        }
+    }
 }
 
 /// It could not be said, for this reason.
 pub fn failed(w: &mut Write<'_>, nudge: &Nudge, why: &str) -> Result<(), StoreError> {
     w.emit("nudge_failed", &nudge.to.to_string(), json!({ "text": nudge.text, "why": why }))?;
-    over(w, nudge, true)
+    over(w, nudge)
 }
 
-fn over(w: &mut Write<'_>, nudge: &Nudge, in_vain: bool) -> Result<(), StoreError> {
-    if let (true, Some(climb)) = (in_vain, &nudge.climb) {
-        ladders::give_back(w, climb)?;
-    }
+fn over(w: &mut Write<'_>, nudge: &Nudge) -> Result<(), StoreError> {
     if w.local_row(NUDGES, &nudge.key)? == Some(Ok(nudge.clone())) {
         w.delete_local(NUDGES, &nudge.key)?;
     }
@@ -81,7 +93,7 @@ mod tests {
     use crate::town::roles::StoredLadders;
 
     #[test]
-    fn what_is_refused_uses_no_rung_and_what_is_taken_does() {
+    fn only_a_word_that_gave_way_to_a_person_uses_no_rung() {
         let dir = tempfile::tempdir().expect("folder");
         let now = Time::from_millis(1_000_000);
         let mut store =
@@ -92,11 +104,17 @@ mod tests {
         let nudge = Nudge {
             key: "app/witness:nudge-silent:gt-1:0".into(),
             to: "app/polecats/toast".parse().expect("address"),
+            bead: None,
             text: "go on".into(),
             at: now,
             climb: Some(climb.clone()),
         };
-        for (delivery, times) in [(Delivery::Taken, 1), (Delivery::Refused("a dialog".into()), 0)] {
+        for (delivery, times) in [
+            (Delivery::Taken, 1),
+            (Delivery::Attended, 0),
+            (Delivery::Refused("no input line".into()), 1),
+            (Delivery::Lost("no Enter".into()), 1),
+        ] {
             let written = store.write(&by, |w| {
                 ladders::climb(w, &climb)?;
                 put(w, &nudge)

@@ -44,9 +44,10 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     }
     row.base_commit = worktree(cx, store, &row, how.from.as_deref())?.or(row.base_commit);
     pass(Point::SpawnTree);
-    row.resumed = how.resume && row.started_at.is_some() && row.conversation.is_some();
+    let begun = row.started_at.is_some() && row.conversation.is_some();
+    row.resumed = how.resume && begun && hosts::require_runtime(cx, &row.runtime)?.can_resume();
     if !row.resumed && row.started_at.is_some() {
-        // No program begins the same conversation twice. Of the intent, for this may be done again.
+        // No program begins the same conversation twice. The id comes from the intent: it is the same when this is repeated.
         row.conversation = Some(hosts::conversation(&row.address, intent.at));
     }
     let (started, told) = hosts::begin(cx, &*host, &row)?;
@@ -76,7 +77,7 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
                 "runtime": row.runtime,
             }),
         )?;
-        if let Some(Delivery::Lost(why) | Delivery::Refused(why)) = &told {
+        if let Some(why) = told.as_ref().and_then(Delivery::why_not) {
             let text = format!("its first prompt was not taken ({why}); tell it: gt polecat attach {}", row.name());
             w.emit("agent_not_told", &row.address.to_string(), json!({ "bead": hook.bead, "why": text }))?;
         }

@@ -275,7 +275,8 @@ fn a_batch_is_seen_by_nobody_until_it_is_published_and_then_whole() {
 fn a_large_batch_is_listed_in_order_with_the_others_before_it_is_settled() {
     let mut t = Temp::new();
     let alone = |title: &str, priority| NewBead { priority: Some(priority), ..NewBead::titled(title) };
-    t.write(|w| Ok(drop((w.create(alone("before", 1))?, w.create(alone("last", 4))?)))).expect("create");
+    let made = t.write(|w| Ok([w.create(alone("before", 1))?, w.create(alone("last", 4))?]));
+    assert!(made.is_ok());
     let batch = t.write(|w| w.new_batch("pour")).expect("batch");
     let beads = (0..1_100).map(|n| alone(&format!("step {n}"), 1)).collect();
     t.write(|w| w.stage(batch, beads)).expect("stage");

@@ -323,15 +323,17 @@ impl Act<'_, '_, '_> {
     fn carry_out(&mut self, index: usize, action: &Action) -> Step {
         match action {
             Action::Nudge { to, text } => {
-                agent::need(self.w, to)?;
+                let bead = agent::need(self.w, to)?.bead;
                 let decision = self.decision;
+                let alone = decision.actions.iter().all(|action| matches!(action, Action::Nudge { .. }));
                 let about = subject_key(&decision.subject);
                 let nudge = Nudge {
                     key: format!("{}:{}:{about}:{index}", self.w.by().actor, decision.origin.rule),
                     to: to.clone(),
+                    bead,
                     text: text.clone(),
                     at: self.w.by().now,
-                    climb: decision.climb.clone().filter(|_| decision.rung.is_some()),
+                    climb: decision.climb.clone().filter(|_| alone && decision.rung.is_some()),
                 };
                 nudges::put(self.w, &nudge)?;
                 self.effect.after.push(After::Nudge(nudge));

@@ -83,7 +83,11 @@ fn a_conversation_that_was_kept_is_taken_up() {
         town.gt(&["start"]).ok();
         is_back(&town, n);
     }
+    // Whoever is killed as soon as it is back has its conversation all the same.
+    let pid = town.agents()[0]["pid"].to_string();
+    town.sandbox.run("kill", &town.root, &["-9", &pid]).ok();
+    is_back(&town, 4);
     let again = ("--again".to_owned(), 0);
-    assert_eq!(starts(&town), [("--new".to_owned(), 0), again.clone(), again]);
+    assert_eq!(starts(&town), [("--new".to_owned(), 0), again.clone(), again.clone(), again]);
     town.gt(&["shutdown"]).ok();
 }
