@@ -311,11 +311,14 @@ impl TownStatus {
         if self.rigs.is_empty() && self.broken.is_empty() {
             lines.push("no project yet: gt rig add NAME URL-OR-PATH".into());
         }
-        if !self.quarantined.is_empty() {
-            let beads = text::count(self.quarantined.len(), "bead");
+        // What came back is told of with its queue, and goes on in another way.
+        let back = |bead: &BeadId| self.rigs.iter().any(|rig| rig.queue.came_back.iter().any(|one| one.bead == *bead));
+        let quarantined: Vec<_> = self.quarantined.iter().filter(|one| !back(&one.bead)).collect();
+        if !quarantined.is_empty() {
+            let beads = text::count(quarantined.len(), "bead");
             lines.push(format!("{beads} in quarantine for you to look at:"));
         }
-        for Quarantined { bead, title, why } in &self.quarantined {
+        for Quarantined { bead, title, why } in quarantined {
             let title = text::headline(title, 40);
             lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: gt sling --force {bead})"));
         }

@@ -128,6 +128,10 @@ fn a_bead_whose_reworks_are_used_up_goes_on_from_its_commit_with_whole_budgets()
         assert_eq!(shown["metadata"]["left_off"], commit.as_str());
         assert_eq!(shown["labels"], serde_json::json!(["quarantine"]));
         assert!(town.agents().is_empty(), "its worker is gone");
+        let status = town.gt(&["status"]).ok();
+        let told: Vec<_> = status.lines().filter(|line| line.contains(&bead) && line.contains("go on: ")).collect();
+        assert!(told.len() == 1 && told[0].contains("gt review back"), "one next command: {status}");
+        assert!(!status.contains("in quarantine"), "{status}");
         let refused = town.gt(&["sling", &bead, "app", "--no-start"]);
         assert_eq!(hints(&refused.stderr)[0], format!("when it is mended: gt sling --force {bead} app"));
         assert_eq!(budget(&town, "rework", &bead), rework::LIMIT);
