@@ -220,6 +220,7 @@ impl Dispatcher {
         }
         if missed.config || self.roles.waiting() || (missed.nothing && self.files_changed()) {
             self.reload()?;
+            self.looker.forget_screens();
             (missed.config, missed.look) = (false, true);
         }
         if !self.store.read(lifecycle::is_up)? {

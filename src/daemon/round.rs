@@ -10,7 +10,7 @@ use super::patrol;
 use super::run::DaemonError;
 use crate::base::process::{ProcId, pause};
 use crate::base::{Address, BeadId, Time};
-use crate::queue::wait;
+use crate::queue::{self, wait};
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
 use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
@@ -96,11 +96,27 @@ impl Dispatcher {
         if self.store.read(trouble::read)? != troubles {
             self.store.write(&Self::stamp(&self.world), |w| trouble::save(w, &troubles))?;
         }
+        self.forget_queue_troubles()?;
         let queues = self.queue_troubles.iter().filter(|(rig, _)| self.rigs.iter().any(|known| known.name == **rig));
         let queues = queues.map(|(rig, error)| (format!("queue of {rig}"), error.clone()));
         self.status.troubles = troubles.into_iter().chain(queues).collect();
         self.status.seen_event = self.store.read(last_event)?;
         Ok(effect)
+    }
+
+    /// The trouble of a queue is over when its pause is, for then it tries again, or when nothing is in it any more.
+    fn forget_queue_troubles(&mut self) -> Result<(), DaemonError> {
+        let now = self.world.clock.now();
+        for rig in self.queue_troubles.keys().cloned().collect::<Vec<_>>() {
+            let stands = self.store.read(|r| {
+                let paused = wait::pause(r, &rig)?.is_some_and(|pause| pause.holds(now));
+                Ok::<_, StoreError>(paused && !queue::open(r, &rig)?.is_empty())
+            })?;
+            if !stands {
+                self.queue_troubles.remove(&rig);
+            }
+        }
+        Ok(())
     }
 
     /// Does the patrols of the roles that act for the whole town.
@@ -212,18 +228,19 @@ impl Dispatcher {
         Ok(judge::judge(&self.world, &self.store, &mut self.roles, &self.cursors, &look)?)
     }
 
-    /// An agent that stands still at a dialog waits, and works again once it has gone on.
+    /// An agent that stands still at a dialog waits, and works again once its screen was read and shows none.
     fn note_dialogs(&mut self, rows: &[AgentRow], seen: &BTreeMap<Address, Seen>) -> Result<(), DaemonError> {
         for row in rows {
             let Some(seen) = seen.get(&row.address).filter(|seen| seen.alive == Some(true)) else { continue };
-            if !row.clone().waits_at(seen.dialog()) {
+            if !row.clone().waits_at(seen.dialog(row)) {
                 continue;
             }
             self.store.write(&Self::stamp(&self.world), |w| {
                 let Some(mut now) = agent::readable(w, &row.address)?.filter(|now| now.proc == row.proc) else {
                     return Ok(());
                 };
-                if now.waits_at(seen.dialog()) {
+                let dialog = seen.dialog(&now).map(str::to_owned);
+                if now.waits_at(dialog.as_deref()) {
                     agent::put(w, &now)?;
                 }
                 Ok::<_, StoreError>(())

@@ -540,6 +540,28 @@ fn a_trouble_that_is_mended_is_gone_from_the_status_of_the_daemon() {
 }
 
 #[test]
+fn the_trouble_of_a_queue_is_over_when_nothing_is_in_it_any_more() {
+    let hall = Hall::new("command = [\"true\"]");
+    // Where the queue works is a file: no batch can begin.
+    let place = hall.town().join("app/refinery");
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::write(&place, "").expect("write");
+    hall.gt(&["start"]);
+    let mr = hall.file("a");
+    let troubles = || {
+        let _ = client::ask(&hall.town(), &client::Request::Wake, Duration::from_secs(10));
+        match client::ask(&hall.town(), &client::Request::Status, Duration::from_secs(10)) {
+            Ok(client::Reply::Status(status)) => Some(status.troubles),
+            _ => None,
+        }
+    };
+    eventually("the trouble", || troubles()?.remove("queue of app"));
+    let stamp = Stamp::new("test", SystemClock.now());
+    hall.store().write(&stamp, |w| gastown::queue::request::withdraw(w, &mr, "not needed")).expect("withdrawn");
+    eventually("it to be over", || (!troubles()?.contains_key("queue of app")).then_some(()));
+}
+
+#[test]
 fn a_daemon_whose_town_is_removed_ends_and_so_does_its_parent() {
     let hall = Hall::new("command = [\"true\"]");
     hall.gt(&["start"]);

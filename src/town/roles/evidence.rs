@@ -31,11 +31,12 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The dialog that it waits at, if it waits at one.
-    pub fn dialog(&self) -> Option<&str> {
+    /// The dialog that its agent waits at, if it waits at one: the one that stands in `row`, unless its screen was read.
+    pub fn dialog<'a>(&'a self, row: &'a AgentRow) -> Option<&'a str> {
         match &self.screen {
             Some(Screen::Dialog(name)) => Some(name),
-            _ => None,
+            Some(_) => None,
+            None => row.dialog.as_deref().filter(|_| row.state == AgentState::Waiting),
         }
     }
 }
@@ -70,6 +71,8 @@ impl Shown {
     /// the screen was read may have come after it.
     fn holds(&self, changed: Option<Time>, now: i64) -> bool {
         let settled = changed.is_some_and(|t| self.at - t.millis() > 1_000);
+        // What could not be read may be readable in a moment.
+        let settled = settled && self.screen.is_some();
         self.changed == changed && (settled || (0..CLOSE_LOOK_MS).contains(&(now - self.at)))
     }
 }
@@ -85,6 +88,11 @@ impl Looker {
         self.server = None;
         self.screens.clear();
         self.begun = Some(now);
+    }
+
+    /// Reads every screen anew when it is next looked at: what the signs on it mean may be something else now.
+    pub fn forget_screens(&mut self) {
+        self.screens.clear();
     }
 
     /// When something was heard of an agent, as far as that counts. What a clock that was set back puts into the
@@ -108,13 +116,15 @@ impl Looker {
         for row in rows {
             let mut seen = cheap(cx, repo, row);
             seen.heard = self.heard(seen.heard, present);
-            let quiet = seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
+            // Who waits at a dialog may write below it, and waits on; whether it does is seen on its screen alone.
+            let waits = row.state == AgentState::Waiting;
+            let quiet = waits || seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS);
             if quiet && matches!(row.state, AgentState::Working | AgentState::Waiting) && seen.alive == Some(true) {
                 let probe = self.probe(cx, row, now);
                 seen.attached = probe.attached;
                 seen.heard = self.heard(seen.heard.max(probe.changed), present);
                 // Who writes needs no closer look.
-                if seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS) {
+                if waits || seen.heard.is_none_or(|t| now - t.millis() >= QUIET_MS) {
                     let runtimes = runtimes.get_or_insert_with(|| hosts::runtimes(cx).ok());
                     seen.screen = self.screen(cx, runtimes.as_ref(), row, &probe, now);
                 }

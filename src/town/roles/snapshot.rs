@@ -294,10 +294,7 @@ pub fn polecat(
         state: state(row, hook.is_some(), busy, seen, now_ms),
         silent_since_ms,
         attached: seen.attached,
-        dialog: match &seen.screen {
-            Some(Screen::Dialog(name)) => Some(name.clone()),
-            _ => None,
-        },
+        dialog: seen.dialog(row).map(str::to_owned),
         memory: keep::memory(r, &row.address.to_string(), now_ms)?,
         bead,
         step,
