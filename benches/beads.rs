@@ -1,8 +1,8 @@
 //! Measures the tracker at sizes that no test waits for: `cargo bench --bench beads -- SECTION… [COUNT]`.
 //!
-//! Sections: `import` (import, export and the whole list, 10,000 beads), `writers` (30 processes at once, some killed),
-//! `ready` (three shapes of a million beads), `drain` (200,000 transitions), `hanoi10` (a process for each of 1,025
-//! steps) and `hanoi20` (1,048,577 steps, made, closed one transaction each and burnt, beside a process that closes
+//! Sections: `import` (import, export and the whole list, 10,000 beads without edges and with one each), `writers` (30
+//! processes at once, some killed), `ready` (three shapes of a million beads), `drain` (200,000 transitions), `hanoi10`
+//! (a process for each of 1,025 steps) and `hanoi20` (1,048,577 steps, made, closed one transaction each and burnt, beside a process that closes
 //! beads all the time). Without a section the two short ones run. COUNT takes the place of the number of beads.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 
 use gastown::base::{BeadId, Clock, Prefix, SystemClock};
 use gastown::ledger;
-use gastown::store::{Close, DepKind, Filter, NewBead, NewDep, Patch, ReadyQuery, Stamp, Store, StoreError, Write};
+use gastown::store::interchange::format_line;
+use gastown::store::{
+    Bead, Close, DepKind, Filter, NewBead, NewDep, Patch, ReadyQuery, Stamp, Store, StoreError, Write,
+};
 use support::{Figures, Place};
 
 /// Beads that are made in one transaction.
@@ -96,15 +99,40 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 }
 
 fn import(dir: &Path, count: usize) {
+    for edges in [false, true] {
+        import_of(&dir.join(format!("edges-{edges}")), count, edges);
+    }
+}
+
+/// Import, export and list of beads of which, with `edges`, each waits for the one before.
+fn import_of(dir: &Path, count: usize, edges: bool) {
     let mut made = store(&dir.join("source"));
-    fill(&mut made, count, true, |n| NewBead {
+    let ids = fill(&mut made, count, true, |n| NewBead {
         description: "so many words ".repeat(10),
         ..NewBead::titled(format!("bead {n}"))
     });
+    if edges {
+        let pairs: Vec<&[BeadId]> = ids.windows(2).collect();
+        for chunk in pairs.chunks(CHUNK) {
+            write(&mut made, |w| {
+                // Each target has no edge yet, so that the search for a circle ends at once.
+                chunk
+                    .iter()
+                    .try_for_each(|pair| w.add_dep(&pair[0], NewDep::new(DepKind::BLOCKS, pair[1].clone())).map(drop))
+            });
+        }
+    }
     let text = made.read(|r| r.export()).expect("export");
-    let file = dir.join("issues.jsonl");
+    let newer = made.read(|r| r.all_whole()).expect("beads");
+    let newer: String = newer
+        .into_iter()
+        .map(|bead| format_line(&Bead { updated_at: bead.updated_at.plus_millis(1), ..bead }) + "\n")
+        .collect();
+    let (file, newer_file) = (dir.join("issues.jsonl"), dir.join("newer.jsonl"));
     std::fs::write(&file, text).expect("file");
-    let (mut imports, mut exports, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    std::fs::write(&newer_file, newer).expect("file");
+    let (mut imports, mut again, mut exports, mut lists) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut waits = Vec::new();
     for n in 0..5 {
         let home = support::town(&dir.join(n.to_string()));
         let process = |args: &[&str]| timed(|| home.must("bd", args)).0;
@@ -112,9 +140,19 @@ fn import(dir: &Path, count: usize) {
         let out = dir.join(format!("out{n}.jsonl"));
         exports.push(process(&["export", "-o", out.to_str().expect("utf-8")]));
         lists.push(process(&["list", "--limit", "0", "--json"]));
+        let mut reimport = home.command("bd");
+        let begun = Instant::now();
+        let mut child = reimport.args(["import", newer_file.to_str().expect("utf-8"), "-q"]).spawn().expect("start");
+        while child.try_wait().expect("wait").is_none() {
+            waits.push(process(&["create", "meanwhile", "-q"]));
+        }
+        again.push(begun.elapsed());
     }
-    figures(&format!("bd import of {count}, a process"), imports);
-    figures(&format!("bd export of {count}, a process"), exports);
+    let of = if edges { format!("{count} with edges") } else { count.to_string() };
+    figures(&format!("bd import of {of}, a process"), imports);
+    figures(&format!("bd import of {of}, newer"), again);
+    figures("meanwhile, bd create, a process", waits);
+    figures(&format!("bd export of {of}, a process"), exports);
     figures("bd list --limit 0 --json, a process", lists);
 }
 

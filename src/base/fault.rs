@@ -41,6 +41,8 @@ points! {
     ImportStaged = "import.staged",
     /// An import is published, and not yet merged into the visible beads.
     ImportPublished = "import.published",
+    /// Some beads that were here are as the newer lines of an import have them.
+    ImportOverwritten = "import.overwritten",
     /// A file is written under another name.
     FileWritten = "file.written",
     /// A file has its name, and its folder is not flushed.

@@ -84,7 +84,11 @@ fn follow(line: &mut Incoming, moved: &BTreeMap<BeadId, BeadId>) {
     }
 }
 
-fn standing<'i>(r: &Read<'_>, ids: impl Iterator<Item = &'i BeadId>) -> Result<HashMap<String, Standing>, StoreError> {
+/// Those of `ids` that are here.
+pub(super) fn standing<'i>(
+    r: &Read<'_>,
+    ids: impl Iterator<Item = &'i BeadId>,
+) -> Result<HashMap<String, Standing>, StoreError> {
     let mut here = HashMap::new();
     for id in ids {
         if let Some(bead) = r.bead(id)? {

@@ -1,18 +1,22 @@
-//! Reading `issues.jsonl`: staged in short transactions, seen all at once.
+//! Reading `issues.jsonl`: new beads are staged in short transactions and seen all at once; newer lines of beads that
+//! are here follow, each of them whole, a few in a transaction.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::clash;
+use super::clash::{self, Standing};
 use super::line::{ParsedLine, format_line, parse_line};
 use super::lines::{Line, is_conflict_marker, split};
+use super::members::Guesses;
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Prefix};
 use crate::store::{Batch, Bead, Stamp, Store, StoreError};
 
 /// Beads written in one transaction: a few tens of milliseconds.
 const CHUNK: usize = 400;
+/// Newer lines written in one transaction, for the same time: what is here is compared, and judged again.
+const NEWER: usize = 50;
 /// What the batches of an import are called.
 const BATCH: &str = "import";
 /// Held by the one import that is at work.
@@ -46,10 +50,24 @@ pub struct Imported {
     pub findings: Vec<Finding>,
 }
 
+impl Imported {
+    /// Whether a line for a bead that is here counts; tallies it if not.
+    fn counts(&mut self, line: &Incoming, there: Option<&Standing>) -> bool {
+        match there {
+            Some(there) if !there.deleted && line.bead.updated_at > there.updated => return true,
+            Some(there) if !there.deleted => self.unchanged += 1,
+            _ => self.deleted_here += 1,
+        }
+        false
+    }
+}
+
 /// A line on its way in.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Incoming {
     pub(in crate::store) bead: Bead,
+    /// What of its edges and comments the line does not state.
+    pub(in crate::store) guesses: Guesses,
     /// The line itself, when our writer would not reproduce it, or would not write it.
     pub(in crate::store) source: Option<Vec<u8>>,
     /// Where it stands, counted from 1.
@@ -62,6 +80,9 @@ impl Store {
     /// Imports the text of an `issues.jsonl`. Lines that can be read come in, whatever the others are like.
     ///
     /// A bead that is here is changed only by a newer line; one that was deleted here stays deleted.
+    ///
+    /// New beads are seen all at once. Newer lines are written after them, each whole or not at all; an import that
+    /// is cut off among them has written some, and done again it writes the others.
     pub fn import(&mut self, by: &Stamp, text: &[u8]) -> Result<Imported, StoreError> {
         let mut report = Imported::default();
         let _alone = self.hold(LOCK)?;
@@ -69,26 +90,45 @@ impl Store {
         let prefix = self.prefix()?;
         let mut incoming = read_lines(text, prefix.as_str(), &mut report);
         let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;
-        let (mut new, mut newer) = (Vec::new(), Vec::new());
+        let (mut new, mut known) = (Vec::new(), Vec::new());
         for (id, line) in incoming {
-            match here.get(id.as_str()) {
-                None => new.push(line),
-                Some(there) if there.deleted => report.deleted_here += 1,
-                Some(there) if line.bead.updated_at > there.updated => newer.push(line),
-                Some(_) => report.unchanged += 1,
-            }
+            if here.contains_key(id.as_str()) { known.push(line) } else { new.push(line) }
         }
         report.created = new.len();
-        report.updated = newer.len();
         let batch = self.write::<_, StoreError>(by, |w| w.new_batch(BATCH))?;
-        let staged = self.stage_import(by, batch, &new, &newer);
+        let staged = self.stage_import(by, batch, &new);
         if let Err(error) = staged {
             self.write::<_, StoreError>(by, |w| w.discard(batch))?;
             return Err(error);
         }
         pass(Point::ImportPublished);
         while self.write::<_, StoreError>(by, |w| w.settle(4 * CHUNK))? {}
+        let newer: Vec<Incoming> =
+            known.into_iter().filter(|line| report.counts(line, here.get(line.bead.id.as_str()))).collect();
+        for chunk in newer.chunks(NEWER) {
+            self.overwrite(by, chunk, &mut report)?;
+            pass(Point::ImportOverwritten);
+        }
+        self.write::<_, StoreError>(by, |w| {
+            let payload = serde_json::json!({ "created": report.created, "updated": report.updated });
+            w.emit("imported", "issues.jsonl", payload).map(|_| ())
+        })?;
         Ok(report)
+    }
+
+    /// Brings beads that are here to the state of newer lines, in one transaction. Others may have written since the
+    /// file was compared, so each is looked at again.
+    fn overwrite(&mut self, by: &Stamp, chunk: &[Incoming], report: &mut Imported) -> Result<(), StoreError> {
+        self.write::<_, StoreError>(by, |w| {
+            let here = clash::standing(w, chunk.iter().map(|line| &line.bead.id))?;
+            for line in chunk {
+                if report.counts(line, here.get(line.bead.id.as_str())) {
+                    w.overwrite(line)?;
+                    report.updated += 1;
+                }
+            }
+            w.hold_circles(chunk.iter().map(|line| &line.bead))
+        })
     }
 
     /// Drops what an import left that was killed: it holds ids. Only the holder of the lock may do it.
@@ -99,13 +139,7 @@ impl Store {
         self.write(by, |w| w.staged(BATCH)?.into_iter().try_for_each(|batch| w.discard(batch)))
     }
 
-    fn stage_import(
-        &mut self,
-        by: &Stamp,
-        batch: Batch,
-        new: &[Incoming],
-        newer: &[Incoming],
-    ) -> Result<(), StoreError> {
+    fn stage_import(&mut self, by: &Stamp, batch: Batch, new: &[Incoming]) -> Result<(), StoreError> {
         for chunk in new.chunks(CHUNK) {
             self.write::<_, StoreError>(by, |w| chunk.iter().try_for_each(|line| w.stage_line(batch, line)))?;
             pass(Point::ImportStaged);
@@ -115,10 +149,7 @@ impl Store {
         }
         self.write::<_, StoreError>(by, |w| {
             w.publish(batch)?;
-            newer.iter().try_for_each(|line| w.overwrite(line))?;
-            w.hold_circles(new.iter().chain(newer).map(|line| &line.bead))?;
-            let payload = serde_json::json!({ "created": new.len(), "updated": newer.len() });
-            w.emit("imported", "issues.jsonl", payload).map(|_| ())
+            w.hold_circles(new.iter().map(|line| &line.bead))
         })
     }
 }
@@ -147,14 +178,13 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         for part in parts.drain(..) {
             match parse_line(part, prefix) {
                 Err(reason) => found("", reason, true),
-                Ok(ParsedLine { bead, repairs, dated }) => {
+                Ok(ParsedLine { bead, repairs, dated, guesses }) => {
                     for repair in repairs {
                         found(bead.id.as_str(), repair, false);
                     }
                     let source = source(&bead, &line, whole);
-                    if let Some(note) =
-                        add(&mut incoming, Incoming { bead, source, number: line.number, dated }, prefix)
-                    {
+                    let read = Incoming { bead, guesses, source, number: line.number, dated };
+                    if let Some(note) = add(&mut incoming, read, prefix) {
                         found(&note.0, note.1, false);
                     }
                 }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::members::{self, Guesses};
 use super::{coerce, salvage};
 use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
-use crate::store::{Bead, Comment, Dep, Map, Status};
+use crate::store::{Bead, Map, Status};
 
 /// Where values are kept that fit their key in no way; written back where the key is free.
 const ODD_VALUES: &str = "~values";
@@ -20,30 +21,33 @@ pub struct ParsedLine {
     pub repairs: Vec<String>,
     /// Whether the line says when the bead was made.
     pub dated: bool,
+    /// What of its edges and comments the line does not state.
+    pub guesses: Guesses,
 }
 
 /// Reads a line. Whatever can be kept is; the error says why nothing could.
 ///
 /// A bead without an id that can be one gets one that follows from the line, after `prefix`.
 pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
-    let (bead, mut repairs, dated) = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
-        (bead, Vec::new(), true)
+    let mut parsed = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
+        ParsedLine { bead, repairs: Vec::new(), dated: true, guesses: Guesses::default() }
     } else {
         let salvaged = salvage::object(line)?;
-        let (bead, mut repairs, dated) = piecewise(line, salvaged.object, prefix)?;
+        let mut parsed = piecewise(line, salvaged.object, prefix)?;
+        let repairs = &mut parsed.repairs;
         repairs.splice(0..0, salvaged.repairs);
         let rest = salvaged.rest.trim_start_matches([',', ']']).trim();
         if !rest.is_empty() {
             repairs.push(format!("what follows the object was left out: {}", text::headline(rest, 40)));
         }
-        (bead, repairs, dated)
+        parsed
     };
-    let bead = mend(bead, &mut repairs);
-    Ok(ParsedLine { bead, repairs, dated })
+    parsed.bead = mend(parsed.bead, &mut parsed.repairs);
+    Ok(parsed)
 }
 
 /// Reads key by key. What does not fit is read as what it was meant to be, or kept aside without effect.
-fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String>, bool), String> {
+fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<ParsedLine, String> {
     let mut repairs = Vec::new();
     let id = id_of(line, &mut all, prefix, &mut repairs)?;
     let mut time = |key: &str| {
@@ -72,7 +76,7 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String
             all.insert(key.to_owned(), fallback.to_string().into());
         }
     }
-    members(&id, fallback, &mut all, &mut repairs);
+    let guesses = members::complete(&id, fallback, &mut all, &mut repairs);
     let base: Map = ["id", "created_at", "updated_at"]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), all.get(key)?.clone())))
@@ -104,7 +108,7 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<(Bead, Vec<String
         kept.insert(ODD_VALUES.to_owned(), odd.into());
     }
     let bead = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("{id}: {e}"))?;
-    Ok((bead, repairs, created.is_some()))
+    Ok(ParsedLine { bead, repairs, dated: created.is_some(), guesses })
 }
 
 /// The id of the object; made when there is none that can be one.
@@ -133,91 +137,6 @@ fn id_of(line: &str, all: &mut Map, prefix: &str, repairs: &mut Vec<String>) -> 
 pub(super) fn made_id(prefix: &str, seed: &str) -> Result<BeadId, String> {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(seed)[..5]);
     BeadId::new(format!("{prefix}-{hash}")).map_err(|e| e.to_string())
-}
-
-/// An edge as other trackers write it: its kind under `dependency_type`, and where they show the whole bead that it
-/// leads to, that bead's id. What else they show is the other bead's.
-fn meant(dep: &Value) -> Value {
-    let Some((map, kind)) = dep.as_object().and_then(|map| Some((map, map.get("dependency_type")?.as_str()?))) else {
-        return dep.clone();
-    };
-    if map.contains_key("depends_on_id") {
-        let mut map = map.clone();
-        map.shift_remove("dependency_type");
-        map.entry("type").or_insert_with(|| kind.into());
-        return map.into();
-    }
-    match map.get("id") {
-        Some(target) => serde_json::json!({ "depends_on_id": target, "type": kind }),
-        None => dep.clone(),
-    }
-}
-
-/// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
-fn members(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) {
-    let filled = |value: &Value, first: &str, more: &[(&str, Value)]| {
-        let mut value = match value {
-            Value::String(text) => Map::from_iter([(first.to_owned(), text.as_str().into())]),
-            Value::Object(map) => map.clone(),
-            _ => return None,
-        };
-        value.insert("issue_id".to_owned(), id.as_str().into());
-        for (key, default) in more {
-            let wrong = value.get(*key).is_none_or(|v| std::mem::discriminant(v) != std::mem::discriminant(default));
-            if wrong || (*key == "created_at" && value[*key].as_str().is_none_or(|t| t.parse::<Time>().is_err())) {
-                let meant = value.get(*key).map(|v| coerce::candidates(key, v)).unwrap_or_default();
-                let meant = meant
-                    .into_iter()
-                    .find(|v| *key == "created_at" && v.as_str().is_some_and(|t| t.parse::<Time>().is_ok()));
-                value.insert((*key).to_owned(), meant.unwrap_or_else(|| default.clone()));
-            }
-        }
-        Some(Value::Object(value))
-    };
-    let at = Value::from(fallback.to_string());
-    if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
-        let (mut good, mut odd, mut mended) = (Vec::new(), Vec::new(), 0);
-        for dep in std::mem::take(deps) {
-            let fits = |dep: &Value| serde_json::from_value::<Dep>(dep.clone()).is_ok();
-            let more = [("type", Value::from("blocks")), ("created_at", at.clone())];
-            match filled(&meant(&dep), "depends_on_id", &more).filter(fits) {
-                _ if fits(&dep) => good.push(dep),
-                Some(whole) => {
-                    mended += 1;
-                    good.push(whole);
-                }
-                None => odd.push(dep),
-            }
-        }
-        *deps = good;
-        if mended > 0 {
-            repairs.push(format!("{} completed", text::count(mended, "dependency")));
-        }
-        if !odd.is_empty() {
-            repairs.push(format!("{} kept without effect: no bead id", text::count(odd.len(), "dependency")));
-            all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
-        }
-    }
-    if let Some(Value::Array(comments)) = all.get_mut("comments") {
-        let mut mended = 0;
-        for (n, comment) in (1_i64..).zip(comments.iter_mut()) {
-            if serde_json::from_value::<Comment>(comment.clone()).is_err() {
-                let more = [
-                    ("id", Value::from(n)),
-                    ("author", Value::from("unknown")),
-                    ("text", comment.get("body").cloned().unwrap_or_else(|| Value::from(""))),
-                    ("created_at", at.clone()),
-                ];
-                if let Some(whole) = filled(comment, "text", &more) {
-                    *comment = whole;
-                    mended += 1;
-                }
-            }
-        }
-        if mended > 0 {
-            repairs.push(format!("{} completed", text::count(mended, "comment")));
-        }
-    }
 }
 
 /// Mends values that break the rules of the format.
@@ -367,7 +286,33 @@ mod tests {
             parsed.bead.dependencies.iter().map(|d| (d.depends_on_id.as_str(), d.kind.as_str())).collect();
         assert_eq!(edges, [("bd-2", "parent-child"), ("bd-3", "related")]);
         assert!(parsed.bead.dependencies.iter().all(|d| d.extra.is_empty()), "nothing of the other bead");
-        assert_eq!(parsed.repairs, ["2 dependencies completed"]);
+        let left = "of a dependency, what it shows of bd-2: title, created_at was left out";
+        assert_eq!(parsed.repairs, ["2 dependencies completed", left]);
+    }
+
+    #[test]
+    fn what_an_edge_or_a_comment_says_otherwise_is_kept_or_told_of() {
+        let line = r#"{"id":"bd-1","title":"t","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","dependencies":[{"id":"edge-1","issue_id":"bd-1","depends_on":"bd-2","dependency_type":"blocks"},{"depends_on_id":"bd-3","type":"related","dependency_type":"mine"},{"id":"edge-2","dependency_type":"blocks"},{"depends_on_id":"bd-4","type":[1]}],"comments":[{"id":"4","author":7,"text":"t","created_at":"never"}]}"#;
+        let parsed = parse_line(line, "bd").expect("reads");
+        let edges: Vec<String> = parsed
+            .bead
+            .dependencies
+            .iter()
+            .map(|d| format!("{} {} {}", d.depends_on_id, d.kind, Value::from(d.extra.clone())))
+            .collect();
+        let kept = [r#"bd-2 blocks {"id":"edge-1"}"#, r#"bd-3 related {"dependency_type":"mine"}"#, "bd-4 [1] {}"];
+        assert_eq!(edges, kept);
+        assert!(
+            format_line(&parsed.bead).contains(r#"{"id":"edge-2","dependency_type":"blocks"}"#),
+            "it names no target"
+        );
+        let comment = &parsed.bead.comments[0];
+        assert_eq!((comment.id, comment.author.as_str()), (4, "7"));
+        assert_eq!(
+            parsed.repairs.last().map(String::as_str),
+            Some("of a comment, `created_at` \"never\" was left out")
+        );
+        assert!(parsed.guesses.comment(0, "created_at") && !parsed.guesses.comment(0, "id"));
     }
 
     #[test]

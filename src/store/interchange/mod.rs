@@ -9,8 +9,10 @@ mod export;
 mod import;
 mod line;
 mod lines;
+mod members;
 mod salvage;
 
 pub(super) use import::Incoming;
 pub use import::{Finding, Imported, main_prefix, read_file};
 pub use line::{ParsedLine, format_line, parse_line};
+pub use members::Guesses;

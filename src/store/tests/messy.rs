@@ -234,6 +234,107 @@ fn what_a_newer_line_says_of_an_edge_or_a_comment_that_is_here_is_taken_over_and
 }
 
 #[test]
+fn a_newer_line_that_says_less_of_an_edge_or_a_comment_takes_nothing_away() {
+    let at = r#""created_at":"2026-01-01T00:00:00Z""#;
+    let edge = format!(
+        r#"{{"issue_id":"a-1","depends_on_id":"a-2","type":"waits-for",{at},"created_by":"ann","metadata":"{{\"gate\":\"any-children\"}}","weight":5}}"#
+    );
+    let said = format!(r#"{{"id":4,"issue_id":"a-1","author":"ann","text":"hm",{at},"up":["bob"]}}"#);
+    let old = line("a-1", &format!(r#","dependencies":[{edge}],"comments":[{said}]"#));
+    let edges = [
+        r#"{"id":"a-2","title":"t a-2","notes":"only here","dependency_type":"waits-for"}"#,
+        r#"{"depends_on":"a-2","type":"waits-for"}"#,
+        r#""a-2""#,
+    ];
+    let comments = [
+        format!(r#"{{"author":"ann","text":"hm",{at}}}"#),
+        r#"{"author":"ann","text":"hm"}"#.to_owned(),
+        r#""hm""#.to_owned(),
+    ];
+    for (less, hm) in edges.iter().zip(&comments) {
+        let mut t = Temp::new();
+        import(&mut t, format!("{old}\n{}\n", line("a-2", "")).as_bytes());
+        let more = format!(r#","dependencies":[{less}],"comments":[{hm},{{"author":"bob","text":"yes"}}]"#);
+        let newer = line("a-1", &more).replace("2026-01-02", "2026-01-03");
+        assert_eq!(import(&mut t, newer.as_bytes()).updated, 1);
+        let text = String::from_utf8(t.read(|r| r.export())).expect("text");
+        assert!(text.contains(&format!("[{edge}]")) && text.contains(&said), "{less} {hm}: {text}");
+        let (all, new) = (t.read(|r| r.comments(&id("a-1"))), "yes".to_owned());
+        assert_eq!((all.len(), &all[1].text), (2, &new), "{hm}");
+        assert_ne!(all[1].id, 4);
+    }
+}
+
+#[test]
+fn newer_lines_come_in_a_few_at_a_time_each_of_them_whole() {
+    use crate::base::fault::tests::cut_off;
+    let mut t = Temp::new();
+    let file = |text: &str, day: &str| -> String {
+        let more = |n: usize| {
+            let at = r#""created_at":"2026-01-01T00:00:00Z""#;
+            let edge = format!(r#"{{"issue_id":"a-{n}","depends_on_id":"a-{}","type":"{text}",{at}}}"#, (n + 1) % 120);
+            format!(r#","labels":["{text}"],"dependencies":[{edge}]"#)
+        };
+        let whole = |n: usize| {
+            line(&format!("a-{n}"), &more(n)).replace("2026-01-02", day).replace("\"t a", &format!("\"{text} a"))
+        };
+        (0..120).map(|n| whole(n) + "\n").collect()
+    };
+    import(&mut t, file("related", "2026-01-02").as_bytes());
+    let mut some = false;
+    for n in 0..24 {
+        let by = Stamp::new("tester", Time::from_millis(t.now));
+        let _ = cut_off(n, || t.store.import(&by, file("tracks", "2026-01-03").as_bytes()).expect("import"));
+        let dir = t.store.beads_dir().to_owned();
+        t.store = Store::open(&dir).expect("open");
+        let all = t.read(|r| r.all_whole());
+        let newer = |bead: &&Bead| bead.title.starts_with("tracks");
+        for bead in &all {
+            let (edges, word) = if newer(&bead) { (2, "tracks") } else { (1, "related") };
+            assert_eq!((bead.dependencies.len(), bead.labels.join(" ").as_str()), (edges, word), "{}", bead.id);
+        }
+        let count = all.iter().filter(newer).count();
+        some |= (1..120).contains(&count);
+    }
+    assert!(some, "never only some of them");
+    import(&mut t, file("tracks", "2026-01-03").as_bytes());
+    assert!(t.read(|r| r.all_whole()).iter().all(|bead| bead.title.starts_with("tracks")));
+}
+
+#[test]
+fn an_imported_bead_with_edges_is_written_for_the_ledger_once() {
+    let mut t = Temp::new();
+    let edge = |to: &str| {
+        format!(
+            r#","dependencies":[{{"issue_id":"a-1","depends_on_id":"{to}","type":"blocks","created_at":"2026-01-01T00:00:00Z"}}]"#
+        )
+    };
+    let file = [line("a-1", &edge("a-2")), line("a-2", &edge("a-3")), line("a-3", "")].join("\n");
+    import(&mut t, file.as_bytes());
+    let rows = t.read(|r| r.outbox(0, 99));
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    assert_eq!(seqs, [1, 2, 3], "no row was written to be dropped again");
+    assert!(rows[0].doc.contains("\"depends_on_id\":\"a-2\""), "{}", rows[0].doc);
+}
+
+#[test]
+fn equal_comments_stay_two_when_a_newer_line_has_both() {
+    let mut t = Temp::new();
+    let said = |n: u8, more: &str| {
+        format!(
+            r#"{{"id":{n},"issue_id":"a-1","author":"ann","text":"hm","created_at":"2026-01-0{n}T00:00:00Z"{more}}}"#
+        )
+    };
+    let whole = |a: &str, b: &str| line("a-1", &format!(r#","comments":[{a},{b}]"#));
+    import(&mut t, whole(&said(1, ""), &said(2, "")).as_bytes());
+    let untimed = r#"{"author":"ann","text":"hm","up":["bob"]}"#;
+    let newer = whole(untimed, &said(1, "")).replace("updated_at\":\"2026-01-02", "updated_at\":\"2026-01-03");
+    import(&mut t, newer.as_bytes());
+    let text = String::from_utf8(t.read(|r| r.export())).expect("text");
+    assert!(text.contains(&format!("[{},{}]", said(1, ""), said(2, r#","up":["bob"]"#))), "{text}");
+}
+
+#[test]
 fn a_number_that_is_not_known_does_not_drift_however_often_it_is_written() {
     let digits = format!("1{}", "7".repeat(62));
     for number in [digits.as_str(), "1.767777777777778e+62", "0.30000000000000004", "5e-324", "123456789.123456789"] {

@@ -6,10 +6,10 @@ use super::Write;
 use crate::base::BeadId;
 use crate::store::interchange::Incoming;
 use crate::store::stage::Batch;
-use crate::store::{Bead, Dep, DepKind, NewDep, StoreError};
+use crate::store::{Bead, Comment, Dep, DepKind, Map, NewDep, StoreError};
 
 impl Write<'_> {
-    /// Adds a bead that is not here, with its comments, to a batch.
+    /// Adds a bead that is not here, with its comments, to a batch. The ledger gets it with its edges.
     pub(in crate::store) fn stage_line(&mut self, batch: Batch, line: &Incoming) -> Result<(), StoreError> {
         self.read.staging = batch.0;
         let bead = &line.bead;
@@ -17,12 +17,10 @@ impl Write<'_> {
         for comment in &bead.comments {
             self.insert_comment(num, comment)?;
         }
-        self.keep_source(num, line)?;
-        self.touch(&bead.id, format!("imported: {}", bead.title));
-        Ok(())
+        self.keep_source(num, line)
     }
 
-    /// Draws the edges of a bead of the batch.
+    /// Draws the edges of a bead of the batch, and lets the ledger record it as a whole.
     pub(in crate::store) fn stage_edges(&mut self, batch: Batch, bead: &Bead) -> Result<(), StoreError> {
         self.read.staging = batch.0;
         if let Some(parent) = bead.id.parent() {
@@ -32,11 +30,7 @@ impl Write<'_> {
         for dep in &bead.dependencies {
             self.draw_as_is(bead, dep)?;
         }
-        // The ledger file of the first pass lacked them.
-        if !bead.dependencies.is_empty() {
-            self.run("DELETE FROM outbox WHERE bead = ?1 AND batch = ?2", (bead.id.as_str(), batch.0))?;
-            self.touch(&bead.id, format!("imported: {}", bead.title));
-        }
+        self.touch(&bead.id, format!("imported: {}", bead.title));
         Ok(())
     }
 
@@ -56,8 +50,8 @@ impl Write<'_> {
         for label in &line.bead.labels {
             self.add_label(&line.bead.id, label)?;
         }
-        self.overwrite_edges(&line.bead)?;
-        self.overwrite_comments(num, &line.bead)?;
+        self.overwrite_edges(line)?;
+        self.overwrite_comments(num, line)?;
         self.run(
             "UPDATE beads SET updated_at = ?2, updated_ns = ?3 WHERE num = ?1",
             (num, at.to_string(), crate::store::row::nanos(at)),
@@ -67,52 +61,65 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn overwrite_edges(&mut self, bead: &Bead) -> Result<(), StoreError> {
-        let there = self.deps(&bead.id)?;
-        for dep in &bead.dependencies {
-            match there.iter().find(|d| d.depends_on_id == dep.depends_on_id && d.kind == dep.kind) {
-                Some(same) if same == dep => continue,
-                Some(_) => {
-                    // Its metadata may say anew what it waits for: it is drawn again, and judged.
-                    let key = (bead.id.as_str(), dep.depends_on_id.as_str(), dep.kind.as_str());
-                    for edge in self.edges("issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3", key)? {
-                        self.cut(&edge)?;
-                    }
-                }
-                None => {}
+    /// What the line does not state of an edge that is here stays as it is.
+    fn overwrite_edges(&mut self, line: &Incoming) -> Result<(), StoreError> {
+        let bead = &line.bead;
+        let mut there = self.deps(&bead.id)?;
+        for (n, dep) in bead.dependencies.iter().enumerate() {
+            let guessed = |key| line.guesses.edge(n, key);
+            let place = there
+                .iter()
+                .position(|d| d.depends_on_id == dep.depends_on_id && (guessed("type") || d.kind == dep.kind));
+            let Some(place) = place else {
+                self.draw_as_is(bead, dep)?;
+                there.push(dep.clone());
+                continue;
+            };
+            let same = &there[place];
+            let said = |new: &String, old: &String| if new.is_empty() { old.clone() } else { new.clone() };
+            let merged = Dep {
+                created_at: if guessed("created_at") { same.created_at } else { dep.created_at },
+                created_by: said(&dep.created_by, &same.created_by),
+                metadata: said(&dep.metadata, &same.metadata),
+                thread_id: said(&dep.thread_id, &same.thread_id),
+                extra: overlaid(&same.extra, &dep.extra),
+                ..same.clone()
+            };
+            if merged == *same {
+                continue;
             }
-            self.draw_as_is(bead, dep)?;
+            // Its metadata may say anew what it waits for: it is drawn again, and judged.
+            let key = (bead.id.as_str(), same.depends_on_id.as_str(), same.kind.as_str());
+            for edge in self.edges("issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3", key)? {
+                self.cut(&edge)?;
+            }
+            self.draw_as_is(bead, &merged)?;
+            there[place] = merged;
         }
         Ok(())
     }
 
-    fn overwrite_comments(&mut self, num: i64, bead: &Bead) -> Result<(), StoreError> {
-        let said = self.comments(&bead.id)?;
-        for comment in &bead.comments {
-            let same = said
-                .iter()
-                .find(|c| c.author == comment.author && c.text == comment.text && c.created_at == comment.created_at);
-            let Some(same) = same else {
-                self.insert_comment(num, comment)?;
+    /// What the line does not state of a comment that is here stays as it is.
+    fn overwrite_comments(&mut self, num: i64, line: &Incoming) -> Result<(), StoreError> {
+        let rows: Vec<i64> =
+            self.rows("SELECT num FROM comments WHERE bead = ?1 AND live = 1 ORDER BY num", [num], |r| Ok(r.get(0)?))?;
+        let there: Vec<(i64, Comment)> = rows.into_iter().zip(self.comments(&line.bead.id)?).collect();
+        for (n, (comment, same)) in line.bead.comments.iter().zip(paired(line, &there)).enumerate() {
+            let guessed = line.guesses.comment(n, "id");
+            let Some((row, same)) = same.and_then(|at| there.get(at)) else {
+                let number = if guessed { 0 } else { comment.id };
+                self.insert_comment(num, &Comment { id: number, ..comment.clone() })?;
                 continue;
             };
-            let number = if comment.id == 0 { same.id } else { comment.id };
-            if (number, &comment.extra) == (same.id, &same.extra) {
+            let number = if guessed || comment.id == 0 { same.id } else { comment.id };
+            let extra = overlaid(&same.extra, &comment.extra);
+            if (number, &extra) == (same.id, &same.extra) {
                 continue;
             }
             self.advance();
             self.run(
-                "UPDATE comments SET id = ?5, other = ?6, added = ?7
-                 WHERE bead = ?1 AND author = ?2 AND text = ?3 AND created_at = ?4 AND live = 1",
-                (
-                    num,
-                    &same.author,
-                    &same.text,
-                    same.created_at.to_string(),
-                    number,
-                    crate::store::row::packed(&comment.extra),
-                    &self.stamp,
-                ),
+                "UPDATE comments SET id = ?2, other = ?3, added = ?4 WHERE num = ?1",
+                (row, number, crate::store::row::packed(&extra), &self.stamp),
             )?;
         }
         Ok(())
@@ -175,4 +182,36 @@ impl Write<'_> {
         }
         Ok(())
     }
+}
+
+/// `here` with what `line` says over it.
+fn overlaid(here: &Map, line: &Map) -> Map {
+    let mut all = here.clone();
+    all.extend(line.iter().map(|(key, value)| (key.clone(), value.clone())));
+    all
+}
+
+/// For each comment of the line the place of the same one in `there`. What the line does not state may be anything;
+/// comments of which it states all choose first, and of equal ones the one with the same number is taken.
+fn paired(line: &Incoming, there: &[(i64, Comment)]) -> Vec<Option<usize>> {
+    let said = &line.bead.comments;
+    let unstated = |n: usize, key| line.guesses.comment(n, key);
+    let gaps = |n: &usize| ["author", "text", "created_at"].iter().filter(|key| unstated(*n, key)).count();
+    let (mut order, mut pairs, mut free) =
+        ((0..said.len()).collect::<Vec<_>>(), vec![None; said.len()], vec![true; there.len()]);
+    order.sort_by_key(gaps);
+    for n in order {
+        let new = &said[n];
+        let same = |old: &Comment| {
+            (unstated(n, "author") || old.author == new.author)
+                && (unstated(n, "text") || old.text == new.text)
+                && (unstated(n, "created_at") || old.created_at == new.created_at)
+        };
+        let fitting = (0..there.len()).filter(|at| free[*at] && same(&there[*at].1));
+        pairs[n] = fitting.min_by_key(|at| there[*at].1.id != new.id);
+        if let Some(at) = pairs[n] {
+            free[at] = false;
+        }
+    }
+    pairs
 }

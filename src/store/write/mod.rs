@@ -80,7 +80,8 @@ impl<'a> Write<'a> {
 
     /// Writes the outbox and the clock; the last thing before the commit.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
-        if self.dirty.is_empty() {
+        // What is staged may reach the outbox in a later transaction, and its stamps are given out now.
+        if self.dirty.is_empty() && self.staging == 0 {
             return Ok(());
         }
         self.flush_outbox()?;

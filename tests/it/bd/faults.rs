@@ -36,6 +36,9 @@ impl Scene {
         repo.sandbox.bd(&other, &["sync", "--remote", &url]).ok();
         let first = repo.add("first", &[]);
         repo.bd(&["history", &first]).ok();
+        let mut newer: serde_json::Value = serde_json::from_str(&repo.bd(&["export"]).ok()).expect("a line");
+        newer["updated_at"] = "2099-01-01T00:00:00Z".into();
+        std::fs::write(file.with_file_name("newer.jsonl"), newer.to_string()).expect("write");
         let waiting = repo.add("waits for the ledger", &[]);
         Self { repo, url, file, acknowledged: [first, waiting].into() }
     }
@@ -52,6 +55,7 @@ impl Scene {
             Point::StoreBegun | Point::StoreWritten | Point::StoreCommitted => &["create", "cut off", "-q"],
             Point::StoreBuilt | Point::StoreNamed | Point::InitMade => &["-C", "../new", "init", "--prefix", "new"],
             Point::ImportStaged | Point::ImportPublished => &["import", "FILE"],
+            Point::ImportOverwritten => &["import", "NEWER"],
             Point::FileWritten | Point::FileRenamed => &["export", "-o", "out.jsonl"],
             Point::DrainWritten | Point::DrainMoved | Point::DrainAcknowledged => &["history", "FIRST"],
             Point::SyncIntended
@@ -66,7 +70,10 @@ impl Scene {
         };
         let first = self.acknowledged.first().cloned().unwrap_or_default();
         let file = self.file.display().to_string();
-        let place = |word: &&str| word.replace("FILE", &file).replace("URL", &self.url).replace("FIRST", &first);
+        let newer = self.file.with_file_name("newer.jsonl").display().to_string();
+        let place = |word: &&str| {
+            word.replace("FILE", &file).replace("NEWER", &newer).replace("URL", &self.url).replace("FIRST", &first)
+        };
         words.iter().map(place).collect()
     }
 

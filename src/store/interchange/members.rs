@@ -1,0 +1,181 @@
+//! Edges and comments of a line whose particulars are missing or written otherwise.
+
+use serde_json::Value;
+
+use super::coerce;
+use crate::base::{BeadId, Time, text};
+use crate::store::row::ODD_DEPENDENCIES;
+use crate::store::{Comment, Dep, Map};
+
+/// Under which keys an edge may name what it leads to, best first.
+const TARGETS: [&str; 5] = ["depends_on_id", "depends_on", "target_id", "target", "to"];
+
+/// Which particulars of its edges and comments a line does not state: they were filled in so that it could be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guesses {
+    edges: Vec<Vec<&'static str>>,
+    comments: Vec<Vec<&'static str>>,
+}
+
+impl Guesses {
+    /// Whether `key` of the edge at place `n` is a guess.
+    pub fn edge(&self, n: usize, key: &str) -> bool {
+        self.edges.get(n).is_some_and(|keys| keys.contains(&key))
+    }
+
+    /// Whether `key` of the comment at place `n` is a guess.
+    pub fn comment(&self, n: usize, key: &str) -> bool {
+        self.comments.get(n).is_some_and(|keys| keys.contains(&key))
+    }
+}
+
+/// A member with nothing missing, what of it is a guess, and what of the line it could not keep.
+struct Whole {
+    value: Value,
+    guessed: Vec<&'static str>,
+    lost: Vec<String>,
+}
+
+/// What is filled in of the members of one bead.
+struct Filling<'a> {
+    id: &'a BeadId,
+    at: Value,
+}
+
+impl Filling<'_> {
+    /// Completes `value`, whose text alone would be its `first` key, by the defaults in `more`.
+    fn whole(&self, value: &Value, first: &str, more: &[(&'static str, &Value)]) -> Option<Whole> {
+        let mut value = match value {
+            Value::String(text) => Map::from_iter([(first.to_owned(), text.as_str().into())]),
+            Value::Object(map) => map.clone(),
+            _ => return None,
+        };
+        let (mut guessed, mut lost) = (Vec::new(), Vec::new());
+        value.insert("issue_id".to_owned(), self.id.as_str().into());
+        for (key, default) in more.iter().copied() {
+            let fits = |v: &Value| {
+                std::mem::discriminant(v) == std::mem::discriminant(default)
+                    && (key != "created_at" || v.as_str().is_some_and(|t| t.parse::<Time>().is_ok()))
+            };
+            let there = value.get(key).filter(|v| !v.is_null());
+            if there.is_some_and(fits) {
+                continue;
+            }
+            let meant = there.map(|v| coerce::candidates(key, v)).unwrap_or_default().into_iter().find(fits);
+            if meant.is_none() {
+                guessed.push(key);
+                lost.extend(there.map(|v| format!("`{key}` {}", text::headline(&v.to_string(), 40))));
+            }
+            value.insert(key.to_owned(), meant.unwrap_or_else(|| default.clone()));
+        }
+        Some(Whole { value: value.into(), guessed, lost })
+    }
+
+    fn edge(&self, dep: &Value) -> Option<Whole> {
+        let (dep, lost) = meant(dep);
+        let more = [("type", &Value::from("blocks")), ("created_at", &self.at)];
+        let mut whole = self.whole(&dep, "depends_on_id", &more)?;
+        whole.lost.extend(lost);
+        fits_edge(&whole.value).then_some(whole)
+    }
+
+    fn comment(&self, n: i64, comment: &Value) -> Option<Whole> {
+        let mut comment = comment.clone();
+        if let Some(map) = comment.as_object_mut().filter(|map| !map.contains_key("text"))
+            && let Some(body) = map.get("body").filter(|body| body.is_string()).cloned()
+        {
+            map.insert("text".to_owned(), body);
+        }
+        let (nobody, nothing) = (Value::from("unknown"), Value::from(""));
+        let more = [("id", &Value::from(n)), ("author", &nobody), ("text", &nothing), ("created_at", &self.at)];
+        self.whole(&comment, "text", &more)
+    }
+}
+
+fn fits_edge(dep: &Value) -> bool {
+    serde_json::from_value::<Dep>(dep.clone()).is_ok()
+}
+
+/// An edge as other trackers write it: its target and its kind under other keys, or the whole bead that it leads to
+/// with the kind beside. What else is shown of that bead is the other bead's, and not kept here.
+fn meant(dep: &Value) -> (Value, Option<String>) {
+    let Some(map) = dep.as_object() else { return (dep.clone(), None) };
+    let kind = map.get("dependency_type").filter(|kind| kind.is_string());
+    let is_id = |key: &&str| map.get(*key).and_then(Value::as_str).is_some_and(|id| BeadId::new(id).is_ok());
+    let Some(named) = TARGETS.into_iter().find(is_id) else {
+        let shown = ["title", "status"].iter().any(|key| map.contains_key(*key));
+        return match (map.get("id"), kind) {
+            (Some(target), Some(kind)) if shown && !TARGETS.iter().any(|key| map.contains_key(*key)) => {
+                let others: Vec<&str> =
+                    map.keys().map(String::as_str).filter(|key| !["id", "dependency_type"].contains(key)).collect();
+                let lost = format!("what it shows of {}: {}", target.as_str().unwrap_or_default(), others.join(", "));
+                (serde_json::json!({ "depends_on_id": target, "type": kind }), Some(lost))
+            }
+            _ => (dep.clone(), None),
+        };
+    };
+    let mut meant = map.clone();
+    // A target that is named by its own key alone is moved there; one beside it stays, as whatever it means.
+    if named != TARGETS[0]
+        && !map.contains_key(TARGETS[0])
+        && let Some(target) = meant.shift_remove(named)
+    {
+        meant.insert(TARGETS[0].to_owned(), target);
+    }
+    if !map.contains_key("type")
+        && let Some(kind) = meant.shift_remove("dependency_type").filter(Value::is_string)
+    {
+        meant.insert("type".to_owned(), kind);
+    }
+    (meant.into(), None)
+}
+
+/// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
+pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) -> Guesses {
+    let filling = Filling { id, at: fallback.to_string().into() };
+    let mut guesses = Guesses::default();
+    let mut lost = Vec::new();
+    if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
+        let (mut good, mut odd, mut mended) = (Vec::new(), Vec::new(), 0);
+        for dep in std::mem::take(deps) {
+            if fits_edge(&dep) {
+                good.push(dep);
+                guesses.edges.push(Vec::new());
+            } else if let Some(whole) = filling.edge(&dep) {
+                mended += 1;
+                good.push(whole.value);
+                guesses.edges.push(whole.guessed);
+                lost.extend(whole.lost.into_iter().map(|what| format!("of a dependency, {what} was left out")));
+            } else {
+                odd.push(dep);
+            }
+        }
+        *deps = good;
+        if mended > 0 {
+            repairs.push(format!("{} completed", text::count(mended, "dependency")));
+        }
+        if !odd.is_empty() {
+            repairs.push(format!("{} kept without effect: no bead id", text::count(odd.len(), "dependency")));
+            all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
+        }
+    }
+    if let Some(Value::Array(comments)) = all.get_mut("comments") {
+        let mut mended = 0;
+        for (n, comment) in (1_i64..).zip(comments.iter_mut()) {
+            let mut guessed = Vec::new();
+            if serde_json::from_value::<Comment>(comment.clone()).is_err()
+                && let Some(whole) = filling.comment(n, comment)
+            {
+                (*comment, guessed) = (whole.value, whole.guessed);
+                mended += 1;
+                lost.extend(whole.lost.into_iter().map(|what| format!("of a comment, {what} was left out")));
+            }
+            guesses.comments.push(guessed);
+        }
+        if mended > 0 {
+            repairs.push(format!("{} completed", text::count(mended, "comment")));
+        }
+    }
+    repairs.append(&mut lost);
+    guesses
+}
