@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::execute::{No, Step, row};
+use super::execute::{No, Step, forget_rates, has_damaged_rates, row};
 use super::reads::subject_key;
 use super::scope::Scope;
 use crate::base::{BeadId, RigName, text};
@@ -101,7 +101,8 @@ impl Desk {
         let known: BTreeMap<String, String> = store.read(|r| r.local_texts(REFUSED))?.into_iter().collect();
         let told = |key: &str, why: &str| known.get(key).and_then(|text| reason(text)).as_deref() == Some(why);
         let news: Vec<_> = self.refused.iter().filter(|(key, (_, _, why))| !told(key, why)).collect();
-        if news.is_empty() {
+        let damaged = store.read(has_damaged_rates)?;
+        if news.is_empty() && !damaged {
             return Ok(());
         }
         store.write(by, |w| {
@@ -109,6 +110,9 @@ impl Desk {
                 for key in known.keys().filter(|key| !self.refused.contains_key(*key)) {
                     w.delete_local(REFUSED, key)?;
                 }
+            }
+            if damaged {
+                forget_rates(w)?;
             }
             for (_, (decision, rig, why)) in news {
                 note_refusal(w, rig, decision, why)?;

@@ -17,7 +17,9 @@ use crate::base::{Address, BeadId};
 use crate::molecule;
 use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
 use crate::queue::{self, MrMeta, Request};
-use crate::store::{Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Stamp, Store, StoreError, Write};
+use crate::store::{
+    Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Read, Stamp, Store, StoreError, Write,
+};
 use crate::town::nudges::{self, Nudge};
 use crate::town::{Acting, Intent, TownError, agent, budget, convoy, hosts, retire, rework, sling};
 
@@ -123,6 +125,7 @@ pub fn execute(
                 None => desk.refused(scope, decision, &why),
                 Some(_) => store.write(&by, |w| {
                     desk::note_refusal(w, scope.name(), decision, &why)?;
+                    forget_rates(w)?;
                     heard(w)
                 })?,
             }
@@ -157,6 +160,9 @@ pub fn execute_cycle(
     loop {
         let result = store.write(&by, |w| {
             let mut effect = Effect::default();
+            if refused.iter().any(Option::is_some) {
+                forget_rates(w)?;
+            }
             for (index, decision) in decisions.iter().enumerate() {
                 match &refused[index] {
                     None => apply(cx, w, scope, &desk, decision, &mut effect).map_err(|no| (index, no))?,
@@ -275,10 +281,10 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
     let now = w.by().now.millis();
     let mut times: Vec<i64> = match w.local_row(RATES, &key)? {
         Some(Ok(times)) => times,
-        // Nobody knows how often: as often as it may.
+        // Nobody knows how often: as often as it may. Whoever writes the refusal down gives this an hour, too.
         Some(Err(_)) => vec![now; most],
         None => {
-            forget_rates(w, now)?;
+            forget_rates(w)?;
             Vec::new()
         }
     };
@@ -291,9 +297,15 @@ fn rate(w: &mut Write<'_>, action: &Action) -> Step {
     Ok(())
 }
 
+/// Whether a rate cannot be read, so that [`forget_rates`] has something to do at once.
+pub(super) fn has_damaged_rates(r: &Read<'_>) -> Result<bool, StoreError> {
+    Ok(r.local_texts(RATES)?.iter().any(|(_, text)| serde_json::from_str::<Vec<i64>>(text).is_err()))
+}
+
 /// Drops the rates of what was not done within the last hour, so that the table holds no more than an hour's worth. One
 /// that cannot be read counts as used up for an hour from now.
-fn forget_rates(w: &mut Write<'_>, now: i64) -> Result<(), StoreError> {
+pub(super) fn forget_rates(w: &mut Write<'_>) -> Result<(), StoreError> {
+    let now = w.by().now.millis();
     for (key, text) in w.local_texts(RATES)? {
         match serde_json::from_str::<Vec<i64>>(&text) {
             Ok(times) if times.iter().all(|t| now - t >= HOUR_MS) => {

@@ -41,7 +41,10 @@ fn witness_does(town: &TestTown, who: &Address, action: Action) -> Outcome {
         event: None,
         at_ms: cx.now().millis(),
     };
-    execute(&cx, &mut town.store(), Scope::Rig(&rig), &decision, None, &mut Desk::default()).expect("no fault")
+    let (mut store, mut desk) = (town.store(), Desk::default());
+    let outcome = execute(&cx, &mut store, Scope::Rig(&rig), &decision, None, &mut desk).expect("no fault");
+    desk.close(&Stamp::new("deacon", cx.now()), &mut store).expect("written down");
+    outcome
 }
 
 fn spend_restarts(town: &TestTown, bead: &BeadId) {
@@ -158,6 +161,9 @@ fn rates_are_forgotten_after_an_hour_and_count_as_used_up_when_they_cannot_be_re
     damage(&town, "rate", key);
     let again = witness_does(&town, &toast, nudge());
     assert!(matches!(&again, Outcome::Refused(why) if why.contains("within an hour is enough")), "{again:?}");
+    // Refused from now on for an hour, not for ever.
+    let rate = town.store().read(|r| r.local_row::<Vec<i64>>("rate", key)).expect("read").expect("a row");
+    assert!(rate.is_ok_and(|times| times.iter().all(|at| *at >= stamp.now.millis())), "it is written anew");
 }
 
 #[test]
