@@ -158,7 +158,9 @@ impl Engine {
             if let (true, Ok(first)) = (self.twice, &answer) {
                 let ladder = ladders.as_mut().map(|l| &mut **l as &mut dyn Ladders);
                 let second = call.judge(ladder);
-                if !second.as_ref().is_ok_and(|second| second.verdict.same(&first.verdict)) {
+                if let Err(failure) = second {
+                    answer = Err(failure);
+                } else if !second.is_ok_and(|second| second.verdict.same(&first.verdict)) {
                     let error = PolicyError::new(format!("`{}` answers differently on the same facts", rule.name));
                     let error = error.about(&rule.name).help("a rule keeps no state of its own: gt.remember does");
                     answer = Err(Failure::Error(loaded.vm.at(error, &at.file, at.line)));
