@@ -63,7 +63,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let value = serde_json::json!({ "total": total, "groups": rows });
         cx.out.print(&value, |_| {
             let lines = groups.iter().map(|(group, n)| format!("{n:>6}  {}", crate::base::text::headline(group, 80)));
-            lines.chain([format!("{:>6}  in all", total)]).collect::<Vec<_>>().join("\n")
+            lines.chain([format!("{total:>6}  in all")]).collect::<Vec<_>>().join("\n")
         });
         Ok(())
     })

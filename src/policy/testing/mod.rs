@@ -132,7 +132,7 @@ fn placed(file: &LayerSource, line: u32, mut diagnostic: Diagnostic) -> Diagnost
     if diagnostic.file.is_empty() {
         (diagnostic.file, diagnostic.line) = (file.path.clone(), line);
         let text = file.text.lines().nth((line as usize).wrapping_sub(1));
-        diagnostic.excerpt = text.unwrap_or_default().to_owned();
+        text.unwrap_or_default().clone_into(&mut diagnostic.excerpt);
     }
     diagnostic
 }

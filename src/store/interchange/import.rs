@@ -235,19 +235,18 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
         return None;
     };
     let (a, b) = (&there.bead, &line.bead);
-    if a.created_at != b.created_at && a.title != b.title {
-        if let Some(other) = clash::other_id(&id, b.created_at, prefix) {
-            let note = format!(
-                "the id comes twice for two beads; `{}` is {other} now",
-                crate::base::text::headline(&b.title, 40)
-            );
-            line.bead.dependencies.iter_mut().for_each(|dep| dep.issue_id = other.clone());
-            line.bead.comments.iter_mut().for_each(|comment| comment.issue_id = other.clone());
-            line.bead.id = other.clone();
-            line.source = None;
-            all.insert(other, line);
-            return Some((id.to_string(), note));
-        }
+    if a.created_at != b.created_at
+        && a.title != b.title
+        && let Some(other) = clash::other_id(&id, b.created_at, prefix)
+    {
+        let note =
+            format!("the id comes twice for two beads; `{}` is {other} now", crate::base::text::headline(&b.title, 40));
+        line.bead.dependencies.iter_mut().for_each(|dep| dep.issue_id = other.clone());
+        line.bead.comments.iter_mut().for_each(|comment| comment.issue_id = other.clone());
+        line.bead.id = other.clone();
+        line.source = None;
+        all.insert(other, line);
+        return Some((id.to_string(), note));
     }
     if a.updated_at <= b.updated_at {
         all.insert(id.clone(), line);
