@@ -12,6 +12,4 @@ t.case("a risky step is planned and looked at again", function()
   t.equal(graph:step("drop-table-second-look").description, "To be read by ann, who did not write it.")
 end)
 
-t.case("nothing else is", function()
-  t.equal(t.weave({ { id = "tidy-up" } }):added(), {})
-end)
+t.case("nothing else is", function() t.equal(t.weave({ { id = "tidy-up" } }):added(), {}) end)

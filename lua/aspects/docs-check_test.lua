@@ -16,6 +16,7 @@ t.case("documentation, reviews and what writes no code are not checked", functio
   t.equal(graph:added(), {})
 end)
 
-t.case("it is decided by what the change touches", function()
-  t.equal(t.weave("shiny"):step("docs-check-implement").only_if.touches[1], "src/cli/**")
-end)
+t.case(
+  "it is decided by what the change touches",
+  function() t.equal(t.weave("shiny"):step("docs-check-implement").only_if.touches[1], "src/cli/**") end
+)

@@ -12,7 +12,11 @@ local witness = gt.role("witness", { api = 1, scope = "rig", doc = "Keeps the wo
 -- Set these under [roles.witness] in town.toml or rig.toml.
 local cfg = witness.settings {
   patience = gt.duration("5m", "silence before the first word to a worker"),
-  restarts = gt.integer(3, "how often a dead worker is brought back before its bead is quarantined", { min = 1, max = 20 }),
+  restarts = gt.integer(
+    3,
+    "how often a dead worker is brought back before its bead is quarantined",
+    { min = 1, max = 20 }
+  ),
   limited = gt.duration("15m", "how long a worker at its usage limit is left alone before a person hears of it"),
   stale = gt.duration("7d", "a branch without open work is reported when it has lain still for this long"),
 }

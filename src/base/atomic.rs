@@ -16,7 +16,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_as(path, bytes, mode.unwrap_or_else(|| Permissions::from_mode(0o644)))
 }
 
-/// As [`write`], with this mode from the first byte on: nobody reads what is secret, or runs what is half written.
+/// As [`write()`], with this mode, which it gets once it is whole: nobody reads what is secret, or runs what is half
+/// written.
 pub fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     write_as(path, bytes, Permissions::from_mode(mode))
 }
