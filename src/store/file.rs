@@ -14,10 +14,13 @@ use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time};
 
 const FILE: &str = "beads.db";
-/// Each transaction is on disk when it has ended. The log of changes is kept short, for whoever comes first reads all
-/// of it.
+/// The log of changes that stands beside it.
+const LOG: &str = "beads.db-wal";
+/// A log of so many bytes goes into the database when the last one leaves: whoever comes first reads all of it.
+const LONG_LOG: u64 = 512 * 1024;
+/// Each transaction is on disk when it has ended.
 pub(super) const EACH_ON_DISK: &str =
-    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 100; PRAGMA cache_size = -8192";
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192";
 const LOCK: &str = "write.lock";
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -144,7 +147,19 @@ impl Store {
         open.end("COMMIT")?;
         pass(Point::StoreCommitted);
         drop(lock);
+        self.shorten_log();
         Ok(answer)
+    }
+
+    /// A command that is alone here cannot shorten the log as it writes: what an earlier one moved into the database is
+    /// known to nobody any more. So it is moved, and taken away, when the last one leaves.
+    fn shorten_log(&self) {
+        if std::fs::metadata(self.dir.join(LOG)).is_ok_and(|log| log.len() > LONG_LOG) {
+            let asked = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+            if let Err(error) = asked {
+                tracing::debug!(%error, "the log stays long");
+            }
+        }
     }
 
     /// From here to [`Self::end_group`] every write is a part of one transaction, and other writers wait.

@@ -82,3 +82,17 @@ fn a_killed_writer_loses_no_acknowledged_write() {
     }
     assert_eq!(repo.bd(&["dep", "cycles", "--json"]).ok(), "[]");
 }
+
+#[test]
+fn the_log_of_changes_stays_short_although_each_command_is_alone() {
+    let repo = super::Repo::new();
+    let log = repo.dir.join(".beads/beads.db-wal");
+    let longest = (0..60)
+        .map(|n| {
+            repo.add(&format!("bead {n}"), &[]);
+            std::fs::metadata(&log).map_or(0, |log| log.len())
+        })
+        .max();
+    // One change more than half a megabyte at the most.
+    assert!(longest.is_some_and(|longest| longest < 1024 * 1024), "{longest:?}");
+}
