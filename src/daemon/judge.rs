@@ -55,6 +55,8 @@ pub struct Judged {
     pub cycles: Vec<(Arc<Plan>, Cycle)>,
     /// Errors of policies.
     pub warnings: Vec<(String, Vec<Diagnostic>)>,
+    /// What a person must know when there are more open beads than policies look at.
+    pub overlooked: Option<String>,
     /// The next moment at which something can differ although nothing happened.
     pub next_ms: Option<i64>,
 }
@@ -100,8 +102,9 @@ pub fn judge(
     store.read(|r| {
         let mut out = Judged { ladders: StoredLadders::read(r)?, ..Judged::default() };
         let mut beads = Beads::new(r, look.rigs, now.millis())?;
-        let made = snapshot(r, &mut beads, look.rig, look.seen, now.millis())?;
+        let mut made = snapshot(r, &mut beads, look.rig, look.seen, now.millis())?;
         out.wake_at(made.next_ms);
+        out.overlooked = made.overlooked.take();
         let mut heard = Vec::new();
         for role in roles.of(&look.rig.name) {
             let Some(engine) = roles.engine(&look.rig.name, &role) else { continue };

@@ -69,7 +69,8 @@ impl Dispatcher {
         for index in 0..self.rigs.len() {
             let rig = self.rigs[index].clone();
             let done = guarded(|| {
-                let judged = self.judge(&rig, &rows)?;
+                let mut judged = self.judge(&rig, &rows)?;
+                troubles.extend(judged.overlooked.take().map(|said| (format!("beads of {}", rig.name), said)));
                 next = next.into_iter().chain(judged.next_ms).min();
                 self.act(&rig, judged)
             });

@@ -14,7 +14,7 @@ use crate::queue::{self, Request, State, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
-use crate::town::roles::{self, desk, keep};
+use crate::town::roles::{desk, keep};
 use crate::town::unreadable::{self, Unreadable};
 use crate::town::{
     BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, tries, trouble,
@@ -135,9 +135,6 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
     let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
     let mut warnings = warnings(r, known)?;
     warnings.extend(broken.iter().map(BrokenRig::text));
-    for rig in &rigs {
-        warnings.extend(roles::overlooked(r, rig)?);
-    }
     warnings.extend(unknown_runtimes(town, &config, &rigs));
     let messages = Filter {
         types: vec![IssueType::MESSAGE],

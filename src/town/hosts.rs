@@ -92,9 +92,13 @@ pub fn existing(cx: &Acting<'_>, kind: HostKind) -> Option<Box<dyn Host>> {
 
 /// Starts an agent's session. A runtime whose first prompt is typed is told it once it is ready; what became of that
 /// is the second value.
-pub fn begin(cx: &Acting<'_>, host: &dyn Host, row: &AgentRow) -> Result<(Started, Option<Delivery>), TownError> {
-    let runtime = require_runtime(cx, &row.runtime)?;
-    let started = host.start(&spec(cx, row, &runtime)?)?;
+pub fn begin(
+    cx: &Acting<'_>,
+    host: &dyn Host,
+    row: &AgentRow,
+    runtime: &Runtime,
+) -> Result<(Started, Option<Delivery>), TownError> {
+    let started = host.start(&spec(cx, row, runtime)?)?;
     let told = match runtime.prompt {
         PromptChannel::Typed => Some(first_words(host, &row.session, PROMPT, &runtime.signs)?),
         PromptChannel::Argument | PromptChannel::None => None,

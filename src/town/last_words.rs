@@ -18,7 +18,11 @@ const SCREENS: usize = 500;
 
 /// Where the last screen of whoever worked on a bead is kept.
 pub fn path(town: &Town, bead: &BeadId) -> PathBuf {
-    town.logs_dir().join("last").join(format!("{bead}.txt"))
+    folder(town).join(format!("{bead}.txt"))
+}
+
+fn folder(town: &Town) -> PathBuf {
+    town.logs_dir().join("last")
 }
 
 /// The last screen of whoever worked on a bead last; none when nothing was kept.
@@ -39,7 +43,7 @@ pub(super) fn keep(cx: &Acting<'_>, row: &AgentRow) {
 
 fn write(town: &Town, bead: &BeadId, screen: &str) -> Result<(), TownError> {
     let path = path(town, bead);
-    let folder = town.logs_dir().join("last");
+    let folder = folder(town);
     std::fs::create_dir_all(&folder).map_err(|e| TownError::io("make", &folder, e))?;
     let from = screen.len().saturating_sub(BYTES);
     let from = (from..=screen.len()).find(|at| screen.is_char_boundary(*at)).unwrap_or(0);

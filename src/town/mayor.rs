@@ -23,7 +23,7 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
     {
         return Ok(row);
     }
-    hosts::require_runtime(cx, config.runtime())?;
+    let runtime = hosts::require_runtime(cx, config.runtime())?;
     let now = cx.now();
     let mut row = AgentRow {
         address: me.clone(),
@@ -45,7 +45,7 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         dialog: None,
         created_at: now,
     };
-    let (begun, _) = hosts::begin(cx, &*hosts::open(cx, row.host)?, &row)?;
+    let (begun, _) = hosts::begin(cx, &*hosts::open(cx, row.host)?, &row, &runtime)?;
     row.proc = Some(begun.proc);
     row.started_at = Some(now);
     store.write(&cx.stamp(), |w| {

@@ -45,12 +45,13 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     row.base_commit = worktree(cx, store, &row, how.from.as_deref())?.or(row.base_commit);
     pass(Point::SpawnTree);
     let begun = row.started_at.is_some() && row.conversation.is_some();
-    row.resumed = how.resume && begun && hosts::require_runtime(cx, &row.runtime)?.can_resume();
+    let runtime = hosts::require_runtime(cx, &row.runtime)?;
+    row.resumed = how.resume && begun && runtime.can_resume();
     if !row.resumed && row.started_at.is_some() {
         // No program begins the same conversation twice. The id comes from the intent: it is the same when this is repeated.
         row.conversation = Some(hosts::conversation(&row.address, intent.at));
     }
-    let (started, told) = hosts::begin(cx, &*host, &row)?;
+    let (started, told) = hosts::begin(cx, &*host, &row, &runtime)?;
     pass(Point::SpawnStarted);
     let now = cx.now();
     row.state = AgentState::Working;

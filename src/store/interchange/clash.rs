@@ -63,7 +63,7 @@ pub(super) fn other_id(id: &BeadId, created: Time, prefix: &str) -> Option<BeadI
 }
 
 /// Lets the ids of a line be the new ones.
-fn follow(line: &mut Incoming, moved: &BTreeMap<BeadId, BeadId>) {
+pub(super) fn follow(line: &mut Incoming, moved: &BTreeMap<BeadId, BeadId>) {
     let mut any = false;
     let mut renew = |id: &mut BeadId| {
         if let Some(new) = moved.get(id) {

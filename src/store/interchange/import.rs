@@ -241,10 +241,7 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
     {
         let note =
             format!("the id comes twice for two beads; `{}` is {other} now", crate::base::text::headline(&b.title, 40));
-        line.bead.dependencies.iter_mut().for_each(|dep| dep.issue_id = other.clone());
-        line.bead.comments.iter_mut().for_each(|comment| comment.issue_id = other.clone());
-        line.bead.id = other.clone();
-        line.source = None;
+        clash::follow(&mut line, &BTreeMap::from([(id.clone(), other.clone())]));
         all.insert(other, line);
         return Some((id.to_string(), note));
     }

@@ -26,4 +26,4 @@ pub use ladders::StoredLadders;
 pub use load::{Roles, Warning, lua_patrols};
 pub use reads::TownReads;
 pub use scope::Scope;
-pub use snapshot::{Made, overlooked, snapshot};
+pub use snapshot::{Made, snapshot};

@@ -1,6 +1,6 @@
 //! The facts of one pass: one transaction of the store and one look at the agents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::evidence::{QUIET_MS, Seen};
@@ -12,7 +12,7 @@ use crate::session::Screen;
 use crate::store::{Bead, DepKind, Filter, Hook, IssueType, Read, Status, StoreError};
 use crate::town::{AgentRow, AgentState, Rig, agent, budget, convoy, intent, mol};
 
-/// At most so many beads of a rig are facts of one pass, the most urgent first.
+/// At most so many beads of a rig are facts of one pass, the most urgent first, and those of open convoys besides.
 const MOST_BEADS: usize = 5000;
 
 /// What policies of a rig may look at: all that is open and work.
@@ -26,13 +26,13 @@ fn open_work(rig: &Rig) -> Filter {
 }
 
 /// What a person must know of a rig that has more open beads than its policies look at.
-pub fn overlooked(r: &Read<'_>, rig: &Rig) -> Result<Option<String>, StoreError> {
+fn overlooked(r: &Read<'_>, rig: &Rig) -> Result<Option<String>, StoreError> {
     let open = r.count(&open_work(rig))?;
-    let name = &rig.name;
     Ok((open > MOST_BEADS).then(|| {
         format!(
-            "{name} has {open} open beads, and its policies look at the {MOST_BEADS} most urgent, steps of molecules \
-             among them: close or put off what is not for now (bd defer ID), or give what is urgent a higher priority"
+            "{open} are open, and policies look at the {MOST_BEADS} most urgent, steps of molecules among them, and at \
+             those of open convoys: close or put off what is not for now (bd defer ID), or give what is urgent a \
+             higher priority"
         )
     }))
 }
@@ -46,6 +46,8 @@ pub struct Made {
     pub next_ms: Option<i64>,
     /// The requests behind `snapshot.mrs`, in the same order.
     pub requests: Vec<Request>,
+    /// What a person must know when there are more open beads than are looked at.
+    pub overlooked: Option<String>,
 }
 
 /// Makes facts of beads, each once.
@@ -157,9 +159,9 @@ impl<'a, 'r> Beads<'a, 'r> {
         convoy::slung_to(bead).or_else(own).or_else(|| self.slung_to.get(&bead.id).cloned())
     }
 
-    /// Beads of convoys that belong to `rig` although their ids begin with another prefix than `prefix`.
-    fn take_elsewhere(&mut self, rig: &RigName, prefix: &str) -> Result<Vec<Arc<BeadFact>>, StoreError> {
-        let mut ids: Vec<BeadId> = self.convoys.keys().filter(|id| id.prefix() != prefix).cloned().collect();
+    /// Beads of convoys that belong to `rig`, other than those that `had` says are there already.
+    fn of_convoys(&mut self, rig: &RigName, had: impl Fn(&BeadId) -> bool) -> Result<Vec<Arc<BeadFact>>, StoreError> {
+        let mut ids: Vec<BeadId> = self.convoys.keys().filter(|id| !had(id)).cloned().collect();
         ids.sort();
         let mut found = Vec::new();
         for id in ids {
@@ -222,8 +224,10 @@ pub fn snapshot(
         polecats.push(Arc::new(fact));
     }
     let filter = Filter { limit: Some(MOST_BEADS), ..open_work(rig) };
-    let mut facts = Vec::new();
-    for bead in r.find(&filter)? {
+    let mut facts: Vec<Arc<BeadFact>> = Vec::new();
+    let found = r.find(&filter)?;
+    let is_cut = found.len() == MOST_BEADS;
+    for bead in found {
         // Steps of molecules are looked after with their worker.
         if bead.metadata.contains_key("step") {
             continue;
@@ -233,7 +237,11 @@ pub fn snapshot(
             facts.push(fact);
         }
     }
-    facts.extend(beads.take_elsewhere(&rig.name, rig.prefix().as_str())?);
+    let own = rig.prefix().as_str();
+    let had: HashSet<BeadId> = if is_cut { facts.iter().map(|fact| fact.id.clone()).collect() } else { HashSet::new() };
+    let had = |id: &BeadId| if is_cut { had.contains(id) } else { id.prefix() == own };
+    facts.extend(beads.of_convoys(&rig.name, had)?);
+    let overlooked = if is_cut { overlooked(r, rig)? } else { None };
     let requests = queue::open(r, &rig.name)?;
     let mut mrs = Vec::new();
     for request in &requests {
@@ -243,7 +251,7 @@ pub fn snapshot(
     let memory = keep::memory(r, &keep::key(&Subject::Town, rig.name.as_str()).unwrap_or_default(), now_ms)?;
     let snapshot =
         Snapshot { now_ms, rig: Some(rig.name.clone()), polecats, beads: facts, mrs, memory, probes: BTreeMap::new() };
-    Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests })
+    Ok(Made { snapshot: Arc::new(snapshot), next_ms, requests, overlooked })
 }
 
 /// When a worker that works, and was last heard of at `since`, is to be looked at again. One that is quiet already

@@ -39,6 +39,15 @@ impl TestTown {
         assert_eq!(ran.code, -1, "{} was not passed: {} {}", point.name(), ran.stdout, ran.stderr);
     }
 
+    /// One bead on the hook of one worker, who has committed a file to it.
+    fn with_work(&self) -> (String, String) {
+        let bead = self.bead("x");
+        self.sling(&bead);
+        let worker = self.working(1).remove(0);
+        self.commit(&worker, "x.txt", "x\n");
+        (bead, worker)
+    }
+
     fn sessions(&self) -> usize {
         self.sandbox.processes().iter().filter(|what| what.contains("sleep 100000")).count()
     }
@@ -87,12 +96,9 @@ fn a_sling_that_is_killed_at_any_place_starts_one_worker_and_no_second() {
 #[test]
 fn work_whose_handing_in_is_killed_is_handed_in() {
     let town = TestTown::landing_directly();
-    let bead = town.bead("x");
-    town.sling(&bead);
-    let workers = town.working(1);
-    town.commit(&workers[0], "x.txt", "x\n");
-    town.all_steps(&workers[0]);
-    town.killed(Point::DoneHeld, Some(&workers[0]), &["done"]);
+    let (bead, worker) = town.with_work();
+    town.all_steps(&worker);
+    town.killed(Point::DoneHeld, Some(&worker), &["done"]);
     assert_eq!(town.status_of(&bead), "in_progress");
     town.gt(&["start"]).ok();
     town.landed(&bead, "x.txt");
@@ -102,10 +108,7 @@ fn work_whose_handing_in_is_killed_is_handed_in() {
 fn a_worker_whose_taking_down_is_killed_goes_and_all_that_it_made_is_there_for_the_next() {
     for point in [Point::RetireStopped, Point::RetireKept] {
         let town = TestTown::landing_directly();
-        let bead = town.bead("x");
-        town.sling(&bead);
-        let first = town.working(1).remove(0);
-        town.commit(&first, "x.txt", "x\n");
+        let (bead, first) = town.with_work();
         std::fs::write(town.worktree(&first).join("notes"), "not committed\n").expect("file");
         town.killed(point, None, &["unsling", &bead, "--requeue"]);
         town.gt(&["start"]).ok();
@@ -125,11 +128,8 @@ fn a_worker_whose_taking_down_is_killed_goes_and_all_that_it_made_is_there_for_t
 fn a_batch_whose_daemon_is_killed_at_any_place_lands_once() {
     for point in [Point::BatchTested, Point::PushIntended, Point::PushArrived] {
         let town = TestTown::landing_directly();
-        let bead = town.bead("x");
-        town.sling(&bead);
-        let workers = town.working(1);
-        town.commit(&workers[0], "x.txt", "x\n");
-        town.hand_in(&workers[0]);
+        let (bead, worker) = town.with_work();
+        town.hand_in(&worker);
         // A daemon of a town that is up, which no other command has started before this one does.
         let stamp = Stamp::new("test", SystemClock.now());
         town.store().write(&stamp, lifecycle::set_up).expect("up");
