@@ -210,6 +210,20 @@ fn a_folder_with_something_in_it_is_not_touched() {
 }
 
 #[test]
+fn the_demo_runs_where_gt_alone_was_built() {
+    let sandbox = Sandbox::new();
+    let alone = sandbox.folder("alone").join("gt");
+    std::fs::copy(env!("CARGO_BIN_EXE_gt"), &alone).expect("copied");
+    let mut command = sandbox.command(&alone, sandbox.path());
+    let path = std::env::var("PATH").unwrap_or_default();
+    let elsewhere = |dir: &&str| !std::path::Path::new(dir).join("bd").exists();
+    command.env("PATH", path.split(':').filter(elsewhere).collect::<Vec<_>>().join(":"));
+    command.args(["demo", "--headless"]);
+    let said = crate::support::finish(command, "gt demo".to_owned()).ok();
+    assert!(said.contains("0 model tokens spent on supervision"), "{said}");
+}
+
+#[test]
 fn a_demo_that_is_interrupted_leaves_no_process_and_no_folder() {
     use std::os::unix::process::ExitStatusExt as _;
 

@@ -15,6 +15,7 @@ pub(super) struct Place {
     temporary: Option<tempfile::TempDir>,
     search_path: String,
     exe: PathBuf,
+    bd: PathBuf,
     interrupt: Interrupt,
 }
 
@@ -42,7 +43,16 @@ impl Place {
         let exe = std::env::current_exe()
             .map_err(|e| CliError::new(crate::cli::Kind::Internal, format!("this program cannot find itself: {e}")))?;
         let folder = exe.parent().map(Path::to_path_buf).unwrap_or_default();
-        let place = Self { search_path: format!("{}:{}", folder.display(), env.path), exe, root, temporary, interrupt };
+        let mut search_path = format!("{}:{}", folder.display(), env.path);
+        let mut bd = exe.with_file_name("bd");
+        if !bd.is_file() {
+            // This program was built alone; by that name it is the other one.
+            bd = root.join("bin/bd");
+            let linked = std::fs::create_dir_all(root.join("bin")).and_then(|()| std::os::unix::fs::symlink(&exe, &bd));
+            linked.map_err(|e| failed(&bd, e))?;
+            search_path = format!("{}:{search_path}", root.join("bin").display());
+        }
+        let place = Self { search_path, exe, bd, root, temporary, interrupt };
         for dir in [place.home(), place.evidence(), place.scratch()] {
             std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, e))?;
         }
@@ -129,7 +139,7 @@ impl Place {
 
     /// Runs `bd` in the town and gives what it printed.
     pub(super) fn bd(&self, args: &[&str]) -> Result<String, CliError> {
-        self.run(&self.exe.with_file_name("bd"), "bd", &self.town(), args)
+        self.run(&self.bd, "bd", &self.town(), args)
     }
 
     /// Runs `git` in `cwd` and gives what it printed.
