@@ -52,7 +52,7 @@ impl Place {
             linked.map_err(|e| failed(&bd, e))?;
             search_path = format!("{}:{search_path}", root.join("bin").display());
         }
-        let place = Self { search_path, exe, bd, root, temporary, interrupt };
+        let place = Self { root, temporary, search_path, exe, bd, interrupt };
         for dir in [place.home(), place.evidence(), place.scratch()] {
             std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, e))?;
         }
