@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{MARK_VAR, SessionError, SessionSpec};
 use crate::base::process::find_program;
@@ -62,9 +63,25 @@ pub fn exec_stage(
     terminal: impl IntoIterator<Item = (String, String)>,
 ) -> SessionError {
     match prepare(file, own_terminal, terminal) {
-        Ok((program, mut command)) => SessionError::io(format!("starting {program}"))(command.exec()),
+        Ok((program, mut command)) => {
+            let _caught = hear_signals();
+            SessionError::io(format!("starting {program}"))(command.exec())
+        }
         Err(error) => error,
     }
+}
+
+/// Lets the program hear the signals that whoever started the town ignores, as `nohup` does: else it would outlive its
+/// terminal. A signal that is caught, as from here on, is the program's own again once this process has become it. One
+/// that cannot be caught is no reason not to start.
+fn hear_signals() -> Option<(tokio::runtime::Runtime, Vec<Signal>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
+    let caught = {
+        let _inside = runtime.enter();
+        let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
+        kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect()
+    };
+    Some((runtime, caught))
 }
 
 fn prepare(

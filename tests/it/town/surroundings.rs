@@ -72,3 +72,18 @@ fn what_a_person_starts_the_town_with_reaches_gates_git_and_sessions_that_the_da
     assert!(read("git.key").lines().any(|line| line == "s3"), "git has it too");
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_worker_hears_the_signals_that_whoever_slung_it_ignores() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    let sling = format!("trap '' HUP INT QUIT TERM; exec gt sling {bead} app --no-start");
+    town.sandbox.run("sh", &town.root, &["-c", &sling]).ok();
+    let pid = town.agents()[0]["pid"].as_i64().expect("a process");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask").trim();
+    let ignored = u64::from_str_radix(ignored, 16).expect("hexadecimal");
+    // Bit n - 1 stands for signal n: 1, 2, 3 and 15.
+    assert_eq!(ignored & 0b0100_0000_0000_0111, 0, "{ignored:x}");
+    town.gt(&["shutdown"]).ok();
+}
