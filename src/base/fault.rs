@@ -79,6 +79,10 @@ points! {
     SpawnTree = "spawn.tree",
     /// A worker's session runs, and its row does not know.
     SpawnStarted = "spawn.started",
+    /// It is written down that a word is being said, and nothing is typed.
+    NudgeIntended = "nudge.intended",
+    /// A word is typed, and nobody knows what became of it.
+    NudgeSent = "nudge.sent",
     /// The commit that is handed in is held by a ref, and nothing is queued.
     DoneHeld = "done.held",
     /// The session of a worker that goes has ended, and its worktree is there.

@@ -19,7 +19,7 @@ use crate::store::{IssueType, NewBead, Stamp, Store, StoreError, Write};
 use crate::town::nudges;
 use crate::town::roles::After;
 use crate::town::tries::{self, Tries};
-use crate::town::{self, Finish, Intent, TownError, agent, hosts};
+use crate::town::{self, Finish, Intent, TownError};
 
 const MOST: usize = 4;
 /// When no thread can be started, the next attempt comes after this.
@@ -97,11 +97,6 @@ impl Hands {
 
     /// Collects what is done, then takes up the intents that nobody works on and whose time has come.
     pub fn turn(&mut self, store: &mut Store, intents: Vec<Intent>) -> Result<(), StoreError> {
-        if !self.recalled {
-            let left = store.read(nudges::all)?.into_iter();
-            self.waiting.extend(left.map(|nudge| Job::After(After::Nudge(nudge))));
-            self.recalled = true;
-        }
         while let Ok((job, result)) = self.done.1.try_recv() {
             self.ended(store, &job, result)?;
         }
@@ -119,6 +114,12 @@ impl Hands {
             if !later && !self.busy.contains(&intent.agent) && !self.waiting.iter().any(known) {
                 self.waiting.push_back(Job::Intent(intent));
             }
+        }
+        if !self.recalled {
+            // Behind the intents: who is to be started first can be spoken to then.
+            let left = store.read(nudges::all)?.into_iter();
+            self.waiting.extend(left.map(|nudge| Job::After(After::Nudge(nudge))));
+            self.recalled = true;
         }
         self.start();
         Ok(())
@@ -247,18 +248,7 @@ fn carry_out(world: &World, job: &Job) -> Result<Finish, TownError> {
             Ok(Finish::Done)
         }
         Job::After(After::Nudge(nudge)) => {
-            let cx = world.acting("deacon");
-            if nudge.is_stale(cx.now()) {
-                return Err(TownError::refused("it could not be said in time"));
-            }
-            let row = store.read(|r| agent::need(r, &nudge.to))?;
-            if row.bead != nudge.bead {
-                return Err(TownError::refused("who has this name now is at another bead"));
-            }
-            let signs = hosts::runtimes(&cx)?.get(&row.runtime).map(|r| r.signs.clone()).unwrap_or_default();
-            let delivery = hosts::open(&cx, row.host)?.send(&row.session, &nudge.text, &signs)?;
-            let by = Stamp::new("deacon", world.clock.now());
-            store.write(&by, |w| nudges::said(w, nudge, &delivery))?;
+            nudges::say(&world.acting("deacon"), &mut store, nudge)?;
             Ok(Finish::Done)
         }
     }
@@ -281,16 +271,20 @@ mod tests {
         Arc::new(World { town, around, gate_env: Vec::new(), clock: Arc::new(SystemClock) })
     }
 
+    fn nudge(world: &World, to: &Address) -> nudges::Nudge {
+        let (to, text, at) = (to.clone(), "go on".to_owned(), world.clock.now());
+        nudges::Nudge { key: "k".into(), to, text, at, climb: None, bead: None, begun: None }
+    }
+
     #[test]
     fn what_an_earlier_daemon_was_to_say_is_said_or_journaled_as_unsaid() {
         let dir = tempfile::tempdir().expect("tempdir");
         let world = world(dir.path());
         let mut store = Store::open(&world.town.beads_dir()).expect("store");
         let to: Address = "app/polecats/toast".parse().expect("address");
-        let at = world.clock.now();
-        let nudge =
-            nudges::Nudge { key: "k".into(), to: to.clone(), text: "go on".into(), at, climb: None, bead: None };
-        store.write(&Stamp::new("app/witness", at), |w| nudges::put(w, &nudge)).expect("decided");
+        store
+            .write(&Stamp::new("app/witness", world.clock.now()), |w| nudges::put(w, &nudge(&world, &to)))
+            .expect("decided");
         let (bus, heard) = mpsc::channel();
         let mut hands = Hands::new(Arc::clone(&world), bus);
         hands.turn(&mut store, Vec::new()).expect("turned");
@@ -299,6 +293,24 @@ mod tests {
         let events = store.read(|r| r.events_of(&to.to_string())).expect("read");
         assert_eq!(events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["nudge_failed"], "no such agent");
         assert_eq!(store.read(nudges::all).expect("read"), []);
+    }
+
+    #[test]
+    fn who_is_to_be_started_is_started_before_it_is_spoken_to() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let world = world(dir.path());
+        let mut store = Store::open(&world.town.beads_dir()).expect("store");
+        let who: Address = "app/polecats/toast".parse().expect("address");
+        let intent = Intent::new(who.clone(), "deacon", Time::from_millis(7), Act::Stop { why: "test".into() });
+        store
+            .write(&Stamp::new("app/witness", world.clock.now()), |w| nudges::put(w, &nudge(&world, &who)))
+            .expect("decided");
+        let (bus, _heard) = mpsc::channel();
+        let mut hands = Hands::carrying(Arc::clone(&world), bus, |_, _| Ok(Finish::Done));
+        hands.turn(&mut store, vec![intent]).expect("turned");
+        assert_eq!(hands.busy, Set::from([who]));
+        let waiting: Vec<_> = hands.waiting.iter().map(|job| matches!(job, Job::After(After::Nudge(_)))).collect();
+        assert_eq!(waiting, [true], "what is left is the word");
     }
 
     #[test]

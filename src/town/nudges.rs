@@ -1,21 +1,30 @@
 //! What policies decided to say and has not been said yet, on disk so that no crash forgets it.
 //!
 //! A word is written down in the transaction that decides it, and taken away in the one that journals what became of it.
-//! One that is not said because a person is attached uses no rung of its ladder: the rung acts again after its wait.
+//! In between, directly before the first key is pressed, the row says that it has begun. What had begun when its daemon
+//! died may have been heard or not, and nobody can ask the agent: it is not said a second time, and journaled as not
+//! known. A word too few costs the wait until the next rung; one too many costs a turn of a model and may undo work.
+//!
+//! A word that is not said because a person is attached uses no rung of its ladder: the rung acts again after its wait.
 //! Whatever else keeps it from its agent (an input line that is not there, a program that hangs) is a failure of the
 //! rung, so that a ladder always comes to its end.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::around::Acting;
+use super::error::TownError;
 use super::roles::ladders;
+use super::unreadable::sift;
+use super::{agent, hosts};
+use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId, Time};
 use crate::policy::Climb;
 use crate::session::Delivery;
-use crate::store::{Read, StoreError, Write};
+use crate::store::{Read, Store, StoreError, Write};
 
 /// The local namespace of what is still to be said, by the rule that says it and whom it is about.
-const NUDGES: &str = "nudge";
+pub(super) const NUDGES: &str = "nudge";
 /// What could not be said for so long, in milliseconds, is not worth saying any more.
 const STALE_MS: i64 = 600_000;
 
@@ -36,12 +45,19 @@ pub struct Nudge {
     /// The rung that says it, if one does that does nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub climb: Option<Climb>,
+    /// Since when it is being said: whether the agent has it is not known until the row is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Time>,
 }
 
 impl Nudge {
-    /// Whether it is too old to be said at `now`.
-    pub fn is_stale(&self, now: Time) -> bool {
+    fn is_stale(&self, now: Time) -> bool {
         now.millis() - self.at.millis() > STALE_MS
+    }
+
+    /// Whether a row holds this word, begun or not.
+    fn is(&self, row: &Self) -> bool {
+        Self { begun: None, ..self.clone() } == Self { begun: None, ..row.clone() }
     }
 }
 
@@ -52,11 +68,45 @@ pub fn put(w: &mut Write<'_>, nudge: &Nudge) -> Result<(), StoreError> {
 
 /// All that is still to be said, as far as it can be read.
 pub fn all(r: &Read<'_>) -> Result<Vec<Nudge>, StoreError> {
-    Ok(r.local_texts(NUDGES)?.into_iter().filter_map(|(_, text)| serde_json::from_str(&text).ok()).collect())
+    Ok(sift(r, NUDGES)?.0)
+}
+
+/// Says it, unless it is too late for that, or it may have been said before.
+pub fn say(cx: &Acting<'_>, store: &mut Store, nudge: &Nudge) -> Result<(), TownError> {
+    if nudge.begun.is_some() {
+        return Err(TownError::refused(
+            "the daemon ended while it was being said: whether it arrived is not known, and it is not said twice",
+        ));
+    }
+    if nudge.is_stale(cx.now()) {
+        return Err(TownError::refused("it could not be said in time"));
+    }
+    let row = store.read(|r| agent::need(r, &nudge.to))?;
+    if row.bead != nudge.bead {
+        return Err(TownError::refused("who has this name now is at another bead"));
+    }
+    let signs = hosts::runtimes(cx)?.get(&row.runtime).map(|r| r.signs.clone()).unwrap_or_default();
+    let host = hosts::open(cx, row.host)?;
+    if !store.write(&cx.stamp(), |w| begin(w, nudge))? {
+        return Err(TownError::refused("another word has taken its place"));
+    }
+    pass(Point::NudgeIntended);
+    let delivery = host.send(&row.session, &nudge.text, &signs)?;
+    pass(Point::NudgeSent);
+    Ok(store.write(&cx.stamp(), |w| said(w, nudge, &delivery))?)
+}
+
+/// It is about to be said; false when it is not to be any more.
+fn begin(w: &mut Write<'_>, nudge: &Nudge) -> Result<bool, StoreError> {
+    if !stands(w, nudge)? {
+        return Ok(false);
+    }
+    put(w, &Nudge { begun: Some(w.by().now), ..nudge.clone() })?;
+    Ok(true)
 }
 
 /// It was sent, and this became of it.
-pub fn said(w: &mut Write<'_>, nudge: &Nudge, delivery: &Delivery) -> Result<(), StoreError> {
+fn said(w: &mut Write<'_>, nudge: &Nudge, delivery: &Delivery) -> Result<(), StoreError> {
     match delivery.why_not() {
         None => {
             w.emit("nudged", &nudge.to.to_string(), json!({ "text": nudge.text, "delivery": delivery }))?;
@@ -78,10 +128,14 @@ pub fn failed(w: &mut Write<'_>, nudge: &Nudge, why: &str) -> Result<(), StoreEr
 }
 
 fn over(w: &mut Write<'_>, nudge: &Nudge) -> Result<(), StoreError> {
-    if w.local_row(NUDGES, &nudge.key)? == Some(Ok(nudge.clone())) {
+    if stands(w, nudge)? {
         w.delete_local(NUDGES, &nudge.key)?;
     }
     Ok(())
+}
+
+fn stands(r: &Read<'_>, nudge: &Nudge) -> Result<bool, StoreError> {
+    Ok(r.local_row::<Nudge>(NUDGES, &nudge.key)?.is_some_and(|row| row.is_ok_and(|row| nudge.is(&row))))
 }
 
 #[cfg(test)]
@@ -108,6 +162,7 @@ mod tests {
             text: "go on".into(),
             at: now,
             climb: Some(climb.clone()),
+            begun: None,
         };
         for (delivery, times) in [
             (Delivery::Taken, 1),
@@ -121,6 +176,11 @@ mod tests {
             });
             written.expect("decided");
             assert_eq!(store.read(all).expect("read"), [nudge.clone()]);
+            assert!(store.write(&by, |w| begin(w, &nudge)).expect("begun"));
+            assert!(
+                store.read(all).expect("read")[0].begun.is_some(),
+                "it is on disk that it may be heard from now on"
+            );
             store.write(&by, |w| said(w, &nudge, &delivery)).expect("said");
             assert_eq!(store.read(all).expect("read"), []);
             let stored = store.read(StoredLadders::read).expect("read").place(&climb.key).expect("readable");

@@ -1,4 +1,4 @@
-//! Rows of agents and intents, ladders and budgets that cannot be read: told, left alone, and mended when a person says
+//! Rows of agents and intents, ladders, budgets and nudges that cannot be read: told, left alone, and mended when a person says
 //! so. Merge requests that cannot be read are told with them.
 //!
 //! Whatever lists rows leaves them out, so that a damaged one stops nobody else.
@@ -13,6 +13,7 @@ use super::agent::{self, AGENTS, AgentRow, AgentState, HostKind};
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{INTENTS, Intent};
+use super::nudges::{NUDGES, Nudge};
 use super::roles::ladders;
 use super::{budget, finish, hosts, lost_request, sling};
 use crate::base::{Address, WorkerName};
@@ -27,7 +28,7 @@ const COUNTERS: [&str; 2] = [ladders::LADDERS, budget::BUDGETS];
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// `agent` or `intent`, `ladder` or `budget`, or `merge request`.
+    /// `agent` or `intent`, `ladder` or `budget`, `nudge`, or `merge request`.
     pub what: &'static str,
     /// Whose it is.
     pub key: String,
@@ -50,6 +51,11 @@ impl Unreadable {
         if COUNTERS.contains(what) {
             return format!(
                 "the {what} row of {key} cannot be read ({why}); what goes by it is not done until it begins anew: gt start"
+            );
+        }
+        if *what == NUDGES {
+            return format!(
+                "the {what} row of {key} cannot be read ({why}); what it was to say stays unsaid; to forget it: gt start"
             );
         }
         format!(
@@ -77,18 +83,20 @@ pub(super) fn sift<T: DeserializeOwned>(
 pub fn all(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
     let requests = lost_request::all(r)?.into_iter();
     let requests = requests.map(|(mr, why)| Unreadable { what: REQUEST, key: mr.to_string(), why });
-    Ok(rows(r)?.into_iter().chain(counters(r)?).chain(requests).collect())
+    Ok(rows(r)?.into_iter().chain(passing(r)?).chain(requests).collect())
 }
 
-fn counters(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
+/// What nobody misses when it is gone: counters begin anew, and a rule that still holds speaks again.
+fn passing(r: &Read<'_>) -> Result<Vec<Unreadable>, StoreError> {
     let (_, mut bad) = sift::<Place>(r, ladders::LADDERS)?;
     bad.extend(sift::<budget::Spent>(r, budget::BUDGETS)?.1);
+    bad.extend(sift::<Nudge>(r, NUDGES)?.1);
     Ok(bad)
 }
 
-/// A person says that ladders and budgets which cannot be read begin anew.
+/// A person says that ladders and budgets which cannot be read begin anew, and that such words are forgotten.
 pub(super) fn begin_anew(w: &mut Write<'_>) -> Result<(), StoreError> {
-    for bad in counters(w)? {
+    for bad in passing(w)? {
         w.delete_local(bad.what, &bad.key)?;
         w.emit("row_mended", &bad.key, json!({ "what": bad.what, "why": bad.why }))?;
     }

@@ -346,6 +346,7 @@ impl Act<'_, '_, '_> {
                     text: text.clone(),
                     at: self.w.by().now,
                     climb: decision.climb.clone().filter(|_| alone && decision.rung.is_some()),
+                    begun: None,
                 };
                 nudges::put(self.w, &nudge)?;
                 self.effect.after.push(After::Nudge(nudge));

@@ -135,6 +135,18 @@ fn a_hold_that_cannot_be_read_holds_until_a_person_lets_go() {
 }
 
 #[test]
+fn a_word_that_cannot_be_read_is_told_until_a_person_has_it_forgotten() {
+    let town = TestTown::new();
+    damage(&town, "nudge", "app/witness:nudge-silent:gt-1:0");
+    let told = "the nudge row of app/witness:nudge-silent:gt-1:0 cannot be read";
+    let status = town.gt(&["status"]).ok();
+    assert!(status.contains(told) && status.contains("to forget it: gt start"), "{status}");
+    town.gt(&["start"]).ok();
+    assert!(!town.gt(&["status"]).ok().contains(told));
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn a_place_in_the_events_that_cannot_be_read_is_an_error_until_a_person_says_to_go_on() {
     let town = TestTown::new();
     damage(&town, "cursor", "app/witness");

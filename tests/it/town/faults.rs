@@ -4,15 +4,18 @@
 use gastown::base::fault::Point;
 use gastown::base::{Clock, SystemClock};
 use gastown::store::Stamp;
-use gastown::town::lifecycle;
+use gastown::town::nudges::{self, Nudge};
+use gastown::town::{agent, lifecycle};
 
-use super::TestTown;
+use super::{TestTown, write};
 use crate::support::{Ran, eventually, finish};
 
 /// The places that are tried here; all others are in the course of a `bd` command.
-pub(crate) const POINTS: [Point; 8] = [
+pub(crate) const POINTS: [Point; 10] = [
     Point::SpawnTree,
     Point::SpawnStarted,
+    Point::NudgeIntended,
+    Point::NudgeSent,
     Point::DoneHeld,
     Point::RetireStopped,
     Point::RetireKept,
@@ -26,7 +29,7 @@ impl TestTown {
         let town = Self::new();
         let path = town.root.join("app/rig.toml");
         let text = std::fs::read_to_string(&path).expect("rig.toml");
-        super::write(&path, &text.replace("landing = \"hold\"", "landing = \"direct\""));
+        write(&path, &text.replace("landing = \"hold\"", "landing = \"direct\""));
         town
     }
 
@@ -37,6 +40,12 @@ impl TestTown {
         command.env("GT_FAULT", point.name()).args(args);
         let ran: Ran = finish(command, format!("gt {}", args.join(" ")));
         assert_eq!(ran.code, -1, "{} was not passed: {} {}", point.name(), ran.stdout, ran.stderr);
+    }
+
+    /// The town counts as up, and no other command has started a daemon before the one that is killed.
+    fn up(&self) {
+        let stamp = Stamp::new("test", SystemClock.now());
+        self.store().write(&stamp, lifecycle::set_up).expect("up");
     }
 
     /// One bead on the hook of one worker, who has committed a file to it.
@@ -94,6 +103,43 @@ fn a_sling_that_is_killed_at_any_place_starts_one_worker_and_no_second() {
 }
 
 #[test]
+fn a_word_whose_daemon_is_killed_is_never_said_twice_and_journaled_as_not_known() {
+    for (point, heard) in [(Point::NudgeIntended, 0), (Point::NudgeSent, 1)] {
+        let town = TestTown::new();
+        let listener =
+            "[runtimes.listener]\nprogram = \"sh\"\nargs = [\"-c\", \"exec cat >> ../heard\"]\nprompt = \"none\"\n";
+        let path = town.root.join("town.toml");
+        let text = std::fs::read_to_string(&path).expect("town.toml");
+        write(&path, &format!("{}\n{listener}", text.replace("runtime = \"idle\"", "runtime = \"listener\"")));
+        town.sling(&town.bead("x"));
+        let row = town.store().read(agent::all).expect("read").remove(0);
+        let (to, at) = (row.address.clone(), SystemClock.now());
+        let nudge = Nudge {
+            key: "k".into(),
+            to: to.clone(),
+            bead: row.bead,
+            text: "go on".into(),
+            at,
+            climb: None,
+            begun: None,
+        };
+        town.store().write(&Stamp::new("app/witness", at), |w| nudges::put(w, &nudge)).expect("decided");
+        town.up();
+        // The worker is still to be started: the word waits for that.
+        town.killed(point, None, &["daemon", "run"]);
+        town.gt(&["start"]).ok();
+        eventually("the word to be settled", || town.store().read(nudges::all).expect("read").is_empty().then_some(()));
+        let events = town.store().read(|r| r.events_of(&to.to_string())).expect("read");
+        let told: Vec<_> = events.iter().filter(|e| e.kind.as_str().starts_with("nudge")).collect();
+        assert!(told.len() == 1 && told[0].payload.to_string().contains("not known"), "{}: {told:?}", point.name());
+        let said =
+            eventually("the listener's file", || std::fs::read_to_string(town.root.join("app/polecats/heard")).ok());
+        assert_eq!(said.matches("go on").count(), heard, "{}: {said}", point.name());
+        town.gt(&["shutdown"]).ok();
+    }
+}
+
+#[test]
 fn work_whose_handing_in_is_killed_is_handed_in() {
     let town = TestTown::landing_directly();
     let (bead, worker) = town.with_work();
@@ -130,9 +176,7 @@ fn a_batch_whose_daemon_is_killed_at_any_place_lands_once() {
         let town = TestTown::landing_directly();
         let (bead, worker) = town.with_work();
         town.hand_in(&worker);
-        // A daemon of a town that is up, which no other command has started before this one does.
-        let stamp = Stamp::new("test", SystemClock.now());
-        town.store().write(&stamp, lifecycle::set_up).expect("up");
+        town.up();
         town.killed(point, None, &["daemon", "run"]);
         assert_eq!(town.status_of(&bead), "in_progress");
         town.gt(&["start"]).ok();
