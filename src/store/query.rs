@@ -106,6 +106,8 @@ pub enum Sort {
     Type,
     /// By assignee, then priority.
     Assignee,
+    /// Of a search: what fits best first. Of a list: as [`Sort::Priority`].
+    Best,
 }
 
 /// What can be taken up now.

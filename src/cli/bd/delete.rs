@@ -28,10 +28,19 @@ pub struct Args {
     /// Why.
     #[arg(short, long, default_value = "")]
     reason: String,
+    /// A flag of other trackers for what cannot be here.
+    #[arg(long, hide = true)]
+    hard: bool,
 }
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    if args.hard {
+        return Err(CliError::refused(
+            "a tombstone of a deleted bead always stays, so that no other copy brings it back",
+        )
+        .hint("`bd delete ID --force` deletes it; of a wisp nothing stays"));
+    }
     let mut texts = args.ids;
     if let Some(path) = &args.from_file {
         let lines = arg::file_or_stdin(path)?;

@@ -18,6 +18,13 @@ pub struct Args {
     force: bool,
 }
 
+impl Args {
+    /// Into this file.
+    pub(super) fn to(file: PathBuf) -> Self {
+        Self { output: Some(file), force: false }
+    }
+}
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let exported = cx.read(|r| Ok(r.export()?))?;

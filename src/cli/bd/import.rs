@@ -9,7 +9,7 @@ use crate::store::interchange::Imported;
 
 /// Reads beads from lines of JSON. No file is refused: lines that break a rule are repaired or left out alone,
 /// and listed.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// The file; `-` reads stdin, and left out it is `.beads/issues.jsonl`.
     file: Option<PathBuf>,

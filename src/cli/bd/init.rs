@@ -21,6 +21,11 @@ pub struct Args {
     /// Read beads from FILE; `.beads/issues.jsonl` when FILE is left out.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = TRACKED)]
     from_jsonl: Option<PathBuf>,
+    // Flags of other trackers for what is always so here: nothing that git tracks changes, and no hook is installed.
+    #[arg(long, hide = true)]
+    stealth: bool,
+    #[arg(long, hide = true)]
+    skip_hooks: bool,
 }
 
 /// Runs the verb.

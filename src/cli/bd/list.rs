@@ -1,12 +1,13 @@
 //! `bd list`: beads by any combination of conditions.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use super::select::Select;
 use super::{Context, render};
-use crate::base::BeadId;
+use crate::base::{BeadId, text};
 use crate::cli::CliError;
-use crate::store::{Bead, Sort, Status};
+use crate::store::{Bead, Dep, Read, Sort, Status};
 
 /// Lists beads. Closed ones, templates and gates are left out unless asked for.
 #[derive(Debug, clap::Args)]
@@ -38,11 +39,23 @@ pub struct Args {
     #[arg(long, conflicts_with = "tree")]
     long: bool,
     /// Children below their parents.
-    #[arg(long)]
+    #[arg(long, alias = "pretty")]
     tree: bool,
     /// Ids alone, one a line.
     #[arg(long, conflicts_with_all = ["long", "tree"])]
     ids_only: bool,
+    /// As a graph of the beads listed and the edges between them.
+    #[arg(long, value_enum, conflicts_with_all = ["long", "tree", "ids_only", "json"])]
+    format: Option<Format>,
+}
+
+/// How a list is drawn as a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For Graphviz.
+    Dot,
+    /// A line for each edge, for tsort and the program digraph: a bead and what it depends on.
+    Digraph,
 }
 
 /// The order of a list.
@@ -78,10 +91,11 @@ impl Order {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.read(|r| {
+        let all = args.all || args.select.any_status();
         let mut filter = args.select.filter(r, cx.now())?;
         if filter.statuses.is_empty()
             && filter.not_statuses.is_empty()
-            && !args.all
+            && !all
             && filter.closed_after.is_none()
             && filter.closed_before.is_none()
         {
@@ -102,7 +116,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         if more {
             beads.truncate(args.limit);
         }
-        if cx.out.json {
+        if let Some(format) = args.format {
+            let edges = between(r, &beads)?;
+            cx.out.print(&beads, |beads| drawn(format, beads, &edges));
+        } else if cx.out.json {
             cx.out.print(&render::counted(r, &beads)?, |_| String::new());
         } else if args.ids_only {
             cx.out.print(&beads, |beads| beads.iter().map(|b| b.id.to_string()).collect::<Vec<_>>().join("\n"));
@@ -110,8 +127,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             let parents = beads.iter().map(|b| r.parents(&b.id)).collect::<Result<Vec<_>, _>>()?;
             cx.out.print(&beads, |beads| tree(beads, &parents));
         } else if args.long {
-            let whole = beads.iter().map(|b| render::whole(r, b)).collect::<Result<Vec<_>, _>>()?;
-            cx.out.print(&whole, |all| all.iter().map(render::page).collect::<Vec<_>>().join("\n"));
+            print_long(cx, r, &beads)?;
         } else {
             cx.out.print(&beads, |beads| render::lines(beads, "no beads match"));
         }
@@ -120,6 +136,53 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         }
         Ok(())
     })
+}
+
+/// Prints beads with all their texts.
+pub(super) fn print_long(cx: &Context, r: &Read<'_>, beads: &[Bead]) -> Result<(), CliError> {
+    let whole = beads.iter().map(|b| render::whole(r, b)).collect::<Result<Vec<_>, _>>()?;
+    cx.out.print(&whole, |all| all.iter().map(render::page).collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+/// The edges that begin and end at one of `beads`.
+fn between(r: &Read<'_>, beads: &[Bead]) -> Result<Vec<Dep>, CliError> {
+    let ids: HashSet<&BeadId> = beads.iter().map(|bead| &bead.id).collect();
+    let mut edges = Vec::new();
+    for bead in beads {
+        edges.extend(r.deps(&bead.id)?.into_iter().filter(|dep| ids.contains(&dep.depends_on_id)));
+    }
+    Ok(edges)
+}
+
+fn drawn(format: Format, beads: &[Bead], edges: &[Dep]) -> String {
+    let mut out = String::new();
+    match format {
+        Format::Digraph => {
+            let joined: HashSet<&BeadId> = edges.iter().flat_map(|e| [&e.issue_id, &e.depends_on_id]).collect();
+            for id in beads.iter().map(|bead| &bead.id).filter(|id| !joined.contains(id)) {
+                // Alone; a line with one word is nothing to tsort.
+                let _ = writeln!(out, "{id} {id}");
+            }
+            for edge in edges {
+                let _ = writeln!(out, "{} {}", edge.issue_id, edge.depends_on_id);
+            }
+        }
+        Format::Dot => {
+            let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            out.push_str("digraph beads {\n  rankdir=LR;\n  node [shape=box];\n");
+            for bead in beads {
+                let (title, status) = (quoted(&text::headline(&bead.title, 60)), quoted(bead.status.as_str()));
+                let _ = writeln!(out, "  \"{0}\" [label=\"{0}\\n{title}\\n{status}\"];", bead.id);
+            }
+            for edge in edges {
+                let kind = quoted(edge.kind.as_str());
+                let _ = writeln!(out, "  \"{}\" -> \"{}\" [label=\"{kind}\"];", edge.issue_id, edge.depends_on_id);
+            }
+            out.push('}');
+        }
+    }
+    out
 }
 
 /// The beads in their order, each below its parent where that is listed too.

@@ -84,7 +84,11 @@ pub struct Globals {
     /// Act in this name.
     #[arg(long, value_name = "NAME", global = true)]
     actor: Option<String>,
-    // Flags of other trackers that ask for what is always so here: no daemon, nothing flushed behind your back.
+    // The database by its path, for those who know this flag; BEADS_DIR names the folder.
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    db: Option<std::path::PathBuf>,
+    // Flags of other trackers that ask for what is always so here: no daemon, nothing flushed behind your back, writers
+    // that wait for each other, all said that there is to say.
     #[arg(long, global = true, hide = true)]
     no_daemon: bool,
     #[arg(long, global = true, hide = true)]
@@ -95,6 +99,10 @@ pub struct Globals {
     allow_stale: bool,
     #[arg(long, global = true, hide = true)]
     sandbox: bool,
+    #[arg(long, value_name = "SPAN", global = true, hide = true)]
+    lock_timeout: Option<String>,
+    #[arg(short, long, global = true, hide = true)]
+    verbose: bool,
 }
 
 // Only the arguments of the verb that is called are put together.
@@ -227,6 +235,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
             .canonicalize()
             .map_err(|e| CliError::path(&path, &e, "name a folder that is there: bd -C DIR VERB"))?;
     }
+    if let Some(file) = cli.globals.db {
+        env.beads_dir = Some(folder_of(&file)?);
+        env.town = None;
+    }
     if cli.globals.actor.is_some() {
         env.actor = cli.globals.actor;
     }
@@ -236,6 +248,19 @@ fn run(cli: Cli) -> Result<(), CliError> {
     cx.after();
     crate::cli::gt::revive::after(&cx.env);
     done
+}
+
+/// The folder of a database that is named by its path.
+fn folder_of(file: &std::path::Path) -> Result<std::path::PathBuf, CliError> {
+    if file.file_name().is_some_and(|name| name == "beads.db") {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        return Ok(folder.unwrap_or(std::path::Path::new(".")).to_owned());
+    }
+    Err(CliError::user(format!(
+        "{} is no database of this program: it is beads.db in a folder of its own",
+        file.display()
+    ))
+    .hint("name that file, or its folder in the variable BEADS_DIR"))
 }
 
 fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {

@@ -31,7 +31,7 @@ impl Place {
         }
         if let Some(dir) = &env.beads_dir {
             let beads_dir = env.cwd.join(dir);
-            return Self { beads_dir, town: None, rig: None, why: "BEADS_DIR names the folder".to_owned() };
+            return Self { beads_dir, town: None, rig: None, why: "BEADS_DIR or --db names the folder".to_owned() };
         }
         if let Some(town) = env.cwd.ancestors().find(|dir| dir.join("town.toml").is_file()) {
             return Self::in_town(town, &env.cwd, format!("{} is a town", town.display()));

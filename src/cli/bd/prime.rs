@@ -12,6 +12,13 @@ pub struct Args {
     /// Only the text about how to work, without what is ready.
     #[arg(long)]
     export: bool,
+    // Flags of other trackers, which have a longer and a shorter text.
+    #[arg(long, hide = true)]
+    full: bool,
+    #[arg(long, hide = true)]
+    mcp: bool,
+    #[arg(long, hide = true)]
+    stealth: bool,
 }
 
 const TEXT: &str = "\

@@ -9,7 +9,7 @@ use crate::store::{Filter, IssueType, Read, Status};
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which beads")]
 pub(super) struct Select {
-    /// Only these statuses, separated by commas.
+    /// Only these statuses, separated by commas; `all` for any.
     #[arg(short, long, value_delimiter = ',', value_parser = arg::status)]
     pub(super) status: Vec<Status>,
     /// Only this priority.
@@ -108,9 +108,15 @@ pub(super) struct Select {
 }
 
 impl Select {
+    /// Whether beads of any status are asked for in so many words.
+    pub(super) fn any_status(&self) -> bool {
+        self.status.iter().any(|status| *status == "all")
+    }
+
     /// The filter that these flags make, at `now`. Deleted beads are never in it unless their status is named.
     pub(super) fn filter(self, read: &Read<'_>, now: Time) -> Result<Filter, CliError> {
         let time = |text: Option<String>| text.map(|text| arg::since(&text, now)).transpose();
+        let statuses = if self.any_status() { Vec::new() } else { self.status };
         let mut meta = Vec::new();
         for pair in self.meta {
             let (key, value) =
@@ -118,7 +124,7 @@ impl Select {
             meta.push((key.to_owned(), value.to_owned()));
         }
         let filter = Filter {
-            statuses: self.status,
+            statuses,
             types: self.types,
             priority: self.priority,
             priority_min: self.priority_min,

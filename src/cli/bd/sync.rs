@@ -26,10 +26,21 @@ pub struct Args {
     /// Fetch, and say what would be received and sent.
     #[arg(long)]
     dry_run: bool,
+    // Of trackers that keep all in issues.jsonl: write it, or read it, and ask no remote.
+    #[arg(long, hide = true, conflicts_with_all = ["remote", "status", "dry_run"])]
+    flush_only: bool,
+    #[arg(long, hide = true, conflicts_with_all = ["remote", "status", "dry_run", "flush_only"])]
+    import_only: bool,
 }
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    if args.flush_only {
+        return super::export::run(cx, super::export::Args::to(cx.place().beads_dir.join("issues.jsonl")));
+    }
+    if args.import_only {
+        return super::import::run(cx, super::import::Args::default());
+    }
     let named = match args.remote {
         Some(named) => Some(named),
         None => cx.read(|r| Ok(r.setting(SETTING)?))?,

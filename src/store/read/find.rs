@@ -169,7 +169,7 @@ const BY_BATCH: &str = "INDEXED BY open_priority";
 
 /// The index that serves the filter and its order best, where the planner cannot be left to guess.
 fn index(filter: &Filter) -> &'static str {
-    let forward = filter.sort == Sort::Priority;
+    let forward = matches!(filter.sort, Sort::Priority | Sort::Best);
     if !filter.ids.is_empty() || filter.under.is_some() {
         ""
     } else if is_open_only(filter) && filter.types.len() == 1 {
@@ -191,10 +191,10 @@ pub(in crate::store) fn parts(filter: &Filter, batches: Vec<i64>) -> Vec<Option<
     if batches.len() == 1 || index(filter) == BY_BATCH { batches.into_iter().map(Some).collect() } else { vec![None] }
 }
 
-fn order(filter: &Filter) -> String {
+pub(super) fn order(filter: &Filter) -> String {
     let (up, down) = if filter.reverse { ("DESC", "ASC") } else { ("ASC", "DESC") };
     match filter.sort {
-        Sort::Priority => format!("b.priority {up}, b.created_ns {up}, b.id {up}"),
+        Sort::Priority | Sort::Best => format!("b.priority {up}, b.created_ns {up}, b.id {up}"),
         Sort::Created => format!("b.created_ns {down}, b.id {up}"),
         Sort::Updated => format!("b.updated_ns {down}, b.id {up}"),
         Sort::Closed => format!("b.closed_ns {down}, b.id {up}"),

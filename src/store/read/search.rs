@@ -2,17 +2,17 @@
 
 use rusqlite::types::Value as Sql;
 
-use super::find::Where;
+use super::find::{Where, order};
 use super::{Read, SEEN};
 use crate::store::row::{COLUMNS, Stored};
-use crate::store::{Bead, Filter, StoreError};
+use crate::store::{Bead, Filter, Sort, StoreError};
 
 /// Words that more beads than this have say nothing about which of them is meant.
 const COMMON: usize = 1_000;
 
 impl Read<'_> {
-    /// Beads whose id or text has all these words (the last may be unfinished): best first, or, where the words are
-    /// in more than a thousand beads, newest first.
+    /// Beads whose id or text has all these words (the last may be unfinished), in the order of the filter. Best first
+    /// means newest first where the words are in more than a thousand beads.
     pub fn search(&self, words: &str, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
         let Some(query) = fts_query(words) else { return Ok(Vec::new()) };
         let mut found = self
@@ -29,7 +29,11 @@ pub(in crate::store) fn statement(query: String, filter: &Filter, common: bool) 
     conditions.and("bead_text MATCH ?", [Sql::Text(query)]);
     conditions.filter(filter);
     conditions.and(SEEN, []);
-    let order = if common { "bead_text.rowid DESC" } else { "bead_text.rank, b.num" };
+    let order = match filter.sort {
+        Sort::Best if common => "bead_text.rowid DESC".to_owned(),
+        Sort::Best => "bead_text.rank, b.num".to_owned(),
+        _ => order(filter),
+    };
     let limit = filter.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
     let sql = format!(
         "SELECT {COLUMNS} FROM bead_text CROSS JOIN beads b ON b.num = bead_text.rowid

@@ -300,7 +300,7 @@ fn a_word_that_most_beads_have_gives_the_newest() {
     let mut t = Temp::new();
     t.write(|w| (0..1_100).try_for_each(|n| w.create(NewBead::titled(format!("bead {n}"))).map(drop))).expect("create");
     let found = |t: &Temp, words: &str| {
-        let few = Filter { limit: Some(2), ..Filter::default() };
+        let few = Filter { limit: Some(2), sort: Sort::Best, ..Filter::default() };
         t.read(|r| r.search(words, &few)).into_iter().map(|b| b.title).collect::<Vec<_>>()
     };
     assert_eq!(found(&t, "bead"), ["bead 1099", "bead 1098"]);

@@ -92,7 +92,7 @@ fn counts_read_the_index_of_their_type_and_common_words_are_not_sorted() {
     let (sql, values) = find::counting(&messages, Some(0));
     let counted = plan(&t, &sql, &values);
     assert!(counted.contains("SEARCH b USING INDEX open_type"), "{counted}\n{sql}");
-    let few = Filter { limit: Some(50), ..Filter::default() };
+    let few = Filter { limit: Some(50), sort: Sort::Best, ..Filter::default() };
     let (sql, values) = search::statement("\"bead\"*".to_owned(), &few, true);
     let searched = plan(&t, &sql, &values);
     assert!(searched.contains("SEARCH b USING INTEGER PRIMARY KEY") && !searched.contains("TEMP"), "{searched}\n{sql}");

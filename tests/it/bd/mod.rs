@@ -8,6 +8,7 @@ mod crowd;
 mod discovery;
 mod errors;
 mod faults;
+mod flags;
 mod gates;
 mod ledger;
 mod schema;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::draft::{Draft, Problem};
-use super::{Args, Context, adopt, arg, check_id, edge, read, render, words};
+use super::{Args, Context, adopt, arg, check_id, edge, kinds, read, render, words};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
 use crate::store::{Bead, DepKind, NewBead, NewDep, Read};
@@ -121,6 +121,10 @@ impl Plan {
             if let Err(error) = words::check(r, None, draft.new.issue_type.as_ref()) {
                 let hint = error.hints.first().map_or(String::new(), |hint| format!(" ({hint})"));
                 problems.push(Problem::new(draft.line, format!("{}{hint}", error.message)));
+            }
+            if args.kinds.validate {
+                let lacks = kinds::missing(&draft.new);
+                problems.extend(lacks.iter().map(|heading| Problem::new(draft.line, format!("it lacks `{heading}`"))));
             }
             titles.entry(draft.new.title.to_lowercase()).or_insert(n);
             if let Some(id) = &draft.new.id {

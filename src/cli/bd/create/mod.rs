@@ -1,6 +1,7 @@
 //! `bd create`: files beads: one from flags, or many from a file or stdin.
 
 mod draft;
+mod kinds;
 mod many;
 mod read;
 
@@ -8,6 +9,31 @@ use super::{Context, arg, last, render, words};
 use crate::base::{BeadId, Prefix};
 use crate::cli::CliError;
 use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Read, Write};
+
+/// What is said of one bead and can be meant for no other.
+const OF_ONE: [&str; 21] = [
+    "title",
+    "title_flag",
+    "id",
+    "description",
+    "body_file",
+    "design",
+    "acceptance",
+    "notes",
+    "waits_for",
+    "external_ref",
+    "estimate",
+    "due",
+    "defer",
+    "mol_type",
+    "meta",
+    "role_type",
+    "agent_rig",
+    "event_category",
+    "event_actor",
+    "event_target",
+    "event_payload",
+];
 
 /// Files a bead, or with --file or --stdin many, all or none.
 #[derive(Debug, Default, clap::Args)]
@@ -17,10 +43,10 @@ pub struct Args {
     /// File every bead of a Markdown file: `## Title`, its description, then sections such as `### Priority`, `### Type`,
     /// `### Labels`, `### Dependencies` (ids, `type:id`, or titles of the same file), `### Parent`; `-` reads stdin.
     /// The other flags hold for those beads that do not say otherwise.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["title", "title_flag", "stdin", "id", "description", "body_file"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "stdin", conflicts_with_all = OF_ONE)]
     file: Option<std::path::PathBuf>,
     /// File a bead for each line of stdin: a title, or a JSON object with the keys that `bd show --json` has.
-    #[arg(long, conflicts_with_all = ["title", "title_flag", "id", "description", "body_file"])]
+    #[arg(long, conflicts_with_all = OF_ONE)]
     stdin: bool,
     /// The same as a flag.
     #[arg(long = "title", conflicts_with = "title", value_name = "TITLE")]
@@ -94,6 +120,8 @@ pub struct Args {
     /// A metadata key: KEY=VALUE, where VALUE is JSON or text; may be given again.
     #[arg(long, value_name = "KEY=VALUE")]
     meta: Vec<String>,
+    #[command(flatten)]
+    kinds: kinds::Kinds,
     /// Print the id alone.
     #[arg(long)]
     silent: bool,
@@ -170,6 +198,10 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
     for pair in &args.meta {
         let (key, value) = arg::meta(pair)?;
         new.metadata.extend(value.map(|value| (key, value)));
+    }
+    args.kinds.fill(&mut new)?;
+    if args.kinds.validate {
+        kinds::validate(&new)?;
     }
     cx.write_or_rehearse(args.dry_run, |w| {
         if let Some(id) = &new.id {

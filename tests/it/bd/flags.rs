@@ -1,0 +1,131 @@
+//! Flags that people and programs bring along from other trackers: what they do here, or why they do not.
+
+use serde_json::json;
+
+use super::Repo;
+
+#[test]
+fn agents_and_events_are_filed_with_what_only_they_have() {
+    let repo = Repo::new();
+    let agent =
+        ["create", "Nux", "-t", "agent", "--role-type", "polecat", "--agent-rig", "shop", "-l", "gt:agent", "--json"];
+    let agent = repo.bd(&agent).json();
+    assert_eq!((&agent["role_type"], &agent["rig"]), (&json!("polecat"), &json!("shop")));
+    assert_eq!(agent["labels"], json!(["gt:agent", "rig:shop", "role_type:polecat"]));
+    let event = repo.bd(&[
+        "create",
+        "Muted",
+        "-t",
+        "event",
+        "--event-category",
+        "patrol.muted",
+        "--event-actor",
+        "shop/witness",
+        "--event-target",
+        "shop/polecats/nux",
+        "--event-payload",
+        "{\"minutes\": 5}",
+        "--json",
+    ]);
+    let event = event.json();
+    for (key, value) in [
+        ("event_kind", "patrol.muted"),
+        ("actor", "shop/witness"),
+        ("target", "shop/polecats/nux"),
+        ("payload", "{\"minutes\": 5}"),
+    ] {
+        assert_eq!(event[key], value, "{key}");
+    }
+    let refused = repo.bd(&["create", "x", "--event-actor", "me"]).fails();
+    assert!(refused.contains("beads of the type `event` only") && refused.contains("--type event"), "{refused}");
+    assert!(repo.bd(&["create", "x", "-t", "event", "--event-payload", "{"]).fails().contains("no JSON"));
+    assert_eq!(repo.titles(&["list"]), ["Nux", "Muted"]);
+}
+
+#[test]
+fn a_bead_that_does_not_say_when_it_is_done_is_refused_on_request() {
+    let repo = Repo::new();
+    let refused = repo.bd(&["create", "x", "-t", "bug", "--validate"]).fails();
+    assert!(refused.contains("lacks Steps to Reproduce and Acceptance Criteria"), "{refused}");
+    repo.bd(&["create", "good", "--validate", "--acceptance", "it works"]).ok();
+    let refused = repo.bd_reads(&["create", "--stdin", "--validate"], "a\n{\"title\":\"b\",\"acceptance\":\"c\"}\n");
+    assert!(refused.fails().contains("line 1: it lacks `Acceptance Criteria`"));
+    assert_eq!(repo.titles(&["list"]), ["good"]);
+}
+
+#[test]
+fn what_is_said_of_one_bead_is_refused_for_many() {
+    let repo = Repo::new();
+    for flag in [["--design", "x"], ["--due", "2d"], ["--event-actor", "x"]] {
+        assert_eq!(repo.bd_reads(&[&["create", "--stdin"][..], &flag[..]].concat(), "a\nb\n").code, 2, "{flag:?}");
+    }
+    assert!(repo.titles(&["list"]).is_empty());
+}
+
+#[test]
+fn nothing_is_deleted_without_a_tombstone() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let refused = repo.bd(&["delete", &a, "--hard", "--force"]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.fails().contains("a tombstone of a deleted bead always stays"));
+    assert_eq!(repo.titles(&["list"]), ["a"]);
+}
+
+#[test]
+fn a_list_is_drawn_as_a_graph_of_the_beads_in_it() {
+    let repo = Repo::new();
+    let (a, b, c) = (repo.add("say \"hi\"", &[]), repo.add("b", &[]), repo.add("c", &["-p", "4"]));
+    repo.bd(&["dep", "add", &b, &a]).ok();
+    repo.bd(&["dep", "add", &c, &a]).ok();
+    let edges = repo.bd(&["list", "--format", "digraph"]).ok();
+    assert_eq!(edges, format!("{b} {a}\n{c} {a}"));
+    let few = repo.bd(&["list", "--format", "digraph", "--priority-min", "4"]).ok();
+    assert_eq!(few, format!("{c} {c}"), "what it depends on is not in the list");
+    let dot = repo.bd(&["list", "--format", "dot"]).ok();
+    assert!(dot.starts_with("digraph beads {") && dot.ends_with('}'), "{dot}");
+    assert!(dot.contains(&format!("\"{b}\" -> \"{a}\" [label=\"blocks\"];")), "{dot}");
+    assert!(dot.contains("say \\\"hi\\\""), "{dot}");
+}
+
+#[test]
+fn all_is_a_status_and_a_search_may_have_an_order() {
+    let repo = Repo::new();
+    let (a, _) = (repo.add("zebra crossing", &["-d", "zebra zebra"]), repo.add("ant and zebra", &["-p", "0"]));
+    repo.bd(&["close", &a]).ok();
+    assert_eq!(repo.titles(&["list", "--status", "all", "--sort", "title"]), ["ant and zebra", "zebra crossing"]);
+    assert_eq!(repo.bd(&["count", "-s", "all", "--json"]).json()["count"], 2);
+    assert_eq!(repo.titles(&["search", "zebra", "--sort", "title", "-r"]), ["zebra crossing", "ant and zebra"]);
+    assert_eq!(repo.titles(&["search", "zebra", "--sort", "title"]), ["ant and zebra", "zebra crossing"]);
+    assert!(repo.bd(&["search", "crossing", "--long"]).ok().contains("  zebra zebra"));
+}
+
+#[test]
+fn flags_for_what_is_always_so_are_taken_and_change_nothing() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let flags = ["--no-daemon", "--no-auto-flush", "--no-auto-import", "--allow-stale", "--sandbox", "-v"];
+    let flags = [&flags[..], &["--lock-timeout", "5s"]].concat();
+    assert_eq!(repo.titles(&[&flags[..], &["list", "--pretty"]].concat()), ["a"]);
+    assert_eq!(repo.bd(&["prime", "--full"]).ok(), repo.bd(&["prime"]).ok());
+    let other = repo.sandbox.folder("other");
+    repo.sandbox.bd(&other, &["init", "--stealth", "--skip-hooks", "-q", "-p", "oth"]).ok();
+    let there = repo.dir.join(".beads/beads.db").display().to_string();
+    assert!(repo.sandbox.bd(&other, &["--db", &there, "list"]).ok().contains(&a));
+    let refused = repo.bd(&["--db", "tracker.sqlite", "list"]).fails();
+    assert!(refused.contains("BEADS_DIR"), "{refused}");
+}
+
+#[test]
+fn the_file_of_issues_is_written_and_read_by_sync_for_those_who_are_used_to_that() {
+    let repo = Repo::new();
+    repo.add("a", &[]);
+    repo.bd(&["sync", "--flush-only"]).ok();
+    let file = repo.dir.join(".beads/issues.jsonl");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    std::fs::write(&file, text.replace("\"a\"", "\"b\"").replace("\"updated_at\":\"2", "\"updated_at\":\"3"))
+        .expect("the file");
+    repo.bd(&["sync", "--import-only"]).ok();
+    assert_eq!(repo.titles(&["list"]), ["b"]);
+    assert_eq!(repo.bd(&["sync", "--flush-only", "--remote", "x"]).code, 2);
+}
