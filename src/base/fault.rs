@@ -77,6 +77,8 @@ points! {
     InitMade = "init.made",
     /// A worker's worktree is there, and no session.
     SpawnTree = "spawn.tree",
+    /// It is written down that a worker's first prompt is being typed, and nothing is typed.
+    SpawnTelling = "spawn.telling",
     /// A worker's session runs, and its row does not know.
     SpawnStarted = "spawn.started",
     /// It is written down that a word is being said, and nothing is typed.

@@ -112,9 +112,9 @@ const READY: Duration = Duration::from_secs(30);
 /// A screen that has not changed for so long is done with its beginning, where no sign says more.
 const STILL: Duration = Duration::from_secs(1);
 
-/// Types the first words to a program that was just started, once it is ready for them. One that shows nothing within
-/// half a minute gets them all the same.
-pub fn first_words(host: &dyn Host, name: &str, words: &str, signs: &Signs) -> Result<Delivery, SessionError> {
+/// Waits until a program that was just started can be typed to. One that shows nothing within half a minute is typed to
+/// all the same. False when it has ended.
+pub fn ready_for_words(host: &dyn Host, name: &str, signs: &Signs) -> Result<bool, SessionError> {
     let (mut last, mut since) = (String::new(), Instant::now());
     let mut gone = false;
     wait(READY, || {
@@ -131,10 +131,7 @@ pub fn first_words(host: &dyn Host, name: &str, words: &str, signs: &Signs) -> R
         }
         Ok(gone || known)
     })?;
-    if gone {
-        return Ok(Delivery::Refused("its program has ended".to_owned()));
-    }
-    host.send(name, words, signs)
+    Ok(!gone)
 }
 
 fn clear_input(pane: &dyn Pane, signs: &Signs) -> Result<Option<String>, SessionError> {

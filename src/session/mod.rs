@@ -24,7 +24,7 @@ mod signs;
 mod socket;
 mod stage;
 
-pub use delivery::{Delivery, first_words};
+pub use delivery::{Delivery, ready_for_words};
 pub use error::SessionError;
 pub use headless::{HeadlessHost, written};
 pub use host::{Host, Listed, Probe, SessionSpec, Started};

@@ -77,6 +77,16 @@ impl HostKind {
     }
 }
 
+/// What became of the first prompt that was typed to a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The process that it was typed to.
+    pub to: ProcId,
+    /// Why nobody may count on it that the program has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+}
+
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentRow {
@@ -126,6 +136,9 @@ pub struct AgentRow {
     /// The dialog that it waits at for a person, while its state is [`AgentState::Waiting`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialog: Option<String>,
+    /// What became of its first prompt, where that is typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// When it was made.
     pub created_at: Time,
 }
@@ -166,6 +179,15 @@ impl AgentRow {
         }
         (self.state, self.dialog) = (state, dialog.map(str::to_owned));
         true
+    }
+
+    /// What a person has to do since it may not have been told to begin, until it gets on with its work.
+    pub fn untold(&self) -> Option<String> {
+        let told = self.told.as_ref().filter(|told| self.proc.as_ref() == Some(&told.to))?;
+        let why = told.lost.as_ref()?;
+        let waits = matches!(self.state, AgentState::Working | AgentState::Waiting);
+        let untold = waits && self.last_progress_at <= self.started_at;
+        untold.then(|| format!("may not have been told to begin ({why}): gt polecat attach {}", self.name()))
     }
 
     /// Whether its session should be running.

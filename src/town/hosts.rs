@@ -1,13 +1,14 @@
 //! Which runtime and which session host an agent gets, and what its session is started with.
 
-use super::agent::{AgentRow, HostKind};
+use super::agent::{AgentRow, HostKind, Told};
 use super::around::Acting;
 use super::error::TownError;
+use crate::base::fault::{Point, pass};
 use crate::base::{Address, Time, process};
 use crate::config::HostChoice;
 use crate::session::{
-    Delivery, HeadlessHost, Host, Launch, PromptChannel, Runtime, Runtimes, SessionName, SessionSpec, Started,
-    TmuxHost, first_words,
+    HeadlessHost, Host, Launch, PromptChannel, Runtime, Runtimes, SessionName, SessionSpec, Started, TmuxHost,
+    ready_for_words,
 };
 
 /// The first words to a model: everything else it reads itself.
@@ -92,18 +93,36 @@ pub fn existing(cx: &Acting<'_>, kind: HostKind) -> Option<Box<dyn Host>> {
 
 /// Starts an agent's session. A runtime whose first prompt is typed is told it once it is ready; what became of that
 /// is the second value.
+///
+/// `note` is called directly before the first key is pressed, and keeps with the agent that it is not known what became
+/// of it. What `row` says of the same process stands: nothing is typed to it a second time. A worker that was told
+/// nothing is silent and spoken to; one that is told twice may begin twice.
 pub fn begin(
     cx: &Acting<'_>,
     host: &dyn Host,
     row: &AgentRow,
     runtime: &Runtime,
-) -> Result<(Started, Option<Delivery>), TownError> {
+    note: impl FnOnce(&Told) -> Result<(), TownError>,
+) -> Result<(Started, Option<Told>), TownError> {
     let started = host.start(&spec(cx, row, runtime)?)?;
-    let told = match runtime.prompt {
-        PromptChannel::Typed => Some(first_words(host, &row.session, PROMPT, &runtime.signs)?),
-        PromptChannel::Argument | PromptChannel::None => None,
+    match runtime.prompt {
+        PromptChannel::Typed => {}
+        PromptChannel::Argument | PromptChannel::None => return Ok((started, None)),
+    }
+    if let Some(told) = row.told.as_ref().filter(|told| told.to == started.proc) {
+        let told = told.clone();
+        return Ok((started, Some(told)));
+    }
+    let to = started.proc.clone();
+    let lost = if ready_for_words(host, &row.session, &runtime.signs)? {
+        let unknown = "whether it arrived is not known: who typed it ended meanwhile";
+        note(&Told { to: to.clone(), lost: Some(unknown.to_owned()) })?;
+        pass(Point::SpawnTelling);
+        host.send(&row.session, PROMPT, &runtime.signs)?.why_not().map(str::to_owned)
+    } else {
+        Some("its program has ended".to_owned())
     };
-    Ok((started, told))
+    Ok((started, Some(Told { to, lost })))
 }
 
 /// What an agent's session is started with.

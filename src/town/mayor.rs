@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::agent::{self, AgentRow, AgentState};
+use super::agent::{self, AgentRow, AgentState, Told};
 use super::around::Acting;
 use super::error::TownError;
 use super::{finish, hosts};
@@ -43,11 +43,17 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         restarts: 0,
         waits: None,
         dialog: None,
+        told: None,
         created_at: now,
     };
-    let (begun, _) = hosts::begin(cx, &*hosts::open(cx, row.host)?, &row, &runtime)?;
-    row.proc = Some(begun.proc);
     row.started_at = Some(now);
+    // Whoever is cut off while it types leaves the row of a Mayor that runs: nobody types to it again.
+    let note = |told: &Told| {
+        let begun = AgentRow { proc: Some(told.to.clone()), told: Some(told.clone()), ..row.clone() };
+        Ok(store.write(&cx.stamp(), |w| agent::put(w, &begun))?)
+    };
+    let (begun, told) = hosts::begin(cx, &*hosts::open(cx, row.host)?, &row, &runtime, note)?;
+    (row.proc, row.told) = (Some(begun.proc), told);
     store.write(&cx.stamp(), |w| {
         agent::put(w, &row)?;
         let started = serde_json::json!({ "cause": "attach", "session": row.session, "runtime": row.runtime });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::agent::{self, AgentRow, AgentState};
+use super::agent::{self, AgentRow, AgentState, Told};
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{self, Intent, Spawn};
@@ -12,7 +12,6 @@ use super::{hosts, retire};
 use crate::base::fault::{Point, pass};
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
-use crate::session::Delivery;
 use crate::store::{Patch, Status, Store};
 
 /// How long a session that is replaced may take to end by itself.
@@ -51,12 +50,20 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
         // No program begins the same conversation twice. The id comes from the intent: it is the same when this is repeated.
         row.conversation = Some(hosts::conversation(&row.address, intent.at));
     }
-    let (started, told) = hosts::begin(cx, &*host, &row, &runtime)?;
+    let note = |told: &Told| {
+        store.write(&cx.stamp(), |w| {
+            let Some(mut now) = agent::get(w, &intent.agent)? else { return Ok(()) };
+            now.told = Some(told.clone());
+            Ok(agent::put(w, &now)?)
+        })
+    };
+    let (started, told) = hosts::begin(cx, &*host, &row, &runtime, note)?;
     pass(Point::SpawnStarted);
     let now = cx.now();
     row.state = AgentState::Working;
     row.proc = Some(started.proc);
     row.started_at = Some(now);
+    row.told = told;
     store.write(&cx.stamp(), |w| {
         if !intent::complete(w, intent)? {
             return Ok(());
@@ -78,9 +85,8 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
                 "runtime": row.runtime,
             }),
         )?;
-        if let Some(why) = told.as_ref().and_then(Delivery::why_not) {
-            let text = format!("its first prompt was not taken ({why}); tell it: gt polecat attach {}", row.name());
-            w.emit("agent_not_told", &row.address.to_string(), json!({ "bead": hook.bead, "why": text }))?;
+        if let Some(why) = row.untold() {
+            w.emit("agent_not_told", &row.address.to_string(), json!({ "bead": hook.bead, "why": why }))?;
         }
         Ok::<_, TownError>(())
     })

@@ -11,8 +11,9 @@ use super::{TestTown, write};
 use crate::support::{Ran, eventually, finish};
 
 /// The places that are tried here; all others are in the course of a `bd` command.
-pub(crate) const POINTS: [Point; 10] = [
+pub(crate) const POINTS: [Point; 11] = [
     Point::SpawnTree,
+    Point::SpawnTelling,
     Point::SpawnStarted,
     Point::NudgeIntended,
     Point::NudgeSent,
@@ -46,6 +47,20 @@ impl TestTown {
     fn up(&self) {
         let stamp = Stamp::new("test", SystemClock.now());
         self.store().write(&stamp, lifecycle::set_up).expect("up");
+    }
+
+    /// From now on workers write down all that is typed to them.
+    fn with_listeners(&self, prompt: &str) {
+        let path = self.root.join("town.toml");
+        let text = std::fs::read_to_string(&path).expect("town.toml");
+        let text = text.replace("runtime = \"idle\"", "runtime = \"listener\"");
+        let run = "program = \"sh\"\nargs = [\"-c\", \"echo begun; exec cat >> ../heard\"]";
+        write(&path, &format!("{text}\n[runtimes.listener]\n{run}\nprompt = \"{prompt}\"\n"));
+    }
+
+    /// What listeners have heard.
+    fn heard(&self) -> String {
+        eventually("a listener", || std::fs::read_to_string(self.root.join("app/polecats/heard")).ok())
     }
 
     /// One bead on the hook of one worker, who has committed a file to it.
@@ -106,11 +121,7 @@ fn a_sling_that_is_killed_at_any_place_starts_one_worker_and_no_second() {
 fn a_word_whose_daemon_is_killed_is_never_said_twice_and_journaled_as_not_known() {
     for (point, heard) in [(Point::NudgeIntended, 0), (Point::NudgeSent, 1)] {
         let town = TestTown::new();
-        let listener =
-            "[runtimes.listener]\nprogram = \"sh\"\nargs = [\"-c\", \"exec cat >> ../heard\"]\nprompt = \"none\"\n";
-        let path = town.root.join("town.toml");
-        let text = std::fs::read_to_string(&path).expect("town.toml");
-        write(&path, &format!("{}\n{listener}", text.replace("runtime = \"idle\"", "runtime = \"listener\"")));
+        town.with_listeners("none");
         town.sling(&town.bead("x"));
         let row = town.store().read(agent::all).expect("read").remove(0);
         let (to, at) = (row.address.clone(), SystemClock.now());
@@ -132,9 +143,31 @@ fn a_word_whose_daemon_is_killed_is_never_said_twice_and_journaled_as_not_known(
         let events = town.store().read(|r| r.events_of(&to.to_string())).expect("read");
         let told: Vec<_> = events.iter().filter(|e| e.kind.as_str().starts_with("nudge")).collect();
         assert!(told.len() == 1 && told[0].payload.to_string().contains("not known"), "{}: {told:?}", point.name());
-        let said =
-            eventually("the listener's file", || std::fs::read_to_string(town.root.join("app/polecats/heard")).ok());
+        let said = town.heard();
         assert_eq!(said.matches("go on").count(), heard, "{}: {said}", point.name());
+        town.gt(&["shutdown"]).ok();
+    }
+}
+
+#[test]
+fn a_first_prompt_whose_typing_is_killed_is_not_typed_again_and_a_person_is_told() {
+    for (point, heard) in [(Point::SpawnTelling, 0), (Point::SpawnStarted, 1)] {
+        let town = TestTown::new();
+        town.with_listeners("typed");
+        town.killed(point, None, &["sling", &town.bead("x"), "app", "--no-start"]);
+        town.gt(&["start"]).ok();
+        let worker = town.working(1).remove(0);
+        let said = town.heard();
+        assert_eq!(said.matches("gt prime").count(), heard, "{}: {said}", point.name());
+        let line = format!(
+            "may not have been told to begin (whether it arrived is not known: who typed it ended meanwhile): gt polecat attach {worker}"
+        );
+        for command in ["status", "agents"] {
+            let shown = town.gt(&[command]).ok();
+            assert!(shown.contains(&line), "{command}: {shown}");
+        }
+        town.as_worker(&worker, &["step", "done"]).ok();
+        assert!(!town.gt(&["status"]).ok().contains("told to begin"), "it gets on with its work");
         town.gt(&["shutdown"]).ok();
     }
 }

@@ -53,6 +53,19 @@ fn a_program_that_ends_before_it_could_be_told_is_named() {
 }
 
 #[test]
+fn a_first_prompt_that_a_dialog_keeps_back_is_seen_in_the_status() {
+    let town = town("[[runtimes.typist.signs.dialog]]\nname = \"trust\"\npattern = 'ready>'\n");
+    let bead = town.bead("x");
+    town.gt(&["sling", &bead, "app", "--no-start", "--runtime", "typist"]).ok();
+    for command in ["status", "agents"] {
+        let shown = town.gt(&[command]).ok();
+        let told = "may not have been told to begin (a dialog is open (trust)";
+        assert!(shown.contains(told) && shown.contains("gt polecat attach toast"), "{command}: {shown}");
+    }
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn a_person_is_told_once_of_a_program_that_works_without_asking() {
     let town = town("args = [\"--yes\"]\nunchecked = [\"--yes\"]\n");
     let sling = |runtime: &str| {
