@@ -15,7 +15,7 @@ local cfg = witness.settings {
   restarts = gt.integer(
     3,
     "how often a dead worker is brought back before its bead is quarantined",
-    { min = 1, max = 20 }
+    { min = 1, max = gt.most_restarts }
   ),
   limited = gt.duration("15m", "how long a worker at its usage limit is left alone before a person hears of it"),
   stale = gt.duration("7d", "a branch without open work is reported when it has lain still for this long"),

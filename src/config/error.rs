@@ -89,6 +89,9 @@ fn excerpt(source: &str, span: &std::ops::Range<usize>, line: usize, column: usi
     format!("  {number} | {text}\n  {blank} | {indent}{carets}")
 }
 
+/// Keys that the files once had, and where that is set now.
+const MOVED: &[(&str, &str)] = &[("restarts", "`restarts` under [roles.witness]")];
+
 /// The parser's words as ours, with a suggestion when a word is nearly one of those expected.
 fn reword(message: &str) -> (String, Option<String>) {
     let Some((found, expected)) = message.split_once(", expected ") else { return (message.to_owned(), None) };
@@ -101,9 +104,12 @@ fn reword(message: &str) -> (String, Option<String>) {
     } else {
         return (message.to_owned(), None);
     };
-    let hint = match text::similar(given, words.iter().copied()) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => format!("expected one of {}", words.join(", ")),
+    // Where it can be set now, of a key that stood at the top of a file.
+    let moved = MOVED.iter().find(|(key, _)| *key == given && words.contains(&"roles"));
+    let hint = match (moved, text::similar(given, words.iter().copied())) {
+        (Some((_, now)), _) => format!("it is set as {now}"),
+        (None, Some(word)) => format!("did you mean `{word}`?"),
+        (None, None) => format!("expected one of {}", words.join(", ")),
     };
     (format!("unknown {what} `{given}`"), Some(hint))
 }

@@ -5,6 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::base::{Address, BeadId};
 
+/// More restarts of one bead's worker without a step closed in between no policy gets, whatever it says; `gt.most_restarts`
+/// in Lua. The number that people set is the Witness's own: `[roles.witness] restarts`.
+pub const MOST_RESTARTS: u32 = 20;
+
 /// One thing that a decision asks for. The actions of a decision come in the order in which they must happen:
 /// an action that another one needs stands before it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -29,7 +29,7 @@ mod testing;
 mod types;
 mod vm;
 
-pub use action::{Action, BeadRef, NewBead, Severity, Subject};
+pub use action::{Action, BeadRef, MOST_RESTARTS, NewBead, Severity, Subject};
 pub use aspect::LuaAspects;
 pub use decision::{Answer, Because, Decision, Judgement, Origin, Outcome, Pass, Rung};
 pub use diagnostic::Diagnostic;

@@ -134,7 +134,7 @@ pub struct Launch<'a> {
     pub prompt: Option<&'a str>,
     /// The id of the conversation.
     pub session: Option<&'a str>,
-    /// The folder that it works in (`{folder}`).
+    /// The folder that it works in (`{folder}`; as a string of TOML, with its quotes: `{folder_toml}`).
     pub folder: &'a str,
     /// A settings file of ours.
     pub settings: Option<&'a str>,
@@ -181,6 +181,7 @@ impl Runtime {
                 .replace("{session}", launch.session.unwrap_or_default())
                 .replace("{settings}", launch.settings.unwrap_or_default())
                 .replace("{runtime_dir}", launch.runtime_dir)
+                .replace("{folder_toml}", &toml_string(launch.folder))
                 .replace("{folder}", launch.folder),
         };
         std::iter::once(self.program.clone()).chain(parts.into_iter().flatten().map(fill)).collect()
@@ -265,6 +266,11 @@ impl Runtimes {
     pub fn installed(&self, path: &str) -> Vec<&str> {
         self.iter().filter(|r| r.installed(path).is_some()).map(|r| r.name.as_str()).collect()
     }
+}
+
+/// `text` as a basic string of TOML. What JSON escapes, TOML reads in the same way.
+fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 fn bad(runtime: &str, message: impl Into<String>) -> RuntimeError {
@@ -389,7 +395,7 @@ mod tests {
         for runtime in all.iter() {
             let launch = Launch { runtime_dir: "/r", folder: "/f", prompt: Some("p"), ..Launch::default() };
             for arg in runtime.argv(&launch) {
-                let left = ["{session}", "{settings}", "{runtime_dir}", "{folder}", "{prompt}"];
+                let left = ["{session}", "{settings}", "{runtime_dir}", "{folder", "{prompt}"];
                 assert!(!left.iter().any(|p| arg.contains(p)) && !arg.is_empty(), "{}: {arg}", runtime.name);
             }
         }
@@ -417,6 +423,10 @@ mod tests {
         let trusted = r#"projects={"/w/toast"={trust_level="trusted"}}"#;
         let again = Launch { folder: "/w/toast", resume: true, ..start };
         assert_eq!(codex.argv(&again)[6..], [trusted, "do {session}"]);
+        let odd = "/w/a \"b\"\\c\u{7f}\n";
+        let argument = &codex.argv(&Launch { folder: odd, ..start })[6];
+        let read: toml::Table = toml::from_str(argument).expect("TOML, whatever the folder is called");
+        assert_eq!(read["projects"].as_table().expect("a table").keys().collect::<Vec<_>>(), [odd]);
         // Its conversations have ids of its own, which nobody has told us.
         let stranger =
             Runtimes::load(&toml::from_str("[x]\nprogram = \"x\"\nresume_args = [\"{session}\"]").expect("toml"));

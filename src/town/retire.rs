@@ -15,6 +15,7 @@ use super::{budget, hook, hosts, spawn};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId};
 use crate::git;
+use crate::policy::MOST_RESTARTS;
 use crate::store::{Bead, Patch, Status, Store, StoreError, Write};
 
 /// The metadata key of a bead whose work was given back: the commit that the next worker goes on from.
@@ -24,9 +25,6 @@ pub const LEFT_OFF_FILES: &str = "left_off_files";
 
 /// The budget of restarts of a bead's worker, given back whole when the worker gets on.
 pub const RESTART: &str = "restart";
-/// More restarts of one bead's worker without a step closed in between no policy gets, whatever it says. The number that
-/// people set is the Witness's own: `[roles.witness] restarts`.
-pub const MOST_RESTARTS: u32 = 20;
 
 /// Decides that those workers go that were made for this bead and have nothing on their hooks: its last one has handed
 /// it in, and others go on with it or it is over. Part of the caller's transaction.

@@ -13,7 +13,7 @@ use super::state::{Loading, State};
 use super::text::{Filled, fill, fill_table};
 use super::town::close;
 use super::{Failure, Vm, aspect, build, patrol, record, role, settings, town};
-use crate::policy::action::Subject;
+use crate::policy::action::{MOST_RESTARTS, Subject};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::engine::Limits;
 use crate::policy::layer::LayerSource;
@@ -164,7 +164,7 @@ pub(in crate::policy) fn gt_names() -> Vec<&'static str> {
     let mut names = build::builder_names();
     names.extend(aspect::ADVICE.map(|(name, _)| name));
     names.extend(["aspect", "role", "extend", "step", "span", "list", "take"]);
-    names.extend(["duration", "integer", "string", "flag", "globs"]);
+    names.extend(["duration", "integer", "string", "flag", "globs", "most_restarts"]);
     names
 }
 
@@ -177,6 +177,7 @@ fn module(lua: &Lua) -> mlua::Result<Table> {
     gt.raw_set("span", span)?;
     gt.raw_set("list", lua.create_function(list)?)?;
     gt.raw_set("take", lua.create_function(take)?)?;
+    gt.raw_set("most_restarts", MOST_RESTARTS)?;
     settings::add(lua, &gt)?;
     build::add(lua, &gt)?;
     aspect::add(lua, &gt)?;

@@ -50,7 +50,7 @@ fn witness_does(town: &TestTown, who: &Address, action: Action) -> Outcome {
 fn spend_restarts(town: &TestTown, bead: &BeadId) {
     let stamp = Stamp::new("app/witness", SystemClock.now());
     let spent = town.store().write(&stamp, |w| {
-        while budget::take(w, retire::RESTART, bead, retire::MOST_RESTARTS)? {}
+        while budget::take(w, retire::RESTART, bead, gastown::policy::MOST_RESTARTS)? {}
         Ok::<_, gastown::store::StoreError>(())
     });
     spent.expect("spent");
