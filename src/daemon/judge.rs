@@ -288,7 +288,7 @@ impl Judged {
             self.wake_at((!pause.is_final()).then(|| pause.until.millis()));
             return Ok(());
         }
-        if push::get(r, &rig.name)?.is_some() || made.requests.iter().any(|request| request.state().in_hand()) {
+        if push::stands(r, &rig.name)? || made.requests.iter().any(|request| request.state().in_hand()) {
             self.settle = true;
             return Ok(());
         }

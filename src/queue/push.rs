@@ -24,8 +24,28 @@ pub struct Intent {
 
 /// The push that a rig is in, or was in when its daemon died.
 pub fn get(r: &Read<'_>, rig: &RigName) -> Result<Option<Intent>, StoreError> {
-    let invalid = |error| StoreError::Invalid { field: "push", reason: format!("{rig}: {error}") };
+    let invalid =
+        |error| StoreError::Invalid { field: "push", reason: format!("{rig}: {error}; to go on: gt queue retry") };
     r.local_row(PUSHES, rig.as_str())?.transpose().map_err(invalid)
+}
+
+/// Whether something is written down of a push, readable or not.
+pub fn stands(r: &Read<'_>, rig: &RigName) -> Result<bool, StoreError> {
+    r.has_local(PUSHES, rig.as_str())
+}
+
+/// Why what is written down of a rig's push cannot be read, if that is so.
+pub fn damage(r: &Read<'_>, rig: &RigName) -> Result<Option<String>, StoreError> {
+    Ok(r.local_row::<Intent>(PUSHES, rig.as_str())?.and_then(Result::err))
+}
+
+/// A person says to go on without what cannot be read: the requests that were in hand wait again, and those that have
+/// arrived are found on the target. False when it can be read.
+pub fn mend(w: &mut Write<'_>, rig: &RigName) -> Result<bool, StoreError> {
+    let Some(why) = damage(w, rig)? else { return Ok(false) };
+    delete(w, rig)?;
+    w.emit("row_mended", rig.as_str(), serde_json::json!({ "what": PUSHES, "why": why }))?;
+    Ok(true)
 }
 
 /// Writes it down. Refused while an earlier one stands: nobody knows yet what has come of that.

@@ -10,7 +10,7 @@ use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
-use crate::queue::{self, Request, State, wait};
+use crate::queue::{self, Request, State, push, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
@@ -195,7 +195,11 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Reque
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
     let retry = |pause: wait::Pause| format!("{} (when it is mended: gt queue retry)", pause.why);
-    let mut paused = wait::pause(r, &rig.name)?.map(retry);
+    let damage = |why| format!("what was written of its last push cannot be read ({why}); to go on: gt queue retry");
+    let mut paused = match push::damage(r, &rig.name)? {
+        Some(why) => Some(damage(why)),
+        None => wait::pause(r, &rig.name)?.map(retry),
+    };
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
         paused =
             Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
@@ -235,7 +239,7 @@ fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, S
     for (id, why) in keep::damaged_holds(r)? {
         let request = BeadId::new(&id).ok().map(|id| r.bead(&id)).transpose()?.flatten();
         let request = request.is_some_and(|bead| bead.issue_type == IssueType::MERGE_REQUEST);
-        let mend = if request { format!("gt review back {id} --comment TEXT") } else { format!("gt sling {id}") };
+        let mend = if request { format!("gt queue mend {id}") } else { format!("gt sling {id}") };
         all.push(format!("what was written of the hold of {id} cannot be read ({why}); it stays held: {mend}"));
     }
     all.extend(tries::warnings(r)?);

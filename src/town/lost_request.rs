@@ -1,5 +1,5 @@
 //! A merge request whose particulars cannot be read: it is closed, and its bead goes on from the commit that was
-//! handed in, which git holds.
+//! handed in, which git holds. One whose hold cannot be read is let go.
 
 use serde::Serialize;
 use serde_json::json;
@@ -8,6 +8,7 @@ use super::around::Acting;
 use super::convoy;
 use super::error::TownError;
 use super::retire::LEFT_OFF;
+use super::roles::keep;
 use crate::base::BeadId;
 use crate::config::Overrides;
 use crate::queue::{self, MR_KEY, MrMeta};
@@ -49,6 +50,21 @@ pub fn close(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Closed, 
     })?;
     super::wake(cx.town);
     Ok(closed)
+}
+
+/// Lets go of a request whose hold cannot be read. False for one that is not held, or whose hold can be read, and for
+/// one that cannot be read itself.
+pub fn let_go(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<bool, TownError> {
+    let freed = store.write(&cx.stamp(), |w| {
+        let Some((_, why)) = keep::damaged_holds(w)?.into_iter().find(|(held, _)| held == id.as_str()) else {
+            return Ok(false);
+        };
+        keep::release(w, id.as_str())?;
+        w.emit("row_mended", id.as_str(), json!({ "what": "hold", "why": why }))?;
+        Ok::<_, TownError>(MrMeta::of(&w.need(id)?).is_ok())
+    })?;
+    super::wake(cx.town);
+    Ok(freed)
 }
 
 /// The bead that an unreadable request was made for, if nobody works on it again.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{Context, place};
-use crate::base::{RigName, Time};
+use crate::base::{BeadId, RigName, Time};
 use crate::cli::CliError;
-use crate::queue::{self, State, wait};
+use crate::queue::{self, State, push, wait};
 use crate::store::Read;
 use crate::town::{TownError, lost_request, unreadable};
 
@@ -23,9 +23,11 @@ pub struct Args {
 enum Verb {
     /// List the queue (what `gt queue` alone does)
     List,
-    /// End the pause of a queue and the waits of its requests: try everything again now
+    /// End the pause of a queue and the waits of its requests: try everything again now, also after a push of which
+    /// nothing can be read
     Retry,
-    /// Close a merge request that cannot be read (gt status names it); its bead goes on from what was handed in
+    /// Let go of a merge request whose hold cannot be read (gt status names it), or close one that cannot be read itself;
+    /// its bead goes on from what was handed in
     Mend {
         /// The merge request.
         mr: String,
@@ -37,6 +39,13 @@ struct Queue {
     rig: RigName,
     paused: Option<wait::Pause>,
     requests: Vec<Line>,
+}
+
+/// A request that is held no longer.
+#[derive(Debug, Serialize)]
+struct Released {
+    mr: BeadId,
+    released: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,6 +71,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     };
     if let Some(Verb::Mend { mr }) = &args.verb {
         let id = store.read(|r| place::bead(r, mr))?;
+        if lost_request::let_go(&place.acting(), &mut store, &id)? {
+            cx.out.print(&Released { mr: id, released: true }, |it| format!("✓ {} is held no longer", it.mr));
+            return Ok(());
+        }
         let closed = lost_request::close(&place.acting(), &mut store, &id)?;
         cx.out.print(&closed, mended);
         return Ok(());
@@ -69,6 +82,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     if matches!(args.verb, Some(Verb::Retry)) {
         store.write(&place.acting().stamp(), |w| {
             for rig in &rigs {
+                push::mend(w, rig)?;
                 wait::retry(w, rig)?;
             }
             Ok::<_, TownError>(())

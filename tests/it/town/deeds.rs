@@ -81,7 +81,7 @@ fn a_closed_step_gives_the_budget_of_restarts_back() {
     assert_eq!(restarts(&town, &bead), 0);
 }
 
-fn damage(town: &TestTown, table: &'static str, key: &str) {
+pub(super) fn damage(town: &TestTown, table: &'static str, key: &str) {
     let stamp = Stamp::new("test", SystemClock.now());
     town.store().write(&stamp, |w| w.put_local(table, key, &"damaged".into())).expect("written");
     let conn = rusqlite::Connection::open(town.root.join(".beads/beads.db")).expect("open");
@@ -132,6 +132,20 @@ fn a_hold_that_cannot_be_read_holds_until_a_person_lets_go() {
     assert!(status.contains(&format!("it stays held: gt sling {bead}")), "{status}");
     town.sling(&bead);
     assert!(!town.gt(&["status"]).ok().contains("stays held"));
+}
+
+#[test]
+fn a_request_whose_hold_cannot_be_read_is_let_go_by_the_command_that_the_status_names() {
+    let (town, _, _) = slung();
+    town.commit("toast", "x.txt", "x\n");
+    let (mr, _) = town.hand_in("toast");
+    damage(&town, "hold", mr.as_str());
+    let mend = format!("it stays held: gt queue mend {mr}");
+    assert!(town.gt(&["status"]).ok().contains(&mend));
+    assert!(town.gt(&["queue", "mend", mr.as_str()]).ok().contains("held no longer"));
+    assert!(!town.gt(&["status"]).ok().contains("stays held"));
+    let again = town.gt(&["queue", "mend", mr.as_str()]);
+    assert!(again.code != 0 && again.stderr.contains("can be read"), "{}", again.stderr);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use gastown::store::Stamp;
 use gastown::town::nudges::{self, Nudge};
 use gastown::town::{agent, lifecycle};
 
+use super::deeds::damage;
 use super::{TestTown, write};
 use crate::support::{Ran, eventually, finish};
 
@@ -213,6 +214,28 @@ fn a_batch_whose_daemon_is_killed_at_any_place_lands_once() {
         town.killed(point, None, &["daemon", "run"]);
         assert_eq!(town.status_of(&bead), "in_progress");
         town.gt(&["start"]).ok();
+        town.landed(&bead, "x.txt");
+    }
+}
+
+#[test]
+fn a_push_of_which_nothing_can_be_read_is_found_out_anew_on_a_persons_word() {
+    for point in [Point::PushIntended, Point::PushArrived] {
+        let town = TestTown::landing_directly();
+        let (bead, worker) = town.with_work();
+        town.hand_in(&worker);
+        town.up();
+        town.killed(point, None, &["daemon", "run"]);
+        damage(&town, "push", "app");
+        let waits = "queue waits: what was written of its last push cannot be read";
+        let status = town.gt(&["status"]).ok();
+        assert!(status.contains(waits) && status.contains("to go on: gt queue retry"), "{status}");
+        town.gt(&["start"]).ok();
+        let paused = || town.gt(&["queue", "--json"]).json()[0]["paused"]["why"].as_str().map(str::to_owned);
+        let why = eventually("the queue to say why it waits", paused);
+        assert!(why.contains("gt queue retry"), "{why}");
+        assert_eq!(town.gt(&["status"]).ok().matches("cannot be read").count(), 1, "once");
+        town.gt(&["queue", "retry"]).ok();
         town.landed(&bead, "x.txt");
     }
 }
