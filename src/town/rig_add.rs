@@ -92,8 +92,12 @@ pub fn add(
             error.hint("choose another name, or move the folder away")
         });
     }
-    let prefix = free_prefix(cx, name, opts.prefix.clone())?;
-    let (remote, warnings) = remote_of(source, opts.local);
+    let taken = Taken::look(cx)?;
+    let prefix = taken.free(name, opts.prefix.clone())?;
+    let (remote, mut warnings) = remote_of(source, opts.local);
+    warnings.extend(taken.unknown.iter().map(|rig| {
+        format!("rig.toml of {rig} cannot be read: whether its beads begin with `{prefix}-`, too, is not known")
+    }));
     let site = Site::new(cx, name)?;
     let (mut added, issues) = site.build(cx, name, prefix, remote, warnings, opts, progress)?;
     std::fs::rename(&site.dir, &dir).map_err(|e| TownError::io("make", &dir, e))?;
@@ -163,7 +167,7 @@ impl Site {
         let issues = repo.file_at(tip, ISSUES)?;
         // Issues that are taken over and new ones belong together.
         if let Some(tracked) = issues.as_deref().filter(|_| opts.adopt).and_then(main_prefix) {
-            if let Some(owner) = owner_of(cx, &tracked)? {
+            if let Some(owner) = Taken::look(cx)?.owner(&tracked) {
                 let error = format!("the issues that {remote} tracks begin with `{tracked}-`, as those of {owner} do");
                 return Err(
                     TownError::refused(error).hint("add it without --adopt: they would be taken for work there")
@@ -270,32 +274,59 @@ fn remote_of(source: &str, local: bool) -> (String, Vec<String>) {
     }
 }
 
-/// The prefix asked for, or one made of the name, that no other rig has.
-fn free_prefix(cx: &Acting<'_>, name: &RigName, wanted: Option<Prefix>) -> Result<Prefix, TownError> {
-    if let Some(prefix) = wanted {
-        return match owner_of(cx, &prefix)? {
-            Some(owner) => Err(TownError::refused(format!("the prefix `{prefix}` is taken by {owner}"))
-                .hint("choose another: --prefix P")),
-            None => Ok(prefix),
-        };
-    }
-    let rigs = cx.town.rigs()?;
-    let taken = |prefix: &Prefix| prefix.as_str() == "hq" || rigs.iter().any(|rig| rig.prefix() == prefix);
-    let base = derive_prefix(name.as_str());
-    (1..=rigs.len() + 2)
-        .map(|n| if n == 1 { base.clone() } else { format!("{base}{n}") })
-        .filter_map(|candidate| Prefix::new(candidate).ok())
-        .find(|prefix| !taken(prefix))
-        .ok_or_else(|| TownError::user("no prefix is left").hint("choose one: --prefix P"))
+/// The prefixes that rigs of the town have.
+struct Taken {
+    by: Vec<(Prefix, RigName)>,
+    /// Rigs that are broken so that theirs is not known.
+    unknown: Vec<RigName>,
 }
 
-/// Whose beads have this prefix, in words.
-fn owner_of(cx: &Acting<'_>, prefix: &Prefix) -> Result<Option<String>, TownError> {
-    if prefix.as_str() == "hq" {
-        return Ok(Some("the town itself".to_owned()));
+impl Taken {
+    /// A rig whose configuration is broken stands in no other's way: its prefix is the one that its file names.
+    fn look(cx: &Acting<'_>) -> Result<Self, TownError> {
+        let Rigs { rigs, broken } = cx.town.rigs_apart()?;
+        let mut taken =
+            Self { by: rigs.iter().map(|rig| (rig.prefix().clone(), rig.name.clone())).collect(), unknown: Vec::new() };
+        for BrokenRig { name, .. } in broken {
+            let text = std::fs::read_to_string(cx.town.rig_config_path(&name)).unwrap_or_default();
+            match text.lines().find_map(prefix_in) {
+                Some(prefix) => taken.by.push((prefix, name)),
+                None => taken.unknown.push(name),
+            }
+        }
+        Ok(taken)
     }
-    let rigs = cx.town.rigs()?;
-    Ok(rigs.iter().find(|rig| rig.prefix() == prefix).map(|rig| format!("the rig `{}`", rig.name)))
+
+    /// The prefix asked for, or one made of the name, that no other rig has.
+    fn free(&self, name: &RigName, wanted: Option<Prefix>) -> Result<Prefix, TownError> {
+        if let Some(prefix) = wanted {
+            return match self.owner(&prefix) {
+                Some(owner) => Err(TownError::refused(format!("the prefix `{prefix}` is taken by {owner}"))
+                    .hint("choose another: --prefix P")),
+                None => Ok(prefix),
+            };
+        }
+        let base = derive_prefix(name.as_str());
+        (1..=self.by.len() + 2)
+            .map(|n| if n == 1 { base.clone() } else { format!("{base}{n}") })
+            .filter_map(|candidate| Prefix::new(candidate).ok())
+            .find(|prefix| self.owner(prefix).is_none())
+            .ok_or_else(|| TownError::user("no prefix is left").hint("choose one: --prefix P"))
+    }
+
+    /// Whose beads have this prefix, in words.
+    fn owner(&self, prefix: &Prefix) -> Option<String> {
+        if prefix.as_str() == "hq" {
+            return Some("the town itself".to_owned());
+        }
+        self.by.iter().find(|(taken, _)| taken == prefix).map(|(_, rig)| format!("the rig `{rig}`"))
+    }
+}
+
+/// The prefix that a line of a file sets, whatever is wrong with the rest of the file.
+fn prefix_in(line: &str) -> Option<Prefix> {
+    let table: toml::Table = toml::from_str(line).ok()?;
+    Prefix::new(table.get("prefix")?.as_str()?).ok()
 }
 
 /// `my-project` gives `mp`, `app` stays, `gastown` gives `ga`.

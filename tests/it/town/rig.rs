@@ -141,8 +141,22 @@ fn a_rig_whose_configuration_is_broken_takes_nothing_else_away() {
         town.gt(command).ok();
     }
     town.sling(&town.bead("y"));
-    // What must know every rig says what is wrong.
-    assert!(town.gt(&["rig", "add", "third", &other.display().to_string()]).fails().contains(&place));
+}
+
+#[test]
+fn a_rig_is_added_while_another_is_broken_and_takes_no_prefix_of_it() {
+    let town = TestTown::new();
+    let (path, remote) = (town.root.join("app/rig.toml"), town.remote.display().to_string());
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    let add = |name: &str, more: &[&str]| town.gt(&[&["rig", "add", name, &remote, "--no-try"], more].concat());
+    super::write(&path, &format!("wrong = 1\n{text}"));
+    add("more", &[]).ok();
+    let taken = add("again", &["--prefix", "gt"]);
+    assert!(taken.code != 0 && taken.stderr.contains("taken by the rig `app`"), "{}", taken.stderr);
+    super::write(&path, "= nothing =\n");
+    let added = add("third", &[]);
+    assert!(added.stderr.contains("rig.toml of app cannot be read"), "{}", added.stderr);
+    added.ok();
 }
 
 #[test]
