@@ -290,7 +290,20 @@ fn a_large_batch_is_listed_in_order_with_the_others_before_it_is_settled() {
     let unsettled = all(&t);
     assert_eq!(unsettled.1[0], "before");
     assert_eq!(listed(&t, &Filter { reverse: true, ..few.clone() })[0], "last");
-    while t.write(|w| w.settle(200)).expect("settle") {}
+    let waiting = |t: &Temp| t.read(|r| r.outbox(0, 10_000)).into_iter().map(|row| row.seq).collect::<Vec<_>>();
+    let batched = |t: &Temp| {
+        let sql = "SELECT coalesce(sum(many), 0) FROM outbox WHERE batch <> 0";
+        t.read(|r| r.rows(sql, [], |row| Ok(row.get::<_, i64>(0)?)))[0]
+    };
+    let (whole, mut left) = (waiting(&t), batched(&t));
+    assert_eq!(left, 1_100);
+    while t.write(|w| w.settle(200)).expect("settle") {
+        let now = batched(&t);
+        assert!(left - now <= 200, "no transaction moves more: {left} {now}");
+        assert_eq!(waiting(&t), whole, "readers see no difference");
+        left = now;
+    }
+    assert_eq!((batched(&t), waiting(&t)), (0, whole));
     assert!(!t.read(|r| r.is_unsettled()));
     assert_eq!(all(&t), unsettled);
 }

@@ -73,18 +73,32 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Merges up to `limit` beads of published batches into the visible ones; true when more are left.
+    /// Merges up to `limit` beads of published batches into the visible ones, and then as many of the transitions that
+    /// the ledger has still to record; true when more are left.
     ///
-    /// Nothing changes for readers, except that their queries have fewer batches to look at.
+    /// Nothing changes for readers, except that their queries have fewer batches to look at. Whoever is cut off in
+    /// between leaves a published batch with the rest in it.
     pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
         self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (batch, limit))?;
         let moved =
             self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
-        if (moved as i64) < limit {
-            self.run("UPDATE outbox SET batch = 0 WHERE batch = ?1", [batch])?;
-            self.run("DELETE FROM batches WHERE id = ?1", [batch])?;
+        let limit = limit - moved as i64;
+        if limit > 0 {
+            // A row stands for at least one transition, a pack for many.
+            self.run(
+                "UPDATE outbox SET batch = 0 WHERE seq IN (
+                     SELECT seq FROM (SELECT seq, sum(many) OVER (ORDER BY seq) - many AS before
+                                      FROM (SELECT seq, many FROM outbox INDEXED BY outbox_batch
+                                            WHERE batch = ?1 ORDER BY seq LIMIT ?2))
+                     WHERE before < ?2)",
+                (batch, limit),
+            )?;
+            self.run(
+                "DELETE FROM batches WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE batch = ?1)",
+                [batch],
+            )?;
         }
         Ok(self.seen_batches()?.len() > 1)
     }
