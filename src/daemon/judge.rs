@@ -19,7 +19,7 @@ use crate::store::{DecisionRow, Event, Read, Store, StoreError};
 use crate::town::Rig;
 use crate::town::roles::events::{self, Cursor};
 use crate::town::roles::execute::DONE;
-use crate::town::roles::snapshot::Beads;
+use crate::town::roles::snapshot::{Beads, Homes};
 use crate::town::roles::{Made, Roles, Scope, Seen, StoredLadders, TownReads, keep, snapshot};
 
 /// The role that answers the questions of the merge queue.
@@ -83,6 +83,8 @@ pub struct Look<'a> {
     pub repo: Option<&'a Repo>,
     /// Its queue could take a batch.
     pub queue_free: bool,
+    /// What the rigs before it found of the beads of convoys.
+    pub homes: &'a Homes,
     /// When the machine last woke from a sleep.
     pub woke_ms: Option<i64>,
     /// How far the events were looked through for patrols.
@@ -101,7 +103,7 @@ pub fn judge(
     let now = cx.now();
     store.read(|r| {
         let mut out = Judged { ladders: StoredLadders::read(r)?, ..Judged::default() };
-        let mut beads = Beads::new(r, look.rigs, now.millis())?;
+        let mut beads = Beads::new(r, look.rigs, look.homes, now.millis())?;
         let mut made = snapshot(r, &mut beads, look.rig, look.seen, now.millis())?;
         out.wake_at(made.next_ms);
         out.overlooked = made.overlooked.take();
@@ -147,7 +149,8 @@ pub(super) fn judge_town(
     let now = cx.now();
     store.read(|r| {
         let mut out = Judged::default();
-        let mut beads = Beads::new(r, rigs, now.millis())?;
+        let homes = Homes::default();
+        let mut beads = Beads::new(r, rigs, &homes, now.millis())?;
         let (scope, seen) = (Scope::Town, BTreeMap::new());
         let at = patrol::At { scope, seen: &seen, now, woke_ms, busy: !r.hooks()?.is_empty(), heard_to };
         let due = patrol::due(r, &mut beads, roles, &at, &mut out)?;

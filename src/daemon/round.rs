@@ -13,6 +13,7 @@ use crate::base::{Address, BeadId, Time};
 use crate::queue::{self, wait};
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
+use crate::town::roles::snapshot::Homes;
 use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
 use crate::town::{AgentRow, AgentState, Rig, agent, deleted, hosts, intent, trouble};
 
@@ -66,10 +67,11 @@ impl Dispatcher {
         self.hands.turn(&mut self.store, intents)?;
         let mut next: Option<i64> = None;
         let mut troubles = self.broken.clone();
+        let homes = Homes::default();
         for index in 0..self.rigs.len() {
             let rig = self.rigs[index].clone();
             let done = guarded(|| {
-                let mut judged = self.judge(&rig, &rows)?;
+                let mut judged = self.judge(&rig, &rows, &homes)?;
                 troubles.extend(judged.overlooked.take().map(|said| (format!("beads of {}", rig.name), said)));
                 next = next.into_iter().chain(judged.next_ms).min();
                 self.act(&rig, judged)
@@ -210,7 +212,7 @@ impl Dispatcher {
         Ok(any)
     }
 
-    fn judge(&mut self, rig: &Rig, rows: &[AgentRow]) -> Result<Judged, DaemonError> {
+    fn judge(&mut self, rig: &Rig, rows: &[AgentRow], homes: &Homes) -> Result<Judged, DaemonError> {
         let repo = rig.repo().ok();
         let own: Vec<AgentRow> = rows.iter().filter(|r| r.rig() == Some(&rig.name)).cloned().collect();
         let seen = self.looker.look(&self.world.acting("deacon"), repo.as_ref(), &own);
@@ -223,6 +225,7 @@ impl Dispatcher {
             seen: &seen,
             repo: repo.as_ref(),
             queue_free: rig.config.refinery && !self.merges.busy(&rig.name),
+            homes,
             woke_ms: self.woke_ms,
             heard_to: &self.heard_to,
         };

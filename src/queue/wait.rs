@@ -197,15 +197,12 @@ pub fn end_wait(w: &mut Write<'_>, mr: &BeadId) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Prefix;
-    use crate::store::{Stamp, Store};
+    use crate::store::{Stamp, temporary};
 
     #[test]
     fn what_cannot_be_read_of_a_pause_or_a_wait_holds_until_a_person_ends_it() {
-        let dir = tempfile::tempdir().expect("folder");
         let now = Time::from_millis(1_000_000);
-        let prefix = Prefix::new("hq").expect("prefix");
-        let mut store = Store::create(&dir.path().join(".beads"), &prefix, now).expect("store");
+        let (_dir, mut store) = temporary("hq", now);
         let (rig, mr) = (RigName::new("app").expect("name"), BeadId::new("gt-mr-1").expect("id"));
         let by = Stamp::new("deacon", now);
         let damage = store.write(&by, |w| {
@@ -228,10 +225,8 @@ mod tests {
 
     #[test]
     fn a_queue_that_breaks_down_again_and_again_waits_for_a_person() {
-        let dir = tempfile::tempdir().expect("folder");
         let begin = Time::from_millis(1_000_000);
-        let prefix = Prefix::new("hq").expect("prefix");
-        let mut store = Store::create(&dir.path().join(".beads"), &prefix, begin).expect("store");
+        let (_dir, mut store) = temporary("hq", begin);
         let rig = RigName::new("app").expect("name");
         let at = |minutes: i64| Stamp::new("deacon", begin.plus_millis(minutes * 60_000));
         for n in 1..=BREAKDOWNS {

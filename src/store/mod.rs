@@ -68,3 +68,5 @@ pub type Map = serde_json::Map<String, serde_json::Value>;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::temporary;

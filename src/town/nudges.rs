@@ -141,17 +141,14 @@ fn stands(r: &Read<'_>, nudge: &Nudge) -> Result<bool, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Prefix;
     use crate::policy::{LadderKey, Ladders as _, Place};
-    use crate::store::{Stamp, Store};
+    use crate::store::{Stamp, temporary};
     use crate::town::roles::StoredLadders;
 
     #[test]
     fn only_a_word_that_gave_way_to_a_person_uses_no_rung() {
-        let dir = tempfile::tempdir().expect("folder");
         let now = Time::from_millis(1_000_000);
-        let mut store =
-            Store::create(&dir.path().join(".beads"), &Prefix::new("hq").expect("prefix"), now).expect("store");
+        let (_dir, mut store) = temporary("hq", now);
         let by = Stamp::new("app/witness", now);
         let place = Place { rung: 1, times: 1, at_ms: now.millis() };
         let climb = Climb { key: LadderKey("witness/nudge-silent/gt-1".into()), place };

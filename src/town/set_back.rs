@@ -18,9 +18,9 @@ pub fn settle(w: &mut Write<'_>) -> Result<usize, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{BeadId, Prefix, RigName, Time};
+    use crate::base::{BeadId, RigName, Time};
     use crate::policy::{LadderKey, Ladders as _, Place};
-    use crate::store::{Stamp, Store};
+    use crate::store::{Stamp, temporary};
     use crate::town::intent::{Act, Intent};
     use crate::town::roles::ladders::StoredLadders;
     use crate::town::roles::patrols::Schedule;
@@ -29,10 +29,8 @@ mod tests {
 
     #[test]
     fn after_a_clock_was_set_back_nothing_waits_longer_than_it_would_have() {
-        let dir = tempfile::tempdir().expect("folder");
         let (late, early) = (Time::from_millis(100 * HOUR), Time::from_millis(50 * HOUR));
-        let mut store =
-            Store::create(&dir.path().join(".beads"), &Prefix::new("hq").expect("prefix"), early).expect("store");
+        let (_dir, mut store) = temporary("hq", early);
         let rig = RigName::new("app").expect("name");
         let mr = BeadId::new("gt-mr1").expect("id");
         let key = LadderKey("witness/nudge-silent/gt-1".into());

@@ -131,15 +131,12 @@ pub fn verb(act: &Act) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Prefix;
-    use crate::store::{Stamp, Store};
+    use crate::store::{Stamp, temporary};
 
     #[test]
     fn tries_that_cannot_be_read_are_a_spent_budget_until_a_person_refills_it() {
-        let dir = tempfile::tempdir().expect("folder");
         let now = Time::from_millis(1_000_000);
-        let prefix = Prefix::new("hq").expect("prefix");
-        let mut store = Store::create(&dir.path().join(".beads"), &prefix, now).expect("store");
+        let (_dir, mut store) = temporary("hq", now);
         let agent = "app/polecats/toast".parse().expect("address");
         let intent = Intent::new(agent, "deacon", now, Act::Stop { why: "test".into() });
         let by = Stamp::new("deacon", now);

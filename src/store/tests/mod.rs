@@ -16,6 +16,14 @@ use crate::base::{BeadId, Prefix, Time};
 
 pub(super) const T0: i64 = 1_767_225_600_000;
 
+/// A new store of a town, which goes away with its folder.
+pub(crate) fn temporary(prefix: &str, now: Time) -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let prefix = Prefix::new(prefix).expect("prefix");
+    let store = Store::create(&dir.path().join(".beads"), &prefix, now).expect("create");
+    (dir, store)
+}
+
 /// A store that goes away with the test.
 pub(super) struct Temp {
     pub(super) store: Store,
@@ -25,9 +33,7 @@ pub(super) struct Temp {
 
 impl Temp {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let prefix = Prefix::new("gt").expect("prefix");
-        let store = Store::create(&dir.path().join(".beads"), &prefix, Time::from_millis(T0)).expect("create");
+        let (dir, store) = temporary("gt", Time::from_millis(T0));
         Self { store, now: T0, dir }
     }
 

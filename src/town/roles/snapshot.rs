@@ -1,5 +1,6 @@
 //! The facts of one pass: one transaction of the store and one look at the agents.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -50,10 +51,16 @@ pub struct Made {
     pub overlooked: Option<String>,
 }
 
+/// Which rigs the beads of convoys belong to, as far as they were read in one look at the town: a rig need not read those
+/// again that the ones before it found to be another's. What changes in between has another look follow.
+#[derive(Debug, Default)]
+pub struct Homes(RefCell<HashMap<BeadId, Option<RigName>>>);
+
 /// Makes facts of beads, each once.
 pub struct Beads<'a, 'r> {
     r: &'a Read<'r>,
     rigs: &'a [(String, RigName)],
+    homes: &'a Homes,
     now_ms: i64,
     kept: keep::Known,
     convoys: HashMap<BeadId, ConvoyFact>,
@@ -72,8 +79,13 @@ impl std::fmt::Debug for Beads<'_, '_> {
 }
 
 impl<'a, 'r> Beads<'a, 'r> {
-    /// `rigs` says which prefix belongs to which rig.
-    pub fn new(r: &'a Read<'r>, rigs: &'a [(String, RigName)], now_ms: i64) -> Result<Self, StoreError> {
+    /// `rigs` says which prefix belongs to which rig, `homes` what the rigs before this one have found.
+    pub fn new(
+        r: &'a Read<'r>,
+        rigs: &'a [(String, RigName)],
+        homes: &'a Homes,
+        now_ms: i64,
+    ) -> Result<Self, StoreError> {
         let filter = Filter {
             types: vec![IssueType::CONVOY],
             not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
@@ -96,7 +108,7 @@ impl<'a, 'r> Beads<'a, 'r> {
         }
         let (known, epics, progress) = (HashMap::new(), HashMap::new(), HashMap::new());
         let kept = keep::Known::read(r)?;
-        Ok(Self { r, rigs, now_ms, kept, convoys, slung_to, known, epics, progress, next_ms: None })
+        Ok(Self { r, rigs, homes, now_ms, kept, convoys, slung_to, known, epics, progress, next_ms: None })
     }
 
     /// The fact of this bead; `None` when there is none or it was deleted.
@@ -165,11 +177,17 @@ impl<'a, 'r> Beads<'a, 'r> {
         ids.sort();
         let mut found = Vec::new();
         for id in ids {
-            let Some(bead) = self.r.bead(&id)?.filter(|bead| !bead.is_over()) else { continue };
-            let work = !bead.issue_type.is_machinery() && !bead.metadata.contains_key("step");
-            if work && self.home(&bead).as_ref() == Some(rig) {
+            if self.homes.0.borrow().get(&id).is_some_and(|home| home.as_ref() != Some(rig)) {
+                continue;
+            }
+            let is_work =
+                |bead: &Bead| !bead.is_over() && !bead.issue_type.is_machinery() && !bead.metadata.contains_key("step");
+            let bead = self.r.bead(&id)?.filter(is_work);
+            let home = bead.as_ref().and_then(|bead| self.home(bead));
+            if let Some(bead) = bead.filter(|_| home.as_ref() == Some(rig)) {
                 found.push(self.of(&bead)?);
             }
+            self.homes.0.borrow_mut().insert(id, home);
         }
         Ok(found)
     }
@@ -366,6 +384,38 @@ pub fn mr(r: &Read<'_>, beads: &mut Beads<'_, '_>, request: &Request, now_ms: i6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{NewBead, NewDep, Stamp, temporary};
+
+    #[test]
+    fn a_bead_of_a_convoy_is_read_once_in_a_look_however_many_rigs_there_are() {
+        let now = Time::from_millis(1_000_000);
+        let (_dir, mut store) = temporary("gt", now);
+        let names = ["app", "lib", "web", "doc"].map(|name| RigName::new(name).expect("name"));
+        let rigs: Vec<_> = ["gt", "li", "we", "do"].map(str::to_owned).into_iter().zip(names.clone()).collect();
+        let bead = store.write::<_, StoreError>(&Stamp::new("tester", now), |w| {
+            let bead = w.create(NewBead::titled("work"))?.id;
+            let convoy = w.create(NewBead { issue_type: Some(IssueType::CONVOY), ..NewBead::titled("convoy") })?.id;
+            w.add_dep(&convoy, NewDep::new(DepKind::TRACKS, bead.clone()))?;
+            Ok(bead)
+        });
+        let (bead, homes) = (bead.expect("written"), Homes::default());
+        let found = |rig: &RigName| {
+            let found = store.read::<_, StoreError>(|r| {
+                let mut beads = Beads::new(r, &rigs, &homes, now.millis())?;
+                let found = beads.of_convoys(rig, |_| false)?;
+                Ok(found.iter().map(|fact| fact.id.clone()).collect::<Vec<_>>())
+            });
+            found.expect("read")
+        };
+        assert_eq!(found(&names[1]), []);
+        assert_eq!(homes.0.borrow().get(&bead), Some(&Some(names[0].clone())));
+        // Whoever asks after this goes by what is known: it is not read again.
+        homes.0.borrow_mut().insert(bead.clone(), Some(names[3].clone()));
+        assert_eq!(found(&names[2]), []);
+        assert_eq!(homes.0.borrow().get(&bead), Some(&Some(names[3].clone())));
+        homes.0.borrow_mut().clear();
+        assert_eq!(found(&names[0]), [bead], "its own rig has the fact");
+    }
 
     #[test]
     fn a_busy_screen_that_stands_still_is_not_looked_at_again_at_once() {
