@@ -26,6 +26,8 @@ pub struct Preserved {
     pub head: Option<Oid>,
     /// The branch at that moment.
     pub branch: Option<String>,
+    /// It was there, and no file of it differed from HEAD.
+    pub clean: bool,
     /// Where it was saved; none if there was nothing that is not reachable from a ref anyway.
     pub saved: Option<Saved>,
 }
@@ -149,8 +151,9 @@ impl Repo {
         let lost = self.lost_without(going, &holds.roots())?;
         let head_tree = self.tree_or_empty(head)?;
         let dirty = holds.tree != head_tree || holds.staged != head_tree && !self.has_tree(agent, &holds)?;
+        let clean = holds.nested.is_empty() && holds.tree == head_tree && holds.staged == head_tree;
         if holds.nested.is_empty() && lost.is_empty() && (!dirty || self.has_tree(agent, &holds)?) {
-            return Ok(Preserved { head, branch, saved: None });
+            return Ok(Preserved { head, branch, clean, saved: None });
         }
         let mut notes = vec![("Gt-Worktree".to_owned(), info.path.display().to_string())];
         notes.extend(branch.iter().map(|b| ("Gt-Branch".to_owned(), b.clone())));
@@ -171,6 +174,7 @@ impl Repo {
         extra.extend(&holds.stashes);
         let files = self.changed_files(head, holds.tree)?;
         self.save(agent, now, holds.tree, head, &lost, &extra, notes, files).map(|saved| Preserved {
+            clean,
             head,
             branch,
             saved: Some(saved),

@@ -46,7 +46,7 @@ impl Repo {
         let _mine = self.lock_tree(what.worktree)?;
         self.sweep();
         let Some(info) = self.worktree_at(what.worktree)? else {
-            let preserved = Preserved { head: None, branch: None, saved: None };
+            let preserved = Preserved { head: None, branch: None, clean: false, saved: None };
             return Ok(Retired { preserved, removed: None, branch: None });
         };
         let refname = info.branch.as_ref().map(|b| format!("refs/heads/{b}"));
@@ -65,6 +65,7 @@ impl Repo {
             }
             // It changed while we saved it: save the newer state, too.
             let again = self.preserve_without(&info, what.agent, what.now, &going)?;
+            preserved.clean &= again.clean;
             preserved.saved = again.saved.or(preserved.saved);
         };
         let branch = match (&info.branch, holds.head) {

@@ -190,6 +190,8 @@ fn no_commit_and_no_file_is_lost_whatever_state_the_tree_is_in() {
             assert!(f.repo().worktrees().expect("list").is_empty(), "{name}: git still knows it");
             let lost = lost(&f, &before);
             assert!(lost.is_empty(), "{name} (delete_branch: {delete_branch}): lost {lost:?}, {result:?}");
+            let clean = ["untouched", "unpushed"].contains(name);
+            assert!(!clean || result.preserved.clean, "{name}: {result:?}");
             let reachable_anyway = *name == "untouched" || *name == "unpushed" && !delete_branch;
             assert_eq!(result.preserved.saved.is_none(), reachable_anyway, "{name}: {result:?}");
             let gone = f.repo().oid_of(&format!("refs/heads/{BRANCH}")).expect("read").is_none();

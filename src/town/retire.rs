@@ -242,9 +242,9 @@ fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownErro
     let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
     let agent = row.address.to_string();
     let what = git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
-    let clean = path.is_dir() && git::worktree_state(path).is_ok_and(|state| state.clean());
-    let saved = repo.retire(&what)?.preserved.saved.map(|saved| saved.refname);
-    if saved.is_some() || clean {
+    let preserved = repo.retire(&what)?.preserved;
+    let saved = preserved.saved.map(|saved| saved.refname);
+    if saved.is_some() || preserved.clean {
         return Ok(saved);
     }
     // Whoever saved it was killed before it was written down where.
