@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::store::interchange;
+
 /// How the answer of a command is printed. Made once from the global flags.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -17,7 +19,8 @@ impl Output {
     /// Empty text prints nothing.
     pub fn print<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
         if self.json {
-            line(&serde_json::to_string_pretty(value).expect("answers serialise"));
+            let json = serde_json::to_string_pretty(value).expect("answers serialise");
+            line(&interchange::unwrapped(&json));
         } else {
             let text = text(value);
             if !text.is_empty() {

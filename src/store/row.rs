@@ -201,7 +201,7 @@ pub(super) fn set_other(bead: &Bead, keys: Map) -> Result<Bead, serde_json::Erro
     for key in ["created_at", "updated_at"] {
         all.insert(key.into(), Value::String("1970-01-01T00:00:00Z".into()));
     }
-    all.extend(keys.into_iter().filter(|(key, value)| !is_own(key) && !value.is_null()));
+    all.extend(keys.into_iter().filter(|(key, _)| !is_own(key)));
     let new: Bead = serde_json::from_value(Value::Object(all))?;
     Ok(Bead {
         title: bead.title.clone(),

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use crate::base::Time;
 use crate::base::span::Span;
 use crate::cli::CliError;
-use crate::store::{DepKind, IssueType, Status};
+use crate::store::{DepKind, IssueType, Status, interchange};
 
 /// `0`-`4` or `P0`-`P4`.
 pub(super) fn priority(text: &str) -> Result<u8, String> {
@@ -68,7 +68,7 @@ pub(super) fn meta(pair: &str) -> Result<(String, Option<serde_json::Value>), Cl
     let (key, value) = pair.split_once('=').ok_or_else(|| CliError::user(format!("`{pair}` is not KEY=VALUE")))?;
     let value = match value {
         "" => None,
-        text => Some(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned().into())),
+        text => Some(interchange::value(text).unwrap_or_else(|| text.to_owned().into())),
     };
     Ok((key.to_owned(), value))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::base::text;
 use crate::cli::CliError;
-use crate::store::{Bead, Dep, DepKind, Map, Read};
+use crate::store::{Bead, Dep, DepKind, Map, Read, interchange};
 
 /// One line: id, priority, type, status where it is not open, title, who has it.
 pub(super) fn line(bead: &Bead) -> String {
@@ -125,7 +125,7 @@ pub(super) fn page(bead: &Map) -> String {
         let _ = writeln!(out, "  labels {}", text::printable(&labels.join(", ")));
     }
     if let Some(metadata) = bead.get("metadata") {
-        let _ = writeln!(out, "  metadata {}", text::printable(&metadata.to_string()));
+        let _ = writeln!(out, "  metadata {}", text::printable(&interchange::unwrapped(&metadata.to_string())));
     }
     for (key, title) in [
         ("description", "Description"),

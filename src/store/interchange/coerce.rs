@@ -28,6 +28,14 @@ pub(super) fn candidates(key: &str, value: &Value) -> Vec<Value> {
             let lines: Vec<&str> = parts.iter().filter_map(Value::as_str).collect();
             vec![json!(lines.join("\n"))]
         }
+        // A list of texts in which some are none.
+        Value::Array(parts) if parts.iter().all(|part| !part.is_array() && !part.is_object()) => {
+            let one = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+            vec![
+                parts.iter().filter(|part| !part.is_null()).map(one).collect::<Vec<_>>().into(),
+                json!(value.to_string()),
+            ]
+        }
         Value::Array(_) | Value::Object(_) => vec![json!(value.to_string())],
         Value::Null => Vec::new(),
     }

@@ -1,7 +1,7 @@
 //! Reading `issues.jsonl`: new beads are staged in short transactions and seen all at once; newer lines of beads that
 //! are here follow, each of them whole, a few in a transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -74,6 +74,8 @@ pub(in crate::store) struct Incoming {
     pub(super) number: usize,
     /// Whether it says when the bead was made.
     pub(super) dated: bool,
+    /// Whether the file has dependencies in its lines, so that one without them says that there are none.
+    pub(in crate::store) tells_edges: bool,
 }
 
 impl Store {
@@ -94,6 +96,7 @@ impl Store {
         for (id, line) in incoming {
             if here.contains_key(id.as_str()) { known.push(line) } else { new.push(line) }
         }
+        self.note_shown(by, &known, &here)?;
         report.created = new.len();
         let batch = self.write::<_, StoreError>(by, |w| w.new_batch(BATCH))?;
         let staged = self.stage_import(by, batch, &new);
@@ -123,12 +126,39 @@ impl Store {
             let here = clash::standing(w, chunk.iter().map(|line| &line.bead.id))?;
             for line in chunk {
                 if report.counts(line, here.get(line.bead.id.as_str())) {
-                    w.overwrite(line)?;
+                    for gone in w.overwrite(line)? {
+                        let text = format!("the newer line has no dependency {gone} any more; removed");
+                        let id = line.bead.id.to_string();
+                        report.findings.push(Finding { line: line.number, id, text, lost: false });
+                    }
                     report.updated += 1;
                 }
             }
             w.hold_circles(chunk.iter().map(|line| &line.bead))
         })
+    }
+
+    /// Notes which edges the file shows of beads that stand in it as they are here: a later line without them says
+    /// that they were removed.
+    fn note_shown(
+        &mut self,
+        by: &Stamp,
+        known: &[Incoming],
+        here: &HashMap<String, Standing>,
+    ) -> Result<(), StoreError> {
+        let noted = self.read::<_, StoreError>(|r| r.shown_edges())?;
+        let as_here = |line: &&Incoming| {
+            let there = here.get(line.bead.id.as_str());
+            let edges = shown(&line.bead);
+            there.is_some_and(|there| !there.deleted && there.updated == line.bead.updated_at)
+                && !edges.is_empty()
+                && noted.get(line.bead.id.as_str()) != Some(&edges)
+        };
+        let lines: Vec<&Incoming> = known.iter().filter(as_here).collect();
+        for chunk in lines.chunks(CHUNK) {
+            self.write::<_, StoreError>(by, |w| chunk.iter().try_for_each(|line| w.note_shown_edges(&line.bead)))?;
+        }
+        Ok(())
     }
 
     /// Drops what an import left that was killed: it holds ids. Only the holder of the lock may do it.
@@ -152,6 +182,11 @@ impl Store {
             w.hold_circles(new.iter().map(|line| &line.bead))
         })
     }
+}
+
+/// The edges that a line shows, as they are noted.
+pub(in crate::store) fn shown(bead: &Bead) -> Vec<String> {
+    bead.dependencies.iter().map(|dep| format!("{}|{}", dep.depends_on_id, dep.kind)).collect()
 }
 
 /// The beads of a file by id.
@@ -183,7 +218,7 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
                         found(bead.id.as_str(), repair, false);
                     }
                     let source = source(&bead, &line, whole);
-                    let read = Incoming { bead, guesses, source, number: line.number, dated };
+                    let read = Incoming { bead, guesses, source, number: line.number, dated, tells_edges: false };
                     if let Some(note) = add(&mut incoming, read, prefix) {
                         found(&note.0, note.1, false);
                     }
@@ -191,14 +226,22 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
             }
         }
     }
+    let tells = incoming.values().any(|line| !line.bead.dependencies.is_empty());
+    incoming.values_mut().for_each(|line| line.tells_edges = tells);
     incoming
 }
 
+/// What may stand between two objects on one line: some files end their lines with a carriage return alone.
+const BETWEEN: [char; 6] = [',', ' ', '\t', '\r', '\0', '\u{feff}'];
+
 /// The objects of a line; nearly always the line itself.
 fn objects(text: &str) -> Vec<&str> {
-    if !text.contains("}{") && !text.contains("} {") && !text.contains("},{") {
+    let after = |(at, _): (usize, &str)| text[at + 1..].trim_start_matches(BETWEEN).starts_with('{');
+    let list = text.trim_start().strip_prefix('[').map(str::trim_start).filter(|inner| inner.starts_with('{'));
+    if list.is_none() && !text.match_indices('}').any(after) {
         return vec![text];
     }
+    let text = list.unwrap_or(text);
     let (mut parts, mut rest) = (Vec::new(), text);
     loop {
         let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
@@ -207,7 +250,7 @@ fn objects(text: &str) -> Vec<&str> {
             _ => rest.len(),
         };
         parts.push(&rest[..end]);
-        let next = rest[end..].trim_start_matches([',', ' ', '\t']);
+        let next = rest[end..].trim_start_matches(BETWEEN);
         if !next.starts_with('{') {
             // What else follows the last object is told when that is read.
             if let Some(last) = parts.pop() {

@@ -4,13 +4,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::members::{self, Guesses};
-use super::{coerce, salvage};
+use super::{coerce, exact, salvage};
 use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
 use crate::store::{Bead, Map, Status};
 
 /// Where values are kept that fit their key in no way; written back where the key is free.
-const ODD_VALUES: &str = "~values";
+pub(super) const ODD_VALUES: &str = "~values";
 
 /// A line that could be read, and what had to be mended to do so.
 #[derive(Debug, Clone)]
@@ -29,10 +29,12 @@ pub struct ParsedLine {
 ///
 /// A bead without an id that can be one gets one that follows from the line, after `prefix`.
 pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
-    let mut parsed = if let Ok(bead) = serde_json::from_str::<Bead>(line) {
+    let kept = exact::keep(line);
+    let readable = kept.as_ref().filter(|kept| kept.unreadable).map_or(line, |kept| &kept.text);
+    let mut parsed = if let Ok(bead) = serde_json::from_str::<Bead>(readable) {
         ParsedLine { bead, repairs: Vec::new(), dated: true, guesses: Guesses::default() }
     } else {
-        let salvaged = salvage::object(line)?;
+        let salvaged = salvage::object(readable)?;
         let mut parsed = piecewise(line, salvaged.object, prefix)?;
         let repairs = &mut parsed.repairs;
         repairs.splice(0..0, salvaged.repairs);
@@ -42,6 +44,9 @@ pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
         }
         parsed
     };
+    if let Some(kept) = kept {
+        exact::restore(&mut parsed.bead, &kept);
+    }
     parsed.bead = mend(parsed.bead, &mut parsed.repairs);
     Ok(parsed)
 }
@@ -49,6 +54,7 @@ pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
 /// Reads key by key. What does not fit is read as what it was meant to be, or kept aside without effect.
 fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<ParsedLine, String> {
     let mut repairs = Vec::new();
+    lowered(&mut all, &mut repairs);
     let id = id_of(line, &mut all, prefix, &mut repairs)?;
     let mut time = |key: &str| {
         let value = all.get(key)?;
@@ -109,6 +115,40 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<ParsedLine, Strin
     }
     let bead = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("{id}: {e}"))?;
     Ok(ParsedLine { bead, repairs, dated: created.is_some(), guesses })
+}
+
+/// Keys that every bead has, for those who write them in other letters.
+const KEYS: [&str; 16] = [
+    "id",
+    "title",
+    "description",
+    "design",
+    "notes",
+    "status",
+    "priority",
+    "issue_type",
+    "assignee",
+    "labels",
+    "dependencies",
+    "comments",
+    "created_at",
+    "updated_at",
+    "closed_at",
+    "close_reason",
+];
+
+/// Lets keys in other letters than usual (`ID`, `Title`) be the usual ones, where those are not there.
+fn lowered(all: &mut Map, repairs: &mut Vec<String>) {
+    let usual = |key: &str| KEYS.into_iter().find(|usual| *usual != key && usual.eq_ignore_ascii_case(key));
+    let others: Vec<(String, &str)> = all.keys().filter_map(|key| Some((key.clone(), usual(key)?))).collect();
+    for (key, usual) in others {
+        if !all.contains_key(usual)
+            && let Some(value) = all.shift_remove(&key)
+        {
+            all.insert(usual.to_owned(), value);
+            repairs.push(format!("`{key}` was read as `{usual}`"));
+        }
+    }
 }
 
 /// The id of the object; made when there is none that can be one.
@@ -179,6 +219,13 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
     if bead.title.is_empty() {
         repairs.push("it has no title".to_owned());
     }
+    let others = bead.dependencies.iter().filter(|dep| dep.issue_id != bead.id).count()
+        + bead.comments.iter().filter(|comment| comment.issue_id != bead.id).count();
+    if others > 0 {
+        repairs.push(format!("{} of another bead; taken as its own", text::count(others, "dependency or comment")));
+        bead.dependencies.iter_mut().for_each(|dep| dep.issue_id.clone_from(&bead.id));
+        bead.comments.iter_mut().for_each(|comment| comment.issue_id.clone_from(&bead.id));
+    }
     let labels = bead.labels.len();
     bead.labels.retain(|label| !label.is_empty() && !label.contains(char::is_control));
     if bead.labels.len() < labels {
@@ -194,6 +241,7 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
 pub fn format_line(bead: &Bead) -> String {
     let plain = [ODD_DEPENDENCIES, ODD_VALUES].iter().all(|key| !bead.extra.contains_key(*key));
     let text = if plain { serde_json::to_string(bead).unwrap_or_default() } else { with_odd(bead).to_string() };
+    let text = exact::unwrapped(&text);
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {

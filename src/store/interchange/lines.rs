@@ -30,10 +30,14 @@ pub(super) fn split(file: &[u8]) -> Vec<Line<'_>> {
         };
         return text.lines().enumerate().map(number).filter(|line| !line.text.trim().is_empty()).collect();
     }
-    let file = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file);
     let mut lines = Vec::new();
+    let mut marked = false;
     for (number, bytes) in (1..).zip(file.split(|b| *b == b'\n')) {
         let mut notes = Vec::new();
+        // Files that were put together have such marks in their middle.
+        let unmarked = bytes.strip_prefix("\u{feff}".as_bytes());
+        marked |= unmarked.is_some();
+        let bytes = unmarked.unwrap_or(bytes);
         if std::str::from_utf8(bytes).is_err() {
             notes.push("bytes that are no UTF-8 became U+FFFD".to_owned());
         }
@@ -42,6 +46,9 @@ pub(super) fn split(file: &[u8]) -> Vec<Line<'_>> {
             Cow::Owned(text) => Cow::Owned(text.trim_end_matches('\r').to_owned()),
         };
         if !text.trim().is_empty() {
+            if std::mem::take(&mut marked) {
+                notes.push("a byte order mark stands before it; left out".to_owned());
+            }
             lines.push(Line { number, text, bytes: Some(bytes), notes });
         }
     }

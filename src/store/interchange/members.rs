@@ -55,6 +55,7 @@ impl Filling<'_> {
         for (key, default) in more.iter().copied() {
             let fits = |v: &Value| {
                 std::mem::discriminant(v) == std::mem::discriminant(default)
+                    && (key != "id" || v.is_i64())
                     && (key != "created_at" || v.as_str().is_some_and(|t| t.parse::<Time>().is_ok()))
             };
             let there = value.get(key).filter(|v| !v.is_null());
@@ -130,11 +131,37 @@ fn meant(dep: &Value) -> (Value, Option<String>) {
     (meant.into(), None)
 }
 
+/// Dependencies that are no list as one: ids in a text, separated by commas, or an object of ids and kinds.
+fn as_list(deps: &Value) -> Option<Value> {
+    let is_id = |id: &&str| BeadId::new(*id).is_ok();
+    match deps {
+        Value::String(text) => {
+            let ids: Vec<&str> = text.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+            ids.iter().all(is_id).then(|| ids.into())
+        }
+        Value::Object(map)
+            if !map.is_empty() && map.iter().all(|(id, kind)| is_id(&id.as_str()) && kind.is_string()) =>
+        {
+            let edge = |(id, kind): (&String, &Value)| serde_json::json!({ "depends_on_id": id, "type": kind });
+            Some(map.iter().map(edge).collect())
+        }
+        _ => None,
+    }
+}
+
+/// What an edge as it stands in a line leads to.
+pub(super) fn target(dep: &Value) -> Option<&str> {
+    dep.as_str().or_else(|| TARGETS.iter().chain(&["id"]).find_map(|key| dep.get(*key)?.as_str()))
+}
+
 /// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
 pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) -> Guesses {
     let filling = Filling { id, at: fallback.to_string().into() };
     let mut guesses = Guesses::default();
     let mut lost = Vec::new();
+    if let Some(list) = all.get("dependencies").and_then(as_list) {
+        all.insert("dependencies".to_owned(), list);
+    }
     if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
         let (mut good, mut odd, mut mended) = (Vec::new(), Vec::new(), 0);
         for dep in std::mem::take(deps) {

@@ -5,6 +5,7 @@
 
 mod clash;
 mod coerce;
+mod exact;
 mod export;
 mod import;
 mod line;
@@ -12,7 +13,8 @@ mod lines;
 mod members;
 mod salvage;
 
-pub(super) use import::Incoming;
+pub use exact::{unwrapped, value};
 pub use import::{Finding, Imported, main_prefix, read_file};
+pub(super) use import::{Incoming, shown};
 pub use line::{ParsedLine, format_line, parse_line};
 pub use members::Guesses;

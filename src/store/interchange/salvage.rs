@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::{Deserializer, Value};
 
+use crate::base::text;
 use crate::store::Map;
 
 /// An object that was read, what had to be done for it, and the text that follows it.
@@ -17,7 +18,18 @@ pub(super) struct Salvaged<'l> {
 
 /// Reads the object at the start of `line`; the error says why there is none.
 pub(super) fn object(line: &str) -> Result<Salvaged<'_>, String> {
-    let start = line.trim_start();
+    let line = line.trim_start();
+    let start = &line[line.find('{').unwrap_or(0)..];
+    let mut found = at_start(start)?;
+    let before = line[..line.len() - start.len()].trim_matches(|c: char| c == '[' || c.is_whitespace());
+    if !before.is_empty() {
+        let before = text::headline(before, 20);
+        found.repairs.insert(0, format!("what stands before the object was left out: {before}"));
+    }
+    Ok(found)
+}
+
+fn at_start(start: &str) -> Result<Salvaged<'_>, String> {
     let mut stream = Deserializer::from_str(start).into_iter::<Value>();
     match stream.next() {
         Some(Ok(Value::Object(object))) => {
@@ -32,7 +44,8 @@ pub(super) fn object(line: &str) -> Result<Salvaged<'_>, String> {
     if let Some(Ok(Value::Object(object))) = stream.next()
         && tidied[stream.byte_offset()..].trim().is_empty()
     {
-        let repairs = vec!["control characters and wrong escapes were put right".to_owned()];
+        let repairs =
+            vec!["control characters, wrong escapes or words that JSON does not know were put right".to_owned()];
         return Ok(Salvaged { object, repairs, rest: "" });
     }
     let mut object = Map::new();
@@ -62,8 +75,8 @@ impl<'de> Visitor<'de> for Pairs<'_> {
     }
 }
 
-/// `text` with raw control characters inside of strings written as escapes, and escapes that JSON does not know
-/// (half a surrogate pair among them) replaced.
+/// `text` with raw control characters inside of strings written as escapes, escapes that JSON does not know (half a
+/// surrogate pair among them) replaced, and the words of other languages for nothing, true and false as JSON's.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut in_string = false;
@@ -81,6 +94,20 @@ fn tidy(text: &str) -> String {
                 used = len;
             }
             c if in_string && (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c if !in_string && c.is_ascii_alphabetic() => {
+                let word = &rest[..rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())];
+                let (meant, signed) = match word {
+                    "NaN" | "Infinity" | "None" | "undefined" | "nil" => ("null", true),
+                    "True" => ("true", false),
+                    "False" => ("false", false),
+                    other => (other, false),
+                };
+                if signed && out.ends_with('-') {
+                    out.pop();
+                }
+                out.push_str(meant);
+                used = word.len();
+            }
             c => out.push(c),
         }
         rest = &rest[used..];
@@ -129,6 +156,25 @@ mod tests {
         for nothing in ["", "nonsense", "[1]", "{", "{\"id", "<<<<<<< HEAD"] {
             assert!(object(nothing).is_err(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn words_of_other_languages_are_read_outside_of_strings() {
+        let read = object(r#"{"a":NaN,"b":-Infinity,"c":[True,None,False],"title":"NaN is None"}"#).expect("an object");
+        assert_eq!(
+            Value::Object(read.object).to_string(),
+            r#"{"a":null,"b":null,"c":[true,null,false],"title":"NaN is None"}"#
+        );
+        assert!(object("{nonsense}").is_err());
+    }
+
+    #[test]
+    fn what_stands_before_an_object_is_told() {
+        for (line, before) in [("+{\"a\":1}", "+"), ("> {\"a\":1}", ">"), ("\u{feff}{\"a\":1}", "\u{feff}")] {
+            let read = object(line).expect("an object");
+            assert_eq!((read.object.len(), read.repairs.len()), (1, 1), "{before}: {:?}", read.repairs);
+        }
+        assert!(object("[{\"a\":1}]").expect("an object").repairs.is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod corpus;
 mod counts;
 mod formats;
 mod gates;
+mod hostile;
 mod lifecycle;
 mod messy;
 mod model;

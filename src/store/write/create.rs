@@ -193,8 +193,10 @@ pub(in crate::store) fn fresh(by: &Stamp, new: NewBead) -> Result<Bead, StoreErr
     check_title(&new.title)?;
     let nobody = BeadId::new("x").map_err(|e| StoreError::invalid("id", e.to_string()))?;
     let mut bead = Bead::bare(nobody, new.title, by.now);
-    if !row::set_plain(&mut bead, &new.other) {
-        bead = row::set_other(&bead, new.other).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
+    let mut other = new.other;
+    other.retain(|_, value| !value.is_null());
+    if !row::set_plain(&mut bead, &other) {
+        bead = row::set_other(&bead, other).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
     }
     bead.description = new.description;
     bead.design = new.design;

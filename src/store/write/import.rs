@@ -1,12 +1,23 @@
 //! Rows as they come from elsewhere: with their own times, and edges that may lead anywhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Write;
 use crate::base::BeadId;
-use crate::store::interchange::Incoming;
+use crate::store::interchange::{Incoming, shown};
 use crate::store::stage::Batch;
-use crate::store::{Bead, Comment, Dep, DepKind, Map, NewDep, StoreError};
+use crate::store::{Bead, Comment, Dep, DepKind, Map, NewDep, Read, StoreError};
+
+/// Local table: the edges that a line showed last, by bead.
+const SHOWN: &str = "shown_edges";
+
+impl Read<'_> {
+    /// Which edges the last line of each bead showed; a note that cannot be read is none.
+    pub(in crate::store) fn shown_edges(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let noted = self.local_texts(SHOWN)?;
+        Ok(noted.into_iter().filter_map(|(id, text)| Some((id, serde_json::from_str(&text).ok()?))).collect())
+    }
+}
 
 impl Write<'_> {
     /// Adds a bead that is not here, with its comments, to a batch. The ledger gets it with its edges.
@@ -30,13 +41,22 @@ impl Write<'_> {
         for dep in &bead.dependencies {
             self.draw_as_is(bead, dep)?;
         }
+        if !bead.dependencies.is_empty() {
+            self.note_shown_edges(bead)?;
+        }
         self.touch(&bead.id, format!("imported: {}", bead.title));
         Ok(())
     }
 
-    /// Brings a bead that is here to the state of a newer line. Edges and comments are added, or take
-    /// what the line says of them; none is removed.
-    pub(in crate::store) fn overwrite(&mut self, line: &Incoming) -> Result<(), StoreError> {
+    /// Notes which edges a line of a file showed last.
+    pub(in crate::store) fn note_shown_edges(&mut self, bead: &Bead) -> Result<(), StoreError> {
+        self.put_local(SHOWN, bead.id.as_str(), &shown(bead).into())
+    }
+
+    /// Brings a bead that is here to the state of a newer line. Edges and comments are added, or take what the line
+    /// says of them. Removed is an edge that a file has shown and the newer line has no more: which those were is
+    /// the answer. What was drawn here and is in no file yet stays.
+    pub(in crate::store) fn overwrite(&mut self, line: &Incoming) -> Result<Vec<String>, StoreError> {
         let old = self.need_stored(&line.bead.id)?;
         let num = old.num;
         let have = old.bead.labels.clone();
@@ -50,7 +70,7 @@ impl Write<'_> {
         for label in &line.bead.labels {
             self.add_label(&line.bead.id, label)?;
         }
-        self.overwrite_edges(line)?;
+        let gone = self.overwrite_edges(line)?;
         self.overwrite_comments(num, line)?;
         self.run(
             "UPDATE beads SET updated_at = ?2, updated_ns = ?3 WHERE num = ?1",
@@ -58,13 +78,14 @@ impl Write<'_> {
         )?;
         self.keep_source(num, line)?;
         self.touch(&line.bead.id, "imported again");
-        Ok(())
+        Ok(gone)
     }
 
-    /// What the line does not state of an edge that is here stays as it is.
-    fn overwrite_edges(&mut self, line: &Incoming) -> Result<(), StoreError> {
+    /// What the line does not state of an edge that is here stays as it is. Gives the edges that were removed.
+    fn overwrite_edges(&mut self, line: &Incoming) -> Result<Vec<String>, StoreError> {
         let bead = &line.bead;
         let mut there = self.deps(&bead.id)?;
+        let mut said = BTreeSet::new();
         for (n, dep) in bead.dependencies.iter().enumerate() {
             let guessed = |key| line.guesses.edge(n, key);
             let place = there
@@ -72,9 +93,11 @@ impl Write<'_> {
                 .position(|d| d.depends_on_id == dep.depends_on_id && (guessed("type") || d.kind == dep.kind));
             let Some(place) = place else {
                 self.draw_as_is(bead, dep)?;
+                said.insert(there.len());
                 there.push(dep.clone());
                 continue;
             };
+            said.insert(place);
             let same = &there[place];
             let said = |new: &String, old: &String| if new.is_empty() { old.clone() } else { new.clone() };
             let merged = Dep {
@@ -96,7 +119,23 @@ impl Write<'_> {
             self.draw_as_is(bead, &merged)?;
             there[place] = merged;
         }
-        Ok(())
+        if !line.tells_edges {
+            return Ok(Vec::new());
+        }
+        let shown: Vec<String> = self.local_or_none(SHOWN, bead.id.as_str())?.unwrap_or_default();
+        let mut gone = Vec::new();
+        for (_, dep) in there.iter().enumerate().filter(|(n, _)| !said.contains(n)) {
+            if shown.contains(&format!("{}|{}", dep.depends_on_id, dep.kind)) {
+                self.remove_dep(&bead.id, &dep.depends_on_id, Some(&dep.kind))?;
+                gone.push(format!("{} {}", dep.kind, dep.depends_on_id));
+            }
+        }
+        if bead.dependencies.is_empty() {
+            self.delete_local(SHOWN, bead.id.as_str())?;
+        } else {
+            self.note_shown_edges(bead)?;
+        }
+        Ok(gone)
     }
 
     /// What the line does not state of a comment that is here stays as it is.

@@ -139,7 +139,11 @@ fn apply(old: &Bead, patch: Patch, now: crate::base::Time) -> Result<Bead, Store
             if row::is_own(&key) {
                 return Err(StoreError::invalid("field", format!("`{key}` cannot be set this way")));
             }
-            other.insert(key, value);
+            if value.is_null() {
+                other.shift_remove(&key);
+            } else {
+                other.insert(key, value);
+            }
         }
         new = row::set_other(&new, other).map_err(|e| StoreError::invalid("bead", e.to_string()))?;
     }

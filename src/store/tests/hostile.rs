@@ -1,0 +1,153 @@
+//! A file of lines as they are met: of old trackers, of other languages, cut, glued, and of people with an editor.
+
+use std::collections::BTreeSet;
+
+use super::messy::{import, line, told};
+use super::*;
+
+const FILE: &[u8] = include_bytes!("hostile.jsonl");
+
+/// Lines in which no bead is: Python's quotes, a bead in another object, YAML, nothing.
+const NO_BEADS: [usize; 4] = [37, 45, 67, 68];
+/// Lines that are not written back as they are: they hold several beads, none, or the older half of a conflict.
+const NOT_ALONE: [usize; 8] = [3, 40, 46, 47, 48, 49, 51, 71];
+
+fn bead(t: &Temp, of: &str) -> Bead {
+    t.read(|r| r.whole(&id(of)))
+}
+
+fn exported(t: &Temp) -> Vec<u8> {
+    t.read(|r| r.export())
+}
+
+#[test]
+fn of_a_hostile_file_each_bead_comes_in_and_each_line_goes_out_as_it_came() {
+    let mut t = Temp::new();
+    let report = import(&mut t, FILE);
+    let lost: Vec<usize> = told(&report).into_iter().filter(|(_, lost)| *lost).map(|(line, _)| line).collect();
+    assert_eq!(lost, NO_BEADS, "{:?}", report.findings);
+    assert_eq!(report.created, 70, "{:?}", report.findings);
+    let out = exported(&t);
+    let written: BTreeSet<&[u8]> = out.split(|b| *b == b'\n').collect();
+    for (number, line) in (1..).zip(FILE.split(|b| *b == b'\n')) {
+        let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+        if !NO_BEADS.contains(&number) && !NOT_ALONE.contains(&number) {
+            assert!(written.contains(line), "line {number}: {}", String::from_utf8_lossy(line));
+        }
+    }
+    let again = import(&mut t, FILE);
+    // One of them is a tombstone.
+    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 69));
+    // What was written is read as the same beads by the next one.
+    let mut other = Temp::new();
+    let report = import(&mut other, &out);
+    assert_eq!((report.created, report.findings.iter().filter(|f| f.lost).count()), (70, 0));
+    assert_eq!(String::from_utf8_lossy(&exported(&other)), String::from_utf8_lossy(&out));
+}
+
+#[test]
+fn what_a_hostile_line_says_is_understood_and_told_of() {
+    let mut t = Temp::new();
+    let found = import(&mut t, FILE).findings;
+    for (number, words) in [
+        (1, "a byte order mark"),
+        (2, "a byte order mark"),
+        (3, "2 objects stand on one line"),
+        (4, "what stands before the object was left out: +"),
+        (12, "read as 0"),
+        (19, "of another bead"),
+        (36, "read as [\"ok\",\"3\",\"x y\",\"\",\"ok\"]"),
+        (42, "words that JSON does not know"),
+        (44, "`ID` was read as `id`"),
+        (65, "2 dependencies completed"),
+        (71, "2 objects stand on one line"),
+    ] {
+        assert!(found.iter().any(|f| f.line == number && f.text.contains(words)), "{number} {words}: {found:?}");
+    }
+    for of in ["h-01", "h-02", "h-03a", "h-03b", "h-04", "h-05", "h-06", "h-08", "h-09", "h-43", "h-44", "h-66", "h-67"]
+    {
+        assert_eq!(bead(&t, of).title, format!("t {of}"));
+    }
+    assert_eq!(bead(&t, "h-45").title, "caps");
+    assert_eq!(bead(&t, "h-21").comments.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["x", "y", "z", "zz"]);
+    assert_eq!(bead(&t, "h-36").labels, ["3", "ok", "x y"]);
+    for of in ["h-60", "h-61"] {
+        assert_eq!(bead(&t, of).dependencies[0].depends_on_id, id("h-01"), "{of}");
+    }
+    assert_eq!(bead(&t, "h-19").dependencies[0].issue_id, id("h-19"));
+    assert_eq!(bead(&t, "h-47").title, "theirs");
+    let ready = t.ready();
+    assert!(!ready.contains(&"t h-17".to_owned()), "what waits for itself is not ready");
+    assert!(!ready.contains(&"t h-19".to_owned()) && ready.contains(&"t h-18".to_owned()), "{ready:?}");
+}
+
+#[test]
+fn what_json_readers_lose_outlives_changes_the_ledger_and_other_copies() {
+    let mut t = Temp::new();
+    import(&mut t, FILE);
+    let edge = r#","dependencies":[{"issue_id":"h-80","depends_on_id":"h-01","type":"blocks","created_at":"2026-01-01T00:00:00Z","weight":0.12345678901234567890123}]"#;
+    let more = r#","metadata":{"n":98765432109876543210987},"comments":[{"id":1,"issue_id":"h-80","author":"a","text":"b","created_at":"2026-01-01T00:00:00Z","score":1e400}]"#;
+    import(&mut t, line("h-80", &format!("{edge}{more}")).as_bytes());
+    let deep = format!("\"x\":{}{}", "[".repeat(300), "]".repeat(300));
+    let kept = [
+        ("h-07", r#""x":12345678901234567890123,"y":{"z":[0.12345678901234567890123]}"#),
+        ("h-08", r#""x":1e400"#),
+        ("h-09", deep.as_str()),
+        ("h-80", r#""metadata":{"n":98765432109876543210987}"#),
+        ("h-80", r#""weight":0.12345678901234567890123"#),
+        ("h-80", r#""score":1e400"#),
+    ];
+    for (of, _) in kept {
+        t.write(|w| w.update(&id(of), Patch { notes: Some("changed".to_owned()), ..Patch::default() }))
+            .expect("update");
+    }
+    let holds = |t: &Temp| {
+        let out = String::from_utf8_lossy(&exported(t)).into_owned();
+        for (of, value) in kept {
+            let line = out.lines().find(|line| line.starts_with(&format!("{{\"id\":\"{of}\""))).expect("a line");
+            assert!(line.contains("changed") && line.contains(value), "{of} {value}: {line}");
+        }
+    };
+    holds(&t);
+    let mut copy = Temp::new();
+    for (of, _) in kept {
+        let doc = t.read(|r| r.ledger_doc(&id(of))).expect("a ledger file");
+        copy.write(|w| w.adopt(&[crate::store::LedgerDoc::parse(&doc).expect("reads")])).expect("adopts");
+    }
+    holds(&copy);
+}
+
+#[test]
+fn an_edge_that_a_file_has_shown_goes_when_a_newer_line_has_it_no_more() {
+    let edge = |from: &str, to: &str, kind: &str| {
+        format!(r#"{{"issue_id":"{from}","depends_on_id":"{to}","type":"{kind}","created_at":"2026-01-01T00:00:00Z"}}"#)
+    };
+    let of = |edges: &[String]| {
+        if edges.is_empty() { String::new() } else { format!(",\"dependencies\":[{}]", edges.join(",")) }
+    };
+    let a = |edges: &[String], day: &str| line("a-1", &of(edges)).replace("01-02", day);
+    let (to_2, to_3) = (edge("a-1", "a-2", "blocks"), edge("a-1", "a-3", "related"));
+    let others = [line("a-2", &of(&[edge("a-2", "a-3", "related")])), line("a-3", ""), line("a-4", "")].join("\n");
+    let targets = |t: &Temp| -> Vec<String> {
+        t.read(|r| r.deps(&id("a-1"))).into_iter().map(|dep| dep.depends_on_id.to_string()).collect()
+    };
+    let mut t = Temp::new();
+    import(&mut t, format!("{}\n{others}\n", a(&[to_2.clone(), to_3.clone()], "01-02")).as_bytes());
+    t.write(|w| w.add_dep(&id("a-1"), NewDep::new(DepKind::BLOCKS, id("a-4")))).expect("drawn here");
+    // Another copy took one of the two away and does not know what was drawn here.
+    let newer = a(&[to_3.clone()], "02-01");
+    let report = import(&mut t, format!("{newer}\n{others}\n").as_bytes());
+    assert_eq!((report.updated, targets(&t)), (1, vec!["a-3".to_owned(), "a-4".to_owned()]));
+    assert!(report.findings.iter().any(|f| f.line == 1 && f.text.contains("no dependency blocks a-2 any more")));
+    // A file that says nothing of dependencies takes none away, one that has some in other lines does.
+    let silent = a(&[], "02-02");
+    import(&mut t, silent.as_bytes());
+    assert_eq!(targets(&t), ["a-3", "a-4"]);
+    import(&mut t, format!("{}\n{others}\n", a(&[], "02-03")).as_bytes());
+    assert_eq!(targets(&t), ["a-4"], "drawn here, in no file yet");
+    // Once the file has shown it, the file may take it away.
+    let written = exported(&t);
+    assert_eq!(import(&mut t, &written).updated, 0);
+    import(&mut t, format!("{}\n{others}\n", a(&[], "02-05")).as_bytes());
+    assert_eq!(targets(&t), Vec::<String>::new());
+}
