@@ -15,6 +15,7 @@
 //! - No hook of the user's runs, no prompt waits for an answer nobody gives, and each command ends in time.
 
 mod around;
+mod changes;
 mod clone;
 mod conflict;
 mod error;
@@ -32,6 +33,7 @@ mod state;
 mod worktree;
 
 pub use around::work_tree_around;
+pub use changes::changed_since;
 pub use conflict::{ConflictHunk, ConflictKind};
 pub use error::{Cause, GitError};
 pub use fetch::{Fetched, RefChange};

@@ -9,8 +9,8 @@ use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
 use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
 
-/// Whether the molecule's changes touch one of these globs.
-pub type Touches<'a> = &'a dyn Fn(&[String]) -> bool;
+/// Whether the molecule's changes touch one of these globs; an error says why that cannot be told.
+pub type Touches<'a> = &'a dyn Fn(&[String]) -> Result<bool, String>;
 
 /// The place where a step is closed: what conditions on files and on the environment are judged by.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct Outside<'a> {
 pub struct Advance<'a> {
     /// Who takes it; `None` takes up nothing and only says which it is.
     pub assignee: Option<&'a str>,
-    /// Whether the molecule's changes touch one of these globs. Without it, a step with `only_if` is done.
+    /// Whether the molecule's changes touch one of these globs. Where that cannot be told, a step with `only_if` is done.
     pub touches: Option<Touches<'a>>,
     /// Where the step is closed. Without it, no file is there and no variable is set.
     pub outside: Option<Outside<'a>>,
@@ -47,6 +47,19 @@ pub struct Advanced {
     pub next: Option<Bead>,
     /// All steps are closed.
     pub complete: bool,
+    /// Why it cannot be told whether `next`, which has an `only_if`, is needed.
+    pub undecided: Option<String>,
+}
+
+/// The step to be done now, and what came of looking for it.
+#[derive(Debug, Clone, Default)]
+pub struct Up {
+    /// Steps that were closed as skipped.
+    pub skipped: Vec<Bead>,
+    /// The step.
+    pub next: Option<Bead>,
+    /// As [`Advanced::undecided`].
+    pub undecided: Option<String>,
 }
 
 /// Closes `step` of the molecule `root` and takes up the next one. Closing a step that is closed already changes
@@ -75,10 +88,10 @@ pub fn close_step(
         closed.push(w.close(step, how)?.bead);
         after_close(w, &bead, then.outside, &mut closed)?;
     }
-    let (skipped, next) = advance(w, root, then)?;
+    let Up { skipped, next, undecided } = advance(w, root, then)?;
     closed.extend(skipped);
     let complete = next.is_none() && view::steps(w, root)?.iter().all(Bead::is_over);
-    Ok(Advanced { closed, next, complete })
+    Ok(Advanced { closed, next, complete, undecided })
 }
 
 /// What follows from the closing of a step: what its output asks for, another round of its loop, and the closing of
@@ -121,35 +134,48 @@ fn is_below(w: &Write<'_>, id: &BeadId, root: &BeadId) -> Result<bool, MoleculeE
     Ok(false)
 }
 
-/// Takes up the step to be done now, after closing as skipped those whose `only_if` does not hold. Gives what was
-/// skipped, and the step.
-pub fn advance(
-    w: &mut Write<'_>,
-    root: &BeadId,
-    then: Advance<'_>,
-) -> Result<(Vec<Bead>, Option<Bead>), MoleculeError> {
-    let mut skipped = Vec::new();
+/// Takes up the step to be done now, after closing as skipped those whose `only_if` does not hold.
+pub fn advance(w: &mut Write<'_>, root: &BeadId, then: Advance<'_>) -> Result<Up, MoleculeError> {
+    let mut up = Up::default();
     loop {
-        let Some(next) = super::current(w, root)? else { return Ok((skipped, None)) };
+        let Some(next) = super::current(w, root)? else { return Ok(up) };
+        up.undecided = None;
         if let (Some(only_if), Some(touches)) = (only_if_of(&next), then.touches)
             && next.status != Status::IN_PROGRESS
-            && !touches(&only_if.touches)
         {
-            let reason = format!("skipped: nothing touches {}", only_if.touches.join(", "));
-            w.update(&next.id, Patch::default().with_meta("outcome", "skipped"))?;
-            skipped.push(w.close(&next.id, Close::because(reason))?.bead);
-            super::rounds::next(w, root, &w.need(&next.id)?, then.outside)?;
-            groups(w, root, &next.id, then.outside, &mut skipped)?;
-            continue;
+            match touches(&only_if.touches) {
+                Ok(true) => {}
+                Ok(false) => {
+                    skip(w, root, &next, &only_if.touches, then.outside, &mut up.skipped)?;
+                    continue;
+                }
+                Err(why) => up.undecided = Some(why),
+            }
         }
-        let Some(assignee) = then.assignee else { return Ok((skipped, Some(next))) };
-        let next = if next.status == Status::IN_PROGRESS && next.assignee == assignee {
-            next
-        } else {
-            w.update(&next.id, Patch::status(Status::IN_PROGRESS).with_assignee(assignee))?
-        };
-        return Ok((skipped, Some(next)));
+        up.next = Some(match then.assignee {
+            Some(who) if next.status != Status::IN_PROGRESS || next.assignee != who => {
+                w.update(&next.id, Patch::status(Status::IN_PROGRESS).with_assignee(who))?
+            }
+            _ => next,
+        });
+        return Ok(up);
     }
+}
+
+/// Closes a step that the change does not need.
+fn skip(
+    w: &mut Write<'_>,
+    root: &BeadId,
+    step: &Bead,
+    globs: &[String],
+    outside: Option<Outside<'_>>,
+    skipped: &mut Vec<Bead>,
+) -> Result<(), MoleculeError> {
+    let reason = format!("skipped: nothing touches {}", globs.join(", "));
+    w.update(&step.id, Patch::default().with_meta("outcome", "skipped"))?;
+    skipped.push(w.close(&step.id, Close::because(reason))?.bead);
+    super::rounds::next(w, root, &w.need(&step.id)?, outside)?;
+    groups(w, root, &step.id, outside, skipped)
 }
 
 /// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.

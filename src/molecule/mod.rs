@@ -31,7 +31,7 @@ mod sweep;
 mod view;
 mod wisp;
 
-pub use advance::{Advance, Advanced, Outside, Touches, advance, close_step, finish, step_was_closed};
+pub use advance::{Advance, Advanced, Outside, Touches, Up, advance, close_step, finish, step_was_closed};
 pub use bond::{BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn};
 pub use distill::{distill, slug};

@@ -1,14 +1,17 @@
 //! The molecule on a hook, as the town's verbs see it.
 
+use std::cell::LazyCell;
+
 use serde::Serialize;
 
-use super::agent::AgentRow;
+use super::agent::{self, AgentRow};
 use super::around::Acting;
 use super::error::TownError;
+use super::layout::Town;
 use crate::base::{BeadId, Prefix};
 use crate::config::Overrides;
 use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile_proto};
-use crate::git::worktree_state;
+use crate::git::{GitError, worktree_state};
 use crate::molecule::{self, Advance, MoleculeError, Outside, PourOpts};
 use crate::policy::LuaAspects;
 use crate::store::{Bead, Close, Read, Status, StoreError, Write};
@@ -51,7 +54,7 @@ pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<StepView>, StoreErr
 }
 
 /// Closes a step and takes up the next for the agent of `row`. Steps that only some changes need are decided by
-/// what the agent's branch really touches.
+/// what the agent's branch really touches. Gives the next step, and why it cannot be told whether it is needed.
 pub(super) fn close_step(
     w: &mut Write<'_>,
     cx: &Acting<'_>,
@@ -59,30 +62,45 @@ pub(super) fn close_step(
     root: &BeadId,
     step: &BeadId,
     note: Option<&str>,
-) -> Result<Option<StepView>, TownError> {
-    let touches = |globs: &[String]| touched(cx, row).is_none_or(|paths| any(globs, &paths));
+) -> Result<(Option<StepView>, Option<String>), TownError> {
+    let paths = LazyCell::new(|| match row {
+        Some(row) => touched(cx.town, row),
+        None => Err("whoever works on it has no worktree".to_owned()),
+    });
+    let touches = |globs: &[String]| Ok(any(globs, (*paths).as_ref().map_err(Clone::clone)?));
     let assignee = row.map(|row| row.address.to_string());
     let folder = row.and_then(|row| row.worktree.as_deref());
     let outside = folder.map(|folder| Outside { folder, env: &cx.around.env });
     let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches), outside };
     let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
-    Ok(done.next.map(StepView::of))
+    Ok((done.next.map(StepView::of), done.undecided))
 }
 
-/// The paths that the agent's branch changes, and those that its worktree has changed or added since the last commit;
-/// none when that cannot be told, which counts as all.
-fn touched(cx: &Acting<'_>, row: Option<&AgentRow>) -> Option<Vec<String>> {
-    let row = row?;
-    let rig = cx.town.rig(row.rig()?, &Overrides::default()).ok()?;
-    let repo = rig.repo().ok()?;
-    let head = repo.oid_of(&format!("refs/heads/{}", row.branch.as_ref()?)).ok()??;
-    let stat = repo.diff_stat(rig.target_tip(&repo).ok()?, head).ok()?;
-    let state = worktree_state(row.worktree.as_ref()?).ok()?;
-    let paths = stat.paths().map(str::to_owned).chain(state.dirty).chain(state.untracked);
-    Some(paths.collect())
+/// Whoever has the molecule on the hook, and a worktree.
+pub fn worker_of(r: &Read<'_>, root: &BeadId) -> Result<Option<AgentRow>, StoreError> {
+    let hooks = r.hooks()?;
+    let Some(hook) = hooks.iter().find(|hook| hook.molecule.as_ref() == Some(root)) else { return Ok(None) };
+    Ok(agent::get(r, &hook.agent)?.filter(|row| row.worktree.is_some()))
 }
 
-fn any(globs: &[String], paths: &[String]) -> bool {
+/// The paths that the agent's branch changes, and those that its worktree has changed or added since the last commit.
+pub fn touched(town: &Town, row: &AgentRow) -> Result<Vec<String>, String> {
+    let (Some(rig), Some(branch), Some(worktree)) = (row.rig(), &row.branch, &row.worktree) else {
+        return Err(format!("{} has no worktree", row.address));
+    };
+    let rig = town.rig(rig, &Overrides::default()).map_err(|error| error.to_string())?;
+    let of_git = |error: GitError| error.to_string();
+    let repo = rig.repo().map_err(|error| error.to_string())?;
+    let head = repo.oid_of(&format!("refs/heads/{branch}")).map_err(of_git)?;
+    let head = head.ok_or_else(|| format!("the branch {branch} is gone"))?;
+    let target = rig.target_tip(&repo).map_err(|error| error.to_string())?;
+    let stat = repo.diff_stat(target, head).map_err(of_git)?;
+    let state = worktree_state(worktree).map_err(of_git)?;
+    Ok(stat.paths().map(str::to_owned).chain(state.dirty).chain(state.untracked).collect())
+}
+
+/// Whether one of the paths matches one of the globs.
+pub fn any(globs: &[String], paths: &[String]) -> bool {
     let matches = |glob: &String| Glob::new(glob).map_or(true, |glob| paths.iter().any(|path| glob.matches(path)));
     globs.iter().any(matches)
 }

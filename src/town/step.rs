@@ -17,6 +17,9 @@ pub struct StepDone {
     pub closed: StepView,
     /// The step to work on next; none when all are closed.
     pub next: Option<StepView>,
+    /// Why it cannot be told whether `next`, which only some changes need, is needed by this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<String>,
 }
 
 /// Closes the current step of the molecule on an agent's hook.
@@ -44,11 +47,11 @@ pub fn done(
             w.update(&step.id, Patch::default().with_meta("output", output.clone()))?;
         }
         let row = agent::get(w, agent)?;
-        let next = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;
+        let (next, undecided) = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;
         agent::progressed(w, agent, cx.now())?;
         budget::progressed(w, &hook.bead)?;
         w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
-        Ok::<_, TownError>(StepDone { next, closed: step })
+        Ok::<_, TownError>(StepDone { closed: step, next, undecided })
     })?;
     super::wake(cx.town);
     Ok(result)

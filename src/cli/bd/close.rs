@@ -1,13 +1,18 @@
 //! `bd close`: closes beads, and on request takes up the next step.
 
+use std::cell::LazyCell;
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::formula::library::work_tree;
 use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
+use crate::git::changed_since;
 use crate::molecule::{self, Advance, MoleculeError, Outside};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
+use crate::town::{Town, mol};
 
 /// Closes beads.
 #[derive(Debug, clap::Args)]
@@ -83,6 +88,13 @@ fn outside(cx: &Context) -> Outside<'_> {
     Outside { folder: work_tree(cwd).unwrap_or(cwd), env: &cx.env.all }
 }
 
+/// The work tree around. In a town only what lies below it is one of its work trees.
+fn own_work_tree(cx: &Context) -> Option<&Path> {
+    let tree = work_tree(&cx.env.cwd)?;
+    let inside = |town: &PathBuf| tree != town && tree.starts_with(town);
+    cx.place().town.as_ref().is_none_or(inside).then_some(tree)
+}
+
 /// What came of closing several.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -149,17 +161,27 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let who = cx.place().actor(&cx.env);
     let now = cx.now();
+    let town = cx.place().town.as_deref().and_then(|root| Town::find(root, None).ok());
+    let here = own_work_tree(cx);
+    let mut undecided = None;
     let (closed, step, next, above, complete) = cx.write(|w| {
         let step = last::meant(w, &args.ids, "close --continue")?.remove(0);
         let above = above(w, &step)?;
         let (closed, next, complete) = match &above {
             Some(Above::Molecule(root)) => {
-                let then = Advance {
-                    assignee: (!args.no_auto).then_some(who.as_str()),
-                    touches: None,
-                    outside: Some(outside(cx)),
-                };
+                let worker = if town.is_some() { mol::worker_of(w, root)? } else { None };
+                let poured = w.need(root)?.created_at;
+                // Git is asked only where a step depends on it.
+                let paths = LazyCell::new(|| match (&town, &worker, here) {
+                    (Some(town), Some(worker), _) => mol::touched(town, worker),
+                    (_, _, Some(tree)) => changed_since(tree, poured).map_err(|error| error.to_string()),
+                    _ => Err("nobody works on it in a worktree, and this folder is in none".to_owned()),
+                });
+                let touches = |globs: &[String]| Ok(mol::any(globs, (*paths).as_ref().map_err(Clone::clone)?));
+                let assignee = (!args.no_auto).then_some(who.as_str());
+                let then = Advance { assignee, touches: Some(&touches), outside: Some(outside(cx)) };
                 let done = molecule::close_step(w, root, &step, args.how(), then)?;
+                undecided = done.undecided;
                 (done.closed, done.next, done.complete)
             }
             Some(Above::Epic(epic)) => {
@@ -188,6 +210,12 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
         });
         if let Some(next) = &next {
             value["continue"]["next_step"] = json!(next);
+        }
+        if let Some(why) = &undecided {
+            value["continue"]["undecided"] = json!(why);
+            cx.out.note(&format!(
+                "note: the next step is to be done, for it cannot be told whether the change needs it: {why}"
+            ));
         }
     }
     cx.out.print(&value, |_| {

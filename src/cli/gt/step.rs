@@ -31,6 +31,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let Verb::Done { note, output } = &args.verb;
     let (here, mut store) = cx.open()?;
     let done = step::done(&here.acting(), &mut store, &here.me, note.as_deref(), output.as_ref())?;
+    if let (Some(next), Some(why)) = (&done.next, &done.undecided) {
+        cx.out.note(&format!(
+            "note: {} is to be done, for it cannot be told whether the change needs it: {why}",
+            next.name
+        ));
+    }
     cx.out.print(&done, |done| done.next.as_ref().map(|s| s.name.clone()).unwrap_or_default());
     Ok(())
 }

@@ -87,3 +87,61 @@ fn without_an_id_the_bead_is_meant_that_the_same_actor_changed_last() {
     assert!(again.fails().contains("is closed already"));
     assert_eq!(repo.bd(&["show", &b, "--json"]).json()[0]["close_reason"], "Closed");
 }
+
+/// Steps that only some changes need, after `pack`.
+const PICKY: &str = "formula = \"picky\"\n[[steps]]\nid = \"pack\"\n\
+    [[steps]]\nid = \"doors\"\nneeds = [\"pack\"]\nonly_if = { touches = [\"src/auth/**\"] }\n\
+    [[steps]]\nid = \"words\"\nneeds = [\"doors\"]\nonly_if = { touches = [\"docs/**\"] }\n\
+    [[steps]]\nid = \"leave\"\nneeds = [\"words\"]\n";
+
+/// Pours it in `dir`, closes its first step from there, and gives what was said and the ids of its steps.
+fn picky(repo: &Repo, dir: &std::path::Path) -> (serde_json::Value, serde_json::Value) {
+    let file = repo.dir.join(".beads/formulas/picky.formula.toml");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    std::fs::write(file, PICKY).expect("written");
+    let made = repo.sandbox.bd(dir, &["mol", "pour", "picky", "--json"]).json();
+    let pack = made["id_mapping"]["picky.pack"].as_str().expect("id").to_owned();
+    (repo.sandbox.bd(dir, &["close", &pack, "--continue", "--json"]).json(), made["id_mapping"].clone())
+}
+
+#[test]
+fn a_step_for_some_changes_is_skipped_where_the_work_tree_touches_nothing_of_it() {
+    let repo = Repo::new();
+    let git = |args: &[&str]| repo.sandbox.git(&repo.dir, args).ok();
+    std::fs::create_dir_all(repo.dir.join("docs")).expect("a folder");
+    std::fs::write(repo.dir.join("docs/a.md"), "a").expect("written");
+    git(&["add", "docs"]);
+    git(&["commit", "-q", "-m", "long ago", "--date", "2020-01-01T00:00:00Z"]);
+    // What was there before the molecule is no part of its change, whoever's clock says what.
+    repo.sandbox
+        .run("sh", &repo.dir, &["-c", "GIT_COMMITTER_DATE=2020-01-01T00:00:00Z git commit -q --amend --no-edit"])
+        .ok();
+    std::fs::create_dir_all(repo.dir.join("src/auth")).expect("a folder");
+    std::fs::write(repo.dir.join("src/auth/login.rs"), "fn login() {}").expect("written");
+    let (done, steps) = picky(&repo, &repo.dir);
+    assert_eq!(done["continue"]["next_step"]["id"], steps["picky.doors"], "a file that is not committed counts");
+    assert_eq!(done["continue"].get("undecided"), None);
+    git(&["add", "src"]);
+    git(&["commit", "-q", "-m", "log in"]);
+    let done = repo.bd(&["close", "--continue", "--json"]).json();
+    assert_eq!(done["continue"]["next_step"]["id"], steps["picky.leave"]);
+    let skipped = &done["closed"][1];
+    assert_eq!(
+        (&skipped["id"], &skipped["close_reason"]),
+        (&steps["picky.words"], &json!("skipped: nothing touches docs/**"))
+    );
+}
+
+#[test]
+fn a_step_for_some_changes_is_taken_up_with_the_reason_where_there_is_no_work_tree_to_ask() {
+    let sandbox = crate::support::Sandbox::new();
+    let dir = sandbox.folder("plain");
+    sandbox.bd(&dir, &["init", "--prefix", "pl"]).ok();
+    let repo = Repo { sandbox, dir };
+    let (done, steps) = picky(&repo, &repo.dir);
+    assert_eq!(done["continue"]["next_step"]["id"], steps["picky.doors"]);
+    let why = done["continue"]["undecided"].as_str().expect("a reason");
+    assert!(why.contains("this folder is in none"), "{why}");
+    let ran = repo.bd(&["close", "--continue"]);
+    assert!(ran.stderr.contains("cannot be told whether the change needs it"), "{}", ran.stderr);
+}

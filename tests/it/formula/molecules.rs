@@ -204,7 +204,7 @@ fn a_review_appears_only_where_its_paths_were_touched() {
     .expect("cooks");
     for (touched, expected) in [(false, "submit"), (true, "review")] {
         let made = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
-        let touches = move |_: &[String]| touched;
+        let touches = move |_: &[String]| Ok(touched);
         let then = Advance { assignee: Some("nux"), touches: Some(&touches), outside: None };
         let came = store
             .write(&stamp(5), |w| molecule::close_step(w, &made.root, &made.steps[0].1, Close::default(), then))
