@@ -76,9 +76,9 @@ pub enum Runtime {
     FileExists(String),
     /// `env.NAME op value`.
     Env(String, Op, String),
-    /// `children.all(status == 'complete')`, `steps(ref).count(…) >= 2`.
+    /// `children.all(status == 'complete')`, `children(ref).any(…)`, `steps(ref).count(…) >= 2`.
     Group {
-        /// `children`, `descendants` or the id in `steps(id)`.
+        /// `children`, `descendants` or the id in `steps(id)` and the like.
         of: String,
         /// `all`, `any` or `count`.
         how: String,
@@ -131,7 +131,7 @@ static ENV: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&format!(r"(?s)^env\.([A-Za-z_]\w*){OP}(.+)$")).expect("a valid pattern"));
 static GROUP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?s)^(children|descendants|steps\(\s*([^()]+?)\s*\))\.(all|any|count)\((.+)\)(?:{OP}([^()]+))?$"
+        r"(?s)^((?:children|descendants)(?:\(\s*([^()]+?)\s*\))?|steps\(\s*([^()]+?)\s*\))\.(all|any|count)\((.+)\)(?:{OP}([^()]+))?$"
     ))
     .expect("a valid pattern")
 });
@@ -159,8 +159,8 @@ impl Runtime {
             return Ok(Self::Env(found[1].to_owned(), op(&found[2]), unquote(&found[3]).to_owned()));
         }
         if let Some(found) = GROUP.captures(text) {
-            let how = &found[3];
-            let bound = found.get(5).map(|o| (op(o.as_str()), unquote(&found[6]).to_owned()));
+            let how = &found[4];
+            let bound = found.get(6).map(|o| (op(o.as_str()), unquote(&found[7]).to_owned()));
             if (how == "count") != bound.is_some() {
                 return Err(format!(
                     "`{how}(…)` {} compared with a number",
@@ -168,9 +168,9 @@ impl Runtime {
                 ));
             }
             return Ok(Self::Group {
-                of: found.get(2).map_or(&found[1], |m| m.as_str()).to_owned(),
+                of: found.get(2).or(found.get(3)).map_or(&found[1], |m| m.as_str()).to_owned(),
                 how: how.to_owned(),
-                inner: Box::new(Self::nested(&found[4], depth + 1)?),
+                inner: Box::new(Self::nested(&found[5], depth + 1)?),
                 bound,
             });
         }
@@ -293,6 +293,8 @@ mod tests {
             "children.all(status == 'complete')",
             "steps(build).count(status == 'closed') >= 2",
             "descendants.any(output.found > 0)",
+            "children(build).all(status == 'complete')",
+            "descendants( step ).count(status == 'complete') > 1",
             "steps.complete == 3",
             "step.status == 'complete'",
             "review.output.verdict == pass",

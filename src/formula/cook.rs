@@ -127,6 +127,8 @@ fn finished(
     within: &[&str],
     mut trace: Trace,
 ) -> Result<Done, Report> {
+    let beside = library.beside(name);
+    let library = beside.as_ref().unwrap_or(library);
     let (mut formula, mut sources, mut report) = find(library, name, options, &mut trace)?;
     // Loops are decided by values, so the defaults count before anything is unrolled.
     let mut values: Vars =
@@ -134,6 +136,10 @@ fn finished(
     values.extend(options.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
     let mut cx = Cx::new(library, options.aspects, &values);
     let steps = stages(&mut cx, &formula, &mut trace);
+    for point in &mut formula.compose.bond_points {
+        point.after.iter_mut().for_each(|id| *id = cx.last(id));
+        point.before.iter_mut().for_each(|id| *id = cx.first(id));
+    }
     check::values(&mut cx, &formula);
     if options.mode == Mode::Runtime {
         all_filled(&mut cx, &formula, &steps);

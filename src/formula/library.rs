@@ -152,6 +152,11 @@ fn is_json(file: &str) -> bool {
     file.ends_with(ENDINGS[1])
 }
 
+/// Whether a formula is named by its path.
+fn is_path(name: &str) -> bool {
+    name.contains('/') || ENDINGS.iter().any(|e| name.ends_with(e))
+}
+
 /// The ending of a Lua aspect.
 const LUA: &str = ".lua";
 
@@ -237,6 +242,24 @@ impl Library {
         self
     }
 
+    /// Where a formula is named by its path, what stands beside it is nearest: as a folder of formulas was written
+    /// together, so it is read together. None for other names, and for folders that are searched anyway.
+    pub(crate) fn beside(&self, name: &str) -> Option<Self> {
+        let folder = Path::new(name).parent().filter(|_| is_path(name))?;
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let same = fs::canonicalize(folder).ok()?;
+        let known = |shelf: &Shelf| match shelf {
+            Shelf::Dir(_, dir) => fs::canonicalize(dir).is_ok_and(|dir| dir == same),
+            Shelf::Text { .. } => false,
+        };
+        if self.shelves.iter().any(known) {
+            return None;
+        }
+        let mut library = self.clone();
+        library.shelves.insert(0, Shelf::Dir(Layer::Given, folder.to_owned()));
+        Some(library)
+    }
+
     /// Other bounds than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -251,9 +274,8 @@ impl Library {
 
     /// The formula called `name`: by file name, else by its `formula` key. A name with a `/` or an ending is a path.
     pub fn find(&self, name: &str) -> Result<Found, Report> {
-        let path = Path::new(name);
-        if name.contains('/') || ENDINGS.iter().any(|e| name.ends_with(e)) {
-            return match self.read(Layer::Given, path) {
+        if is_path(name) {
+            return match self.read(Layer::Given, Path::new(name)) {
                 Some(Ok(source)) => Ok(Found { json: is_json(name), source, shadows: Vec::new() }),
                 Some(Err(e)) => Err(e.into()),
                 None => Err(Diagnostic::error("no-file", format!("there is no file `{name}`")).into()),
@@ -424,7 +446,14 @@ impl Library {
         }
         match String::from_utf8(bytes) {
             Ok(text) => Some(Ok(Arc::new(Source::new(shown, text, layer)))),
-            Err(e) => fail(format!("byte {} is not UTF-8", e.utf8_error().valid_up_to())),
+            Err(e) => {
+                let good = e.utf8_error().valid_up_to();
+                let before = String::from_utf8_lossy(&e.as_bytes()[..good]).into_owned();
+                let (line, column) =
+                    (before.matches('\n').count() + 1, before.rsplit('\n').next().map_or(1, |l| l.chars().count() + 1));
+                Some(Err(Diagnostic::error("encoding", format!("{shown}:{line}:{column} is not UTF-8"))
+                    .help(format!("byte {good} of the file begins no character; save it as UTF-8"))))
+            }
         }
     }
 }

@@ -111,16 +111,17 @@ pub(super) fn pointcuts(fields: &Fields<'_>) -> Vec<Pointcut> {
             glob(f.reader, pattern);
         }
         if pointcut.glob.is_none() && pointcut.kind.is_none() && pointcut.label.is_none() {
-            f.reader.push(
-                Diagnostic::error("pointcut", "a pointcut needs a glob, a type or a label").at(f.at, "selects nothing"),
-            );
+            let error = Diagnostic::error("pointcut", "a pointcut needs a glob, a type or a label");
+            f.reader.lenient(|| f.reader.push(error.at(f.at, "selects nothing")));
+            return None;
         }
         Some(pointcut)
     })
 }
 
 pub(super) fn advice(fields: &Fields<'_>, formula: &Arc<str>) -> Vec<Rule> {
-    let has_pointcuts = !fields.list("pointcuts").is_empty();
+    let selects = |node: &Node| ["glob", "type", "label"].iter().any(|key| node.get(key).is_some());
+    let has_pointcuts = fields.list("pointcuts").iter().any(selects);
     fields
         .list("advice")
         .iter()
@@ -161,14 +162,14 @@ fn rule(reader: &Reader, node: &Node, index: usize, formula: &Arc<str>, has_poin
         rule.around_after = part(&around, "after", "around.");
         around.finish();
     }
-    if rule.target.is_none() && rule.kind.is_none() && rule.label.is_none() && !has_pointcuts {
-        reader.push(
-            Diagnostic::error("advice", "this advice says for which steps it is in no way")
-                .at(&node.at, "no target")
-                .help("add target = \"implement\" or a pattern such as \"*.implement\""),
-        );
-    }
     fields.finish();
+    if rule.target.is_none() && rule.kind.is_none() && rule.label.is_none() && !has_pointcuts {
+        let error = Diagnostic::error("advice", "this advice says for which steps it is in no way")
+            .at(&node.at, "no target")
+            .help("add target = \"implement\" or a pattern such as \"*.implement\"");
+        reader.lenient(|| reader.push(error));
+        return None;
+    }
     Some(rule)
 }
 

@@ -89,16 +89,21 @@ fn root(reader: &Reader, node: &Node, source: &Arc<Source>) -> Option<Formula> {
         compose: fields.node("compose").map_or_else(Compose::default, |n| compose::compose(reader, n)),
         advice: compose::advice(&fields, &formula),
         pointcuts: compose::pointcuts(&fields),
-        phase: phase(&fields),
-        pour: fields.bool("pour"),
-        squash: convoy::squash(&fields),
-        patrol: patrol::patrol(&fields),
-        convoy: convoy::keys(&fields, kind),
+        phase: reader.lenient(|| phase(&fields)),
+        pour: reader.lenient(|| fields.bool("pour")),
+        squash: reader.lenient(|| convoy::squash(&fields)),
+        patrol: own(reader, kind == Kind::Patrol, || patrol::patrol(&fields)),
+        convoy: own(reader, kind == Kind::Convoy, || convoy::keys(&fields, kind)),
         name: name.clone().unwrap_or_else(|| Text::new("", node.at.clone())),
         source: Arc::clone(source),
     };
     fields.finish();
     name.map(|_| parsed)
+}
+
+/// Reads keys that belong to one type of formula; in another one they are somebody's extension.
+fn own<T>(reader: &Reader, belong: bool, read: impl FnOnce() -> T) -> T {
+    if belong { read() } else { reader.lenient(read) }
 }
 
 fn kind(fields: &Fields<'_>) -> Kind {
@@ -172,7 +177,7 @@ fn var(reader: &Reader, name: &Text, node: &Node) -> Option<(String, VarDef)> {
         }),
         required: fields.bool("required").unwrap_or(false),
         choices: fields.texts("enum").iter().map(|t| t.as_str().to_owned()).collect(),
-        pattern: pattern(&fields),
+        pattern: reader.lenient(|| pattern(&fields)),
         kind: var_type(&fields),
     };
     if var.required

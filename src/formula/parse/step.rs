@@ -50,10 +50,12 @@ fn step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usi
     step.repeat =
         fields.node("loop").and_then(|n| repeat(reader, n, &format!("{path}.loop."), formula, depth)).map(Arc::new);
     step.on_complete = fields.node("on_complete").and_then(|n| on_complete(reader, n)).map(Arc::new);
-    step.run = fields.text("run").filter(|t| !t.as_str().is_empty()).map(Box::new);
-    step.acceptance = fields.text("acceptance").map(Box::new);
-    step.metadata = metadata(&fields);
-    step.touches = touches(&fields);
+    reader.lenient(|| {
+        step.run = fields.text("run").filter(|t| !t.as_str().is_empty()).map(Box::new);
+        step.acceptance = fields.text("acceptance").map(Box::new);
+        step.metadata = metadata(&fields);
+        step.touches = touches(&fields);
+    });
     step.children = list(&fields, "children", &format!("{path}."), formula, depth + 1);
     fields.finish();
     // Without an id the step cannot be spoken of; the error is noted already.
@@ -104,7 +106,16 @@ fn step_condition(fields: &Fields<'_>) -> Vec<Text> {
 
 fn gate(reader: &Reader, node: &Node) -> Option<GateDef> {
     let fields = reader.fields("a gate", "gate", node)?;
-    let kind = fields.required("type");
+    let kind = if fields.node("type").is_none() && !reader.strict() {
+        reader.push(
+            Diagnostic::warning("missing-key", "a gate has no `type`; it is opened by hand")
+                .at(&node.at, "`type` is missing here")
+                .help("say so with type = \"human\""),
+        );
+        Some(Text::new("human", node.at.clone()))
+    } else {
+        fields.required("type")
+    };
     let (old, new) = (fields.text("id"), fields.text("await_id"));
     let timeout = fields.text("timeout").filter(|t| !t.as_str().is_empty());
     if let Some(text) = &timeout

@@ -17,22 +17,24 @@ pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: &mut [StepDef], compose: &
     let mut labels: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
     for branch in &compose.branch {
         let named = std::iter::once(&branch.from).chain(&branch.steps).chain(&branch.join);
+        let named: Vec<Text> = named.map(|id| cx.last(id)).collect();
         // All of them are looked at, so that all that are unknown are reported.
-        if named.filter(|id| !known(cx, steps, id)).count() > 0 {
+        if named.iter().filter(|id| !known(cx, steps, id)).count() > 0 {
             continue;
         }
         for step in &branch.steps {
-            needs.entry(Arc::clone(&step.value)).or_default().push(branch.from.clone());
+            needs.entry(cx.first(step).value).or_default().push(cx.last(&branch.from));
             if let Some(join) = &branch.join {
-                needs.entry(Arc::clone(&join.value)).or_default().push(step.clone());
+                needs.entry(cx.first(join).value).or_default().push(cx.last(step));
             }
         }
     }
     for gate in &compose.gate {
-        if known(cx, steps, &gate.before) {
+        let before = cx.first(&gate.before);
+        if known(cx, steps, &before) {
             let json = serde_json::json!({ "condition": gate.condition.as_str() }).to_string();
             let label = gate.condition.with(format!("gate:{}", html_escaped(&json)));
-            labels.entry(Arc::clone(&gate.before.value)).or_default().push(label);
+            labels.entry(before.value).or_default().push(label);
         }
     }
     walk_mut(steps, &mut |step| {

@@ -41,9 +41,7 @@ fn unroll(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: us
             }
             Some(body) => {
                 let made = rounds(cx, &step, &body, renamed, depth);
-                if let Some(last) = made.last() {
-                    renamed.insert(&step.id, &last.id);
-                }
+                cx.replace(renamed, &step.id, &made);
                 out.extend(made);
             }
         }

@@ -35,9 +35,7 @@ fn inline_in(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth:
             None => out.push(step),
             Some(made) => {
                 let made = inline_in(cx, made, renamed, depth + 1);
-                if let Some(last) = made.last() {
-                    renamed.insert(&step.id, &last.id);
-                }
+                cx.replace(renamed, &step.id, &made);
                 out.extend(made);
             }
         }
@@ -92,9 +90,7 @@ fn replace(
     for mut step in steps {
         if selects(step.id.as_str()) {
             if let Some(made) = instance(cx, &step, &rule.with, &rule.vars) {
-                if let Some(last) = made.last() {
-                    renamed.insert(&step.id, &last.id);
-                }
+                cx.replace(renamed, &step.id, &made);
                 out.extend(made);
                 continue;
             }

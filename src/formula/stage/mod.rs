@@ -36,6 +36,8 @@ pub(super) struct Cx<'a> {
     /// Bytes of text made so far, at most, against `limits.bytes`.
     text: u64,
     over: bool,
+    /// Steps in whose place others came: the first and the last of these.
+    replaced: HashMap<Arc<str>, (Arc<str>, Arc<str>)>,
 }
 
 impl<'a> Cx<'a> {
@@ -53,7 +55,37 @@ impl<'a> Cx<'a> {
             made: 0,
             text: 0,
             over: false,
+            replaced: HashMap::new(),
         }
+    }
+
+    /// Notes that `made` came in the place of the step `id`, whose dependents wait for the last of them.
+    pub(super) fn replace(&mut self, renamed: &mut Renamed, id: &Text, made: &[StepDef]) {
+        let (Some(first), Some(last)) = (made.first(), made.last()) else { return };
+        renamed.insert(id, &last.id);
+        self.replaced.insert(Arc::clone(&id.value), (Arc::clone(&first.id.value), Arc::clone(&last.id.value)));
+    }
+
+    /// The step that begins what came in the place of `id`; without such, `id`.
+    pub(super) fn first(&self, id: &Text) -> Text {
+        self.follow(id, |(first, _)| first)
+    }
+
+    /// The step that ends what came in the place of `id`; without such, `id`.
+    pub(super) fn last(&self, id: &Text) -> Text {
+        self.follow(id, |(_, last)| last)
+    }
+
+    fn follow(&self, id: &Text, end: impl Fn(&(Arc<str>, Arc<str>)) -> &Arc<str>) -> Text {
+        let mut at = &id.value;
+        // Bounded: what came in the place of a step may have its name.
+        for _ in 0..self.limits.depth {
+            match self.replaced.get(at).map(&end) {
+                Some(next) if next != at => at = next,
+                _ => break,
+            }
+        }
+        id.with(&**at)
     }
 
     /// The formula called `name`, asked for at `by`.

@@ -1,24 +1,43 @@
 //! Typed reading of a tree. Everything wrong is noted, nothing stops the reading.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use super::super::{At, Diagnostic, Report, Text};
+use super::super::{At, Diagnostic, Report, Severity, Text};
 use super::node::{Node, Value};
 
 /// Reads one source: collects findings, knows whether an unknown key is an error.
 pub(crate) struct Reader {
     report: RefCell<Report>,
     strict: bool,
+    lenient: Cell<bool>,
 }
 
 impl Reader {
     pub(crate) fn new(strict: bool) -> Self {
-        Self { report: RefCell::default(), strict }
+        Self { report: RefCell::default(), strict, lenient: Cell::new(false) }
     }
 
-    pub(crate) fn push(&self, finding: Diagnostic) {
+    pub(crate) fn push(&self, mut finding: Diagnostic) {
+        if self.lenient.get() && finding.severity == Severity::Error {
+            finding.severity = Severity::Warning;
+            finding.message.push_str("; it is ignored");
+        }
         self.report.borrow_mut().push(finding);
+    }
+
+    /// Whether the file was written for this program.
+    pub(crate) fn strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Reads what other programs know nothing of, or leave unread, and may therefore mean differently: in a file that
+    /// was not written for this program what is wrong with it is a warning.
+    pub(crate) fn lenient<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = self.lenient.replace(!self.strict);
+        let value = read();
+        self.lenient.set(before);
+        value
     }
 
     pub(crate) fn finish(self) -> Report {
@@ -60,9 +79,11 @@ pub(crate) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
+    /// The value of a key; `null` in JSON is as good as none.
     pub(crate) fn node(&self, key: &'static str) -> Option<&'r Node> {
         self.asked.borrow_mut().push(key);
-        self.entries.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v)
+        let found = self.entries.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v);
+        found.filter(|node| !matches!(node.value, Value::Null))
     }
 
     pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
@@ -120,7 +141,6 @@ impl<'r> Fields<'r> {
                 );
                 vec![Text::new(text.as_str(), node.at.clone())]
             }
-            Value::Null => Vec::new(),
             _ => {
                 self.reader.mistyped(key, node, "an array of strings");
                 Vec::new()
@@ -133,7 +153,6 @@ impl<'r> Fields<'r> {
         let Some(node) = self.node(key) else { return &[] };
         match &node.value {
             Value::List(items) => items,
-            Value::Null => &[],
             _ => {
                 self.reader.push(
                     Diagnostic::error("type", format!("`{key}` must be an array of tables, not {}", node.kind()))

@@ -4,6 +4,7 @@ mod aspects;
 mod bad_input;
 mod convoys;
 mod corpus;
+mod elsewhere;
 mod errors;
 mod language;
 mod molecules;
