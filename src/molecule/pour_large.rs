@@ -1,7 +1,7 @@
 //! Pouring a molecule of any size: staged in short transactions that no reader sees, published by a small one.
 //!
-//! A crash at any point leaves all of it or nothing that anybody can see. What it left unseen is swept by a later
-//! pour.
+//! A crash at any point leaves all of it or nothing that anybody can see. What it left unseen is dropped by the next
+//! one, and by whatever else is written ([`super::sweep_left`]).
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -27,8 +27,8 @@ const AHEAD: usize = 16;
 const UNSETTLED: usize = 3_000;
 /// So many beads of a batch that was left are dropped in one turn.
 const DROPPED: usize = 200;
-/// What has been staged for so long without being published was left by somebody who died.
-const ABANDONED_MS: i64 = 3_600_000;
+/// What its batches are called.
+const BATCH: &str = "pour";
 
 /// Pours `proto`, whatever its size, and keeps it.
 pub fn pour_large(
@@ -47,10 +47,9 @@ pub fn pour_large(
             pour(w, proto, vars, opts)
         });
     }
-    for left in store.read(|r| r.staged_before(by.now.plus_millis(-ABANDONED_MS)))? {
-        discard(store, by, left)?;
-    }
-    let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch("pour")?))?;
+    while store.drop_left(by, BATCH, DROPPED)? {}
+    let _staging = store.staging(BATCH)?;
+    let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch(BATCH)?))?;
     match stage(store, by, &pouring, &shape, batch) {
         Ok((root, steps)) => Ok(Poured { root, steps, skipped: pouring.skipped }),
         Err(error) => {

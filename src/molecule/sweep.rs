@@ -2,10 +2,12 @@
 //!
 //! The settings `wisp.keep` and `wisp.abandon` say other times, or `never`.
 
+use std::time::{Duration, Instant};
+
 use super::MoleculeError;
 use crate::base::Time;
 use crate::base::span::Span;
-use crate::store::{Read, Stamp, Store, StoreError, Sweep};
+use crate::store::{KINDS, Read, Stamp, Store, StoreError, Sweep};
 
 /// How long a closed wisp stays, and after how long an open one to which nothing happens counts as abandoned.
 pub const SETTINGS: [(&str, Span); 2] =
@@ -18,7 +20,7 @@ const AT_ONCE: usize = 32;
 /// When wisps are there and none is old: look again after this.
 const LATER_MS: i64 = 600_000;
 
-/// So many beads of a large molecule are put with the others in one go.
+/// So many beads of a large molecule are put with the others, or dropped, in one go.
 const SETTLED_AT_ONCE: usize = 200;
 /// Until the next of them.
 const SETTLE_MS: i64 = 100;
@@ -26,12 +28,29 @@ const SETTLE_MS: i64 = 100;
 const TABLE: &str = "wisps";
 const AT: &str = "swept";
 
+/// Drops what bulk work left unseen that was killed, in short turns and for about `time`; true when more is left.
+pub fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, MoleculeError> {
+    let by = Stamp::new("sweep", now);
+    let started = Instant::now();
+    for note in KINDS {
+        while store.drop_left(&by, note, SETTLED_AT_ONCE)? {
+            if started.elapsed() >= time {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Sweeps once if it is time to; says when it will be time again, or nothing when there is no wisp.
 ///
-/// What was published as a large batch is first put with the others, a part each time, for it is not swept before.
+/// What was left by bulk work that was killed goes first. What was published as a large batch is then put with the others, a part each time, for it is not swept before.
 /// Otherwise nothing is written while no wisp is old.
 pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError> {
     let by = Stamp::new("sweep", now);
+    if sweep_left(store, now, Duration::ZERO)? {
+        return Ok(Some(now.plus_millis(SETTLE_MS)));
+    }
     if store.read::<_, StoreError>(|r| r.is_unsettled())?
         && store.write::<_, StoreError>(&by, |w| w.settle(SETTLED_AT_ONCE))?
     {

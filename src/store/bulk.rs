@@ -1,9 +1,65 @@
 //! Bulk work: many short transactions of which only the last must be on disk when it is done.
 
-use super::file::EACH_ON_DISK;
-use super::{Store, StoreError};
+use std::fs::{File, TryLockError};
+
+use super::file::{EACH_ON_DISK, open_lock};
+use super::{Batch, Stamp, Store, StoreError};
+
+/// The kinds of bulk work that nobody else tidies up after: the notes of their batches. Whoever stages one holds the
+/// lock `NOTE.lock`.
+pub const KINDS: [&str; 2] = ["pour", "import"];
+
+/// A lock of bulk work, while held.
+#[derive(Debug)]
+pub struct Staging(File);
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is just being started has the file, too.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Store {
+    /// To be held while batches with this note are staged: whose holder has died are dropped by others. Several may
+    /// stage at once; waits while what was left is dropped.
+    pub fn staging(&self, note: &str) -> Result<Staging, StoreError> {
+        let name = format!("{note}.lock");
+        let file = open_lock(self.beads_dir(), &name)?;
+        file.lock_shared().map_err(|error| StoreError::Io { path: self.beads_dir().join(name), error })?;
+        Ok(Staging(file))
+    }
+
+    /// The batches with this note that whoever staged them has left.
+    pub fn left(&self, note: &str) -> Result<Vec<Batch>, StoreError> {
+        let staged = || self.read(|r| r.staged(note));
+        // Looked at again under the lock: it may have ended well in between.
+        Ok(if staged()?.is_empty() || self.nobody_stages(note)?.is_none() { Vec::new() } else { staged()? })
+    }
+
+    /// Drops up to `limit` beads of what was left with this note; true when more is left.
+    pub fn drop_left(&mut self, by: &Stamp, note: &str, limit: usize) -> Result<bool, StoreError> {
+        if self.read::<_, StoreError>(|r| r.staged(note))?.is_empty() {
+            return Ok(false);
+        }
+        let Some(_alone) = self.nobody_stages(note)? else { return Ok(false) };
+        self.write(by, |w| {
+            let Some(batch) = w.staged(note)?.into_iter().next() else { return Ok(false) };
+            Ok(w.discard_some(batch, limit)? || !w.staged(note)?.is_empty())
+        })
+    }
+
+    /// The lock of a kind of bulk work, unless somebody is at it.
+    fn nobody_stages(&self, note: &str) -> Result<Option<Staging>, StoreError> {
+        let name = format!("{note}.lock");
+        let file = open_lock(self.beads_dir(), &name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Staging(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(StoreError::Io { path: self.beads_dir().join(name), error }),
+        }
+    }
+
     /// Runs `work`, whose transactions but the last may be lost together when the machine fails: what nobody sees yet
     /// need not be on disk. Before the last one `work` calls [`Self::end_bulk`].
     ///

@@ -322,7 +322,7 @@ impl Drop for Transaction<'_> {
     }
 }
 
-fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
+pub(super) fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
     let path = dir.join(name);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     file.map_err(|error| StoreError::Io { path, error })

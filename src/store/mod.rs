@@ -41,6 +41,7 @@ mod status;
 mod write;
 
 pub use bead::{Bead, Comment};
+pub use bulk::{KINDS, Staging};
 pub use close::{Close, Closed};
 pub use decision::DecisionRow;
 pub use dep::{Dep, DepKind, NewDep};

@@ -144,6 +144,8 @@ impl Context {
                 return;
             }
         }
+        // What bulk work left that was killed goes now: nobody sees it, and it would only cost room.
+        let _ = self.with_store(|store| Ok(crate::molecule::sweep_left(store, self.env.now(), LEFT)?));
         // Wisps that could not be swept are swept after a later write.
         let _ = self.with_store(|store| Ok(crate::molecule::sweep(store, self.env.now())?));
         if let Err(error) = self.with_store(|store| drain(store, self.env.now())) {
@@ -158,6 +160,8 @@ const OLD_MS: i64 = 30_000;
 /// The share of the ledger in one command, and the time until the next command has to do such a share.
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
 const REST_MS: i64 = 30_000;
+/// The share of one command in dropping what a killed pour left.
+const LEFT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Works off a part of a ledger backlog that is long or old, unless a command before has just done so.
 fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {

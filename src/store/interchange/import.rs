@@ -17,7 +17,7 @@ use crate::store::{Batch, Bead, Stamp, Store, StoreError};
 const CHUNK: usize = 400;
 /// Newer lines written in one transaction, for the same time: what is here is compared, and judged again.
 const NEWER: usize = 50;
-/// What the batches of an import are called.
+/// What the batches of an import are called, one of [`super::super::KINDS`].
 const BATCH: &str = "import";
 /// Held by the one import that is at work.
 const LOCK: &str = "import.lock";

@@ -144,13 +144,13 @@ fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
     let beads = repo.join(".beads");
     std::fs::create_dir_all(beads.join("formulas")).expect("folder");
     std::fs::write(beads.join("formulas/big.formula.toml"), text).expect("written");
-    let mut store = Store::open(&beads).expect("opens");
+    let store = Store::open(&beads).expect("opens");
     let far = Time::from_millis(32_000_000_000_000);
     let staged = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.staged_before(far)?)).expect("reads").len();
     let size = || -> u64 {
         ["beads.db", "beads.db-wal"].iter().filter_map(|f| std::fs::metadata(beads.join(f)).ok()).map(|m| m.len()).sum()
     };
-    for (round, grown) in [0, 1 << 20].into_iter().enumerate() {
+    let kill_in_the_middle = |grown: u64| {
         let before = size();
         let mut child = sandbox
             .command(env!("CARGO_BIN_EXE_bd"), &repo)
@@ -158,20 +158,33 @@ fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .expect("starts");
-        eventually("the pour to be in the middle", || {
-            (staged(&store) > round && size() >= before + grown).then_some(())
-        });
+        eventually("the pour to be in the middle", || (staged(&store) == 1 && size() >= before + grown).then_some(()));
+        // What is being staged is nobody's to drop.
+        sandbox.bd(&repo, &["config", "set", "status.custom", "waiting"]).ok();
+        assert_eq!((staged(&store), store.left("pour").expect("reads").len()), (1, 0));
         child.kill().expect("killed");
         let _ = child.wait().expect("ended");
         assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads"), 0);
-        assert_eq!(staged(&store), round + 1);
-    }
+        assert_eq!((staged(&store), store.left("pour").expect("reads").len()), (1, 1));
+    };
+    kill_in_the_middle(0);
     assert_eq!(sandbox.bd(&repo, &["list", "--all", "--json"]).ok(), "[]");
     assert_eq!(sandbox.bd(&repo, &["ready", "--json"]).ok(), "[]");
-    // The next large pour, when it can be sure that nobody is at it any more, sweeps what was left.
+    let doctor = sandbox.bd(&repo, &["doctor"]);
+    assert!(doctor.stdout.contains("1 unseen batch of bulk work that did not end"), "{}", doctor.stdout);
+    // Whatever is written next drops what was left, a part each time.
+    eventually("what was left to be dropped", || {
+        sandbox.bd(&repo, &["config", "set", "status.custom", "waiting"]).ok();
+        (staged(&store) == 0).then_some(())
+    });
+    kill_in_the_middle(1 << 20);
+    sandbox.bd(&repo, &["doctor", "--fix"]).ok();
+    assert_eq!(staged(&store), 0);
+    kill_in_the_middle(1 << 20);
+    // So does the next large pour, at once.
     let few = cooked(&text.replace("100000", "300")).expect("cooks");
-    let soon = Stamp::new("tester", Time::from_millis(31_000_000_000_000));
-    molecule::pour_large(&mut store, &soon, &few, &Vars::new(), &PourOpts::default()).expect("pours");
+    molecule::pour_large(&mut Store::open(&beads).expect("opens"), &stamp(1), &few, &Vars::new(), &PourOpts::default())
+        .expect("pours");
     assert_eq!(staged(&store), 0);
     assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads"), 301);
     assert_eq!(store.check().expect("checks"), Vec::<String>::new());
