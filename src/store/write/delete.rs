@@ -39,7 +39,7 @@ impl Write<'_> {
         self.run("DELETE FROM source_lines WHERE bead = ?1", [num])?;
         self.run("DELETE FROM deps WHERE issue_id = ?1 OR depends_on_id = ?1", [id.as_str()])?;
         self.run("DELETE FROM beads WHERE num = ?1", [num])?;
-        self.dirty.retain(|(dirty, _)| dirty != id);
+        self.dirty.forget(id);
         self.emit("deleted", id.as_str(), serde_json::json!({ "ephemeral": true }))?;
         Ok(())
     }

@@ -18,6 +18,7 @@ mod renamed;
 mod shape;
 mod stage;
 pub(super) mod sweep;
+mod touched;
 mod update;
 
 pub(super) use create::fresh;
@@ -25,6 +26,7 @@ pub(super) use create::fresh;
 use std::ops::Deref;
 
 use rusqlite::Connection;
+use touched::Touched;
 
 use super::stamp::Tick;
 use super::{Read, Stamp, StoreError};
@@ -40,7 +42,7 @@ pub struct Write<'a> {
     /// The clock value of this transaction, with the replica: what changes are stamped with.
     stamp: String,
     /// Beads to be written to the outbox at the end, with what happened to them.
-    dirty: Vec<(BeadId, Vec<String>)>,
+    dirty: Touched,
     /// Beads that were held back when this transaction began and are not now.
     unblocked: Vec<BeadId>,
 }
@@ -65,7 +67,7 @@ impl<'a> Write<'a> {
             tick,
             stamp: tick.text(&replica),
             replica,
-            dirty: Vec::new(),
+            dirty: Touched::default(),
             unblocked: Vec::new(),
         };
         write.end_deferrals()?;
@@ -101,11 +103,7 @@ impl<'a> Write<'a> {
 
     /// Notes that `id` changed; its ledger file is written at the end of the transaction.
     fn touch(&mut self, id: &BeadId, what: impl Into<String>) {
-        let what = what.into();
-        match self.dirty.iter_mut().find(|(dirty, _)| dirty == id) {
-            Some((_, all)) => all.push(what),
-            None => self.dirty.push((id.clone(), vec![what])),
-        }
+        self.dirty.note(id, what.into());
     }
 
     /// Deferrals that have passed no longer keep a bead from being ready; a few hundred a transaction at most.

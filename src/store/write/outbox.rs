@@ -9,7 +9,7 @@ use crate::store::{StoreError, doc};
 impl Write<'_> {
     /// Writes the ledger file of every changed bead.
     pub(super) fn flush_outbox(&mut self) -> Result<(), StoreError> {
-        for (id, what) in std::mem::take(&mut self.dirty) {
+        for (id, what) in self.dirty.take() {
             let Some(stored) = self.stored(&id)? else { continue };
             if stored.bead.ephemeral {
                 continue;
