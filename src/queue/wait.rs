@@ -16,6 +16,8 @@ const FIRST_MS: i64 = 15_000;
 const LONGEST_MS: i64 = 1_800_000;
 /// The last day of the year 9999: the end of what a person has to end.
 const FOR_EVER_MS: i64 = 253_402_214_400_000;
+/// How the reason of a request begins whose push the remote has refused; what the remote said follows.
+pub const REFUSED: &str = "the remote refused the push: ";
 /// So often in a row a queue may break down before it waits for a person.
 const BREAKDOWNS: u32 = 5;
 

@@ -365,8 +365,17 @@ impl RigStatus {
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));
         }
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for waiting in &queue.waiting {
-            lines.push(format!("  {} waits: {}", waiting.bead, waiting.why));
+            by_reason.entry(&waiting.why).or_default().push(waiting.bead.as_str());
+        }
+        for (why, beads) in by_reason {
+            let (beads, verb) = (beads.join(", "), if beads.len() == 1 { "waits" } else { "wait" });
+            // What the remote said stands with the queue, when that waits for it, too.
+            let said = |paused: &String| why.strip_prefix(wait::REFUSED).is_some_and(|said| paused.contains(said));
+            let told = queue.paused.as_ref().is_some_and(said);
+            let why = if told { "the remote refused the push" } else { why };
+            lines.push(format!("  {beads} {verb}: {why}"));
         }
         for Waiting { bead, why, .. } in &queue.came_back {
             lines.push(format!("  {bead} came back: {why} (go on: gt review back {bead} --comment TEXT)"));

@@ -110,7 +110,7 @@ impl Driver<'_> {
                 Ok(Turn::Anew)
             }
             Push::Rejected { moved: false, reason } => {
-                let why = format!("the remote refused the push: {reason}");
+                let why = format!("{}{reason}", wait::REFUSED);
                 self.take_back(intent, &why)?;
                 if let [(first, _), _, ..] = intent.members.as_slice() {
                     // It may be one of them that the remote does not take.

@@ -56,3 +56,28 @@ fn a_merge_request_that_cannot_be_read_is_told_and_its_bead_goes_on_from_what_wa
     assert!(town.gt(&["queue", "mend", &b]).fails().contains("is no merge request"));
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_push_that_the_remote_refuses_is_told_once() {
+    let town = TestTown::new();
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    super::write(&path, &text.replace("landing = \"hold\"", "landing = \"direct\""));
+    let hook = town.remote.join("hooks/pre-receive");
+    super::write(&hook, "#!/bin/sh\necho no pushes on Friday >&2\nexit 1\n");
+    town.sandbox.run("chmod", &town.root, &["+x", &hook.display().to_string()]).ok();
+    let beads = [town.bead("a"), town.bead("b")];
+    for (bead, worker) in beads.iter().zip(["toast", "nux"]) {
+        town.sling(bead);
+        town.commit(worker, &format!("{worker}.txt"), "x\n");
+        town.hand_in(worker);
+    }
+    town.gt(&["start"]).ok();
+    let waits = || town.gt(&["status", "--json"]).json()["rigs"][0]["queue"]["waiting"].as_array().map_or(0, Vec::len);
+    eventually("a request to wait", || (waits() > 0).then_some(()));
+    let status = town.gt(&["status"]).ok();
+    for told in ["pre-receive hook declined", "the remote refuses pushes to main", "the remote refused the push"] {
+        assert_eq!(status.matches(told).count(), 1, "{told}: {status}");
+    }
+    town.gt(&["shutdown"]).ok();
+}
