@@ -75,6 +75,8 @@ points! {
     RestoreNamed = "restore.named",
     /// A new tracker's store is made, and git is not told to overlook it.
     InitMade = "init.made",
+    /// It is written down what is to be done to an agent (its work hangs on its hook, or comes off it), and nothing is done.
+    ActBegun = "act.begun",
     /// A worker's worktree is there, and no session.
     SpawnTree = "spawn.tree",
     /// It is written down that a worker's first prompt is being typed, and nothing is typed.

@@ -13,6 +13,7 @@ use super::error::TownError;
 use super::intent::{self, Act, Intent};
 use super::{done, hosts, last_words, retire, spawn};
 use crate::base::Address;
+use crate::base::fault::{Point, pass};
 use crate::base::process::ProcId;
 use crate::store::Store;
 
@@ -39,6 +40,7 @@ pub fn finish(cx: &Acting<'_>, store: &mut Store, intent: &Intent) -> Result<Fin
     if let Some(why) = waits {
         return Ok(Finish::Waits(why));
     }
+    pass(Point::ActBegun);
     match &intent.act {
         Act::Spawn(how) => spawn::act(cx, store, intent, how)?,
         Act::Done(what) => done::act(cx, store, intent, what).map(|_| ())?,

@@ -12,7 +12,8 @@ use super::{TestTown, write};
 use crate::support::{Ran, eventually, finish};
 
 /// The places that are tried here; all others are in the course of a `bd` command.
-pub(crate) const POINTS: [Point; 11] = [
+pub(crate) const POINTS: [Point; 12] = [
+    Point::ActBegun,
     Point::SpawnTree,
     Point::SpawnTelling,
     Point::SpawnStarted,
@@ -105,7 +106,7 @@ impl TestTown {
 
 #[test]
 fn a_sling_that_is_killed_at_any_place_starts_one_worker_and_no_second() {
-    for point in [Point::SpawnTree, Point::SpawnStarted] {
+    for point in [Point::ActBegun, Point::SpawnTree, Point::SpawnStarted] {
         let town = TestTown::landing_directly();
         let bead = town.bead("x");
         town.killed(point, None, &["sling", &bead, "app", "--no-start"]);
@@ -238,4 +239,44 @@ fn a_push_of_which_nothing_can_be_read_is_found_out_anew_on_a_persons_word() {
         town.gt(&["queue", "retry"]).ok();
         town.landed(&bead, "x.txt");
     }
+}
+
+#[test]
+fn a_change_whose_going_back_is_killed_at_any_place_goes_back_once() {
+    for point in [Point::ActBegun, Point::SpawnTree, Point::SpawnStarted] {
+        let town = TestTown::landing_directly();
+        let (bead, worker) = town.with_work();
+        let (mr, _) = town.hand_in(&worker);
+        town.fail(&mr);
+        town.killed(point, None, &["review", "back", &bead, "--comment", "try it so"]);
+        goes_on_once(&town, &bead, &worker, "try it so", point);
+    }
+}
+
+#[test]
+fn a_change_that_a_policy_sends_back_goes_back_once_wherever_its_daemon_is_killed() {
+    for point in [Point::ActBegun, Point::SpawnTree, Point::SpawnStarted] {
+        let town = TestTown::landing_directly();
+        let (bead, worker) = town.with_work();
+        std::fs::write(town.worktree(&worker).join("Makefile"), "test:\n\tfalse it fails\n").expect("file");
+        town.commit(&worker, "x.txt", "x\n");
+        town.hand_in(&worker);
+        town.up();
+        town.killed(point, None, &["daemon", "run"]);
+        goes_on_once(&town, &bead, &worker, "false it fails", point);
+    }
+}
+
+/// The bead is on its worker's hook again with one step that says why, in one session, and lands when it is mended.
+fn goes_on_once(town: &TestTown, bead: &str, worker: &str, why: &str, point: Point) {
+    town.gt(&["start"]).ok();
+    assert_eq!(town.working(1), [worker], "{}", point.name());
+    assert_eq!(town.sessions(), 1, "{}: {:?}", point.name(), town.sandbox.processes());
+    assert_eq!(town.as_worker(worker, &["hook", "--field", "step.name"]).ok(), "rework", "{}", point.name());
+    let steps = town.as_worker(worker, &["hook", "--field", "molecule.steps"]).ok();
+    assert_eq!(steps.matches("rework").count(), 1, "{}: {steps}", point.name());
+    assert!(town.as_worker(worker, &["prime"]).ok().contains(why), "{}", point.name());
+    town.commit(worker, "Makefile", "test:\n\ttrue again\n");
+    town.hand_in(worker);
+    town.landed(bead, "x.txt");
 }
