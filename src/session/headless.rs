@@ -68,12 +68,23 @@ impl HeadlessHost {
     }
 
     /// The record for who starts or ends a session: one that cannot be read is none, and stands in nobody's way. The
-    /// processes of such a session are found by their mark.
-    fn record_if_readable(&self, name: &SessionName) -> Option<Record> {
-        self.record(name).unwrap_or_else(|error| {
-            tracing::warn!(%name, %error, "the record of a session cannot be read");
-            None
-        })
+    /// processes of such a session, its host (the second value) among them, are found by their marks.
+    fn record_if_readable(&self, name: &SessionName) -> (Option<Record>, Vec<ProcId>) {
+        match self.record(name) {
+            Ok(record) => {
+                let host = record.as_ref().map(|record| record.host.clone()).into_iter().collect();
+                (record, host)
+            }
+            Err(error) => {
+                tracing::warn!(%name, %error, "the record of a session cannot be read");
+                (None, marked(&self.host_mark(name), false))
+            }
+        }
+    }
+
+    /// The mark of the host of this session.
+    fn host_mark(&self, name: &SessionName) -> String {
+        self.mark(&format!("{}/{name}", mark::OF_THE_HOST))
     }
 
     /// The record of a session that runs under a living host.
@@ -82,17 +93,25 @@ impl HeadlessHost {
         record.ok_or_else(|| SessionError::NotRunning(name.to_string()))
     }
 
-    fn end(&self, name: &SessionName, record: Option<&Record>, grace: Duration) -> Result<(), SessionError> {
+    /// Ends an agent and its `hosts`.
+    fn end(
+        &self,
+        name: &SessionName,
+        record: Option<&Record>,
+        hosts: &[ProcId],
+        grace: Duration,
+    ) -> Result<(), SessionError> {
         let survivors = |source| SessionError::Survivors { name: name.to_string(), source };
         let agent: Vec<ProcId> = record.map(|r| r.agent.clone()).into_iter().collect();
         kill_all(&agent, Some(&self.mark(name.as_str())), grace).map_err(survivors)?;
-        if let Some(record) = record {
-            // It ends with its agent, after it has written down how that ended.
+        for host in hosts {
+            // It ends with its agent, after it has written down how that ended; later it would write over the next one's
+            // record and take its socket away.
             let deadline = Instant::now() + Duration::from_secs(2);
-            while record.host.alive() && Instant::now() < deadline {
+            while host.alive() && Instant::now() < deadline {
                 pause(Duration::from_millis(5));
             }
-            crate::base::process::kill_tree(&record.host, Duration::ZERO).map_err(survivors)?;
+            crate::base::process::kill_tree(host, Duration::ZERO).map_err(survivors)?;
         }
         let _ = std::fs::remove_file(self.socket(name));
         Ok(())
@@ -141,12 +160,12 @@ impl Host for HeadlessHost {
         let name = SessionName::new(&spec.name)?;
         let stage = Stage::new(spec, &self.mark(name.as_str()))?;
         let _lock = lock(&self.folder, &name, "start")?;
-        let record = self.record_if_readable(&name);
+        let (record, hosts) = self.record_if_readable(&name);
         if let Some(record) = record.as_ref().filter(|r| r.runs()) {
             return Ok(Started { proc: record.agent.clone(), already: true });
         }
         // Whatever outlived an earlier session of this name, or its host.
-        self.end(&name, record.as_ref(), Duration::from_secs(1))?;
+        self.end(&name, record.as_ref(), &hosts, Duration::from_secs(1))?;
         let stage_file = self.file(&name, "stage");
         stage.write(&stage_file)?;
         let host = HostSpec {
@@ -163,7 +182,7 @@ impl Host for HeadlessHost {
         };
         let host_file = self.file(&name, "host");
         host.write(&host_file)?;
-        let mark = mark::mark(&self.runtime_dir, KIND, mark::OF_THE_HOST);
+        let mark = self.host_mark(&name);
         let cmd = Cmd::new(&self.gt)
             .args(["session-host", "spawn"])
             .arg(&host_file)
@@ -231,8 +250,8 @@ impl Host for HeadlessHost {
     fn stop(&self, name: &str, grace: Duration) -> Result<(), SessionError> {
         let name = SessionName::new(name)?;
         let _lock = lock(&self.folder, &name, "start")?;
-        let record = self.record_if_readable(&name);
-        self.end(&name, record.as_ref(), grace)?;
+        let (record, hosts) = self.record_if_readable(&name);
+        self.end(&name, record.as_ref(), &hosts, grace)?;
         for kind in ["json", "screen", "stage", "host"] {
             let _ = std::fs::remove_file(self.file(&name, kind));
         }
@@ -252,7 +271,7 @@ impl Host for HeadlessHost {
         let survivors = |source| SessionError::Survivors { name: "all".to_owned(), source };
         let mut agents = Vec::new();
         for name in record::names(&self.folder)? {
-            agents.extend(self.record_if_readable(&name).filter(|r| r.agent.alive()).map(|r| r.agent));
+            agents.extend(self.record_if_readable(&name).0.filter(|r| r.agent.alive()).map(|r| r.agent));
         }
         kill_all(&agents, None, grace).map_err(survivors)?;
         for _ in 0..5 {

@@ -14,7 +14,7 @@ use crate::base::process::{ProcId, marked};
 /// The name of the variable.
 pub const MARK_VAR: &str = "GT_SESSION_MARK";
 
-/// In place of a session's name: the host's own process. No session can be called so.
+/// In place of a session's name, or before it: the host's own process. No session can be called so.
 pub(super) const OF_THE_HOST: &str = "=host";
 
 /// Every process of the town's sessions and session hosts that lives, the calling one left out.

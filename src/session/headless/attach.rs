@@ -30,6 +30,8 @@ pub fn attach(socket: &Path, keys: BorrowedFd<'_>, screen: &mut dyn Write) -> io
     }
     let mut stream = UnixStream::connect(socket)?;
     let mut size = pass_size(socket, keys, (0, 0));
+    // First this: keys that came before it are dropped, and who is attached loses none.
+    let _raw = Raw::enter(keys)?;
     protocol::send(&mut stream, &Ask::Attach)?;
     let mut from_host = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
@@ -37,7 +39,6 @@ pub fn attach(socket: &Path, keys: BorrowedFd<'_>, screen: &mut dyn Write) -> io
     if let Ok(Line::Error { message }) = serde_json::from_str(&line) {
         return Err(io::Error::other(message));
     }
-    let _raw = Raw::enter(keys)?;
     screen.write_all(from_host.buffer())?;
     screen.flush()?;
     let mut buffer = [0_u8; 8192];

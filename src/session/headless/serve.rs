@@ -221,7 +221,7 @@ impl Served {
                 continue;
             }
             while let Some(line) = clients[i].take_line() {
-                let attached = clients.iter().filter(|c| c.attached()).count();
+                let attached = clients.iter().filter(|c| c.present()).count();
                 match super::protocol::parse(&line) {
                     Ok(Ask::Attach) => {
                         clients[i].attach(&self.terminal.redraw());

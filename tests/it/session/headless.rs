@@ -91,6 +91,18 @@ fn a_record_that_cannot_be_read_stands_in_nobodys_way() {
 }
 
 #[test]
+fn the_host_of_a_session_whose_record_cannot_be_read_has_ended_when_that_is_stopped() {
+    let ground = Ground::headless();
+    let agent = ground.start("a", "exec sleep 1000");
+    let host = host_of(&ground, "a");
+    std::fs::write(ground.runtime.join("sessions/a.json"), "").expect("written");
+    // One that is slow would write over the record of the next, and take its socket away.
+    assert!(host.signal(Signal::STOP));
+    ground.host.stop("a", Duration::from_millis(50)).expect("stopped");
+    assert!(!host.alive() && !agent.alive());
+}
+
+#[test]
 fn a_host_that_hangs_is_ended_too() {
     let ground = Ground::headless();
     let agent = ground.start("a", "exec sleep 1000");

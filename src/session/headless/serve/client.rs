@@ -36,6 +36,11 @@ impl Client {
         self.attached
     }
 
+    /// Attached, and not gone: one whose end is read and not worked off yet counts no more.
+    pub(super) fn present(&self) -> bool {
+        self.attached && !self.ended && !self.broken
+    }
+
     /// Worth keeping: not broken, and something may still come or has to go.
     pub(super) fn open(&self) -> bool {
         !self.broken && (!self.ended || !self.output.is_empty())
@@ -102,5 +107,22 @@ impl Client {
                 Err(_) => self.broken = true,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_let_go_is_not_there_any_more_though_its_picture_is_still_to_be_sent() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("set");
+        let mut client = Client::new(ours);
+        client.attach(b"picture");
+        assert!(client.attached() && client.present());
+        drop(theirs);
+        assert_eq!(client.take_bytes(), b"");
+        assert!(client.attached() && !client.present());
     }
 }
