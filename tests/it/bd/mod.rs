@@ -6,6 +6,7 @@ mod commands;
 mod create;
 mod crowd;
 mod discovery;
+mod disk;
 mod errors;
 mod faults;
 mod flags;
