@@ -46,18 +46,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             return Ok(());
         };
         let found = r.count_by(&filter, by)?;
-        let total: usize = found.iter().map(|(_, n)| n).sum();
+        // A bead with two labels is one bead.
+        let total = if by == Group::Labels { r.count(&filter)? } else { found.iter().map(|(_, n)| n).sum() };
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         for (name, n) in found {
-            let names: Vec<&str> = match (by, name.as_str()) {
-                (Group::Labels, "") => vec!["(no labels)"],
-                (Group::Labels, labels) => labels.split('\n').collect(),
-                (Group::Assignee, "") => vec!["(unassigned)"],
-                (_, name) => vec![name],
+            let name = match (by, name.as_str()) {
+                (Group::Labels, "") => "(no labels)",
+                (Group::Assignee, "") => "(unassigned)",
+                (_, name) => name,
             };
-            for name in names {
-                *groups.entry(name.to_owned()).or_default() += n;
-            }
+            *groups.entry(name.to_owned()).or_default() += n;
         }
         let rows: Vec<_> = groups.iter().map(|(group, n)| serde_json::json!({ "group": group, "count": n })).collect();
         let value = serde_json::json!({ "total": total, "groups": rows });

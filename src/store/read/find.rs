@@ -6,7 +6,7 @@ use rusqlite::types::Value as Sql;
 
 use super::{Read, SEEN};
 use crate::store::row::{COLUMNS, Stored, nanos};
-use crate::store::{Bead, Filter, Sort, StoreError};
+use crate::store::{Bead, Filter, Sort, Status, StoreError};
 
 /// A WHERE clause as it grows, with the values of its parameters.
 #[derive(Debug, Default)]
@@ -206,16 +206,44 @@ pub(super) fn order(filter: &Filter) -> String {
     }
 }
 
+/// Whether the first of many are asked for in the usual order, closed ones among them: no index has all of them in
+/// that order, but one has those of each status.
+fn by_each_status(filter: &Filter) -> bool {
+    let whole = filter.ids.is_empty() && filter.under.is_none() && filter.statuses.len() != 1;
+    whole && filter.limit.is_some() && matches!(filter.sort, Sort::Priority | Sort::Best) && !is_open_only(filter)
+}
+
+/// `filter` for each of the statuses in `all` that it lets through.
+pub(in crate::store) fn each_status(filter: &Filter, all: Vec<Status>) -> Vec<Filter> {
+    let named = |status: &Status| match filter.statuses.as_slice() {
+        [] => *status != "tombstone" && !filter.not_statuses.contains(status),
+        some => some.contains(status) && !filter.not_statuses.contains(status),
+    };
+    let one = |status| Filter { statuses: vec![status], not_statuses: Vec::new(), ..filter.clone() };
+    all.into_iter().filter(named).map(one).collect()
+}
+
+/// Each status that beads have.
+pub(in crate::store) const STATUSES: &str = "WITH RECURSIVE found (status) AS (
+     SELECT min(status) FROM beads
+     UNION ALL SELECT (SELECT min(b.status) FROM beads b WHERE b.status > found.status) FROM found
+               WHERE found.status IS NOT NULL)
+ SELECT status FROM found WHERE status IS NOT NULL";
+
 impl Read<'_> {
     /// The beads that pass `filter`.
     pub fn find(&self, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
-        let parts = parts(filter, self.seen_batches()?);
+        let statements: Vec<(String, Vec<Sql>)> = if by_each_status(filter) {
+            each_status(filter, self.statuses()?).iter().map(|filter| statement(filter, None)).collect()
+        } else {
+            parts(filter, self.seen_batches()?).into_iter().map(|part| statement(filter, part)).collect()
+        };
+        let several = statements.len() > 1;
         let mut found: Vec<Bead> = Vec::new();
-        for part in &parts {
-            let (sql, values) = statement(filter, *part);
+        for (sql, values) in statements {
             found.extend(self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))?);
         }
-        if parts.len() > 1 {
+        if several {
             found.sort_by_cached_key(|bead| (bead.priority, nanos(bead.created_at), bead.id.clone()));
             if filter.reverse {
                 found.reverse();
@@ -223,6 +251,11 @@ impl Read<'_> {
             found.truncate(filter.limit.unwrap_or(usize::MAX));
         }
         Ok(found)
+    }
+
+    /// The statuses that beads have, each found with one step into an index.
+    fn statuses(&self) -> Result<Vec<Status>, StoreError> {
+        self.rows(STATUSES, [], |row| Ok(Status::new(&row.get::<_, String>(0)?)))
     }
 
     /// How many beads pass `filter`; its order and limit do not matter.
@@ -257,12 +290,23 @@ pub(super) fn grouping(filter: &Filter, batch: Option<i64>, column: &str) -> (St
     (format!("SELECT {column}, count(*) {rows} GROUP BY 1"), values)
 }
 
+/// The statement of a count by label: a bead counts for each of its labels, one without any for the empty one.
+pub(in crate::store) fn labelled(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
+    let labels = "LEFT JOIN labels own ON own.bead = b.num AND own.live = 1";
+    let (rows, values) = passing_with(filter, batch, labels);
+    (format!("SELECT coalesce(own.label, ''), count(*) {rows} GROUP BY 1"), values)
+}
+
 /// The rows that pass, as the end of a statement.
 fn passing(filter: &Filter, batch: Option<i64>) -> (String, Vec<Sql>) {
+    passing_with(filter, batch, "")
+}
+
+fn passing_with(filter: &Filter, batch: Option<i64>, joined: &str) -> (String, Vec<Sql>) {
     let mut conditions = Where::default();
     conditions.filter(filter);
     conditions.part(batch);
-    (format!("FROM beads b {} WHERE {}", index(filter), conditions.sql), conditions.values)
+    (format!("FROM beads b {} {joined} WHERE {}", index(filter), conditions.sql), conditions.values)
 }
 
 /// The statement of a list, in one batch, where an index gives the order, or in all that are seen.

@@ -11,23 +11,27 @@ use crate::store::{Group, ReadyQuery, ReadySort, Recent, StoreError, Tally};
 const NANOS_OF_AN_HOUR: f64 = 3_600_000_000_000.0;
 
 impl Group {
-    fn column(self) -> &'static str {
-        match self {
+    /// What beads are counted by; none for labels, which have a table of their own.
+    fn column(self) -> Option<&'static str> {
+        Some(match self {
             Self::Status => "b.status",
             Self::Priority => "'P' || b.priority",
             Self::Type => "b.issue_type",
             Self::Assignee => "b.assignee",
-            Self::Labels => "b.labels",
-        }
+            Self::Labels => return None,
+        })
     }
 }
 
 impl Read<'_> {
-    /// How many beads pass `filter`, by what they have in `group`; of labels, by all that a bead has, one a line.
+    /// How many beads pass `filter`, by what they have in `group`; a bead counts for each of its labels.
     pub fn count_by(&self, filter: &crate::store::Filter, group: Group) -> Result<Vec<(String, usize)>, StoreError> {
         let mut found = Vec::new();
         for part in super::find::parts(filter, self.seen_batches()?) {
-            let (sql, values) = super::find::grouping(filter, part, group.column());
+            let (sql, values) = match group.column() {
+                Some(column) => super::find::grouping(filter, part, column),
+                None => super::find::labelled(filter, part),
+            };
             found.extend(self.rows(&sql, rusqlite::params_from_iter(values), |row| {
                 Ok((row.get(0)?, row.get::<_, i64>(1)? as usize))
             })?);

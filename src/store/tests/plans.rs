@@ -57,6 +57,49 @@ fn the_usual_lists_read_an_index_in_its_order() {
 }
 
 #[test]
+fn a_list_with_closed_beads_in_it_reads_the_index_of_each_status_in_its_order() {
+    let t = Temp::new();
+    let all = Filter { ephemeral: Some(false), template: Some(false), limit: Some(50), ..Filter::default() };
+    for filter in [
+        all.clone(),
+        Filter { reverse: true, ..all.clone() },
+        Filter { labels: vec!["ui".into()], ..all.clone() },
+        Filter { types: vec![IssueType::BUG], assignee: Some("ada".into()), ..all.clone() },
+        Filter { statuses: vec![Status::OPEN, Status::CLOSED], ..all.clone() },
+    ] {
+        let each = find::each_status(&filter, vec![Status::CLOSED, Status::OPEN, Status::TOMBSTONE]);
+        assert_eq!(each.len(), 2, "{filter:?}");
+        for filter in each {
+            let (sql, values) = find::statement(&filter, None);
+            let plan = plan(&t, &sql, &values);
+            let ordered = ["by_status (status=?", "open_type (issue_type=?", "open_assignee (assignee=?"];
+            assert!(
+                ordered.iter().any(|index| plan.contains(&format!("SEARCH b USING INDEX {index}"))),
+                "{plan}\n{sql}"
+            );
+            assert!(!plan.contains("USE TEMP B-TREE FOR ORDER BY") && !plan.contains("SCAN b "), "{plan}\n{sql}");
+        }
+    }
+    let statuses = plan(&t, find::STATUSES, &[]);
+    assert!(statuses.matches("USING COVERING INDEX by_status").count() == 2, "{statuses}");
+    assert!(!statuses.contains("SCAN b"), "{statuses}");
+}
+
+#[test]
+fn a_count_by_label_reads_no_bead() {
+    let t = Temp::new();
+    let all = Filter { ephemeral: Some(false), ..Filter::default() };
+    for filter in
+        [all.clone(), Filter { statuses: vec![Status::CLOSED], ..all.clone() }, Filter { priority: Some(1), ..all }]
+    {
+        let (sql, values) = find::labelled(&filter, None);
+        let plan = plan(&t, &sql, &values);
+        assert!(plan.contains("b USING COVERING INDEX by_status"), "{plan}\n{sql}");
+        assert!(plan.contains("SEARCH own USING"), "{plan}\n{sql}");
+    }
+}
+
+#[test]
 fn every_statement_of_judging_and_counting_uses_an_index() {
     let t = Temp::new();
     let one = [rusqlite::types::Value::Text("gt-1".into())];

@@ -80,6 +80,28 @@ fn lists_take_times_trees_and_ids_alone() {
 }
 
 #[test]
+fn a_list_of_all_is_in_order_whatever_the_statuses_and_labels_are_counted_once_each() {
+    let repo = Repo::new();
+    let names = ["a", "b", "c", "d", "e"];
+    for (name, priority) in names.iter().zip(["3", "0", "2", "1", "4"]) {
+        repo.add(name, &["-p", priority, "-l", if *name < "c" { "x,y" } else { "y" }]);
+    }
+    let ids = repo.bd(&["list", "--ids-only"]).ok();
+    let ids: Vec<&str> = ids.lines().collect();
+    repo.bd(&["close", ids[0], ids[3]]).ok();
+    repo.bd(&["update", ids[2], "-s", "in_progress"]).ok();
+    repo.bd(&["delete", ids[4], "--force"]).ok();
+    assert_eq!(repo.titles(&["list", "--all"]), ["b", "d", "c", "a"]);
+    assert_eq!(repo.titles(&["list", "--all", "-r", "-n", "2"]), ["a", "c"]);
+    assert_eq!(repo.titles(&["list", "--all", "-n", "3", "-l", "x"]), ["b", "a"]);
+    assert_eq!(repo.titles(&["list", "-s", "closed,in_progress"]), ["b", "c", "a"]);
+    repo.bd(&["label", "remove", ids[2], "y"]).ok();
+    let counted = repo.bd(&["count", "--by-label", "--json"]).json();
+    let group = |name: &str, n: u8| json!({ "group": name, "count": n });
+    assert_eq!(counted, json!({ "total": 4, "groups": [group("(no labels)", 1), group("x", 2), group("y", 3)] }));
+}
+
+#[test]
 fn comments_may_be_in_the_name_of_somebody_else_and_stats_of_one_person() {
     let repo = Repo::new();
     let a = repo.add("a", &["-a", "ada"]);
