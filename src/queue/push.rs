@@ -34,15 +34,20 @@ pub fn stands(r: &Read<'_>, rig: &RigName) -> Result<bool, StoreError> {
     r.has_local(PUSHES, rig.as_str())
 }
 
-/// Why what is written down of a rig's push cannot be read, if that is so.
+/// What a person must know and do when what is written down of a rig's push cannot be read.
 pub fn damage(r: &Read<'_>, rig: &RigName) -> Result<Option<String>, StoreError> {
+    let told = |why| format!("what was written of its last push cannot be read ({why}); to go on: gt queue retry");
+    Ok(unreadable(r, rig)?.map(told))
+}
+
+fn unreadable(r: &Read<'_>, rig: &RigName) -> Result<Option<String>, StoreError> {
     Ok(r.local_row::<Intent>(PUSHES, rig.as_str())?.and_then(Result::err))
 }
 
 /// A person says to go on without what cannot be read: the requests that were in hand wait again, and those that have
 /// arrived are found on the target. False when it can be read.
 pub fn mend(w: &mut Write<'_>, rig: &RigName) -> Result<bool, StoreError> {
-    let Some(why) = damage(w, rig)? else { return Ok(false) };
+    let Some(why) = unreadable(w, rig)? else { return Ok(false) };
     delete(w, rig)?;
     w.emit("row_mended", rig.as_str(), serde_json::json!({ "what": PUSHES, "why": why }))?;
     Ok(true)

@@ -195,9 +195,8 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Reque
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
     let retry = |pause: wait::Pause| format!("{} (when it is mended: gt queue retry)", pause.why);
-    let damage = |why| format!("what was written of its last push cannot be read ({why}); to go on: gt queue retry");
     let mut paused = match push::damage(r, &rig.name)? {
-        Some(why) => Some(damage(why)),
+        Some(told) => Some(told),
         None => wait::pause(r, &rig.name)?.map(retry),
     };
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {

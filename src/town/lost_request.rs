@@ -56,12 +56,16 @@ pub fn close(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Closed, 
 /// one that cannot be read itself.
 pub fn let_go(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<bool, TownError> {
     let freed = store.write(&cx.stamp(), |w| {
+        let mr = w.need(id)?;
+        if mr.issue_type != IssueType::MERGE_REQUEST {
+            return Ok(false);
+        }
         let Some((_, why)) = keep::damaged_holds(w)?.into_iter().find(|(held, _)| held == id.as_str()) else {
             return Ok(false);
         };
         keep::release(w, id.as_str())?;
         w.emit("row_mended", id.as_str(), json!({ "what": "hold", "why": why }))?;
-        Ok::<_, TownError>(MrMeta::of(&w.need(id)?).is_ok())
+        Ok::<_, TownError>(MrMeta::of(&mr).is_ok())
     })?;
     super::wake(cx.town);
     Ok(freed)

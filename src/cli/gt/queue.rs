@@ -91,6 +91,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let now = cx.env.now();
     let queues = store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
+    for rig in &rigs {
+        if let Some(told) = store.read(|r| push::damage(r, rig)).map_err(TownError::from)? {
+            cx.out.note(&format!("warning: queue of {rig}: {told}"));
+        }
+    }
     for lost in store.read(unreadable::all).map_err(TownError::from)?.iter().filter(|lost| lost.is_request()) {
         cx.out.note(&format!("warning: {}", lost.text()));
     }

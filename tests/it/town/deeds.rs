@@ -146,6 +146,10 @@ fn a_request_whose_hold_cannot_be_read_is_let_go_by_the_command_that_the_status_
     assert!(!town.gt(&["status"]).ok().contains("stays held"));
     let again = town.gt(&["queue", "mend", mr.as_str()]);
     assert!(again.code != 0 && again.stderr.contains("can be read"), "{}", again.stderr);
+    let bead = town.bead("held");
+    damage(&town, "hold", &bead);
+    assert!(town.gt(&["queue", "mend", &bead]).fails().contains("is no merge request"));
+    assert!(town.gt(&["status"]).ok().contains(&format!("it stays held: gt sling {bead}")), "that one is left alone");
 }
 
 #[test]

@@ -231,6 +231,8 @@ fn a_push_of_which_nothing_can_be_read_is_found_out_anew_on_a_persons_word() {
         let waits = "queue waits: what was written of its last push cannot be read";
         let status = town.gt(&["status"]).ok();
         assert!(status.contains(waits) && status.contains("to go on: gt queue retry"), "{status}");
+        let queue = town.gt(&["queue"]);
+        assert!(queue.stderr.contains("its last push cannot be read"), "{}", queue.stderr);
         town.gt(&["start"]).ok();
         let paused = || town.gt(&["queue", "--json"]).json()[0]["paused"]["why"].as_str().map(str::to_owned);
         let why = eventually("the queue to say why it waits", paused);
