@@ -111,10 +111,21 @@ fn every_statement_of_judging_and_counting_uses_an_index() {
         "SELECT num FROM beads INDEXED BY ready_later WHERE ready = 2 AND defer_ns <= ?1 ORDER BY defer_ns LIMIT 500",
         "SELECT 1 FROM events WHERE subject = ?1 ORDER BY seq",
         "SELECT 1 FROM hooks WHERE bead = ?1",
+        "DELETE FROM deps WHERE issue_id = ?1",
     ] {
         let plan = plan(&t, sql, &one);
         assert!(plan.contains("SEARCH") && !plan.contains("SCAN") && !plan.contains("TEMP"), "{plan}\n{sql}");
     }
+}
+
+#[test]
+fn deleting_a_bead_looks_at_its_own_edges_alone() {
+    let t = Temp::new();
+    let one = [rusqlite::types::Value::Text("gt-1".into())];
+    let sql = format!("SELECT num FROM deps WHERE live = 1 AND {}", crate::store::write::delete::TOUCHING);
+    let plan = plan(&t, &sql, &one);
+    assert!(plan.contains("SEARCH deps USING INTEGER PRIMARY KEY") && !plan.contains("SCAN deps"), "{plan}");
+    assert!(plan.contains("deps_target") && plan.contains("issue_id=?"), "{plan}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod blocking;
 mod close;
 mod comment;
 mod create;
-mod delete;
+pub(super) mod delete;
 mod edge;
 mod event;
 mod gates;

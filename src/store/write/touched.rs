@@ -15,12 +15,11 @@ pub(super) struct Touched {
 impl Touched {
     /// Notes what happened to a bead.
     pub(super) fn note(&mut self, id: &BeadId, what: String) {
-        match self.at.get(id) {
-            Some(at) => self.all[*at].1.push(what),
-            None => {
-                self.at.insert(id.clone(), self.all.len());
-                self.all.push((id.clone(), vec![what]));
-            }
+        if let Some(at) = self.at.get(id) {
+            self.all[*at].1.push(what);
+        } else {
+            self.at.insert(id.clone(), self.all.len());
+            self.all.push((id.clone(), vec![what]));
         }
     }
 
