@@ -3,20 +3,84 @@
 //! Inline (`expand` of a step), by id (`compose.expand`) or by pattern (`compose.map`). The first steps of the
 //! template get what the step needed, and whoever needed the step needs the template's last one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::def::{ExpandRule, Formula, Kind, StepDef, TextVars, count, text_bound, walk};
+use super::super::def::{ExpandRule, Formula, Kind, StepDef, TextVars, Times, count, text_bound, walk};
 use super::super::vars::fill_single;
 use super::super::{Diagnostic, Glob, Text};
 use super::control::{self, fill_texts};
 use super::{Cx, Renamed, branch};
 
 /// Replaces each step that has `expand`, also in templates that were put in.
+///
+/// What they make is counted first: templates that hold templates may ask for more steps than there is memory.
 pub(in super::super) fn inline(cx: &mut Cx<'_>, steps: Vec<StepDef>) -> Vec<StepDef> {
+    if !fits(cx, &steps) {
+        return steps;
+    }
     let mut renamed = Renamed::default();
     let mut steps = inline_in(cx, steps, &mut renamed, 0);
     renamed.apply(&mut steps);
     steps
+}
+
+/// Whether what the expansions of `steps` make keeps to the limits; says so if not.
+fn fits(cx: &mut Cx<'_>, steps: &[StepDef]) -> bool {
+    let mut first: Option<Text> = None;
+    walk(steps, &mut |s| first = first.take().or_else(|| s.expand.as_deref().cloned()));
+    let Some(first) = first else { return true };
+    let mut known = Weights::new();
+    match weight(cx, steps, &mut known, 0) {
+        Err(endless) => {
+            cx.over = true;
+            cx.report.push(
+                Diagnostic::error("too-deep", format!("expansion `{endless}` contains itself, on and on"))
+                    .at(&endless.at, "here again")
+                    .help(format!("{} levels are allowed, the limit is `formula.max_depth`", cx.limits.depth)),
+            );
+            false
+        }
+        Ok(sum) => sum <= cx.limits.steps || cx.allow(sum, &first.at),
+    }
+}
+
+/// How many steps each expansion becomes; none while that is being found out.
+type Weights = HashMap<Arc<str>, Option<u64>>;
+
+/// How many steps these become, at least; an expansion that contains itself is an error.
+fn weight(cx: &mut Cx<'_>, steps: &[StepDef], known: &mut Weights, depth: usize) -> Result<u64, Text> {
+    let mut sum: u64 = 0;
+    for step in steps {
+        let named = step.expand.as_deref().filter(|with| !with.as_str().contains('{'));
+        let one = match (named, &step.repeat) {
+            (Some(with), _) => weight_of(cx, with, known, depth)?,
+            (None, Some(repeat)) => {
+                let times = if let Times::Count(n) = &repeat.times { *n } else { 1 };
+                times.saturating_mul(weight(cx, &repeat.body, known, depth)?)
+            }
+            (None, None) => weight(cx, &step.children, known, depth)?.saturating_add(1),
+        };
+        sum = sum.saturating_add(one);
+    }
+    Ok(sum)
+}
+
+fn weight_of(cx: &mut Cx<'_>, with: &Text, known: &mut Weights, depth: usize) -> Result<u64, Text> {
+    match known.get(&with.value) {
+        Some(Some(weight)) => return Ok(*weight),
+        Some(None) => return Err(with.clone()),
+        None => {}
+    }
+    known.insert(Arc::clone(&with.value), None);
+    let loaded = if depth > cx.limits.depth { None } else { cx.load(with.as_str(), Some(&with.at)) };
+    let weight = match loaded {
+        Some(expansion) => weight(cx, &expansion.template, known, depth + 1)?,
+        // What is wrong with it is told where it is put in.
+        None => 1,
+    };
+    known.insert(Arc::clone(&with.value), Some(weight));
+    Ok(weight)
 }
 
 fn inline_in(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: usize) -> Vec<StepDef> {
@@ -213,7 +277,7 @@ fn copy(step: &StepDef, value: &dyn Fn(&str) -> Option<String>) -> StepDef {
     fill_texts(&mut step, value);
     if let Some(repeat) = &mut step.repeat {
         let repeat = Arc::make_mut(repeat);
-        if let super::super::def::Times::Range(range) = &mut repeat.times {
+        if let Times::Range(range) = &mut repeat.times {
             fill(range);
         }
         repeat.body = repeat.body.iter().map(|s| copy(s, value)).collect();

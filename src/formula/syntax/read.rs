@@ -151,17 +151,15 @@ impl<'r> Fields<'r> {
     /// A list of tables; nothing is an empty list.
     pub(crate) fn list(&self, key: &'static str) -> &'r [Node] {
         let Some(node) = self.node(key) else { return &[] };
-        match &node.value {
-            Value::List(items) => items,
-            _ => {
-                self.reader.push(
-                    Diagnostic::error("type", format!("`{key}` must be an array of tables, not {}", node.kind()))
-                        .at(&node.at, "expected an array of tables")
-                        .help(format!("write each as `[[{key}]]`")),
-                );
-                &[]
-            }
+        if let Value::List(items) = &node.value {
+            return items;
         }
+        self.reader.push(
+            Diagnostic::error("type", format!("`{key}` must be an array of tables, not {}", node.kind()))
+                .at(&node.at, "expected an array of tables")
+                .help(format!("write each as `[[{key}]]`")),
+        );
+        &[]
     }
 
     /// A table of strings. Numbers and booleans count as what they are written as.

@@ -39,6 +39,33 @@ fn expansions_that_contain_themselves_end_at_the_depth_limit() {
 }
 
 #[test]
+fn a_bomb_of_expansions_is_counted_before_it_goes_off() {
+    let level = |i: usize, next: &str| {
+        let template: String = (0..10).map(|k| format!("[[template]]\nid = \"{{target}}.{k}\"\n{next}")).collect();
+        (format!("e{i}"), format!("formula = \"e{i}\"\ntype = \"expansion\"\n{template}"))
+    };
+    let cooked = |levels: usize, last: &str| {
+        let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nexpand = \"e0\"\n".to_owned();
+        let next = |i: usize| if i + 1 < levels { format!("expand = \"e{}\"\n", i + 1) } else { last.to_owned() };
+        let files: Vec<(String, String)> =
+            (0..levels).map(|i| level(i, &next(i))).chain([("f".to_owned(), text)]).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+        let started = std::time::Instant::now();
+        let cooked = cook(&library(&files), "f", &Vars::new());
+        (cooked, started.elapsed())
+    };
+    assert_eq!(cooked(3, "").0.expect("cooks").steps.len(), 1000);
+    let (bomb, took) = cooked(40, "");
+    let report = bomb.expect_err("too many");
+    assert_eq!(codes(&report), ["too-many-steps"]);
+    assert!(report.render(false).contains("formula.max_steps"), "{report}");
+    assert!(took.as_secs() < 10, "{took:?}");
+    let (circle, took) = cooked(3, "expand = \"e0\"\n");
+    assert_eq!(codes(&circle.expect_err("endless")), ["too-deep"]);
+    assert!(took.as_secs() < 10, "{took:?}");
+}
+
+#[test]
 fn a_bomb_of_text_is_counted_before_it_goes_off() {
     let report = |library: Library| {
         let library = library.with_limits(Limits { bytes: 10_000_000, ..Limits::default() });
@@ -68,7 +95,8 @@ fn a_bomb_of_text_is_counted_before_it_goes_off() {
         ));
     }
     let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
-    assert_eq!(codes(&report(library(&files))), ["too-much-text"]);
+    // The last one names an expansion that is not there, which is said, too.
+    assert_eq!(codes(&report(library(&files))), ["unknown-formula", "too-much-text"]);
 
     // So does each aspect with the steps of the one before.
     let aspects: Vec<String> = (0..40).map(|i| format!("a{i}")).collect();
