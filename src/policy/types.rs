@@ -240,7 +240,7 @@ const BUILDING: &str = r#"---@class Action                   opaque, has no fiel
 --- A decision's ledger actions are one transaction; session actions follow and are checked again.
 ---@alias NewBead { title: Text, type?: string, labels?: string[], priority?: integer, epic?: string, description?: Text, found_in?: Bead }
 ---@class Advice                   opaque
----@alias NewStep { id: string, title: Text, type?: string, description?: Text, labels?: string[], gates?: boolean, only_if?: { touches: string[] } }
+---@alias NewStep { id: string, title: Text, type?: string, description?: Text, labels?: string[], gates?: boolean, only_if?: { touches: string[] }, run?: string }
 --- only_if is decided when the step comes up, from the molecule's real diff; else closed as `skipped`
 ---@alias BeadChange { title?: string, description?: string, priority?: integer, labels?: string[], status?: string, assignee?: string }
 ---@alias Question { name: string, to: "model"|"overseer", text: Text, choices: string[], tokens?: integer }

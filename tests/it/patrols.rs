@@ -105,6 +105,59 @@ fn a_formula_that_extends_the_shipped_patrol_takes_its_place_and_does_its_work()
 }
 
 #[test]
+fn aspects_in_toml_and_in_lua_weave_steps_into_a_patrol_that_extends_one_in_lua() {
+    let hall = hall();
+    hall.role(
+        "gardener",
+        &format!(
+            "{GARDENER}gardener.patrol(\"sweep\", {{ every = \"6h\", steps = {{\n\
+               gt.step(\"look\", function(_, town) return town.memory.told and {{}} or {{ \"weed\" }} end),\n\
+             }} }})\n\
+             gardener.run(\"tally\", function(run) return #run.look .. \" in all\" end)\n\
+             gardener.run(\"tell\", function(run, town)\n\
+               if #run.look == 0 then return nil end\n\
+               return {{ gt.mail(\"overseer\", \"Weeds\", run[\"look-tally\"]), gt.remember(town, {{ told = true }}) }}\n\
+             end)"
+        ),
+    );
+    let formulas = hall.town().join(".beads/formulas");
+    std::fs::create_dir_all(&formulas).expect("folder");
+    let files = [
+        (
+            "nightly.formula.toml",
+            "formula = \"nightly\"\nextends = [\"sweep\"]\n[patrol]\nevery = \"1s\"\n[compose]\naspects = [\"tallied\", \"told\"]\n",
+        ),
+        (
+            "tallied.formula.toml",
+            "formula = \"tallied\"\ntype = \"aspect\"\n[[advice]]\ntarget = \"look\"\n[advice.after]\n\
+             id = \"{step.id}-tally\"\nrun = \"tally\"\n",
+        ),
+        (
+            "told.lua",
+            "local gt = require \"gt\"\nreturn gt.aspect {\n  api = 1,\n  doc = \"Tells what was counted\",\n\
+               advise = function(step)\n    if step.id ~= \"look-tally\" then return nil end\n\
+                 return gt.after { id = \"tell\", title = \"Tell\", run = \"tell\" }\n  end,\n}\n",
+        ),
+    ];
+    for (file, text) in files {
+        std::fs::write(formulas.join(file), text).expect("written");
+    }
+    begin(&hall, "nightly");
+    let digest = eventually("a digest", || row(&hall, "nightly")?["digest"].as_str().map(str::to_owned));
+    let text = show(&hall, &digest)["description"].as_str().expect("text").to_owned();
+    assert!(text.contains("look: 1 found\nlook-tally: 1 in all\ntell-look-tally: mail overseer"), "{text}");
+    assert_eq!(row(&hall, "sweep"), None, "it is a part of the other one now");
+    // The letter has reset nothing: the next cycle finds no weeds, and leaves nothing.
+    quiet(&hall);
+    hall.gt(&["patrol", "run", "nightly"]);
+    eventually("an idle cycle", || (row(&hall, "nightly")?["outcome"] == "nothing to do").then_some(()));
+    assert_eq!(hall.labelled("digest"), ["Digest: nightly"], "there is one digest and not two");
+    let wisps = hall.sandbox.bd(&hall.town(), &["mol", "wisp", "list", "--all", "--json"]).json();
+    assert_eq!(wisps["count"], 0, "the wisps of both cycles are gone");
+    hall.gt(&["shutdown"]);
+}
+
+#[test]
 fn a_patrol_on_an_event_runs_once_for_it_also_when_the_daemon_dies() {
     let hall = hall();
     hall.role(

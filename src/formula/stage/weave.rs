@@ -62,6 +62,8 @@ pub struct NewStep {
     pub gates: bool,
     /// Decided when the step comes up.
     pub only_if: Option<OnlyIf>,
+    /// In a patrol: the function that does it.
+    pub run: Option<String>,
 }
 
 /// Evaluates Lua aspects. The policy engine supplies it; without one a Lua aspect is an error.
@@ -222,6 +224,7 @@ fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formul
         new.kind = one.new.kind.as_deref().map(text);
         new.labels = one.new.labels.iter().map(|l| text(l)).collect();
         new.touches = one.new.only_if.as_ref().map(|o| o.touches.iter().map(|g| text(g)).collect());
+        new.run = one.new.run.as_deref().map(|run| Box::new(text(run)));
         let around = plan.entry(Arc::clone(&step.id.value)).or_default();
         if one.after {
             around.after.push((new, one.new.gates));

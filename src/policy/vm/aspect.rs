@@ -147,7 +147,7 @@ pub(super) fn add(lua: &Lua, gt: &Table) -> mlua::Result<()> {
 }
 
 fn step(args: &mut Args<'_>) -> mlua::Result<NewStep> {
-    let keys = ["id", "title", "type", "description", "labels", "gates", "only_if"];
+    let keys = ["id", "title", "type", "description", "labels", "gates", "only_if", "run"];
     let given = args.options(1, &keys)?;
     let new = NewStep {
         id: given.need_string("id")?,
@@ -157,6 +157,7 @@ fn step(args: &mut Args<'_>) -> mlua::Result<NewStep> {
         labels: given.strings("labels")?,
         gates: given.flag("gates")?.unwrap_or(true),
         only_if: given.table("only_if", &["touches"])?.map(|t| only_if(&t)).transpose()?,
+        run: given.string("run")?.filter(|run| !run.is_empty()),
     };
     let wrong = |what: &str, key: &str| Err(PolicyError::new(what.to_owned()).about(key).into());
     if new.id.is_empty() || new.id.len() > 100 || new.id.contains(char::is_whitespace) {
