@@ -46,6 +46,18 @@ pub enum Partner<'a> {
     Molecule(BeadId),
 }
 
+/// How two of them are bonded.
+#[derive(Debug, Clone, Copy)]
+pub struct Bond<'a> {
+    /// How they hang together.
+    pub how: BondType,
+    /// A bond point of the first, if it lives: the second then waits for the step before that point, and the step after
+    /// it waits for the second.
+    pub point: Option<&'a str>,
+    /// Whether what is poured is a wisp; none makes it as lasting as what it is bonded to.
+    pub ephemeral: Option<bool>,
+}
+
 /// What came of it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Bonded {
@@ -63,17 +75,16 @@ pub struct Bonded {
     pub id_mapping: Value,
 }
 
-/// Bonds `second` to `first`. `point` names a bond point of the first, if it lives: the second then waits for the
-/// step before that point, and the step after it waits for the second.
+/// Bonds `second` to `first`.
 pub fn bond(
     w: &mut Write<'_>,
     first: &Partner<'_>,
     second: &Partner<'_>,
-    how: BondType,
     vars: &Vars,
     opts: &PourOpts,
-    point: Option<&str>,
+    bond: Bond<'_>,
 ) -> Result<Bonded, MoleculeError> {
+    let Bond { how, point, ephemeral } = bond;
     let mut mapping = serde_json::Map::new();
     let mut spawned = 0;
     let mut live = |w: &mut Write<'_>, partner: &Partner<'_>, ephemeral: bool| -> Result<BeadId, MoleculeError> {
@@ -97,12 +108,12 @@ pub fn bond(
             }
         }
     };
-    // What is poured onto something that lives is as lasting as that.
-    let ephemeral = opts.ephemeral
-        || [first, second].into_iter().any(|p| match p {
+    let ephemeral = ephemeral.unwrap_or_else(|| {
+        [first, second].into_iter().any(|p| match p {
             Partner::Molecule(id) => w.bead(id).ok().flatten().is_some_and(|b| b.ephemeral),
             Partner::Proto(_) => false,
-        });
+        })
+    });
     let a = live(w, first, ephemeral)?;
     let b = live(w, second, ephemeral)?;
     let compound = matches!((first, second), (Partner::Proto(_), Partner::Proto(_)));

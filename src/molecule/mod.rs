@@ -32,7 +32,7 @@ mod view;
 mod wisp;
 
 pub use advance::{Advance, Advanced, Outside, Touches, Up, advance, close_step, finish, step_was_closed};
-pub use bond::{BondType, Bonded, Partner, bond};
+pub use bond::{Bond, BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn};
 pub use distill::{distill, slug};
 pub use error::MoleculeError;

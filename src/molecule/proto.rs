@@ -104,7 +104,8 @@ pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: boo
     root.labels = vec!["template".into()];
     root.metadata.insert("formula".into(), proto.formula.as_str().into());
     root.metadata.insert("proto".into(), proto.id.as_str().into());
-    w.create(root)?;
+    // With `force` there may be tombstones of these ids: they become the beads of the new one.
+    w.refile(root)?;
     let mut ids = std::collections::HashMap::new();
     for step in &proto.steps {
         let own = step_id(&step.id)?;
@@ -115,7 +116,7 @@ pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: boo
         bead.metadata.clone_from(&step.metadata);
         bead.metadata.insert("step".into(), json!(step.id));
         bead.parent = Some(step.parent.as_ref().and_then(|p| ids.get(p)).unwrap_or(id).clone());
-        w.create(bead)?;
+        w.refile(bead)?;
         ids.insert(step.id.clone(), own);
     }
     for step in &proto.steps {

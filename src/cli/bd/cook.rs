@@ -128,10 +128,10 @@ fn line(step: &Step) -> String {
 fn dry(cooked: &Cooked, mode: Mode) -> String {
     let proto = &cooked.proto;
     let (word, shown) = match mode {
-        Mode::Compile => ("compile", "{{variables}} shown as placeholders"),
+        Mode::Compile => ("compile-time", "{{variables}} shown as placeholders"),
         Mode::Runtime => ("runtime", "variables filled"),
     };
-    let mut out = format!("\nDry run: would cook formula {} as proto {} ({word}-time mode)\n", proto.formula, proto.id);
+    let mut out = format!("\nDry run: would cook formula {} as proto {} ({word} mode)\n", proto.formula, proto.id);
     let _ = writeln!(out, "\nSteps ({}) [{shown}]:", cooked.top_level());
     let last = proto.steps.len().saturating_sub(1);
     for (i, step) in proto.steps.iter().enumerate() {

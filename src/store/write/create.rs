@@ -37,6 +37,33 @@ impl Write<'_> {
         self.need(&bead.id)
     }
 
+    /// Files a bead under the id of one that was deleted, if its id is such a one: it is that bead again, with other
+    /// contents. Else as [`Self::create`].
+    pub fn refile(&mut self, mut new: NewBead) -> Result<Bead, StoreError> {
+        let taken = match &new.id {
+            Some(id) => self.stored(id)?.filter(|old| old.bead.status == Status::TOMBSTONE),
+            None => None,
+        };
+        let Some(old) = taken else { return self.create(new) };
+        let mut deps = std::mem::take(&mut new.deps);
+        deps.extend(new.parent.take().map(|parent| NewDep::new(DepKind::PARENT_CHILD, parent)));
+        let was = old.bead.clone();
+        let mut bead = fresh(self.by, new)?;
+        bead.id = was.id;
+        (bead.created_at, bead.created_by) = (was.created_at, was.created_by);
+        self.save(old, bead.clone())?;
+        for gone in was.labels.iter().filter(|label| !bead.labels.contains(label)) {
+            self.remove_label(&bead.id, gone)?;
+        }
+        for label in &bead.labels {
+            self.add_label(&bead.id, label)?;
+        }
+        for dep in deps {
+            self.link(&bead, &dep, true)?;
+        }
+        self.need(&bead.id)
+    }
+
     fn choose_id(
         &mut self,
         given: Option<BeadId>,

@@ -371,3 +371,58 @@ fn a_formula_with_mistakes_ends_with_code_3_and_the_excerpts() {
     error: `mine` cannot be cooked: 1 error
     "#);
 }
+
+/// A repository with a tracker.
+fn repo() -> (Sandbox, std::path::PathBuf) {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    (sandbox, repo)
+}
+
+#[test]
+fn a_formula_that_was_written_as_beads_is_written_anew_over_the_old_ones() {
+    let (sandbox, repo) = repo();
+    let file = repo.join(".beads/formulas/mine.formula.toml");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+    write("formula = \"mine\"\n[[steps]]\nid = \"a\"\nlabels = [\"old\"]\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n");
+    sandbox.bd(&repo, &["cook", "mine", "--persist"]).ok();
+    let refused = sandbox.bd(&repo, &["cook", "mine", "--persist"]).fails();
+    assert!(refused.contains("--force"), "{refused}");
+    write(
+        "formula = \"mine\"\n[[steps]]\nid = \"a\"\ntitle = \"A\"\nlabels = [\"new\"]\n[[steps]]\nid = \"c\"\nneeds = [\"a\"]\n",
+    );
+    for _ in 0..2 {
+        let made = sandbox.bd(&repo, &["cook", "mine", "--persist", "--force", "--json"]).json();
+        assert_eq!((&made["proto_id"], &made["created"]), (&"mine".into(), &3.into()));
+    }
+    let show = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0].clone();
+    let (a, c) = (show("mine.a"), show("mine.c"));
+    assert_eq!((&a["title"], &a["status"], &a["is_template"]), (&"A".into(), &"open".into(), &true.into()));
+    assert_eq!((&a["labels"], &a["parent"]), (&serde_json::json!(["new"]), &"mine".into()));
+    let needs: Vec<&str> =
+        c["dependencies"].as_array().expect("edges").iter().filter_map(|d| d["id"].as_str()).collect();
+    assert_eq!((c["status"].as_str(), needs), (Some("open"), vec!["mine", "mine.a"]));
+    assert_eq!(show("mine.b")["status"], "tombstone", "the step is gone");
+}
+
+#[test]
+fn a_rehearsed_bond_changes_nothing_and_what_is_to_last_lasts_on_a_wisp_too() {
+    let (sandbox, repo) = repo();
+    let wisp = sandbox.bd(&repo, &["mol", "wisp", "shiny", "--json"]).json();
+    let wisp = wisp["new_epic_id"].as_str().expect("id").to_owned();
+    let before = sandbox.bd(&repo, &["mol", "show", &wisp, "--json"]).ok();
+    let said = sandbox.bd(&repo, &["mol", "bond", &wisp, "shiny", "--dry-run"]).ok();
+    assert_eq!(said, format!("would bond (sequential): {wisp}, with 5 new beads for it"));
+    let count = || sandbox.bd(&repo, &["count"]).ok();
+    assert_eq!((sandbox.bd(&repo, &["mol", "show", &wisp, "--json"]).ok(), count()), (before, "0".to_owned()));
+    let poured = |flags: &[&str]| {
+        let bonded = sandbox.bd(&repo, &[&["mol", "bond", &wisp, "shiny", "--json"], flags].concat()).json();
+        let root = bonded["id_mapping"]["shiny"].as_str().expect("id").to_owned();
+        sandbox.bd(&repo, &["show", &root, "--json"]).json()[0]["ephemeral"] == true
+    };
+    assert!(poured(&[]) && poured(&["--wisp"]), "as the wisp that it is bonded to");
+    assert!(!poured(&["--pour"]));
+}

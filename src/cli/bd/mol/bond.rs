@@ -1,10 +1,13 @@
 //! `bd mol bond`: two molecules become one.
 
+use serde_json::json;
+
 use super::super::Context;
 use super::super::formula::library::{proto, var};
+use crate::base::text::count;
 use crate::cli::CliError;
 use crate::formula::{Proto, Vars};
-use crate::molecule::{self, BondType, Partner, PourOpts};
+use crate::molecule::{self, Bond, BondType, Partner, PourOpts};
 
 /// Bonds the second to the first. Each may be a molecule or a formula, which is then poured.
 #[derive(Debug, clap::Args)]
@@ -25,9 +28,12 @@ pub struct Args {
     /// Pour it as a wisp
     #[arg(long, alias = "wisp", conflicts_with = "pour")]
     ephemeral: bool,
-    /// Pour it to last
+    /// Pour it to last, also onto a wisp
     #[arg(long)]
     pour: bool,
+    /// Say what would come of it, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// The kind of a bond by its name.
@@ -44,15 +50,23 @@ pub(super) fn kind(text: &str) -> Result<BondType, String> {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
     let (first, second) = (side(cx, &args.first, &vars)?, side(cx, &args.second, &vars)?);
-    let bonded = cx.write(|w| {
+    let bonded = cx.write_or_rehearse(args.dry_run, |w| {
         for proto in [&first, &second].into_iter().filter_map(|s| s.as_ref().err()) {
             molecule::freeze(w, proto)?;
         }
-        let opts = PourOpts { ephemeral: args.ephemeral && !args.pour, ..PourOpts::default() };
-        let (a, b) = (partner(&first), partner(&second));
-        molecule::bond(w, &a, &b, args.kind, &vars, &opts, args.at.as_deref()).map_err(CliError::from)
+        let ephemeral = (args.ephemeral || args.pour).then_some(args.ephemeral);
+        let how = Bond { how: args.kind, point: args.at.as_deref(), ephemeral };
+        molecule::bond(w, &partner(&first), &partner(&second), &vars, &PourOpts::default(), how).map_err(CliError::from)
     })?;
-    cx.out.print(&bonded, |b| format!("✓ bonded ({}): {}", b.bond_type, b.result_id));
+    let mut value = json!(bonded);
+    if args.dry_run {
+        value["dry_run"] = true.into();
+    }
+    cx.out.print(&value, |_| {
+        let poured = bonded.spawned.map_or_else(String::new, |n| format!(", with {} for it", count(n, "new bead")));
+        let done = if args.dry_run { "would bond" } else { "✓ bonded" };
+        format!("{done} ({}): {}{poured}", bonded.bond_type, bonded.result_id)
+    });
     Ok(())
 }
 

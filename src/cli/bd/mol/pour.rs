@@ -9,7 +9,7 @@ use super::super::formula::library::{proto, var};
 use crate::base::text::count;
 use crate::cli::CliError;
 use crate::formula::{Proto, Vars};
-use crate::molecule::{self, BondType, Partner, PourOpts, Poured};
+use crate::molecule::{self, Bond, BondType, Partner, PourOpts, Poured};
 
 /// Pours a formula or a protomolecule.
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
                 molecule::freeze(w, next)?;
                 let onto = Partner::Molecule(poured.root.clone());
                 let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
-                bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), args.attach_type, &vars, &opts, None)?);
+                let bond = Bond { how: args.attach_type, point: None, ephemeral: None };
+                bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), &vars, &opts, bond)?);
             }
             Ok::<_, CliError>((poured, bonds))
         })?
