@@ -171,7 +171,7 @@ impl Cause {
             ),
             Self::NoRepository => {
                 format!(
-                    "see whether the address is right (`url` in rig.toml, once there is one): git ls-remote {remote}"
+                    "see whether the address is right (`url` in rig.toml, or the setting `sync.remote`): git ls-remote {remote}"
                 )
             }
             Self::NoRef => format!("see which there are: git ls-remote --heads {remote}"),

@@ -41,6 +41,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.import_only {
         return super::import::run(cx, super::import::Args::default());
     }
+    // What is typed is meant from here, what was set from where the tracker is.
+    let here = args.remote.is_some();
     let named = match args.remote {
         Some(named) => Some(named),
         None => cx.read(|r| Ok(r.setting(SETTING)?))?,
@@ -52,7 +54,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         CliError::refused("no remote is named to exchange beads with")
             .hint(format!("`bd config set {SETTING} URL` names one for good, `bd sync --remote URL` for once"))
     })?;
-    let url = address(cx, &named)?;
+    let beside = cx.place().beads_dir.parent().filter(|_| !here).unwrap_or(&cx.env.cwd);
+    let url = address(cx, &named, beside)?;
     if args.dry_run {
         let would = cx.with_store(|store| Ok(ledger::rehearse(store, &url)?))?;
         cx.out.print(&would, |would| format!("would receive {} and send {}", beads(would), sent(would)));
@@ -94,14 +97,13 @@ fn sent(done: &Synced) -> String {
     text::count(done.sent, "transition")
 }
 
-/// The address that a name means: a remote of the repository around here, a path, or the address itself.
-fn address(cx: &Context, named: &str) -> Result<String, CliError> {
+/// The address that a name means: a remote of the repository around here, a path from `base`, or the address itself.
+fn address(cx: &Context, named: &str, base: &Path) -> Result<String, CliError> {
     let root = main_work_tree(&cx.env.cwd);
     let repo = root.as_deref().and_then(git_common_dir).and_then(|dir| Repo::open(&dir).ok());
     if let Some(url) = repo.and_then(|repo| repo.remote_url(named)) {
         return Ok(from(root.as_deref().unwrap_or(&cx.env.cwd), &url));
     }
-    let base = cx.place().beads_dir.parent().unwrap_or(&cx.env.cwd);
     if !named.contains(['/', ':']) && !base.join(named).exists() {
         return Err(CliError::not_found(format!("`{named}` is no remote of this repository, no path and no address"))
             .hint("`git remote -v` lists the remotes; --remote takes an address too"));

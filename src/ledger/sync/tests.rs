@@ -119,14 +119,33 @@ impl Clones {
 
 #[test]
 fn two_people_work_a_day_apart_and_lose_nothing() {
+    // Bob's clock is a day behind, or a day ahead.
+    for shift in [-DAY, DAY] {
+        work_a_day_apart(shift);
+    }
+}
+
+fn work_a_day_apart(shift: i64) {
     let mut t = Clones::new(2);
     let a = t.add(0, "parser", None);
     let b = t.add(0, "docs", None);
+    let (old, kept) = (t.add(0, "old plan", None), t.add(0, "kept", None));
+    let blocks = |to: &BeadId| NewDep::new(DepKind::BLOCKS, to.clone());
+    t.write(0, |w| w.add_dep(&b, blocks(&kept)).map(drop));
+    t.write(0, |w| w.add_label(&b, "stale"));
     t.sync(0);
     t.seconds += DAY / 1000;
-    assert_eq!(t.sync(1).received, 2);
-    // A day of work on both sides, apart from one another; bob's clock is a day behind.
-    t.shift[1] = -DAY;
+    assert_eq!(t.sync(1).received, 4);
+    // A day of work on both sides, apart from one another.
+    t.shift[1] = shift;
+    t.write(0, |w| w.remove_dep(&b, &kept, None).map(drop));
+    t.write(1, |w| w.add_dep(&b, blocks(&old)).map(drop));
+    t.write(1, |w| w.add_dep(&kept, blocks(&a)).map(drop));
+    t.write(0, |w| w.remove_label(&b, "stale"));
+    // One throws away what the other goes on with.
+    t.write(0, |w| w.delete(&old, "no longer"));
+    t.title(1, &old, "the new plan");
+    t.write(1, |w| w.add_comment(&old, "still good"));
     t.write(1, |w| w.close(&a, Close::because("built")).map(drop));
     t.write(1, |w| w.add_comment(&b, "bob was here"));
     t.write(1, |w| w.add_label(&b, "red"));
@@ -146,6 +165,15 @@ fn two_people_work_a_day_apart_and_lose_nothing() {
     );
     assert_eq!((t.bead(0, &a).close_reason.as_str(), t.bead(1, &gone).status.as_str()), ("built", "tombstone"));
     assert_eq!(t.bead(0, &from_bob).title, "found on the way");
+    // What was removed stays away, what was added is there, and of what was deleted all that was said is still known.
+    let ends = |bead: crate::store::Bead| bead.dependencies.into_iter().map(|d| d.depends_on_id).collect::<Vec<_>>();
+    for clone in [0, 1] {
+        let plan = t.bead(clone, &old);
+        assert_eq!((plan.status.as_str(), plan.title.as_str()), ("tombstone", "the new plan"));
+        assert_eq!(plan.comments.len(), 1);
+        assert_eq!(ends(t.bead(clone, &kept)), std::slice::from_ref(&a));
+        assert!(!ends(t.bead(clone, &b)).contains(&kept), "it was removed");
+    }
     assert_eq!(t.ready(0), t.ready(1));
     // Nothing to do is nothing done.
     assert_eq!(t.sync(0), Synced::default());

@@ -219,6 +219,12 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
     if bead.title.is_empty() {
         repairs.push("it has no title".to_owned());
     }
+    // The ledger keeps its stamps under this key.
+    if let Some(stamps) = bead.extra.shift_remove("_v") {
+        repairs.push("`_v` is a key of the ledger; kept without effect".to_owned());
+        let odd = bead.extra.entry(ODD_VALUES).or_insert_with(|| Map::new().into());
+        odd["_v"] = stamps;
+    }
     let others = bead.dependencies.iter().filter(|dep| dep.issue_id != bead.id).count()
         + bead.comments.iter().filter(|comment| comment.issue_id != bead.id).count();
     if others > 0 {

@@ -76,6 +76,13 @@ fn beads_go_to_and_come_from_the_remote_that_was_named() {
     repo.bd(&["config", "set", "sync.remote", "../beads.git"]).ok();
     let sent = repo.bd(&["sync", "--json"]).json();
     assert_eq!(sent["sent"], 1);
+    // A path that is typed is meant from here, and that of the setting from where the tracker is.
+    let below = repo.sandbox.folder("app/sub/folder");
+    assert_eq!(
+        repo.sandbox.bd(&below, &["sync", "--remote", "../../../beads.git"]).ok(),
+        "✓ received 0 beads, sent 0 transitions"
+    );
+    assert_eq!(repo.sandbox.bd(&below, &["sync"]).ok(), "✓ received 0 beads, sent 0 transitions");
     let got = repo.sandbox.bd(&other, &["sync", "--remote", &url]).ok();
     assert_eq!(got, "✓ received 1 bead, sent 0 transitions");
     repo.sandbox.bd(&other, &["close", &id, "-r", "over there"]).ok();
