@@ -42,9 +42,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let adopted =
         args.from_jsonl.map(|file| if file == Path::new(TRACKED) { tracked.clone() } else { cx.env.cwd.join(file) });
     // Read before anything is made.
-    let text = adopted
-        .as_deref()
-        .map(|path| std::fs::read(path).map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display()))));
+    let text = adopted.as_deref().map(|path| {
+        std::fs::read(path).map_err(|e| CliError::path(path, &e, "name the file: bd init --from-jsonl FILE"))
+    });
     let text = text.transpose()?;
     let prefix = match args.prefix {
         Some(prefix) => Prefix::new(prefix.trim_end_matches('-'))?,

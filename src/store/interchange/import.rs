@@ -227,7 +227,9 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         }
     }
     let tells = incoming.values().any(|line| !line.bead.dependencies.is_empty());
-    incoming.values_mut().for_each(|line| line.tells_edges = tells);
+    for line in incoming.values_mut() {
+        line.tells_edges = tells;
+    }
     incoming
 }
 

@@ -47,13 +47,13 @@ impl Kinds {
             ("--event-payload", "payload", &self.event_payload),
         ];
         for (flag, key, value) in agent {
-            if let Some(value) = set(new, &IssueType::AGENT, flag, key, value)? {
+            if let Some(value) = set(new, &IssueType::AGENT, flag, key, value.as_ref())? {
                 // Agents are looked for by these.
                 new.labels.push(format!("{key}:{value}"));
             }
         }
         for (flag, key, value) in event {
-            set(new, &IssueType::EVENT, flag, key, value)?;
+            set(new, &IssueType::EVENT, flag, key, value.as_ref())?;
         }
         Ok(())
     }
@@ -65,7 +65,7 @@ fn set<'v>(
     kind: &IssueType,
     flag: &str,
     key: &str,
-    value: &'v Option<String>,
+    value: Option<&'v String>,
 ) -> Result<Option<&'v String>, CliError> {
     let Some(value) = value else { return Ok(None) };
     if new.issue_type.as_ref() != Some(kind) {
