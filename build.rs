@@ -3,8 +3,10 @@
 //! `SQLite`, libgit2 and the Lua VM are compiled from C and C++. Without this, the first sign of a missing compiler
 //! would be an error in the middle of somebody else's build script.
 //!
-//! Also sees to it that the C and C++ libraries that we need are linked into the programs where they can be: an agent
-//! starts these hundreds of times an hour, and finding the symbols of a shared libstdc++ takes the larger part of a start.
+//! Also sees to it that the C and C++ libraries that we need are linked into the programs where they can be, and that
+//! the programs lie where they were linked: an agent starts these hundreds of times an hour, and finding the symbols of a
+//! shared libstdc++, or moving every pointer of a large program, takes the larger part of a start.
+//! `GT_PIE=1` in the environment of the build gives position-independent programs, for who must ship such.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,7 +43,17 @@ fn main() {
         && std::env::var("HOST") == std::env::var("TARGET")
     {
         link_archives();
+        println!("cargo::rerun-if-env-changed=GT_PIE");
+        if std::env::var_os("GT_PIE").is_none() && !target_has("crt-static") {
+            // The price: who finds a hole in one of the C libraries knows the addresses of this program. Stack, heap
+            // and shared libraries lie at random places as ever.
+            println!("cargo::rustc-link-arg-bins=-no-pie");
+        }
     }
+}
+
+fn target_has(feature: &str) -> bool {
+    std::env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|has| has == feature))
 }
 
 /// Libraries as the linker asks for them, and the archive that the compiler has of each.
