@@ -1,11 +1,13 @@
 //! Lists: any combination of conditions, in any order.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use rusqlite::params;
 use rusqlite::types::Value as Sql;
 
 use super::{Read, SEEN};
-use crate::store::row::{COLUMNS, Stored, nanos};
+use crate::store::row::{COLUMNS, Stored, id, nanos};
 use crate::store::{Bead, Filter, Sort, Status, StoreError};
 
 /// A WHERE clause as it grows, with the values of its parameters.
@@ -223,6 +225,13 @@ pub(in crate::store) fn each_status(filter: &Filter, all: Vec<Status>) -> Vec<Fi
     all.into_iter().filter(named).map(one).collect()
 }
 
+/// So many beads with a label are looked at one by one; those of a label that more have are met on the way.
+const FEW: u16 = 200;
+
+/// The beads that carry a label.
+pub(in crate::store) const CARRYING: &str = "SELECT b.id FROM labels l INDEXED BY labels_label
+     CROSS JOIN beads b ON b.num = l.bead WHERE l.label = ?1 AND l.live = 1 LIMIT ?2";
+
 /// Each status that beads have.
 pub(in crate::store) const STATUSES: &str = "WITH RECURSIVE found (status) AS (
      SELECT min(status) FROM beads
@@ -233,6 +242,8 @@ pub(in crate::store) const STATUSES: &str = "WITH RECURSIVE found (status) AS (
 impl Read<'_> {
     /// The beads that pass `filter`.
     pub fn find(&self, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
+        let Some(filter) = self.narrowed(filter)? else { return Ok(Vec::new()) };
+        let filter = &*filter;
         let statements: Vec<(String, Vec<Sql>)> = if by_each_status(filter) {
             each_status(filter, self.statuses()?).iter().map(|filter| statement(filter, None)).collect()
         } else {
@@ -258,8 +269,24 @@ impl Read<'_> {
         self.rows(STATUSES, [], |row| Ok(Status::new(&row.get::<_, String>(0)?)))
     }
 
+    /// `filter` with the ids of those that carry its label, where these are few: else each bead of a long list is
+    /// asked for a label that hardly any has. None where no bead carries it.
+    fn narrowed<'f>(&self, filter: &'f Filter) -> Result<Option<Cow<'f, Filter>>, StoreError> {
+        let Some(label) = filter.labels.first().filter(|_| filter.ids.is_empty()) else {
+            return Ok(Some(Cow::Borrowed(filter)));
+        };
+        let ids = self.rows(CARRYING, params![label, FEW + 1], |row| id(&row.get::<_, String>(0)?))?;
+        Ok(match ids.len() {
+            0 => None,
+            n if n <= usize::from(FEW) => Some(Cow::Owned(Filter { ids, ..filter.clone() })),
+            _ => Some(Cow::Borrowed(filter)),
+        })
+    }
+
     /// How many beads pass `filter`; its order and limit do not matter.
     pub fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
+        let Some(filter) = self.narrowed(filter)? else { return Ok(0) };
+        let filter = &*filter;
         let mut n = 0;
         for part in parts(filter, self.seen_batches()?) {
             n += self.one(counting(filter, part))?;

@@ -100,6 +100,41 @@ fn a_count_by_label_reads_no_bead() {
 }
 
 #[test]
+fn those_with_a_label_that_few_have_are_found_by_it_and_those_of_a_common_one_on_the_way() {
+    let mut t = Temp::new();
+    let values = [rusqlite::types::Value::Text("rare".into()), rusqlite::types::Value::Integer(9)];
+    let carrying = plan(&t, find::CARRYING, &values);
+    assert!(carrying.contains("SEARCH l USING COVERING INDEX labels_label"), "{carrying}");
+    assert!(!carrying.contains("SCAN"), "{carrying}");
+
+    t.write(|w| {
+        for n in 0..300 {
+            let labels = if n % 100 == 0 { vec!["rare".into(), "common".into()] } else { vec!["common".into()] };
+            w.create(NewBead { title: format!("n{n:03}"), labels, ..NewBead::default() })?;
+        }
+        Ok(())
+    })
+    .expect("filed");
+    let with = |labels: &[&str], limit| Filter {
+        labels: labels.iter().map(|l| (*l).to_owned()).collect(),
+        not_statuses: vec![Status::CLOSED],
+        limit,
+        ..Filter::default()
+    };
+    let titles = |filter: &Filter| {
+        let found = t.store.read(|r| r.find(filter)).expect("found");
+        found.into_iter().map(|bead| bead.title).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&with(&["rare"], None)).len(), 3);
+    assert_eq!(titles(&with(&["rare", "common"], Some(2))).len(), 2);
+    assert_eq!(titles(&with(&["common"], Some(250))).len(), 250);
+    assert_eq!(titles(&with(&["common", "nobody's"], None)), Vec::<String>::new());
+    assert_eq!(titles(&with(&["nobody's"], None)), Vec::<String>::new());
+    let counted = |labels: &[&str]| t.store.read(|r| r.count(&with(labels, None))).expect("counted");
+    assert_eq!((counted(&["rare"]), counted(&["common"]), counted(&["nobody's"])), (3, 300, 0));
+}
+
+#[test]
 fn every_statement_of_judging_and_counting_uses_an_index() {
     let t = Temp::new();
     let one = [rusqlite::types::Value::Text("gt-1".into())];
