@@ -91,7 +91,7 @@ fn fill(store: &mut Store, by: &Stamp, docs: &[LedgerDoc]) -> Result<(), LedgerE
         w.emit("restored", "ledger", serde_json::json!({ "beads": docs.len() }))?;
         Ok(())
     })?;
-    while store.write::<_, LedgerError>(by, |w| Ok(w.settle(4 * CHUNK)?))? {}
+    while store.write::<_, LedgerError>(by, |w| Ok(w.settle_batch(batch, 4 * CHUNK)?))? {}
     Ok(())
 }
 

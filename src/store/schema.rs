@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_packs.sql"),
     include_str!("migrations/0005_more.sql"),
     include_str!("migrations/0006_counts.sql"),
+    include_str!("migrations/0007_removed.sql"),
 ];
 
 /// Marks the file as ours ("gtbd").

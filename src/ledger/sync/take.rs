@@ -57,7 +57,9 @@ pub(super) fn take(store: &mut Store, by: &Stamp, incoming: &[(BeadId, String)])
         let files = docs.iter().filter(|(id, ..)| !staged.contains(id)).map(|(id, text, _)| (*id, text.as_str()));
         merge_in(w, files, &mut taken)
     })?;
-    while store.write::<_, LedgerError>(by, |w| Ok(w.settle(4 * MANY)?))? {}
+    if let Some(batch) = batch {
+        while store.write::<_, LedgerError>(by, |w| Ok(w.settle_batch(batch, 4 * MANY)?))? {}
+    }
     Ok(taken)
 }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// The newest format but one.
+/// An older format.
 fn aged(t: &Temp) {
     let sql =
-        "DROP INDEX finished; DROP INDEX by_status; CREATE INDEX by_status ON beads (status, priority, created_ns);
+        "DROP INDEX deps_removed; DROP INDEX finished; DROP INDEX by_status; CREATE INDEX by_status ON beads (status, priority, created_ns);
                PRAGMA user_version = 5";
     t.store.connection().execute_batch(sql).expect("the older format");
 }

@@ -95,7 +95,7 @@ fn a_store_of_an_older_format_is_brought_to_the_newest_when_it_is_opened() {
     temp.store
         .connection()
         .execute_batch(
-            "DROP INDEX finished; DROP INDEX gate_timers; DROP INDEX gate_awaits; ALTER TABLE beads DROP COLUMN opens_ns;
+            "DROP INDEX deps_removed; DROP INDEX finished; DROP INDEX gate_timers; DROP INDEX gate_awaits; ALTER TABLE beads DROP COLUMN opens_ns;
              ALTER TABLE beads DROP COLUMN awaits; DROP TABLE protos; DROP INDEX outbox_batch; DROP INDEX batched;
              ALTER TABLE outbox DROP COLUMN many; ALTER TABLE outbox DROP COLUMN pack;
              ALTER TABLE deps DROP COLUMN other; ALTER TABLE comments DROP COLUMN other; PRAGMA user_version = 1",

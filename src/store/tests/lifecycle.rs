@@ -101,6 +101,21 @@ fn a_wisp_never_reaches_the_outbox_and_leaves_nothing() {
 }
 
 #[test]
+fn of_the_edges_to_a_wisp_nothing_stays_removed_ones_included() {
+    let mut t = Temp::new();
+    let [lasts, other] = ["lasts", "other"].map(|title| t.add(title));
+    let wisp = t.write(|w| w.create(NewBead { ephemeral: true, ..NewBead::titled("patrol") })).expect("create").id;
+    t.dep(&lasts, DepKind::BLOCKS, &wisp);
+    t.dep(&other, DepKind::RELATED, &wisp);
+    t.dep(&lasts, DepKind::BLOCKS, &other);
+    t.write(|w| w.remove_dep(&lasts, &wisp, None)).expect("removed");
+    t.write(|w| w.remove_dep(&lasts, &other, None)).expect("removed");
+    t.write(|w| w.delete(&wisp, "")).expect("delete");
+    let left = t.read(|r| r.rows("SELECT depends_on_id FROM deps", [], |row| Ok(row.get::<_, String>(0)?)));
+    assert_eq!(left, [other.to_string()], "a merge has to know of this removal");
+}
+
+#[test]
 fn each_transaction_puts_one_ledger_file_per_bead_into_the_outbox() {
     let mut t = Temp::new();
     let a = t.add("a");
@@ -306,6 +321,31 @@ fn a_large_batch_is_listed_in_order_with_the_others_before_it_is_settled() {
     assert_eq!((batched(&t), waiting(&t)), (0, whole));
     assert!(!t.read(|r| r.is_unsettled()));
     assert_eq!(all(&t), unsettled);
+}
+
+#[test]
+fn a_small_batch_is_settled_at_once_and_leaves_a_large_one_as_it_is() {
+    let mut t = Temp::new();
+    let publish = |t: &mut Temp, note: &str, many: usize| {
+        let batch = t.write(|w| w.new_batch(note)).expect("batch");
+        let beads = (0..many).map(|n| NewBead::titled(format!("{note} {n}"))).collect();
+        t.write(|w| w.stage(batch, beads)).expect("stage");
+        t.write(|w| w.publish(batch)).expect("publish");
+        batch
+    };
+    let batched = |t: &Temp, table: &str| {
+        let sql = format!("SELECT count(*) FROM {table} WHERE batch <> 0");
+        t.read(|r| r.rows(&sql, [], |row| Ok(row.get::<_, i64>(0)?)))[0]
+    };
+    let large = publish(&mut t, "pour", 1_100);
+    let small = publish(&mut t, "import", 3);
+    assert_eq!((batched(&t, "beads"), batched(&t, "outbox")), (1_100, 1_100));
+    assert!(!t.write(|w| w.settle_batch(small, 10)).expect("settle"), "nothing of it is left");
+    let other = publish(&mut t, "sync", 1_001);
+    while t.write(|w| w.settle_batch(other, 400)).expect("settle") {}
+    assert_eq!((batched(&t, "beads"), batched(&t, "outbox")), (1_100, 1_100));
+    while t.write(|w| w.settle_batch(large, 400)).expect("settle") {}
+    assert!(!t.read(|r| r.is_unsettled()));
 }
 
 #[test]

@@ -161,6 +161,8 @@ fn deleting_a_bead_looks_at_its_own_edges_alone() {
     let plan = plan(&t, &sql, &one);
     assert!(plan.contains("SEARCH deps USING INTEGER PRIMARY KEY") && !plan.contains("SCAN deps"), "{plan}");
     assert!(plan.contains("deps_target") && plan.contains("issue_id=?"), "{plan}");
+    let plan = self::plan(&t, crate::store::write::delete::REMOVED_TO, &one);
+    assert!(plan.contains("deps_removed (depends_on_id=?)") && !plan.contains("SCAN"), "{plan}");
 }
 
 #[test]

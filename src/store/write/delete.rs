@@ -1,12 +1,14 @@
 //! Deleting: a tombstone stays so that the deletion spreads; of a wisp nothing stays.
 
 use super::Write;
-use super::blocking::Edge;
 use crate::base::BeadId;
 use crate::store::{Status, StoreError};
 
 /// The live edges from and to a bead. As two searches: with `OR` between them every edge of the store is looked at.
 pub(in crate::store) const TOUCHING: &str = "num IN (SELECT num FROM deps WHERE issue_id = ?1 UNION SELECT num FROM deps WHERE depends_on_id = ?1 AND live = 1)";
+
+/// Forgets the removed edges to a bead.
+pub(in crate::store) const REMOVED_TO: &str = "DELETE FROM deps WHERE depends_on_id = ?1 AND live = 0";
 
 impl Write<'_> {
     /// Deletes a bead and the edges to and from it. Refused while it is on a hook.
@@ -23,7 +25,7 @@ impl Write<'_> {
             self.unlink(edge)?;
         }
         if old.bead.ephemeral {
-            return self.erase(id, old.num, &edges);
+            return self.erase(id, old.num);
         }
         let mut new = old.bead.clone();
         new.original_type = new.issue_type.to_string();
@@ -36,16 +38,14 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Removes every row of a bead, and those of the edges that led to it.
-    fn erase(&mut self, id: &BeadId, num: i64, edges: &[Edge]) -> Result<(), StoreError> {
+    /// Removes every row of a bead whose edges are removed, and those of its edges and of the edges that ever led to it.
+    fn erase(&mut self, id: &BeadId, num: i64) -> Result<(), StoreError> {
         self.run("DELETE FROM bead_text WHERE rowid = ?1", [num])?;
         self.run("DELETE FROM labels WHERE bead = ?1", [num])?;
         self.run("DELETE FROM comments WHERE bead = ?1", [num])?;
         self.run("DELETE FROM source_lines WHERE bead = ?1", [num])?;
-        for edge in edges {
-            self.run("DELETE FROM deps WHERE num = ?1", [edge.num])?;
-        }
         self.run("DELETE FROM deps WHERE issue_id = ?1", [id.as_str()])?;
+        self.run(REMOVED_TO, [id.as_str()])?;
         self.run("DELETE FROM beads WHERE num = ?1", [num])?;
         self.dirty.forget(id);
         self.emit("deleted", id.as_str(), serde_json::json!({ "ephemeral": true }))?;

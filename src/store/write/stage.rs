@@ -55,7 +55,7 @@ impl Write<'_> {
         )?;
         self.emit("published", &format!("batch:{}", batch.0), serde_json::json!({ "small": n <= SMALL }))?;
         if n <= SMALL {
-            self.settle(usize::MAX)?;
+            self.settle_batch(batch, usize::MAX)?;
         }
         Ok(())
     }
@@ -73,14 +73,25 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Merges up to `limit` beads of published batches into the visible ones, and then as many of the transitions that
-    /// the ledger has still to record; true when more are left.
+    /// As [`Self::settle_batch`], of whichever published batch; true when more of any is left.
+    pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
+        let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
+        self.settle_batch(Batch(batch), limit)?;
+        self.is_unsettled()
+    }
+
+    /// Merges up to `limit` beads of a published batch into the visible ones, and then as many of the transitions that
+    /// the ledger has still to record; true when more of it is left. Other batches stay as they are: one of them may
+    /// be a molecule of a million beads.
     ///
     /// Nothing changes for readers, except that their queries have fewer batches to look at. Whoever is cut off in
     /// between leaves a published batch with the rest in it.
-    pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
+    pub fn settle_batch(&mut self, batch: Batch, limit: usize) -> Result<bool, StoreError> {
+        if !self.is_published(batch.0)? {
+            return Ok(false);
+        }
+        let Batch(batch) = batch;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
         self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (batch, limit))?;
         let moved =
             self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
@@ -100,7 +111,7 @@ impl Write<'_> {
                 [batch],
             )?;
         }
-        Ok(self.seen_batches()?.len() > 1)
+        self.is_published(batch)
     }
 
     /// Drops a batch that was not published.
