@@ -143,23 +143,30 @@ fn plain(number: &str) -> (bool, String, i64) {
 pub(super) fn restore(bead: &mut Bead, kept: &Kept) {
     let Ok(salvaged) = salvage::object(&kept.text) else { return };
     let all = salvaged.object;
+    // Usual keys may stand there in other letters.
+    let found = |key: &str| {
+        let alike = || all.iter().find(|(other, _)| other.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        all.get(key).or_else(alike)
+    };
     for (key, value) in &mut bead.extra {
         match key.as_str() {
             ODD_DEPENDENCIES => {}
-            ODD_VALUES => {
-                for (key, value) in value.as_object_mut().into_iter().flatten() {
-                    take(value, all.get(key));
-                }
-            }
-            _ => take(value, all.get(key)),
+            ODD_VALUES => match value.as_object_mut() {
+                Some(values) => values.iter_mut().for_each(|(key, value)| take(value, found(key))),
+                None => take(value, found(key)),
+            },
+            _ => take(value, found(key)),
         }
     }
     for (key, value) in &mut bead.metadata {
         take(value, all.get("metadata").and_then(|metadata| metadata.get(key)));
     }
-    let list = |key: &str| all.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let list = |key: &str| found(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for dep in bead.dependencies.iter_mut().filter(|dep| !dep.extra.is_empty()) {
-        let same = |edge: &&Value| members::target(edge) == Some(dep.depends_on_id.as_str());
+        let same = |edge: &&Value| {
+            members::target(edge) == Some(dep.depends_on_id.as_str())
+                && members::kind(edge).is_none_or(|kind| dep.kind == kind)
+        };
         if let Some(edge) = list("dependencies").iter().find(same) {
             dep.extra.iter_mut().for_each(|(key, value)| take(value, edge.get(key)));
         }

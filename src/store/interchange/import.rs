@@ -74,8 +74,23 @@ pub(in crate::store) struct Incoming {
     pub(super) number: usize,
     /// Whether it says when the bead was made.
     pub(super) dated: bool,
+    /// The edges that other lines of the file show for the bead: this one does not say that they were removed.
+    pub(in crate::store) spared: Vec<String>,
     /// Whether the file has dependencies in its lines, so that one without them says that there are none.
     pub(in crate::store) tells_edges: bool,
+}
+
+impl Incoming {
+    /// The edges that the file shows for the bead, as they are noted.
+    pub(in crate::store) fn shows(&self) -> Vec<String> {
+        let mut all = shown(&self.bead);
+        for edge in &self.spared {
+            if !all.contains(edge) {
+                all.push(edge.clone());
+            }
+        }
+        all
+    }
 }
 
 impl Store {
@@ -105,7 +120,7 @@ impl Store {
             return Err(error);
         }
         pass(Point::ImportPublished);
-        while self.write::<_, StoreError>(by, |w| w.settle(4 * CHUNK))? {}
+        while self.write::<_, StoreError>(by, |w| w.settle_batch(batch, 4 * CHUNK))? {}
         let newer: Vec<Incoming> =
             known.into_iter().filter(|line| report.counts(line, here.get(line.bead.id.as_str()))).collect();
         for chunk in newer.chunks(NEWER) {
@@ -149,14 +164,16 @@ impl Store {
         let noted = self.read::<_, StoreError>(|r| r.shown_edges())?;
         let as_here = |line: &&Incoming| {
             let there = here.get(line.bead.id.as_str());
-            let edges = shown(&line.bead);
+            let edges = line.shows();
             there.is_some_and(|there| !there.deleted && there.updated == line.bead.updated_at)
                 && !edges.is_empty()
                 && noted.get(line.bead.id.as_str()) != Some(&edges)
         };
         let lines: Vec<&Incoming> = known.iter().filter(as_here).collect();
         for chunk in lines.chunks(CHUNK) {
-            self.write::<_, StoreError>(by, |w| chunk.iter().try_for_each(|line| w.note_shown_edges(&line.bead)))?;
+            self.write::<_, StoreError>(by, |w| {
+                chunk.iter().try_for_each(|line| w.note_shown_edges(&line.bead.id, line.shows()))
+            })?;
         }
         Ok(())
     }
@@ -218,7 +235,8 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
                         found(bead.id.as_str(), repair, false);
                     }
                     let source = source(&bead, &line, whole);
-                    let read = Incoming { bead, guesses, source, number: line.number, dated, tells_edges: false };
+                    let (number, spared, tells_edges) = (line.number, Vec::new(), false);
+                    let read = Incoming { bead, guesses, source, number, dated, spared, tells_edges };
                     if let Some(note) = add(&mut incoming, read, prefix) {
                         found(&note.0, note.1, false);
                     }
@@ -271,11 +289,12 @@ fn source(bead: &Bead, line: &Line<'_>, whole: bool) -> Option<Vec<u8>> {
     (bead.ephemeral || format_line(bead).as_bytes() != bytes).then(|| bytes.to_vec())
 }
 
-/// Adds a bead. Of two lines for one bead the newer counts, the later one of equals; two beads that were made at
-/// different times are not one, and the second gets another id. Says which it was.
+/// Adds a bead. Of two lines for one bead the newer counts, the later one of equals, and takes no edge away that the
+/// other shows; two beads that were made at different times are not one, and the second gets another id. Says which it
+/// was.
 fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -> Option<(String, String)> {
     let id = line.bead.id.clone();
-    let Some(there) = all.get(&id) else {
+    let Some(there) = all.get_mut(&id) else {
         all.insert(id, line);
         return None;
     };
@@ -291,8 +310,11 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
         return Some((id.to_string(), note));
     }
     if a.updated_at <= b.updated_at {
-        all.insert(id.clone(), line);
+        std::mem::swap(there, &mut line);
     }
+    // The two sides of a conflict have not seen each other: that one has an edge and the other has not says nothing.
+    there.spared.append(&mut line.spared);
+    there.spared.extend(shown(&line.bead));
     Some((id.to_string(), "the id comes twice; the newer line counts".to_owned()))
 }
 

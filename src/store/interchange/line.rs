@@ -110,11 +110,23 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<ParsedLine, Strin
     if odd.contains_key("priority") {
         kept.insert("priority".to_owned(), 2.into());
     }
-    if !odd.is_empty() {
-        kept.insert(ODD_VALUES.to_owned(), odd.into());
-    }
+    put_aside(&mut kept, odd);
     let bead = serde_json::from_value(Value::Object(kept)).map_err(|e| format!("{id}: {e}"))?;
     Ok(ParsedLine { bead, repairs, dated: created.is_some(), guesses })
+}
+
+/// Keeps values without effect, beside those that are kept so already. What the line itself has under the key for them
+/// and is no such object becomes one of them, so that it is written back as it was.
+fn put_aside(all: &mut Map, odd: Map) {
+    let mut kept = match all.shift_remove(ODD_VALUES) {
+        Some(Value::Object(kept)) => kept,
+        Some(other) => Map::from_iter([(ODD_VALUES.to_owned(), other)]),
+        None => Map::new(),
+    };
+    kept.extend(odd);
+    if !kept.is_empty() {
+        all.insert(ODD_VALUES.to_owned(), kept.into());
+    }
 }
 
 /// Keys that every bead has, for those who write them in other letters.
@@ -220,11 +232,11 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
         repairs.push("it has no title".to_owned());
     }
     // The ledger keeps its stamps under this key.
-    if let Some(stamps) = bead.extra.shift_remove("_v") {
+    let stamps = bead.extra.shift_remove("_v");
+    if stamps.is_some() {
         repairs.push("`_v` is a key of the ledger; kept without effect".to_owned());
-        let odd = bead.extra.entry(ODD_VALUES).or_insert_with(|| Map::new().into());
-        odd["_v"] = stamps;
     }
+    put_aside(&mut bead.extra, stamps.into_iter().map(|stamps| ("_v".to_owned(), stamps)).collect());
     let others = bead.dependencies.iter().filter(|dep| dep.issue_id != bead.id).count()
         + bead.comments.iter().filter(|comment| comment.issue_id != bead.id).count();
     if others > 0 {

@@ -154,6 +154,11 @@ pub(super) fn target(dep: &Value) -> Option<&str> {
     dep.as_str().or_else(|| TARGETS.iter().chain(&["id"]).find_map(|key| dep.get(*key)?.as_str()))
 }
 
+/// The kind of an edge as it stands in a line; none when it states none that is a text.
+pub(super) fn kind(dep: &Value) -> Option<&str> {
+    dep.get("type").or_else(|| dep.get("dependency_type"))?.as_str()
+}
+
 /// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
 pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) -> Guesses {
     let filling = Filling { id, at: fallback.to_string().into() };

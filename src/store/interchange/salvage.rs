@@ -16,12 +16,23 @@ pub(super) struct Salvaged<'l> {
     pub(super) rest: &'l str,
 }
 
+/// What may stand before an object beside spaces and control characters: a mark of a file's or an array's beginning, of
+/// a line that a diff adds, of a quotation.
+const BEFORE: [char; 5] = ['\u{feff}', '[', ',', '+', '>'];
+
 /// Reads the object at the start of `line`; the error says why there is none.
+///
+/// After anything else an object is none of the line's own: where the head of a line is cut off, it is one in the
+/// middle of a bead, and where a diff takes a line away, the bead is to be there no more.
 pub(super) fn object(line: &str) -> Result<Salvaged<'_>, String> {
     let line = line.trim_start();
     let start = &line[line.find('{').unwrap_or(0)..];
+    let before = &line[..line.len() - start.len()];
+    if !before.chars().all(|c| BEFORE.contains(&c) || c.is_whitespace() || c.is_control()) {
+        return Err(format!("it does not begin with an object: {}", text::headline(before, 20)));
+    }
     let mut found = at_start(start)?;
-    let before = line[..line.len() - start.len()].trim_matches(|c: char| c == '[' || c.is_whitespace());
+    let before = before.trim_matches(|c: char| c == '[' || c.is_whitespace());
     if !before.is_empty() {
         let before = text::headline(before, 20);
         found.repairs.insert(0, format!("what stands before the object was left out: {before}"));
@@ -175,6 +186,18 @@ mod tests {
             assert_eq!((read.object.len(), read.repairs.len()), (1, 1), "{before}: {:?}", read.repairs);
         }
         assert!(object("[{\"a\":1}]").expect("an object").repairs.is_empty());
+    }
+
+    #[test]
+    fn an_object_in_the_middle_of_a_line_is_not_taken_for_the_lines_own() {
+        for line in [
+            r#"ion":"x","comments":[{"id":1,"author":"a","text":"b"}]}"#,
+            r#"}],"metadata":{"id":"a-1","title":"t"}}"#,
+            r#"-{"id":"a-1","title":"t"}"#,
+            r#"see {"id":"a-1","title":"t"}"#,
+        ] {
+            assert!(object(line).expect_err(line).starts_with("it does not begin with an object"), "{line}");
+        }
     }
 
     #[test]

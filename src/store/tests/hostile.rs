@@ -7,8 +7,9 @@ use super::*;
 
 const FILE: &[u8] = include_bytes!("hostile.jsonl");
 
-/// Lines in which no bead is: Python's quotes, a bead in another object, YAML, nothing.
-const NO_BEADS: [usize; 4] = [37, 45, 67, 68];
+/// Lines in which no bead is: Python's quotes, a bead in another object, YAML, nothing, a line without its head, one
+/// that a diff takes away.
+const NO_BEADS: [usize; 6] = [37, 45, 67, 68, 78, 79];
 /// Lines that are not written back as they are: they hold several beads, none, or the older half of a conflict.
 const NOT_ALONE: [usize; 8] = [3, 40, 46, 47, 48, 49, 51, 71];
 
@@ -26,7 +27,7 @@ fn of_a_hostile_file_each_bead_comes_in_and_each_line_goes_out_as_it_came() {
     let report = import(&mut t, FILE);
     let lost: Vec<usize> = told(&report).into_iter().filter(|(_, lost)| *lost).map(|(line, _)| line).collect();
     assert_eq!(lost, NO_BEADS, "{:?}", report.findings);
-    assert_eq!(report.created, 70, "{:?}", report.findings);
+    assert_eq!(report.created, 71, "{:?}", report.findings);
     let out = exported(&t);
     let written: BTreeSet<&[u8]> = out.split(|b| *b == b'\n').collect();
     for (number, line) in (1..).zip(FILE.split(|b| *b == b'\n')) {
@@ -37,11 +38,11 @@ fn of_a_hostile_file_each_bead_comes_in_and_each_line_goes_out_as_it_came() {
     }
     let again = import(&mut t, FILE);
     // One of them is a tombstone.
-    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 69));
+    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 70));
     // What was written is read as the same beads by the next one.
     let mut other = Temp::new();
     let report = import(&mut other, &out);
-    assert_eq!((report.created, report.findings.iter().filter(|f| f.lost).count()), (70, 0));
+    assert_eq!((report.created, report.findings.iter().filter(|f| f.lost).count()), (71, 0));
     assert_eq!(String::from_utf8_lossy(&exported(&other)), String::from_utf8_lossy(&out));
 }
 
@@ -61,6 +62,9 @@ fn what_a_hostile_line_says_is_understood_and_told_of() {
         (44, "`ID` was read as `id`"),
         (65, "2 dependencies completed"),
         (71, "2 objects stand on one line"),
+        (77, "`_v` is a key of the ledger"),
+        (78, "it does not begin with an object: ion"),
+        (79, "it does not begin with an object: -"),
     ] {
         assert!(found.iter().any(|f| f.line == number && f.text.contains(words)), "{number} {words}: {found:?}");
     }
@@ -88,6 +92,16 @@ fn what_json_readers_lose_outlives_changes_the_ledger_and_other_copies() {
     let edge = r#","dependencies":[{"issue_id":"h-80","depends_on_id":"h-01","type":"blocks","created_at":"2026-01-01T00:00:00Z","weight":0.12345678901234567890123}]"#;
     let more = r#","metadata":{"n":98765432109876543210987},"comments":[{"id":1,"issue_id":"h-80","author":"a","text":"b","created_at":"2026-01-01T00:00:00Z","score":1e400}]"#;
     import(&mut t, line("h-80", &format!("{edge}{more}")).as_bytes());
+    // Two edges to one bead, and members under keys in other letters.
+    let edge = |kind: &str, weight: &str| {
+        format!(
+            r#"{{"issue_id":"h-81","depends_on_id":"h-01","type":"{kind}","created_at":"2026-01-01T00:00:00Z","weight":{weight}}}"#
+        )
+    };
+    let edges = [edge("blocks", "0.11111111111111111111111"), edge("related", "0.22222222222222222222222")];
+    let capital = r#"[{"id":1,"issue_id":"h-81","author":"a","text":"b","created_at":"2026-01-01T00:00:00Z","score":0.33333333333333333333333}]"#;
+    let more = format!(r#","Dependencies":[{}],"Comments":{capital}"#, edges.join(","));
+    import(&mut t, line("h-81", &more).replacen("\"id\"", "\"ID\"", 1).as_bytes());
     let deep = format!("\"x\":{}{}", "[".repeat(300), "]".repeat(300));
     let kept = [
         ("h-07", r#""x":12345678901234567890123,"y":{"z":[0.12345678901234567890123]}"#),
@@ -97,6 +111,11 @@ fn what_json_readers_lose_outlives_changes_the_ledger_and_other_copies() {
         ("h-80", r#""metadata":{"n":98765432109876543210987}"#),
         ("h-80", r#""weight":0.12345678901234567890123"#),
         ("h-80", r#""score":1e400"#),
+        ("h-77", r#""~values":"x""#),
+        ("h-77", r#""_v":1"#),
+        ("h-81", r#""blocks","created_at":"2026-01-01T00:00:00Z","weight":0.11111111111111111111111"#),
+        ("h-81", r#""related","created_at":"2026-01-01T00:00:00Z","weight":0.22222222222222222222222"#),
+        ("h-81", r#""score":0.33333333333333333333333"#),
     ];
     for (of, _) in kept {
         t.write(|w| w.update(&id(of), Patch { notes: Some("changed".to_owned()), ..Patch::default() }))
@@ -151,4 +170,23 @@ fn an_edge_that_a_file_has_shown_goes_when_a_newer_line_has_it_no_more() {
     assert_eq!(import(&mut t, &written).updated, 0);
     import(&mut t, format!("{}\n{others}\n", a(&[], "02-05")).as_bytes());
     assert_eq!(targets(&t), Vec::<String>::new());
+}
+
+#[test]
+fn neither_side_of_a_conflict_takes_an_edge_away_that_the_other_shows() {
+    let edge = r#","dependencies":[{"issue_id":"a-1","depends_on_id":"a-2","type":"blocks","created_at":"2026-01-01T00:00:00Z"}]"#;
+    let related = r#","dependencies":[{"issue_id":"a-2","depends_on_id":"a-3","type":"related","created_at":"2026-01-01T00:00:00Z"}]"#;
+    let others = [line("a-2", related), line("a-3", "")].join("\n");
+    let a = |more: &str, day: &str| line("a-1", more).replace("01-02", day);
+    let blocked = |t: &Temp| !t.read(|r| r.deps(&id("a-1"))).is_empty();
+    let mut t = Temp::new();
+    import(&mut t, format!("{}\n{others}\n", a(edge, "01-02")).as_bytes());
+    for (ours, theirs) in [(a(edge, "02-01"), a("", "02-02")), (a("", "02-04"), a(edge, "02-03"))] {
+        let file = format!("<<<<<<< HEAD\n{ours}\n=======\n{theirs}\n>>>>>>> other\n{others}\n");
+        let report = import(&mut t, file.as_bytes());
+        assert_eq!((report.updated, blocked(&t)), (1, true), "{:?}", report.findings);
+    }
+    // The file has shown it, so one in which the conflict is settled may take it away.
+    import(&mut t, format!("{}\n{others}\n", a("", "02-05")).as_bytes());
+    assert!(!blocked(&t));
 }

@@ -42,15 +42,15 @@ impl Write<'_> {
             self.draw_as_is(bead, dep)?;
         }
         if !bead.dependencies.is_empty() {
-            self.note_shown_edges(bead)?;
+            self.note_shown_edges(&bead.id, shown(bead))?;
         }
         self.touch(&bead.id, format!("imported: {}", bead.title));
         Ok(())
     }
 
-    /// Notes which edges a line of a file showed last.
-    pub(in crate::store) fn note_shown_edges(&mut self, bead: &Bead) -> Result<(), StoreError> {
-        self.put_local(SHOWN, bead.id.as_str(), &shown(bead).into())
+    /// Notes which edges of a bead a file showed last.
+    pub(in crate::store) fn note_shown_edges(&mut self, id: &BeadId, edges: Vec<String>) -> Result<(), StoreError> {
+        self.put_local(SHOWN, id.as_str(), &edges.into())
     }
 
     /// Brings a bead that is here to the state of a newer line. Edges and comments are added, or take what the line
@@ -122,18 +122,20 @@ impl Write<'_> {
         if !line.tells_edges {
             return Ok(Vec::new());
         }
-        let shown: Vec<String> = self.local_or_none(SHOWN, bead.id.as_str())?.unwrap_or_default();
+        let noted: Vec<String> = self.local_or_none(SHOWN, bead.id.as_str())?.unwrap_or_default();
         let mut gone = Vec::new();
         for (_, dep) in there.iter().enumerate().filter(|(n, _)| !said.contains(n)) {
-            if shown.contains(&format!("{}|{}", dep.depends_on_id, dep.kind)) {
+            let edge = format!("{}|{}", dep.depends_on_id, dep.kind);
+            if noted.contains(&edge) && !line.spared.contains(&edge) {
                 self.remove_dep(&bead.id, &dep.depends_on_id, Some(&dep.kind))?;
                 gone.push(format!("{} {}", dep.kind, dep.depends_on_id));
             }
         }
-        if bead.dependencies.is_empty() {
+        let shows = line.shows();
+        if shows.is_empty() {
             self.delete_local(SHOWN, bead.id.as_str())?;
         } else {
-            self.note_shown_edges(bead)?;
+            self.note_shown_edges(&bead.id, shows)?;
         }
         Ok(gone)
     }
