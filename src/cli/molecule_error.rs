@@ -31,6 +31,8 @@ impl From<MoleculeError> for CliError {
                 Self::not_found(text).hint(format!("`bd show {root} --json` lists metadata.bond_points"))
             }
             MoleculeError::ProtoExists(_) => Self::refused(text).hint("--force replaces it"),
+            MoleculeError::Deleted(_) => Self::refused(text)
+                .hint("`bd cook FORMULA --persist --prefix PREFIX` writes the templates under other ids"),
             MoleculeError::NothingBelow(id) => Self::user(text).hint(format!("`bd show {id}` says what it holds")),
             MoleculeError::NotFoundIn { .. } => Self::user(text).hint("--var takes a text as it is written there"),
             MoleculeError::Id(_) => Self::user(text),

@@ -74,6 +74,9 @@ pub enum MoleculeError {
     /// A proto that is kept already, with other content.
     #[error("proto {0} already exists")]
     ProtoExists(BeadId),
+    /// A template that somebody deleted.
+    #[error("{0} was deleted, and no deleted bead is written anew: other copies would delete it again")]
+    Deleted(BeadId),
     /// A step whose id cannot be part of a bead's id.
     #[error(transparent)]
     Id(#[from] crate::base::NameError),

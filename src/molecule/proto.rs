@@ -1,5 +1,6 @@
 //! Protomolecules in the store: kept by the name of their content, so that one freezes once.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, BufWriter};
 
 use flate2::Compression;
@@ -7,10 +8,10 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
-use super::MoleculeError;
+use super::{MoleculeError, view};
 use crate::base::BeadId;
-use crate::formula::Proto;
-use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, Stamp, Store, StoreError, Write};
+use crate::formula::{Proto, Step};
+use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, Stamp, Status, Store, StoreError, Write};
 
 /// The first byte of what is kept: how the rest is written.
 const ZLIB_JSON: u8 = 1;
@@ -78,53 +79,115 @@ pub struct Kept {
 
 /// Writes a proto as template beads, `<id>` and `<id>.<step>`, for tools that read beads and know no protos.
 ///
-/// With `force` an older one of that id is deleted first.
+/// With `force` the templates of that id that are there become those of this proto: what is in both is changed, what is
+/// in the old one alone is deleted. A bead that was deleted is never written anew, for copies that know it as deleted
+/// would delete it again.
 pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: bool) -> Result<Kept, MoleculeError> {
-    let step_id = |step: &str| BeadId::new(format!("{id}.{step}"));
-    if w.bead(id)?.is_some_and(|b| !b.is_over()) {
-        if !force {
-            return Err(MoleculeError::ProtoExists(id.clone()));
-        }
-        super::burn(w, id, true)?;
+    let mut ids: HashMap<&str, BeadId> = HashMap::new();
+    let mut wanted = vec![(id.clone(), root(proto))];
+    for step in &proto.steps {
+        let own = BeadId::new(format!("{id}.{}", step.id))?;
+        let parent = step.parent.as_deref().and_then(|parent| ids.get(parent)).unwrap_or(id).clone();
+        wanted.push((own.clone(), NewBead { parent: Some(parent), ..template(proto, step) }));
+        ids.insert(&step.id, own);
     }
-    let template = |title: &str, description: &str, own: BeadId| {
-        let mut other = Map::new();
-        other.insert("source_formula".into(), proto.formula.as_str().into());
-        NewBead {
-            id: Some(own),
-            title: title.to_owned(),
-            description: description.to_owned(),
-            is_template: true,
-            other,
-            ..NewBead::default()
+    let mut needs: Vec<(&BeadId, &BeadId)> = Vec::new();
+    for step in &proto.steps {
+        let needed = step.needs.iter().filter_map(|need| ids.get(need.as_str()));
+        needs.extend(needed.filter_map(|need| Some((ids.get(step.id.as_str())?, need))));
+    }
+    let there = clear(w, id, force, &wanted, &needs)?;
+    for (own, mut new) in wanted {
+        if !there.contains(&own) {
+            w.create(NewBead { id: Some(own), ..new })?;
+            continue;
         }
+        let parent = new.parent.take();
+        w.rewrite(&own, new)?;
+        if let Some(parent) = parent {
+            w.add_dep(&own, NewDep::new(DepKind::PARENT_CHILD, parent))?;
+        }
+    }
+    for (own, need) in needs {
+        w.add_dep(own, NewDep::new(DepKind::BLOCKS, need.clone()))?;
+    }
+    Ok(Kept { root: id.clone(), created: proto.steps.len() + 1 })
+}
+
+/// Makes room for templates: beads and edges that are there and not wanted go. Gives the beads that are there and wanted.
+fn clear(
+    w: &mut Write<'_>,
+    id: &BeadId,
+    force: bool,
+    wanted: &[(BeadId, NewBead)],
+    needs: &[(&BeadId, &BeadId)],
+) -> Result<HashSet<BeadId>, MoleculeError> {
+    let old = match w.bead(id)? {
+        Some(root) if root.status != Status::TOMBSTONE && !force => return Err(MoleculeError::ProtoExists(root.id)),
+        Some(root) if root.status != Status::TOMBSTONE => {
+            view::need(w, id)?;
+            view::all(w, id)?
+        }
+        _ => Vec::new(),
     };
-    let mut root = template(&proto.formula, &proto.description, id.clone());
+    for (own, _) in wanted {
+        if w.bead(own)?.is_some_and(|bead| bead.status == Status::TOMBSTONE) {
+            return Err(MoleculeError::Deleted(own.clone()));
+        }
+    }
+    let parents: HashMap<&BeadId, Option<&BeadId>> =
+        wanted.iter().map(|(own, new)| (own, new.parent.as_ref())).collect();
+    let needs: HashSet<(&BeadId, &BeadId)> = needs.iter().copied().collect();
+    let mut there: HashSet<BeadId> = w.bead(id)?.map(|root| root.id).into_iter().collect();
+    for own in old.into_iter().rev().map(|bead| bead.id) {
+        let Some(parent) = parents.get(&own) else {
+            w.delete(&own, "no longer in the formula")?;
+            continue;
+        };
+        for dep in w.deps(&own)? {
+            let stays = match &dep.kind {
+                kind if *kind == DepKind::PARENT_CHILD => *parent == Some(&dep.depends_on_id),
+                kind if *kind == DepKind::BLOCKS => needs.contains(&(&own, &dep.depends_on_id)),
+                _ => true,
+            };
+            if !stays {
+                w.remove_dep(&own, &dep.depends_on_id, Some(&dep.kind))?;
+            }
+        }
+        there.insert(own);
+    }
+    Ok(there)
+}
+
+/// The template of a whole formula.
+fn root(proto: &Proto) -> NewBead {
+    let mut root = bare(proto, &proto.formula, &proto.description);
     root.issue_type = Some(IssueType::MOLECULE);
     root.labels = vec!["template".into()];
     root.metadata.insert("formula".into(), proto.formula.as_str().into());
     root.metadata.insert("proto".into(), proto.id.as_str().into());
-    // With `force` there may be tombstones of these ids: they become the beads of the new one.
-    w.refile(root)?;
-    let mut ids = std::collections::HashMap::new();
-    for step in &proto.steps {
-        let own = step_id(&step.id)?;
-        let mut bead = template(&step.title, &step.description, own.clone());
-        bead.labels.clone_from(&step.labels);
-        bead.priority = step.priority;
-        bead.issue_type = Some(IssueType::new(&step.kind));
-        bead.metadata.clone_from(&step.metadata);
-        bead.metadata.insert("step".into(), json!(step.id));
-        bead.parent = Some(step.parent.as_ref().and_then(|p| ids.get(p)).unwrap_or(id).clone());
-        w.refile(bead)?;
-        ids.insert(step.id.clone(), own);
+    root
+}
+
+/// The template of a step.
+fn template(proto: &Proto, step: &Step) -> NewBead {
+    let mut bead = bare(proto, &step.title, &step.description);
+    bead.labels.clone_from(&step.labels);
+    bead.priority = step.priority;
+    bead.issue_type = Some(IssueType::new(&step.kind));
+    bead.metadata.clone_from(&step.metadata);
+    bead.metadata.insert("step".into(), json!(step.id));
+    bead
+}
+
+fn bare(proto: &Proto, title: &str, description: &str) -> NewBead {
+    let mut other = Map::new();
+    other.insert("source_formula".into(), proto.formula.as_str().into());
+    NewBead {
+        title: title.to_owned(),
+        description: description.to_owned(),
+        is_template: true,
+        other,
+        ..NewBead::default()
     }
-    for step in &proto.steps {
-        for need in &step.needs {
-            if let (Some(from), Some(to)) = (ids.get(&step.id), ids.get(need)) {
-                w.add_dep(from, NewDep::new(DepKind::BLOCKS, to.clone()))?;
-            }
-        }
-    }
-    Ok(Kept { root: id.clone(), created: proto.steps.len() + 1 })
 }

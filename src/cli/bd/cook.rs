@@ -30,7 +30,7 @@ pub struct Args {
     /// Also write the protomolecule as template beads
     #[arg(long)]
     persist: bool,
-    /// With --persist: replace the template that is there
+    /// With --persist: write the template that is there anew
     #[arg(long, requires = "persist")]
     force: bool,
     /// With --persist: what stands before the name in the template's id

@@ -37,31 +37,28 @@ impl Write<'_> {
         self.need(&bead.id)
     }
 
-    /// Files a bead under the id of one that was deleted, if its id is such a one: it is that bead again, with other
-    /// contents. Else as [`Self::create`].
-    pub fn refile(&mut self, mut new: NewBead) -> Result<Bead, StoreError> {
-        let taken = match &new.id {
-            Some(id) => self.stored(id)?.filter(|old| old.bead.status == Status::TOMBSTONE),
-            None => None,
-        };
-        let Some(old) = taken else { return self.create(new) };
-        let mut deps = std::mem::take(&mut new.deps);
-        deps.extend(new.parent.take().map(|parent| NewDep::new(DepKind::PARENT_CHILD, parent)));
-        let was = old.bead.clone();
+    /// Gives a bead that is here other contents, as if it had been filed with them: fields and labels. Who made it and
+    /// when, its comments and its edges stay.
+    ///
+    /// Refused when it was deleted: every other copy that knows of that would delete it again.
+    pub fn rewrite(&mut self, id: &BeadId, new: NewBead) -> Result<Bead, StoreError> {
+        let old = self.need_stored(id)?;
+        if old.bead.status == Status::TOMBSTONE {
+            return Err(StoreError::Refused { verb: "rewrite", id: id.clone(), what: "deleted" });
+        }
         let mut bead = fresh(self.by, new)?;
-        bead.id = was.id;
-        (bead.created_at, bead.created_by) = (was.created_at, was.created_by);
+        bead.id = id.clone();
+        (bead.created_at, bead.created_by) = (old.bead.created_at, old.bead.created_by.clone());
+        // Labels are a set of their own, of which each comes and goes with a stamp.
+        let labels = std::mem::replace(&mut bead.labels, old.bead.labels.clone());
         self.save(old, bead.clone())?;
-        for gone in was.labels.iter().filter(|label| !bead.labels.contains(label)) {
-            self.remove_label(&bead.id, gone)?;
+        for gone in bead.labels.iter().filter(|label| !labels.contains(label)) {
+            self.remove_label(id, gone)?;
         }
-        for label in &bead.labels {
-            self.add_label(&bead.id, label)?;
+        for label in &labels {
+            self.add_label(id, label)?;
         }
-        for dep in deps {
-            self.link(&bead, &dep, true)?;
-        }
-        self.need(&bead.id)
+        self.need(id)
     }
 
     fn choose_id(

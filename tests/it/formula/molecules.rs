@@ -409,6 +409,59 @@ fn a_formula_that_was_written_as_beads_is_written_anew_over_the_old_ones() {
 }
 
 #[test]
+fn templates_written_anew_stay_so_in_every_clone_and_deleted_ones_stay_deleted() {
+    let (sandbox, repo) = repo();
+    let other = sandbox.folder("other");
+    sandbox.git(&other, &["init", "-q"]).ok();
+    sandbox.bd(&other, &["init", "--prefix", "tt"]).ok();
+    sandbox.git(sandbox.path(), &["init", "-q", "--bare", "beads.git"]).ok();
+    let url = sandbox.path().join("beads.git").display().to_string();
+    let sync = || {
+        for dir in [&repo, &other, &repo] {
+            sandbox.bd(dir, &["sync", "--remote", &url]).ok();
+        }
+    };
+    let file = repo.join(".beads/formulas/mine.formula.toml");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    let write = |steps: &str| std::fs::write(&file, format!("formula = \"mine\"\n{steps}")).expect("written");
+    let cook = |more: &[&str]| sandbox.bd(&repo, &[&["cook", "mine", "--persist"], more].concat());
+    let first = "[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n[[steps]]\nid = \"b\"\n[[steps]]\nid = \"gone\"\n";
+    write(first);
+    cook(&[]).ok();
+    sync();
+    // What waited for the other is now waited for.
+    write("[[steps]]\nid = \"a\"\ntitle = \"A\"\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n[[steps]]\nid = \"c\"\n");
+    cook(&["--force"]).ok();
+    sync();
+    sandbox.bd(&other, &["label", "add", "mine.c", "seen"]).ok();
+    cook(&["--force"]).ok();
+    sync();
+    for dir in [&repo, &other] {
+        let show = |id: &str| sandbox.bd(dir, &["show", id, "--json"]).json()[0].clone();
+        let status = ["mine", "mine.a", "mine.b", "mine.c", "mine.gone"].map(|id| show(id)["status"].clone());
+        assert_eq!(status, ["open", "open", "open", "open", "tombstone"]);
+        let needs = |id: &str| -> Vec<String> {
+            let all = show(id)["dependencies"].as_array().cloned().unwrap_or_default();
+            let mut ids: Vec<_> = all.iter().filter_map(|d| d["id"].as_str().map(str::to_owned)).collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!((needs("mine.a"), needs("mine.b")), (vec!["mine".into()], vec!["mine".into(), "mine.a".into()]));
+        assert_eq!((&show("mine.a")["title"], &show("mine.c")["labels"]), (&"A".into(), &serde_json::json!(["seen"])));
+    }
+    // The other clone knows the step as deleted, and would delete it again.
+    write(first);
+    let refused = cook(&["--force"]).fails();
+    assert!(refused.contains("mine.gone was deleted") && refused.contains("--prefix"), "{refused}");
+    assert_eq!(sandbox.bd(&repo, &["show", "mine.a", "--json"]).json()[0]["title"], "A", "nothing was changed");
+    cook(&["--prefix", "new"]).ok();
+    sandbox.bd(&other, &["delete", "mine", "--force"]).ok();
+    sync();
+    let refused = cook(&[]).fails();
+    assert!(refused.contains("mine was deleted"), "{refused}");
+}
+
+#[test]
 fn a_rehearsed_bond_changes_nothing_and_what_is_to_last_lasts_on_a_wisp_too() {
     let (sandbox, repo) = repo();
     let wisp = sandbox.bd(&repo, &["mol", "wisp", "shiny", "--json"]).json();
