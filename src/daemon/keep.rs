@@ -78,7 +78,7 @@ fn once(world: &World, store: &mut Option<Store>) -> Result<Option<Duration>, Mo
         // What the gates held back may be somebody's next piece of work.
         crate::town::wake(&world.town);
     }
-    let sweep = molecule::sweep(store, now)?;
+    let sweep = molecule::sweep(store, now, Duration::ZERO)?;
     let timer = store.read::<_, StoreError>(|r| r.next_timer())?.map(|at| until(at, now));
     Ok([sweep.map(|at| until(at, now)), timer].into_iter().flatten().min())
 }

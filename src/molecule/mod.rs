@@ -41,6 +41,6 @@ pub use pour::{PourOpts, Poured, missing, pour};
 pub use pour_large::pour_large;
 pub use proto::{Kept, freeze, freeze_into, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash};
-pub use sweep::{SETTINGS as WISP_SETTINGS, sweep, sweep_left};
+pub use sweep::{SETTINGS as WISP_SETTINGS, sweep};
 pub use view::{Progress, StepLine, StepState, current, lines, progress, steps};
 pub use wisp::{gc, idle as idle_wisps, wisps};

@@ -1,7 +1,7 @@
 //! Pouring a molecule of any size: staged in short transactions that no reader sees, published by a small one.
 //!
 //! A crash at any point leaves all of it or nothing that anybody can see. What it left unseen is dropped by the next
-//! one, and by whatever else is written ([`super::sweep_left`]).
+//! one, and by whatever else is written ([`super::sweep`]).
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};

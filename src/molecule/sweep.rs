@@ -29,7 +29,7 @@ const TABLE: &str = "wisps";
 const AT: &str = "swept";
 
 /// Drops what bulk work left unseen that was killed, in short turns and for about `time`; true when more is left.
-pub fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, MoleculeError> {
+fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, MoleculeError> {
     let by = Stamp::new("sweep", now);
     let started = Instant::now();
     for note in KINDS {
@@ -44,11 +44,12 @@ pub fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, 
 
 /// Sweeps once if it is time to; says when it will be time again, or nothing when there is no wisp.
 ///
-/// What was left by bulk work that was killed goes first. What was published as a large batch is then put with the others, a part each time, for it is not swept before.
-/// Otherwise nothing is written while no wisp is old.
-pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError> {
+/// What was left by bulk work that was killed goes first, for about `time` and at least a turn. What was published as a
+/// large batch is then put with the others, a part each time, for it is not swept before. Otherwise nothing is written
+/// while no wisp is old.
+pub fn sweep(store: &mut Store, now: Time, time: Duration) -> Result<Option<Time>, MoleculeError> {
     let by = Stamp::new("sweep", now);
-    if sweep_left(store, now, Duration::ZERO)? {
+    if sweep_left(store, now, time)? {
         return Ok(Some(now.plus_millis(SETTLE_MS)));
     }
     if store.read::<_, StoreError>(|r| r.is_unsettled())?
@@ -61,7 +62,7 @@ pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError
         // A clock that ran back does not put sweeping off for long.
         let due = last.is_none_or(|last| now.millis() >= last + PAUSE_MS || now.millis() < last);
         let [keep, abandon] = SETTINGS;
-        Ok((due, time(r, keep)?, time(r, abandon)?, r.oldest_wisp()?))
+        Ok((due, span(r, keep)?, span(r, abandon)?, r.oldest_wisp()?))
     })?;
     let (Some(oldest), Some(keep)) = (any, keep) else { return Ok(None) };
     let before = |span: Span| now.plus_millis(-span.as_millis());
@@ -87,7 +88,7 @@ pub fn sweep(store: &mut Store, now: Time) -> Result<Option<Time>, MoleculeError
 }
 
 /// A setting, or what holds without it; none for `never`.
-fn time(r: &Read<'_>, (key, default): (&str, Span)) -> Result<Option<Span>, StoreError> {
+fn span(r: &Read<'_>, (key, default): (&str, Span)) -> Result<Option<Span>, StoreError> {
     Ok(match r.setting(key)? {
         None => Some(default),
         Some(text) if text == "never" => None,
@@ -100,6 +101,32 @@ mod tests {
     use super::*;
     use crate::base::Prefix;
     use crate::store::{Close, Filter, NewBead};
+
+    #[test]
+    fn what_was_left_goes_for_the_time_that_is_given_and_at_least_a_turn() {
+        let dir = tempfile::tempdir().expect("folder");
+        let now = Time::from_millis(1_767_225_600_000);
+        let mut store = Store::create(dir.path(), &Prefix::new("gt").expect("prefix"), now).expect("store");
+        let leave = |store: &mut Store| {
+            let beads = (0..3 * SETTLED_AT_ONCE).map(|n| NewBead::titled(format!("step {n}"))).collect();
+            let left = store.write::<_, StoreError>(&Stamp::new("tester", now), |w| {
+                let batch = w.new_batch("create")?;
+                w.stage(batch, beads)
+            });
+            left.expect("staged");
+        };
+        let left = |store: &Store| store.left("create").expect("read").len();
+        leave(&mut store);
+        let mut turns = 0;
+        while left(&store) > 0 {
+            sweep(&mut store, now, Duration::ZERO).expect("sweep");
+            turns += 1;
+        }
+        assert_eq!(turns, 4, "the last one finds that nothing is left");
+        leave(&mut store);
+        sweep(&mut store, now, Duration::from_secs(600)).expect("sweep");
+        assert_eq!(left(&store), 0);
+    }
 
     #[test]
     fn the_wisps_of_a_large_batch_are_settled_and_then_swept() {
@@ -119,7 +146,7 @@ mod tests {
         let day = 24 * 3_600;
         let mut rounds = 0;
         while store.read::<_, StoreError>(|r| r.is_unsettled()).expect("read") {
-            sweep(&mut store, at(2 * day)).expect("sweep");
+            sweep(&mut store, at(2 * day), Duration::ZERO).expect("sweep");
             rounds += 1;
         }
         assert!(rounds > 3, "a part each time, not {rounds}");
@@ -128,7 +155,7 @@ mod tests {
             store.read::<_, StoreError>(|r| r.count(&all)).expect("count")
         };
         for n in 1..50 {
-            sweep(&mut store, at(2 * day + n * 61)).expect("sweep");
+            sweep(&mut store, at(2 * day + n * 61), Duration::ZERO).expect("sweep");
         }
         assert_eq!(wisps(&store), 1_060, "the closed ones have gone");
     }

@@ -5,9 +5,9 @@ use std::fs::{File, TryLockError};
 use super::file::{EACH_ON_DISK, open_lock};
 use super::{Batch, Stamp, Store, StoreError};
 
-/// The kinds of bulk work that nobody else tidies up after: the notes of their batches. Whoever stages one holds the
-/// lock `NOTE.lock`.
-pub const KINDS: [&str; 2] = ["pour", "import"];
+/// The kinds of bulk work that anybody tidies up after: the notes of their batches. Whoever stages one holds the lock
+/// `NOTE.lock`. A sync is none of them: it tidies up after the one before it, under a lock of its own.
+pub const KINDS: [&str; 3] = ["pour", "import", "create"];
 
 /// A lock of bulk work, while held.
 #[derive(Debug)]

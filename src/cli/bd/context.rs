@@ -1,6 +1,7 @@
 //! What every verb gets: surroundings, output, and the store that belongs here.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::time::{Duration, Instant};
 
 use super::place::Place;
 use crate::base::{BeadId, Time};
@@ -132,8 +133,8 @@ impl Context {
         Ok(slot.insert(store))
     }
 
-    /// What follows a write once its answer is printed: the town's daemon is told. Where none runs, old wisps go and a
-    /// backlog of the ledger that is long or old is worked off here, for a moment.
+    /// What follows a write once its answer is printed: the town's daemon is told. Where none runs, what killed bulk work
+    /// left and old wisps go here, and a backlog of the ledger that is long or old is worked off, for a moment.
     pub(super) fn after(&self) {
         if !self.wrote.get() {
             return;
@@ -144,11 +145,11 @@ impl Context {
                 return;
             }
         }
-        // What bulk work left that was killed goes now: nobody sees it, and it would only cost room.
-        let _ = self.with_store(|store| Ok(crate::molecule::sweep_left(store, self.env.now(), LEFT)?));
-        // Wisps that could not be swept are swept after a later write.
-        let _ = self.with_store(|store| Ok(crate::molecule::sweep(store, self.env.now())?));
-        if let Err(error) = self.with_store(|store| drain(store, self.env.now())) {
+        let started = Instant::now();
+        // What could not be swept is swept after a later write.
+        let _ = self.with_store(|store| Ok(crate::molecule::sweep(store, self.env.now(), MOMENT)?));
+        let Some(rest) = MOMENT.checked_sub(started.elapsed()) else { return };
+        if let Err(error) = self.with_store(|store| drain(store, self.env.now(), rest)) {
             self.out.note(&format!("note: the write is safe; its ledger entry has to wait: {}", error.message));
         }
     }
@@ -157,14 +158,13 @@ impl Context {
 /// A backlog shorter than this waits, as long as it is younger than [`OLD_MS`].
 const LONG: usize = 200;
 const OLD_MS: i64 = 30_000;
-/// The share of the ledger in one command, and the time until the next command has to do such a share.
-const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a command tidies up and works for the ledger once it has printed.
+const MOMENT: Duration = Duration::from_millis(50);
+/// The time until the next command has to do such a share of the ledger's work.
 const REST_MS: i64 = 30_000;
-/// The share of one command in dropping what a killed pour left.
-const LEFT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Works off a part of a ledger backlog that is long or old, unless a command before has just done so.
-fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {
+fn drain(store: &mut Store, now: Time, time: Duration) -> Result<(), CliError> {
     let last =
         crate::ledger::last_drain(store.beads_dir()).and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     if last.is_some_and(|at| (0..REST_MS).contains(&(now.millis() - at.as_millis() as i64))) {
@@ -173,7 +173,7 @@ fn drain(store: &mut Store, now: Time) -> Result<(), CliError> {
     let (waiting, oldest) = store.read::<_, CliError>(|r| Ok(r.outbox_backlog_to(LONG + 1)?))?;
     let old = oldest.is_some_and(|at| now.millis() - at.millis() > OLD_MS);
     if waiting > LONG || old {
-        crate::ledger::drain(store, Some(MOMENT)).map_err(|e| CliError::from_error(crate::cli::Kind::Store, &e))?;
+        crate::ledger::drain(store, Some(time)).map_err(|e| CliError::from_error(crate::cli::Kind::Store, &e))?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Many beads at once: from Markdown and from lines, all or none.
 
+use gastown::store::Store;
 use serde_json::json;
 
 use super::Repo;
+use crate::support::{eventually, finish};
 
 const PLAN: &str = "# Login
 
@@ -135,6 +137,24 @@ fn ten_thousand_lines_are_filed_or_none_of_them() {
     let too_long = format!("{text}{}\n", "y".repeat(600));
     assert!(repo.bd_reads(&["create", "--stdin"], &too_long).fails().contains("line 10002: title"));
     assert_eq!(repo.bd(&["count", "--json"]).json(), json!({ "count": 10_001 }), "nothing of a list that failed");
+}
+
+#[test]
+fn what_a_killed_list_has_left_goes_with_what_is_written_next() {
+    let repo = Repo::new();
+    let text: String = (0..500).map(|n| format!("## bead {n}\n\n")).collect();
+    std::fs::write(repo.dir.join("plan.md"), text).expect("write");
+    let mut command = repo.sandbox.command(env!("CARGO_BIN_EXE_bd"), &repo.dir);
+    command.env("GT_FAULT", "store.committed:4").args(["create", "--file", "plan.md"]);
+    assert_eq!(finish(command, "bd create".to_owned()).code, -1, "killed");
+    let store = Store::open(&repo.dir.join(".beads")).expect("opens");
+    let left = || store.left("create").expect("reads").len();
+    assert_eq!((left(), repo.bd(&["count"]).ok()), (1, "0".to_owned()));
+    eventually("what was left to be dropped", || {
+        repo.bd(&["config", "set", "status.custom", "waiting"]).ok();
+        (left() == 0).then_some(())
+    });
+    assert_eq!(store.check().expect("checks"), Vec::<String>::new());
 }
 
 #[test]

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gastown::base::Time;
 use gastown::base::fault::Point;
+use gastown::store::{NewBead, Stamp, Store, StoreError};
 
 use super::Repo;
 use crate::support::{Ran, finish};
@@ -365,4 +367,30 @@ fn doctor_names_circles_and_edges_to_nothing_with_the_next_step() {
     repo.bd(&["dep", "remove", "app-a", "app-b"]).ok();
     repo.bd(&["dep", "remove", "app-c", "app-gone"]).ok();
     assert_eq!(repo.bd(&["doctor", "--json"]).json()["ok"], true);
+}
+
+#[test]
+fn doctor_drops_old_batches_but_none_that_somebody_is_at() {
+    let repo = Repo::new();
+    let mut store = Store::open(&repo.dir.join(".beads")).expect("opens");
+    let long_ago = Stamp::new("tester", Time::from_millis(1_700_000_000_000));
+    for (note, many) in [("sync", 1_500), ("pour", 1)] {
+        let staged = store.write::<_, StoreError>(&long_ago, |w| {
+            let batch = w.new_batch(note)?;
+            w.stage(batch, (0..many).map(|n| NewBead::titled(format!("{note} {n}"))).collect())
+        });
+        staged.expect("staged");
+    }
+    let staged = |store: &Store| {
+        ["sync", "pour"].map(|note| store.read::<_, StoreError>(|r| r.staged(note)).expect("reads").len())
+    };
+    let held = store.staging("pour").expect("held");
+    let found = repo.bd(&["doctor"]).stdout;
+    assert!(found.contains("1 unseen batch of bulk work that did not end"), "{found}");
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(staged(&store), [0, 1]);
+    drop(held);
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(staged(&store), [0, 0]);
+    assert_eq!(store.check().expect("checks"), Vec::<String>::new());
 }

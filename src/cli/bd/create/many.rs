@@ -12,6 +12,8 @@ use crate::store::{Bead, DepKind, NewBead, NewDep, Read};
 const LARGE: usize = 200;
 /// So many are staged in one transaction.
 const CHUNK: usize = 100;
+/// What its batches are called, one of [`crate::store::KINDS`].
+const BATCH: &str = "create";
 /// So many problems are told at most.
 const TOLD: usize = 20;
 
@@ -225,7 +227,8 @@ impl Plan {
         let by = cx.stamp();
         let mut line = 0;
         let made = cx.change_store(|store| {
-            let batch = store.write::<_, CliError>(&by, |w| Ok(w.new_batch("create")?))?;
+            let _staging = store.staging(BATCH)?;
+            let batch = store.write::<_, CliError>(&by, |w| Ok(w.new_batch(BATCH)?))?;
             let mut made: HashMap<usize, BeadId> = HashMap::new();
             let filed = self.order.chunks(CHUNK).try_for_each(|chunk| {
                 store.write::<_, CliError>(&by, |w| {
@@ -251,7 +254,7 @@ impl Plan {
                 let _ = store.write::<_, CliError>(&by, |w| Ok(w.discard(batch)?));
                 return Err(error);
             }
-            while store.write::<_, CliError>(&by, |w| Ok(w.settle(4 * CHUNK)?))? {}
+            while store.write::<_, CliError>(&by, |w| Ok(w.settle_batch(batch, 4 * CHUNK)?))? {}
             store.read(|r| self.all(r, &made))
         });
         made.map_err(|error| Failed { line, error })
