@@ -242,15 +242,16 @@ fn metadata(fields: &Fields<'_>) -> Option<Arc<serde_json::Map<String, Json>>> {
 pub(super) fn touches(fields: &Fields<'_>) -> Option<Arc<[Text]>> {
     let node = fields.node("only_if")?;
     let table = fields.reader.fields("only_if", "only_if", node)?;
-    let touches = table.texts("touches");
+    let mut touches = table.texts("touches");
     table.finish();
-    for glob in &touches {
-        if let Err(reason) = super::super::Glob::new(glob.as_str()) {
-            fields
-                .reader
-                .push(Diagnostic::error("glob", format!("`{glob}` is not a pattern: {reason}")).at(&glob.at, "here"));
+    touches.retain(|glob| {
+        let wrong = super::super::Glob::new(glob.as_str()).err();
+        if let Some(reason) = &wrong {
+            let error = Diagnostic::error("glob", format!("`{glob}` is not a pattern: {reason}"));
+            fields.reader.push(error.at(&glob.at, "here"));
         }
-    }
+        wrong.is_none()
+    });
     if touches.is_empty() {
         fields.reader.push(
             Diagnostic::error("only-if", "only_if asks for nothing")

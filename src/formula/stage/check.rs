@@ -41,7 +41,8 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
         let id = step.id.as_str();
         if id.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 200 {
             let message = "an id has no spaces and at most 200 characters";
-            // Elsewhere people live with such ids, and nothing here breaks over them.
+            // Elsewhere people live with such ids, and a step poured from one has an id of its own; only
+            // `bd cook --persist`, which keeps them, refuses.
             let finding = if step.id.at.source.layer.strict() {
                 Diagnostic::error("step-id", message)
             } else {

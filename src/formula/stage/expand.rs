@@ -73,7 +73,7 @@ fn weight_of(cx: &mut Cx<'_>, with: &Text, known: &mut Weights, depth: usize) ->
         None => {}
     }
     known.insert(Arc::clone(&with.value), None);
-    let loaded = if depth > cx.limits.depth { None } else { cx.load(with.as_str(), Some(&with.at)) };
+    let loaded = if depth > cx.limits.depth { None } else { cx.whole(with.as_str(), &with.at) };
     let weight = match loaded {
         Some(expansion) => weight(cx, &expansion.template, known, depth + 1)?,
         // What is wrong with it is told where it is put in.
@@ -168,8 +168,7 @@ fn replace(
 
 /// The template called `with`, filled for `target`. `None` after an error.
 fn instance(cx: &mut Cx<'_>, target: &StepDef, with: &Text, vars: &TextVars) -> Option<Vec<StepDef>> {
-    let loaded = cx.load(with.as_str(), Some(&with.at))?;
-    let expansion = super::extends::resolve(cx, &loaded)?;
+    let expansion = cx.whole(with.as_str(), &with.at)?;
     if expansion.kind != Kind::Expansion || expansion.template.is_empty() {
         let what = if expansion.kind == Kind::Expansion { "has no [[template]]" } else { "is not an expansion" };
         cx.report.push(

@@ -25,6 +25,8 @@ pub(super) struct Cx<'a> {
     pub(super) report: Report,
     /// Formulas that took part, by the name they were asked for.
     loaded: BTreeMap<String, Option<Arc<Formula>>>,
+    /// Those of them that were asked for as a whole.
+    whole: BTreeMap<String, Option<Arc<Formula>>>,
     /// Formula, path and layer of each file that took part.
     pub(super) sources: Vec<(String, String, String)>,
     /// First rounds of loops that go on until a condition holds.
@@ -49,6 +51,7 @@ impl<'a> Cx<'a> {
             limits: library.limits(),
             report: Report::default(),
             loaded: BTreeMap::new(),
+            whole: BTreeMap::new(),
             sources: Vec::new(),
             rounds: Vec::new(),
             woven: Vec::new(),
@@ -96,6 +99,17 @@ impl<'a> Cx<'a> {
         let formula = self.read(name, by).map(Arc::new);
         self.loaded.insert(name.to_owned(), formula.clone());
         formula
+    }
+
+    /// The formula called `name` with what it has from those that it extends; what is wrong with them is told once.
+    pub(super) fn whole(&mut self, name: &str, by: &At) -> Option<Arc<Formula>> {
+        if let Some(known) = self.whole.get(name) {
+            return known.clone();
+        }
+        let loaded = self.load(name, Some(by));
+        let whole = loaded.and_then(|loaded| extends::resolve(self, &loaded)).map(Arc::new);
+        self.whole.insert(name.to_owned(), whole.clone());
+        whole
     }
 
     fn read(&mut self, name: &str, by: Option<&At>) -> Option<Formula> {

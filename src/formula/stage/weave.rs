@@ -96,8 +96,7 @@ pub(in super::super) fn aspects(cx: &mut Cx<'_>, mut steps: Vec<StepDef>, formul
             Err(report) => report.findings.into_iter().for_each(|f| cx.report.push(f)),
             Ok(Some(file)) => steps = lua(cx, steps, &file, formula),
             Ok(None) => {
-                let Some(loaded) = cx.load(name.as_str(), Some(&name.at)) else { continue };
-                let Some(aspect) = super::extends::resolve(cx, &loaded) else { continue };
+                let Some(aspect) = cx.whole(name.as_str(), &name.at) else { continue };
                 if aspect.kind == Kind::Aspect {
                     steps = rules(cx, steps, &aspect.advice, &aspect.pointcuts);
                 } else {

@@ -134,11 +134,14 @@ impl<'r> Fields<'r> {
         match &node.value {
             Value::List(items) => items.iter().filter_map(|n| self.reader.text(key, n)).collect(),
             Value::Text(text) => {
-                self.reader.push(
-                    Diagnostic::error("type", format!("`{key}` must be an array of strings, not a string"))
-                        .at(&node.at, "expected an array")
-                        .help(format!("write `{key} = [\"{text}\"]`")),
-                );
+                let message = format!("`{key}` must be an array of strings, not a string");
+                let finding = if self.reader.lenient.get() {
+                    Diagnostic::warning("type", format!("{message}; it is taken as the only one"))
+                } else {
+                    Diagnostic::error("type", message)
+                };
+                let help = format!("write `{key} = [\"{text}\"]`");
+                self.reader.push(finding.at(&node.at, "expected an array").help(help));
                 vec![Text::new(text.as_str(), node.at.clone())]
             }
             _ => {

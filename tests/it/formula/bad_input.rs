@@ -44,23 +44,28 @@ fn a_bomb_of_expansions_is_counted_before_it_goes_off() {
         let template: String = (0..10).map(|k| format!("[[template]]\nid = \"{{target}}.{k}\"\n{next}")).collect();
         (format!("e{i}"), format!("formula = \"e{i}\"\ntype = \"expansion\"\n{template}"))
     };
-    let cooked = |levels: usize, last: &str| {
+    let cooked = |levels: usize, last: &str, more: &[(String, String)]| {
         let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nexpand = \"e0\"\n".to_owned();
         let next = |i: usize| if i + 1 < levels { format!("expand = \"e{}\"\n", i + 1) } else { last.to_owned() };
         let files: Vec<(String, String)> =
-            (0..levels).map(|i| level(i, &next(i))).chain([("f".to_owned(), text)]).collect();
+            (0..levels).map(|i| level(i, &next(i))).chain([("f".to_owned(), text)]).chain(more.to_vec()).collect();
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
         let started = std::time::Instant::now();
         let cooked = cook(&library(&files), "f", &Vars::new());
         (cooked, started.elapsed())
     };
-    assert_eq!(cooked(3, "").0.expect("cooks").steps.len(), 1000);
-    let (bomb, took) = cooked(40, "");
+    assert_eq!(cooked(3, "", &[]).0.expect("cooks").steps.len(), 1000);
+    let (bomb, took) = cooked(40, "", &[]);
     let report = bomb.expect_err("too many");
     assert_eq!(codes(&report), ["too-many-steps"]);
     assert!(report.render(false).contains("formula.max_steps"), "{report}");
     assert!(took.as_secs() < 10, "{took:?}");
-    let (circle, took) = cooked(3, "expand = \"e0\"\n");
+    // What comes from an expansion that it extends counts as what is its own.
+    let heir = "formula = \"e39\"\ntype = \"expansion\"\nextends = [\"e0\"]\n".to_owned();
+    let (inherited, took) = cooked(39, "expand = \"e39\"\n", &[("e39".to_owned(), heir)]);
+    assert_eq!(codes(&inherited.expect_err("endless")), ["too-deep"]);
+    assert!(took.as_secs() < 10, "{took:?}");
+    let (circle, took) = cooked(3, "expand = \"e0\"\n", &[]);
     assert_eq!(codes(&circle.expect_err("endless")), ["too-deep"]);
     assert!(took.as_secs() < 10, "{took:?}");
 }
