@@ -1,6 +1,6 @@
 //! The molecule on a hook, as the town's verbs see it.
 
-use std::cell::LazyCell;
+use std::cell::Cell;
 
 use serde::Serialize;
 
@@ -53,6 +53,46 @@ pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<StepView>, StoreErr
     }
 }
 
+/// What a change touches. Git takes its time in a large work tree and no transaction waits for it: whoever finds in one
+/// that git has to be asked undoes it, and begins again with the answer.
+#[derive(Debug, Default)]
+pub struct Touched {
+    paths: Option<Result<Vec<String>, String>>,
+    wanted: Cell<bool>,
+}
+
+impl Touched {
+    /// Whether a path that matches one of the globs is touched, or why that cannot be told.
+    pub fn by(&self, globs: &[String]) -> Result<bool, String> {
+        match &self.paths {
+            Some(Ok(paths)) => Ok(any(globs, paths)),
+            Some(Err(why)) => Err(why.clone()),
+            None => {
+                self.wanted.set(true);
+                Err("git was not asked yet".to_owned())
+            }
+        }
+    }
+
+    /// Whether an answer was wanted that is not there: the transaction is to be undone.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.get()
+    }
+}
+
+/// Does `attempt`; where that wanted to know what the change touches, asks for it and does it once more.
+pub fn deciding<T, E>(
+    mut attempt: impl FnMut(&Touched) -> Result<T, E>,
+    ask: impl FnOnce() -> Result<Vec<String>, String>,
+) -> Result<T, E> {
+    let blind = Touched::default();
+    let done = attempt(&blind);
+    if !blind.is_wanted() {
+        return done;
+    }
+    attempt(&Touched { paths: Some(ask()), wanted: Cell::default() })
+}
+
 /// Closes a step and takes up the next for the agent of `row`. Steps that only some changes need are decided by
 /// what the agent's branch really touches. Gives the next step, and why it cannot be told whether it is needed.
 pub(super) fn close_step(
@@ -62,17 +102,17 @@ pub(super) fn close_step(
     root: &BeadId,
     step: &BeadId,
     note: Option<&str>,
+    touched: &Touched,
 ) -> Result<(Option<StepView>, Option<String>), TownError> {
-    let paths = LazyCell::new(|| match row {
-        Some(row) => touched(cx.town, row),
-        None => Err("whoever works on it has no worktree".to_owned()),
-    });
-    let touches = |globs: &[String]| Ok(any(globs, (*paths).as_ref().map_err(Clone::clone)?));
+    let touches = |globs: &[String]| touched.by(globs);
     let assignee = row.map(|row| row.address.to_string());
     let folder = row.and_then(|row| row.worktree.as_deref());
     let outside = folder.map(|folder| Outside { folder, env: &cx.around.env });
     let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches), outside };
     let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
+    if touched.is_wanted() {
+        return Err(TownError::refused("what the change touches is asked first"));
+    }
     Ok((done.next.map(StepView::of), done.undecided))
 }
 
@@ -100,7 +140,7 @@ pub fn touched(town: &Town, row: &AgentRow) -> Result<Vec<String>, String> {
 }
 
 /// Whether one of the paths matches one of the globs.
-pub fn any(globs: &[String], paths: &[String]) -> bool {
+fn any(globs: &[String], paths: &[String]) -> bool {
     let matches = |glob: &String| Glob::new(glob).map_or(true, |glob| paths.iter().any(|path| glob.matches(path)));
     globs.iter().any(matches)
 }

@@ -1,11 +1,13 @@
 //! Closing steps: a worker says that the current step of its molecule is done.
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::around::Acting;
 use super::error::TownError;
-use super::mol::{self, StepView};
+use super::mol::{self, StepView, Touched};
 use super::{agent, budget};
 use crate::base::Address;
 use crate::store::{Patch, Store};
@@ -32,26 +34,34 @@ pub fn done(
     note: Option<&str>,
     output: Option<&Value>,
 ) -> Result<StepDone, TownError> {
-    let result = store.write(&cx.stamp(), |w| {
-        let hook = super::hook::held(w, agent)?.ok_or_else(|| nothing_hooked(agent))?;
-        let root = hook.molecule.ok_or_else(|| {
-            TownError::refused(format!("{} has no steps", hook.bead)).hint("when the work is done: gt done")
-        })?;
-        let step = mol::current(w, &root)?.ok_or_else(|| {
-            TownError::refused(format!("no step of {root} can be closed now")).hint("see the steps: gt hook")
-        })?;
-        if let Some(note) = note {
-            w.add_comment(&step.id, note)?;
-        }
-        if let Some(output) = output {
-            w.update(&step.id, Patch::default().with_meta("output", output.clone()))?;
-        }
-        let row = agent::get(w, agent)?;
-        let (next, undecided) = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note)?;
-        agent::progressed(w, agent, cx.now())?;
-        budget::progressed(w, &hook.bead)?;
-        w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
-        Ok::<_, TownError>(StepDone { closed: step, next, undecided })
+    let worker = RefCell::new(None);
+    let attempt = |touched: &Touched| {
+        store.write(&cx.stamp(), |w| {
+            let hook = super::hook::held(w, agent)?.ok_or_else(|| nothing_hooked(agent))?;
+            let root = hook.molecule.ok_or_else(|| {
+                TownError::refused(format!("{} has no steps", hook.bead)).hint("when the work is done: gt done")
+            })?;
+            let step = mol::current(w, &root)?.ok_or_else(|| {
+                TownError::refused(format!("no step of {root} can be closed now")).hint("see the steps: gt hook")
+            })?;
+            if let Some(note) = note {
+                w.add_comment(&step.id, note)?;
+            }
+            if let Some(output) = output {
+                w.update(&step.id, Patch::default().with_meta("output", output.clone()))?;
+            }
+            let row = agent::get(w, agent)?;
+            worker.replace(row.clone());
+            let (next, undecided) = mol::close_step(w, cx, row.as_ref(), &root, &step.id, note, touched)?;
+            agent::progressed(w, agent, cx.now())?;
+            budget::progressed(w, &hook.bead)?;
+            w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
+            Ok::<_, TownError>(StepDone { closed: step, next, undecided })
+        })
+    };
+    let result = mol::deciding(attempt, || match &*worker.borrow() {
+        Some(row) => mol::touched(cx.town, row),
+        None => Err("whoever works on it has no worktree".to_owned()),
     })?;
     super::wake(cx.town);
     Ok(result)

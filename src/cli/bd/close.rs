@@ -1,6 +1,6 @@
 //! `bd close`: closes beads, and on request takes up the next step.
 
-use std::cell::LazyCell;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ use crate::cli::CliError;
 use crate::git::changed_since;
 use crate::molecule::{self, Advance, MoleculeError, Outside};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
-use crate::town::{Town, mol};
+use crate::town::Town;
+use crate::town::mol::{self, Touched};
 
 /// Closes beads.
 #[derive(Debug, clap::Args)]
@@ -163,40 +164,46 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
     let now = cx.now();
     let town = cx.place().town.as_deref().and_then(|root| Town::find(root, None).ok());
     let here = own_work_tree(cx);
-    let mut undecided = None;
-    let (closed, step, next, above, complete) = cx.write(|w| {
-        let step = last::meant(w, &args.ids, "close --continue")?.remove(0);
-        let above = above(w, &step)?;
-        let (closed, next, complete) = match &above {
-            Some(Above::Molecule(root)) => {
-                let worker = if town.is_some() { mol::worker_of(w, root)? } else { None };
-                let poured = w.need(root)?.created_at;
-                // Git is asked only where a step depends on it.
-                let paths = LazyCell::new(|| match (&town, &worker, here) {
-                    (Some(town), Some(worker), _) => mol::touched(town, worker),
-                    (_, _, Some(tree)) => changed_since(tree, poured).map_err(|error| error.to_string()),
-                    _ => Err("nobody works on it in a worktree, and this folder is in none".to_owned()),
-                });
-                let touches = |globs: &[String]| Ok(mol::any(globs, (*paths).as_ref().map_err(Clone::clone)?));
-                let assignee = (!args.no_auto).then_some(who.as_str());
-                let then = Advance { assignee, touches: Some(&touches), outside: Some(outside(cx)) };
-                let done = molecule::close_step(w, root, &step, args.how(), then)?;
-                undecided = done.undecided;
-                (done.closed, done.next, done.complete)
+    let asked = RefCell::new(None);
+    let attempt = |touched: &Touched| {
+        cx.write(|w| {
+            let step = last::meant(w, &args.ids, "close --continue")?.remove(0);
+            let above = above(w, &step)?;
+            let mut undecided = None;
+            let (closed, next, complete) = match &above {
+                Some(Above::Molecule(root)) => {
+                    let worker = if town.is_some() { mol::worker_of(w, root)? } else { None };
+                    asked.replace(Some((worker, w.need(root)?.created_at)));
+                    let touches = |globs: &[String]| touched.by(globs);
+                    let assignee = (!args.no_auto).then_some(who.as_str());
+                    let then = Advance { assignee, touches: Some(&touches), outside: Some(outside(cx)) };
+                    let done = molecule::close_step(w, root, &step, args.how(), then)?;
+                    if touched.is_wanted() {
+                        return Err(CliError::user("what the change touches is asked first"));
+                    }
+                    undecided = done.undecided;
+                    (done.closed, done.next, done.complete)
+                }
+                Some(Above::Epic(epic)) => {
+                    let closed = w.close(&step, args.how())?.bead;
+                    let count = w.epic_count(&epic.id)?;
+                    (vec![closed], next_of(w, epic, now, (!args.no_auto).then_some(who.as_str()))?, count.is_done())
+                }
+                None => (vec![w.close(&step, args.how())?.bead], None, false),
+            };
+            for bead in &closed {
+                crate::town::convoy::check(w, &bead.id)?;
             }
-            Some(Above::Epic(epic)) => {
-                let closed = w.close(&step, args.how())?.bead;
-                let count = w.epic_count(&epic.id)?;
-                (vec![closed], next_of(w, epic, now, (!args.no_auto).then_some(who.as_str()))?, count.is_done())
-            }
-            None => (vec![w.close(&step, args.how())?.bead], None, false),
-        };
-        for bead in &closed {
-            crate::town::convoy::check(w, &bead.id)?;
-        }
-        last::touch(w, next.as_ref().map_or(&step, |next| &next.id))?;
-        Ok((closed, w.need(&step)?, next, above, complete))
-    })?;
+            last::touch(w, next.as_ref().map_or(&step, |next| &next.id))?;
+            Ok((closed, w.need(&step)?, next, above, complete, undecided))
+        })
+    };
+    let (closed, step, next, above, complete, undecided) =
+        mol::deciding(attempt, || match (&town, &*asked.borrow(), here) {
+            (Some(town), Some((Some(worker), _)), _) => mol::touched(town, worker),
+            (_, Some((_, poured)), Some(tree)) => changed_since(tree, *poured).map_err(|error| error.to_string()),
+            _ => Err("nobody works on it in a worktree, and this folder is in none".to_owned()),
+        })?;
     let root = match &above {
         Some(Above::Molecule(id)) => Some(id),
         Some(Above::Epic(bead)) => Some(&bead.id),
