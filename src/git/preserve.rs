@@ -151,7 +151,7 @@ impl Repo {
         let lost = self.lost_without(going, &holds.roots())?;
         let head_tree = self.tree_or_empty(head)?;
         let dirty = holds.tree != head_tree || holds.staged != head_tree && !self.has_tree(agent, &holds)?;
-        let clean = holds.nested.is_empty() && holds.tree == head_tree && holds.staged == head_tree;
+        let clean = !info.missing && holds.nested.is_empty() && holds.tree == head_tree && holds.staged == head_tree;
         if holds.nested.is_empty() && lost.is_empty() && (!dirty || self.has_tree(agent, &holds)?) {
             return Ok(Preserved { head, branch, clean, saved: None });
         }

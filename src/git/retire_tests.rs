@@ -204,6 +204,14 @@ fn no_commit_and_no_file_is_lost_whatever_state_the_tree_is_in() {
 }
 
 #[test]
+fn a_folder_that_is_gone_is_not_called_clean() {
+    let f = started();
+    fs::remove_dir_all(f.at(TREE)).expect("removed by somebody");
+    let gone = retire(&f, false, false).expect("retired").preserved;
+    assert!(!gone.clean && gone.saved.is_none(), "{gone:?}");
+}
+
+#[test]
 fn a_dry_run_saves_and_says_the_same_and_removes_nothing() {
     let f = started();
     commit(&f, "a.txt", "one\n");
