@@ -31,7 +31,14 @@ impl Place {
         }
         if let Some(dir) = &env.beads_dir {
             let beads_dir = env.cwd.join(dir);
-            return Self { beads_dir, town: None, rig: None, why: "BEADS_DIR or --db names the folder".to_owned() };
+            let why = "BEADS_DIR or --db names the folder".to_owned();
+            // The tracker of a town is worked with as from inside the town: its daemon is told.
+            let around =
+                beads_dir.parent().filter(|dir| beads_dir.ends_with(".beads") && dir.join("town.toml").is_file());
+            if let Some(town) = around {
+                return Self::in_town(town, &env.cwd, why);
+            }
+            return Self { beads_dir, town: None, rig: None, why };
         }
         if let Some(town) = env.cwd.ancestors().find(|dir| dir.join("town.toml").is_file()) {
             return Self::in_town(town, &env.cwd, format!("{} is a town", town.display()));

@@ -130,6 +130,10 @@ fn inside_a_town_its_tracker_is_used_and_the_rig_gives_the_prefix() {
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_bd"), &elsewhere);
     command.env("GT_TOWN", &town).args(["list", "--json"]);
     assert_eq!(crate::support::finish(command, "bd list".into()).json().as_array().map(Vec::len), Some(3));
+    // Named by its file it is the town's as well, so that its daemon hears of what is written.
+    let file = town.join(".beads/beads.db").display().to_string();
+    let found = sandbox.bd(&elsewhere, &["--db", &file, "where", "--json"]).json();
+    assert_eq!(found["town"].as_str().map(Path::new), Some(town.as_path()), "{found}");
 }
 
 #[test]
