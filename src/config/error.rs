@@ -89,7 +89,7 @@ fn excerpt(source: &str, span: &std::ops::Range<usize>, line: usize, column: usi
     format!("  {number} | {text}\n  {blank} | {indent}{carets}")
 }
 
-/// Keys that the files once had, and where that is set now.
+/// Keys that people put at the top of a file, and where they belong.
 const MOVED: &[(&str, &str)] = &[("restarts", "`restarts` under [roles.witness]")];
 
 /// The parser's words as ours, with a suggestion when a word is nearly one of those expected.
@@ -104,7 +104,7 @@ fn reword(message: &str) -> (String, Option<String>) {
     } else {
         return (message.to_owned(), None);
     };
-    // Where it can be set now, of a key that stood at the top of a file.
+    // Only at the top of a file, where `roles` is a key.
     let moved = MOVED.iter().find(|(key, _)| *key == given && words.contains(&"roles"));
     let hint = match (moved, text::similar(given, words.iter().copied())) {
         (Some((_, now)), _) => format!("it is set as {now}"),

@@ -362,8 +362,8 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_shown_with_its_place_and_a_suggestion() {
-        let former = town("restarts = 5\n").expect_err("it is the Witness's own now");
-        assert_eq!(former.hint.as_deref(), Some("it is set as `restarts` under [roles.witness]"));
+        let misplaced = town("restarts = 5\n").expect_err("it is one of the Witness's settings");
+        assert_eq!(misplaced.hint.as_deref(), Some("it is set as `restarts` under [roles.witness]"));
         let error = town("name = \"x\"\nruntme = \"script\"\n").expect_err("unknown key");
         assert_eq!(error.to_string(), "town.toml:2:1: unknown key `runtme`\n  2 | runtme = \"script\"\n    | ^^^^^^");
         assert_eq!(error.hint.as_deref(), Some("did you mean `runtime`?"));

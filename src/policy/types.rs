@@ -254,7 +254,7 @@ const SETTINGS: &str = r"---@field aspect fun(a: { api: 1, doc: string, advise: 
 ---@field span fun(s: string): Span for a literal in a comparison
 ---@field duration fun(default: string, doc: string): Span settings: type, default, meaning
 ---@field integer fun(default: integer, doc: string, o?: { min?: integer, max?: integer }): integer
----@field most_restarts integer of a bead's worker without a closed step in between: no policy gets more, whatever it says
+---@field most_restarts integer the most restarts of one bead's worker between two closed steps, whatever a policy says
 ---@field string fun(default: string, doc: string, o?: { one_of: string[] }): string
 ---@field flag fun(default: boolean, doc: string): boolean
 ---@field globs fun(default: string[], doc: string): string[]

@@ -181,7 +181,8 @@ impl AgentRow {
         true
     }
 
-    /// What a person has to do since it may not have been told to begin, until it gets on with its work.
+    /// What a person has to do since a worker may not have been told to begin, until it gets on with its work. To the
+    /// Mayor a person talks anyway.
     pub fn untold(&self) -> Option<String> {
         let told = self.told.as_ref().filter(|told| self.proc.as_ref() == Some(&told.to))?;
         let why = told.lost.as_ref()?;

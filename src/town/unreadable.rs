@@ -1,5 +1,5 @@
-//! Rows of agents and intents, ladders, budgets and nudges that cannot be read: told, left alone, and mended when a person says
-//! so. Merge requests that cannot be read are told with them.
+//! Rows of agents and intents, ladders, budgets and nudges that cannot be read: told, left alone, and mended when a
+//! person says so. Merge requests that cannot be read are told with them.
 //!
 //! Whatever lists rows leaves them out, so that a damaged one stops nobody else.
 
