@@ -1,10 +1,9 @@
 //! Whether the ledger and the store say the same, and how they are brought together.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::PathBuf;
 
-use super::{Ledger, LedgerError, canonical, drain, drain::forget, layout, merge, sync};
+use super::{Ledger, LedgerError, canonical, drain, drain::forget, hold::hold, layout, merge, sync};
 use crate::base::{BeadId, Time};
 use crate::store::{Stamp, Store};
 
@@ -106,9 +105,7 @@ pub fn begin_anew(store: &mut Store, by: &Stamp) -> Result<PathBuf, LedgerError>
 }
 
 fn set_aside(dir: &std::path::Path, now: Time) -> Result<PathBuf, LedgerError> {
-    let lock_path = dir.join(layout::LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let _mine = hold(dir)?;
     let (from, to) = (dir.join(layout::FOLDER), dir.join(format!("{}.broken-{}", layout::FOLDER, now.millis())));
     std::fs::rename(&from, &to).map_err(LedgerError::io("rename", &from))?;
     Ok(to)

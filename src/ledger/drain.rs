@@ -6,12 +6,12 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
+use super::hold::{hold, try_hold};
 use super::{LedgerError, direct, fast, layout, pack};
 use crate::base::fault::{Point, pass};
 use crate::git::{Oid, Repo};
@@ -49,17 +49,8 @@ pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, Led
     if store.read(|r| r.outbox(0, 1))?.is_empty() {
         return Ok(done);
     }
-    let lock_path = folder.join(layout::LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    if budget.is_some() {
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Drained { commits: 0, left: true }),
-            Err(TryLockError::Error(e)) => return Err(LedgerError::io("lock", &lock_path)(e)),
-        }
-    } else {
-        lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
-    }
+    let mine = if budget.is_some() { try_hold(&folder)? } else { Some(hold(&folder)?) };
+    let Some(_mine) = mine else { return Ok(Drained { commits: 0, left: true }) };
     let repo = open_or_create(&folder)?;
     let replica = store.replica()?;
     loop {

@@ -14,14 +14,17 @@ pub(super) const OUTBOX: &str = "Gt-Outbox";
 /// Folder of the ledger beside the store.
 pub(super) const FOLDER: &str = "ledger.git";
 
-/// Held by the one drain that is at work.
+/// Held by whoever writes the ledger.
 pub(super) const LOCK: &str = "ledger.lock";
+
+/// The folder of the branches.
+pub(super) const BRANCHES: &str = "refs/heads/beads";
 
 /// The branch of the beads with this prefix.
 pub(super) fn branch(prefix: &str) -> String {
     // The one ending that git does not allow in the name of a ref.
     let end = if prefix.strip_suffix(".lock").is_some() { "-" } else { "" };
-    format!("refs/heads/beads/{prefix}{end}")
+    format!("{BRANCHES}/{prefix}{end}")
 }
 
 /// The two folders and the name of a bead's file: `3f/a0/gt-a1.json`.

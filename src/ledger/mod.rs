@@ -16,6 +16,7 @@ mod drain;
 mod dump;
 mod error;
 mod fast;
+mod hold;
 mod layout;
 mod merge;
 mod pack;

@@ -1,10 +1,9 @@
 //! Packing what drains have left as loose objects and small packs. History is never shortened.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{LedgerError, layout};
+use super::{LedgerError, hold::hold, layout};
 use crate::git::Repo;
 
 /// Loose objects from which packing pays.
@@ -40,11 +39,7 @@ pub fn repack(beads_dir: &Path, whole: bool) -> Result<Option<Repacked>, LedgerE
     }
     let repo = Repo::open(&path)?;
     // Packing all drops what no branch reaches, which a drain may be about to reach.
-    let lock_path = beads_dir.join(layout::LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    if whole {
-        lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
-    }
+    let mine = whole.then(|| hold(beads_dir)).transpose()?;
     let before = size(&path.join("objects"));
     let git = repo.program().arg("repack").limit(LIMIT);
     if whole {
@@ -53,6 +48,8 @@ pub fn repack(beads_dir: &Path, whole: bool) -> Result<Option<Repacked>, LedgerE
         git.args(["-d", "-q", "--geometric=2"])
     }
     .ok()?;
+    // Whoever holds the ledger takes git's locks of its refs for those of the dead.
+    let _mine = mine.map_or_else(|| hold(beads_dir), Ok)?;
     repo.program().args(["pack-refs", "--all"]).ok()?;
     Ok(Some(Repacked { before, after: size(&path.join("objects")) }))
 }

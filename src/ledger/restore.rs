@@ -3,10 +3,9 @@
 //! Built under another name and put in place by one rename: whoever looks sees the old store, none, or the whole
 //! new one. A store that is replaced is kept beside it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::{Ledger, LedgerError, layout};
+use super::{Ledger, LedgerError, hold::hold, layout};
 use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time, atomic};
 use crate::store::{LedgerDoc, Stamp, Store};
@@ -37,9 +36,7 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
     if place.exists() && !force {
         return Err(crate::store::StoreError::StoreExists(place).into());
     }
-    let lock_path = beads_dir.join(layout::LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let _mine = hold(beads_dir)?;
     let ledger = Ledger::open(beads_dir)?.ok_or_else(|| LedgerError::NoLedger(beads_dir.join(layout::FOLDER)))?;
     let (mut docs, mut left_out) = (Vec::new(), Vec::new());
     let mut largest = (0, None);

@@ -219,6 +219,23 @@ fn a_budget_is_kept_and_the_rest_is_done_later() {
 }
 
 #[test]
+fn a_lock_that_git_left_where_it_was_killed_keeps_nobody_out() {
+    let mut t = Town::new();
+    t.add("one");
+    t.drain();
+    let ledger = t.beads().join("ledger.git");
+    for lock in ["refs/heads/beads/gt.lock", "packed-refs.lock"] {
+        std::fs::write(ledger.join(lock), "").expect("lock");
+    }
+    t.add("two");
+    assert_eq!(t.drain(), Drained { commits: 1, left: false });
+    repack(&t.beads(), false).expect("packed");
+    assert!(!ledger.join("packed-refs.lock").exists());
+    t.add("three");
+    assert_eq!(t.drain(), Drained { commits: 1, left: false });
+}
+
+#[test]
 fn two_drains_at_once_commit_each_transition_once() {
     let mut t = Town::new();
     for n in 0..300 {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::hold::{forget_dead_locks, hold};
 use super::{LedgerError, direct, drain, drain::open_or_create, layout};
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Time, process};
@@ -67,6 +68,7 @@ pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerEr
     let lock_path = folder.join(LOCK);
     let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
     lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    forget_dead_locks(&folder, THEIRS);
     let intent = json!({ "at": by.now.to_string() });
     store.write::<_, LedgerError>(by, |w| Ok(w.put_local(NOTES, "intent", &intent)?))?;
     pass(Point::SyncIntended);
@@ -179,9 +181,7 @@ fn receive(
     done: &mut Synced,
 ) -> Result<(), LedgerError> {
     // No drain moves the branch from here on.
-    let lock_path = store.beads_dir().join(layout::LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let _mine = hold(store.beads_dir())?;
     let ours = repo.oid_of(branch)?;
     if has(repo, ours, theirs) {
         return Ok(());

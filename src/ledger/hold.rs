@@ -1,0 +1,43 @@
+//! The ledger has one writer at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use super::{LedgerError, layout};
+
+/// Waits until nobody else writes the ledger beside the store in `beads_dir`; nobody does while the file lives.
+pub(super) fn hold(beads_dir: &Path) -> Result<File, LedgerError> {
+    let path = beads_dir.join(layout::LOCK);
+    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
+    lock.lock().map_err(LedgerError::io("lock", &path))?;
+    forget_dead(beads_dir);
+    Ok(lock)
+}
+
+/// As [`hold`], or none when somebody writes now.
+pub(super) fn try_hold(beads_dir: &Path) -> Result<Option<File>, LedgerError> {
+    let path = beads_dir.join(layout::LOCK);
+    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(e)) => return Err(LedgerError::io("lock", &path)(e)),
+    }
+    forget_dead(beads_dir);
+    Ok(Some(lock))
+}
+
+/// Git's own locks of what only the holder of the ledger writes.
+fn forget_dead(beads_dir: &Path) {
+    forget_dead_locks(beads_dir, layout::BRANCHES);
+    let _ = fs::remove_file(beads_dir.join(layout::FOLDER).join("packed-refs.lock"));
+}
+
+/// Drops git's own locks of the refs in `folder`, which only the caller may write now: whoever left one was killed, and
+/// git would refuse to move that ref for ever.
+pub(super) fn forget_dead_locks(beads_dir: &Path, folder: &str) {
+    let refs = fs::read_dir(beads_dir.join(layout::FOLDER).join(folder)).into_iter().flatten().flatten();
+    for path in refs.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "lock")) {
+        let _ = fs::remove_file(path);
+    }
+}
