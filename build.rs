@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 const GIT: (u32, u32) = (2, 38);
 
 fn main() {
+    // Not when PATH changes: what was found once is there, and all of this package would be built again.
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=PATH");
     for (variable, program, what) in [("CC", "cc", "a C compiler"), ("CXX", "c++", "a C++ compiler")] {
         let chosen = std::env::var(variable).unwrap_or_else(|_| program.to_owned());
         if output(&chosen, "--version").is_none() {
