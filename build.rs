@@ -5,7 +5,7 @@
 //!
 //! Also sees to it that the C and C++ libraries that we need are linked into the programs where they can be, and that
 //! the programs lie where they were linked: an agent starts these hundreds of times an hour, and finding the symbols of a
-//! shared libstdc++, or moving every pointer of a large program, takes the larger part of a start.
+//! shared libstdc++, or moving every pointer of a large program, takes a large part of a start.
 //! `GT_PIE=1` in the environment of the build gives position-independent programs, for who must ship such.
 
 use std::path::{Path, PathBuf};

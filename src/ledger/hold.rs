@@ -7,24 +7,27 @@ use super::{LedgerError, layout};
 
 /// Waits until nobody else writes the ledger beside the store in `beads_dir`; nobody does while the file lives.
 pub(super) fn hold(beads_dir: &Path) -> Result<File, LedgerError> {
-    let path = beads_dir.join(layout::LOCK);
-    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
-    lock.lock().map_err(LedgerError::io("lock", &path))?;
+    let lock = open(beads_dir)?;
+    lock.lock().map_err(LedgerError::io("lock", &beads_dir.join(layout::LOCK)))?;
     forget_dead(beads_dir);
     Ok(lock)
 }
 
 /// As [`hold`], or none when somebody writes now.
 pub(super) fn try_hold(beads_dir: &Path) -> Result<Option<File>, LedgerError> {
-    let path = beads_dir.join(layout::LOCK);
-    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
+    let lock = open(beads_dir)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(e)) => return Err(LedgerError::io("lock", &path)(e)),
+        Err(TryLockError::Error(e)) => return Err(LedgerError::io("lock", &beads_dir.join(layout::LOCK))(e)),
     }
     forget_dead(beads_dir);
     Ok(Some(lock))
+}
+
+fn open(beads_dir: &Path) -> Result<File, LedgerError> {
+    let path = beads_dir.join(layout::LOCK);
+    File::create(&path).map_err(LedgerError::io("create", &path))
 }
 
 /// Git's own locks of what only the holder of the ledger writes.

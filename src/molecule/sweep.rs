@@ -42,6 +42,11 @@ fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, Mole
     Ok(false)
 }
 
+/// Puts a part of what was published as a large batch with the others; true when more is left.
+fn settle(store: &mut Store, by: &Stamp) -> Result<bool, StoreError> {
+    Ok(store.read::<_, StoreError>(|r| r.is_unsettled())? && store.write(by, |w| w.settle(SETTLED_AT_ONCE))?)
+}
+
 /// Sweeps once if it is time to; says when it will be time again, or nothing when there is no wisp.
 ///
 /// What was left by bulk work that was killed goes first, for about `time` and at least a turn. What was published as a
@@ -49,21 +54,17 @@ fn sweep_left(store: &mut Store, now: Time, time: Duration) -> Result<bool, Mole
 /// while no wisp is old.
 pub fn sweep(store: &mut Store, now: Time, time: Duration) -> Result<Option<Time>, MoleculeError> {
     let by = Stamp::new("sweep", now);
-    if sweep_left(store, now, time)? {
-        return Ok(Some(now.plus_millis(SETTLE_MS)));
-    }
-    if store.read::<_, StoreError>(|r| r.is_unsettled())?
-        && store.write::<_, StoreError>(&by, |w| w.settle(SETTLED_AT_ONCE))?
-    {
-        return Ok(Some(now.plus_millis(SETTLE_MS)));
-    }
-    let (due, keep, abandon, any) = store.read::<_, StoreError>(|r| {
+    // One look for all: this follows each write of whoever has no daemon.
+    let (batches, due, keep, abandon, any) = store.read::<_, StoreError>(|r| {
         let last = r.local_or_none::<i64>(TABLE, AT)?;
         // A clock that ran back does not put sweeping off for long.
         let due = last.is_none_or(|last| now.millis() >= last + PAUSE_MS || now.millis() < last);
         let [keep, abandon] = SETTINGS;
-        Ok((due, span(r, keep)?, span(r, abandon)?, r.oldest_wisp()?))
+        Ok((r.has_batches()?, due, span(r, keep)?, span(r, abandon)?, r.oldest_wisp()?))
     })?;
+    if batches && (sweep_left(store, now, time)? || settle(store, &by)?) {
+        return Ok(Some(now.plus_millis(SETTLE_MS)));
+    }
     let (Some(oldest), Some(keep)) = (any, keep) else { return Ok(None) };
     let before = |span: Span| now.plus_millis(-span.as_millis());
     if oldest >= before(keep) {

@@ -74,9 +74,9 @@ impl Touched {
         }
     }
 
-    /// Whether an answer was wanted that is not there: the transaction is to be undone.
-    pub fn is_wanted(&self) -> bool {
-        self.wanted.get()
+    /// Refuses where an answer was wanted that is not there, so that the transaction is undone.
+    pub fn answered(&self) -> Result<(), TownError> {
+        if self.wanted.get() { Err(TownError::refused("what the change touches is asked first")) } else { Ok(()) }
     }
 }
 
@@ -87,7 +87,7 @@ pub fn deciding<T, E>(
 ) -> Result<T, E> {
     let blind = Touched::default();
     let done = attempt(&blind);
-    if !blind.is_wanted() {
+    if !blind.wanted.get() {
         return done;
     }
     attempt(&Touched { paths: Some(ask()), wanted: Cell::default() })
@@ -110,9 +110,7 @@ pub(super) fn close_step(
     let outside = folder.map(|folder| Outside { folder, env: &cx.around.env });
     let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches), outside };
     let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
-    if touched.is_wanted() {
-        return Err(TownError::refused("what the change touches is asked first"));
-    }
+    touched.answered()?;
     Ok((done.next.map(StepView::of), done.undecided))
 }
 

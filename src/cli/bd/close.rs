@@ -178,9 +178,7 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
                     let assignee = (!args.no_auto).then_some(who.as_str());
                     let then = Advance { assignee, touches: Some(&touches), outside: Some(outside(cx)) };
                     let done = molecule::close_step(w, root, &step, args.how(), then)?;
-                    if touched.is_wanted() {
-                        return Err(CliError::user("what the change touches is asked first"));
-                    }
+                    touched.answered()?;
                     undecided = done.undecided;
                     (done.closed, done.next, done.complete)
                 }

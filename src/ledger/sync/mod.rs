@@ -68,7 +68,11 @@ pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerEr
     let lock_path = folder.join(LOCK);
     let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
     lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
-    forget_dead_locks(&folder, THEIRS);
+    {
+        // These refs are a sync's own, and packed under the lock of the ledger.
+        let _mine = hold(&folder)?;
+        forget_dead_locks(&folder, THEIRS);
+    }
     let intent = json!({ "at": by.now.to_string() });
     store.write::<_, LedgerError>(by, |w| Ok(w.put_local(NOTES, "intent", &intent)?))?;
     pass(Point::SyncIntended);

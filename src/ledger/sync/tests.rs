@@ -180,6 +180,20 @@ fn work_a_day_apart(shift: i64) {
 }
 
 #[test]
+fn a_lock_that_git_left_in_a_sync_that_was_killed_keeps_no_sync_out() {
+    let mut t = Clones::new(2);
+    t.add(0, "one", None);
+    t.sync(0);
+    t.sync(1);
+    let lock = t.stores[1].beads_dir().join("ledger.git/refs/remotes/sync/beads/gt.lock");
+    std::fs::write(&lock, "").expect("lock");
+    t.add(0, "two", None);
+    t.sync(0);
+    assert_eq!(t.sync(1).received, 1);
+    assert!(!lock.exists());
+}
+
+#[test]
 fn a_clock_that_is_a_day_ahead_does_not_win_for_ever() {
     let mut t = Clones::new(2);
     let id = t.add(0, "first", None);

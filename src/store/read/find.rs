@@ -271,7 +271,7 @@ impl Read<'_> {
 
     /// `filter` with the ids of those that carry its label, where these are few: else each bead of a long list is
     /// asked for a label that hardly any has. None where no bead carries it.
-    fn narrowed<'f>(&self, filter: &'f Filter) -> Result<Option<Cow<'f, Filter>>, StoreError> {
+    pub(super) fn narrowed<'f>(&self, filter: &'f Filter) -> Result<Option<Cow<'f, Filter>>, StoreError> {
         let Some(label) = filter.labels.first().filter(|_| filter.ids.is_empty()) else {
             return Ok(Some(Cow::Borrowed(filter)));
         };

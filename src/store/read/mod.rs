@@ -131,6 +131,11 @@ impl<'a> Read<'a> {
         Ok(all.into_iter().filter(|(_, at)| *at < before).map(|(batch, _)| batch).collect())
     }
 
+    /// Whether bulk work is being staged, was left, or is still to be merged into the beads that are seen.
+    pub fn has_batches(&self) -> Result<bool, StoreError> {
+        Ok(self.conn.prepare_cached("SELECT 1 FROM batches LIMIT 1")?.exists([])?)
+    }
+
     /// Whether a published batch is still to be merged into the beads that are seen: see `Write::settle`.
     pub fn is_unsettled(&self) -> Result<bool, StoreError> {
         Ok(self.seen_batches()?.len() > 1)

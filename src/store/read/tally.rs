@@ -27,6 +27,8 @@ impl Read<'_> {
     /// How many beads pass `filter`, by what they have in `group`; a bead counts for each of its labels.
     pub fn count_by(&self, filter: &crate::store::Filter, group: Group) -> Result<Vec<(String, usize)>, StoreError> {
         let mut found = Vec::new();
+        let Some(filter) = self.narrowed(filter)? else { return Ok(found) };
+        let filter = &*filter;
         for part in super::find::parts(filter, self.seen_batches()?) {
             let (sql, values) = match group.column() {
                 Some(column) => super::find::grouping(filter, part, column),

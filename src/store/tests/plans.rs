@@ -132,6 +132,8 @@ fn those_with_a_label_that_few_have_are_found_by_it_and_those_of_a_common_one_on
     assert_eq!(titles(&with(&["nobody's"], None)), Vec::<String>::new());
     let counted = |labels: &[&str]| t.store.read(|r| r.count(&with(labels, None))).expect("counted");
     assert_eq!((counted(&["rare"]), counted(&["common"]), counted(&["nobody's"])), (3, 300, 0));
+    let by_status = |label: &str| t.store.read(|r| r.count_by(&with(&[label], None), Group::Status)).expect("counted");
+    assert_eq!((by_status("rare"), by_status("nobody's")), (vec![("open".to_owned(), 3)], Vec::new()));
 }
 
 #[test]
