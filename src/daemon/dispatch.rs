@@ -65,6 +65,8 @@ pub struct Dispatcher {
     pub(super) cursors: Cursors,
     pub(super) hands: Hands,
     pub(super) merges: Merges,
+    /// When the remote of a rig was last looked at, for those that wait for another target.
+    pub(super) looked: BTreeMap<RigName, Time>,
     pub(super) drainer: Drainer,
     pub(super) keeper: Keeper,
     /// Rigs whose configuration cannot be read, and why.
@@ -149,6 +151,7 @@ impl Dispatcher {
             lock,
             files,
             exits,
+            looked: BTreeMap::new(),
             watched: BTreeSet::new(),
             roles: Roles::new(Limits::default()),
             recalled: false,
@@ -273,6 +276,7 @@ impl Dispatcher {
             self.looker.begin_anew(wall);
             self.woke_ms = Some(wall.millis());
             self.status.next = Some(wall);
+            self.looked.clear();
         }
         leap < -LEAP_MS
     }

@@ -47,6 +47,8 @@ pub struct Judged {
     pub batch: Option<Batch>,
     /// The queue has something in hand that no thread works on: what became of it must be found out first.
     pub settle: bool,
+    /// A request waits for another target, and it is time to see whether the remote has one.
+    pub look: bool,
     /// Why requests wait, for those that could be in a batch.
     pub notes: Vec<(BeadId, String)>,
     /// How far the events were looked through for patrols.
@@ -83,6 +85,8 @@ pub struct Look<'a> {
     pub repo: Option<&'a Repo>,
     /// Its queue could take a batch.
     pub queue_free: bool,
+    /// When its remote was last looked at for those that wait for another target.
+    pub looked: Option<Time>,
     /// What the rigs before it found of the beads of convoys.
     pub homes: &'a Homes,
     /// When the machine last woke from a sleep.
@@ -298,7 +302,7 @@ impl Judged {
         let tip = look.repo.and_then(|repo| rig.target_tip(repo).ok()).map(|oid| oid.to_string());
         let mut queue = Vec::new();
         for (request, fact) in made.requests.iter().zip(&made.snapshot.mrs) {
-            if self.may_wait(r, request, tip.as_deref(), now)? {
+            if self.may_wait(r, request, (tip.as_deref(), look.looked), now)? {
                 continue;
             }
             let answer = engine.admit(fact, &made.snapshot, reads);
@@ -345,8 +349,15 @@ impl Judged {
         Ok(())
     }
 
-    /// Whether a request is not for the queue now: it is held, in hand, or waits for another target.
-    fn may_wait(&mut self, r: &Read<'_>, request: &Request, tip: Option<&str>, now: Time) -> Result<bool, StoreError> {
+    /// Whether a request is not for the queue now: it is held, in hand, or waits for another target, which was last seen
+    /// at this tip and then.
+    fn may_wait(
+        &mut self,
+        r: &Read<'_>,
+        request: &Request,
+        (tip, looked): (Option<&str>, Option<Time>),
+        now: Time,
+    ) -> Result<bool, StoreError> {
         if request.state() != State::Queued || keep::hold(r, request.id.as_str(), now.millis())?.is_some() {
             return Ok(true);
         }
@@ -354,7 +365,9 @@ impl Judged {
         if !wait.holds(now, tip) {
             return Ok(false);
         }
-        self.wake_at(Some(wait.until.millis()));
+        let look_at = wait.look_at(looked);
+        self.look |= look_at.is_some_and(|at| at <= now);
+        self.wake_at(Some(look_at.unwrap_or(wait.until).min(wait.until).millis()));
         self.notes.push((request.id.clone(), wait.why));
         Ok(true)
     }

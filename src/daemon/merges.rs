@@ -19,6 +19,8 @@ use crate::town::{Rig, land};
 enum Task {
     /// Finish or take back what a dead daemon left.
     Settle,
+    /// See whether the target has moved.
+    Look,
     /// Take a batch through the queue.
     Run(Job),
 }
@@ -70,6 +72,11 @@ impl Merges {
     /// Settles what a dead daemon left of this rig's queue.
     pub fn settle(&mut self, rig: &Rig) {
         self.drive(rig, &[], Task::Settle, Vec::new());
+    }
+
+    /// Sees whether the target of `rig` has moved.
+    pub fn look(&mut self, rig: &Rig) {
+        self.drive(rig, &[], Task::Look, Vec::new());
     }
 
     /// Takes a batch through the queue of `rig`, tested with the gates of these names.
@@ -158,6 +165,7 @@ fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, Qu
             site.bench.end_leftovers();
             driver.settle()
         }
+        Task::Look => driver.look(),
         Task::Run(job) => {
             let settled = driver.settle()?;
             if settled.paused.is_some() { Ok(settled) } else { driver.run(&job) }

@@ -10,6 +10,7 @@ use super::patrol;
 use super::run::DaemonError;
 use crate::base::process::{ProcId, pause};
 use crate::base::{Address, BeadId, Time};
+use crate::queue::driver::Report;
 use crate::queue::{self, wait};
 use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
@@ -48,7 +49,12 @@ impl Dispatcher {
             effect = true;
             match ended.result {
                 Ok(report) => {
-                    tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch");
+                    // A look at a target that has not moved comes every few seconds.
+                    if report == Report::default() {
+                        tracing::debug!(rig = %ended.rig, "nothing became of it in the queue");
+                    } else {
+                        tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch");
+                    }
                     self.queue_troubles.remove(&ended.rig);
                 }
                 Err(error) => {
@@ -225,6 +231,7 @@ impl Dispatcher {
             seen: &seen,
             repo: repo.as_ref(),
             queue_free: rig.config.refinery && !self.merges.busy(&rig.name),
+            looked: self.looked.get(&rig.name).copied(),
             homes,
             woke_ms: self.woke_ms,
             heard_to: &self.heard_to,
@@ -289,6 +296,9 @@ impl Dispatcher {
             if !effect {
                 self.merges.start(rig, &batch.gates, batch.job);
             }
+        } else if judged.look {
+            self.looked.insert(rig.name.clone(), self.world.clock.now());
+            self.merges.look(rig);
         }
         Ok(effect)
     }

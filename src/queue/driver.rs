@@ -210,12 +210,9 @@ impl<'a> Driver<'a> {
             self.pause("the rig has no gate: nothing lands untested; add [gates.NAME] with a command to rig.toml")?;
             return Ok(Turn::Over);
         }
-        if let Err(error) = self.repo.fetch() {
-            if !matches!(error, GitError::Unreachable { .. }) {
-                return Err(error.into());
-            }
+        if let Some(why) = self.fetch()? {
             self.put_back(&ids, "the remote cannot be read")?;
-            self.pause(&cannot_fetch(&error))?;
+            self.pause(&why)?;
             return Ok(Turn::Over);
         }
         let base = self.tip_of(&self.site.target)?;
@@ -227,6 +224,27 @@ impl<'a> Driver<'a> {
             Outcome::Bad(run) => self.diagnose(base, &layers, members, run),
             Outcome::Uncovered => self.one_by_one(&layers),
         }
+    }
+
+    /// Gets what the remote has now. Gives why it cannot be reached, if that is so.
+    fn fetch(&self) -> Result<Option<String>, QueueError> {
+        match self.repo.fetch() {
+            Ok(_) => Ok(None),
+            Err(error @ GitError::Unreachable { .. }) => Ok(Some(cannot_fetch(&error))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gets what the remote has now, for those that wait for another target. Where it cannot be reached the rig pauses.
+    pub fn look(&mut self) -> Result<Report, QueueError> {
+        let rig = &self.site.rig;
+        if let Some(why) = self.fetch()? {
+            self.pause(&why)?;
+        } else if self.store.read(|r| wait::pause(r, rig))?.is_some_and(|pause| pause.breakdowns == 0) {
+            // It was over, and what it was about may have been the remote.
+            self.write(|w| Ok(wait::end_pause(w, rig)?))?;
+        }
+        Ok(std::mem::take(&mut self.report))
     }
 
     /// Together they change nothing that a gate is about (one takes back what another does), so the first goes alone.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::span::Span;
 use crate::base::{BeadId, RigName, Time};
 use crate::store::{Read, StoreError, Write};
 
@@ -20,6 +21,10 @@ const FOR_EVER_MS: i64 = 253_402_214_400_000;
 pub const REFUSED: &str = "the remote refused the push: ";
 /// So often in a row a queue may break down before it waits for a person.
 const BREAKDOWNS: u32 = 5;
+/// While a request waits for another target, the remote is looked at this often.
+const LOOK_MS: i64 = FIRST_MS;
+/// What has the queue try everything at once.
+const RETRY: &str = "gt queue retry";
 
 /// A rig's queue takes nothing before a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +50,19 @@ impl Pause {
     pub fn holds(&self, now: Time) -> bool {
         self.is_final() || self.until > now
     }
+
+    /// When it tries again, and what makes it try now, for people.
+    pub fn again(&self, now: Time) -> String {
+        if self.is_final() {
+            return format!("it has broken down too often; when it is mended: {RETRY}");
+        }
+        format!("again in {}, or now: {RETRY}", left(self.until, now))
+    }
+}
+
+/// How long it is until then: whole seconds, never less than one.
+fn left(until: Time, now: Time) -> Span {
+    Span::seconds((until.millis() - now.millis()).max(0) / 1000).max(Span::seconds(1))
 }
 
 /// The pause of a rig, if it has one; it may be over. One that cannot be read lasts until a person ends it.
@@ -157,6 +175,26 @@ impl Wait {
     pub fn holds(&self, now: Time, tip: Option<&str>) -> bool {
         self.until > now && self.base.as_deref().is_none_or(|base| tip == Some(base))
     }
+
+    /// When the remote is to be looked at, since its target may have moved; `looked` is when that was last done for this
+    /// rig. Whoever began to wait had just seen it. None: another target would change nothing.
+    pub fn look_at(&self, looked: Option<Time>) -> Option<Time> {
+        self.base.as_ref()?;
+        let begun = self.until.plus_millis(-LONGEST_MS);
+        Some(looked.map_or(begun, |looked| looked.max(begun)).plus_millis(LOOK_MS))
+    }
+
+    /// When it is tried again, and what has it tried now, for people. None: what it waits for says so.
+    pub fn again(&self, now: Time) -> Option<String> {
+        if self.until.millis() >= FOR_EVER_MS {
+            return None;
+        }
+        let first = match self.base {
+            Some(_) => format!("again when the target has moved, looked for every {}", Span::millis(LOOK_MS)),
+            None => "again when rig.toml changes".to_owned(),
+        };
+        Some(format!("{first}, or in {}, or now: {RETRY}", left(self.until, now)))
+    }
 }
 
 /// Why a request waits, if it does. What cannot be read is a wait that lasts until a person ends it.
@@ -223,6 +261,28 @@ mod tests {
         ended.expect("ended");
         assert_eq!(store.read(|r| pause(r, &rig)).expect("read"), None);
         assert_eq!(store.read(|r| wait(r, &mr)).expect("read"), None);
+    }
+
+    #[test]
+    fn who_waits_for_another_target_has_the_remote_looked_at_every_few_seconds_and_says_what_comes_next() {
+        let now = Time::from_millis(1_000_000);
+        let wait = |base: Option<&str>| Wait {
+            why: "red".into(),
+            base: base.map(str::to_owned),
+            until: now.plus_millis(LONGEST_MS),
+        };
+        let (red, uncovered) = (wait(Some("c0ffee")), wait(None));
+        let after = |ms| Some(now.plus_millis(ms));
+        assert_eq!(red.look_at(None), after(LOOK_MS), "it had just been looked at when the wait began");
+        assert_eq!(red.look_at(after(-60_000)), after(LOOK_MS), "what was seen before that is older");
+        assert_eq!(red.look_at(after(20_000)), after(20_000 + LOOK_MS));
+        assert_eq!(uncovered.look_at(None), None);
+        let said = red.again(now.plus_millis(60_500)).expect("said");
+        assert_eq!(said, "again when the target has moved, looked for every 15s, or in 28m59s, or now: gt queue retry");
+        let said = uncovered.again(now).expect("said");
+        assert_eq!(said, "again when rig.toml changes, or in 30m, or now: gt queue retry");
+        let pause = Pause { why: "away".into(), until: now.plus_millis(15_000), tries: 1, breakdowns: 0 };
+        assert_eq!(pause.again(now.plus_millis(15_900)), "again in 1s, or now: gt queue retry");
     }
 
     #[test]

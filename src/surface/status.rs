@@ -114,6 +114,9 @@ pub struct Waiting {
     pub bead: BeadId,
     /// Why.
     pub why: String,
+    /// When it is tried again, and what has it tried now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 /// Looks at the town.
@@ -129,7 +132,7 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
     for rig in &rigs {
         let (own, rest) = rows.into_iter().partition(|row| row.rig() == Some(&rig.name));
         rows = rest;
-        each.push(rig_status(r, rig, own, &back)?);
+        each.push(rig_status(r, rig, own, &back, now)?);
     }
     // What the daemon says of a broken rig is what is seen here, too.
     let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
@@ -191,10 +194,16 @@ fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
     Ok(told.collect())
 }
 
-fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Request]) -> Result<RigStatus, TownError> {
+fn rig_status(
+    r: &Read<'_>,
+    rig: &Rig,
+    rows: Vec<agent::AgentRow>,
+    back: &[Request],
+    now: Time,
+) -> Result<RigStatus, TownError> {
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
-    let retry = |pause: wait::Pause| format!("{} (when it is mended: gt queue retry)", pause.why);
+    let retry = |pause: wait::Pause| format!("{} ({})", pause.why, pause.again(now));
     let mut paused = match push::damage(r, &rig.name)? {
         Some(told) => Some(told),
         None => wait::pause(r, &rig.name)?.map(retry),
@@ -206,13 +215,14 @@ fn rig_status(r: &Read<'_>, rig: &Rig, rows: Vec<agent::AgentRow>, back: &[Reque
     let mut waiting = Vec::new();
     for request in open.iter().filter(|request| request.state() == State::Queued) {
         if let Some(wait) = wait::wait(r, &request.id)? {
-            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why: wait.why });
+            let again = wait.again(now);
+            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why: wait.why, again });
         }
     }
     let mut came_back = Vec::new();
     for request in back.iter().filter(|request| request.mr.rig == rig.name) {
         let why = request.mr.why.clone().unwrap_or_else(|| request.state().word().to_owned());
-        came_back.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why });
+        came_back.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why, again: None });
     }
     Ok(RigStatus {
         rig: rig.name.clone(),
@@ -364,17 +374,19 @@ impl RigStatus {
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));
         }
-        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, (Vec<&str>, &Option<String>)> = BTreeMap::new();
         for waiting in &queue.waiting {
-            by_reason.entry(&waiting.why).or_default().push(waiting.bead.as_str());
+            let (beads, _) = by_reason.entry(&waiting.why).or_insert((Vec::new(), &waiting.again));
+            beads.push(waiting.bead.as_str());
         }
-        for (why, beads) in by_reason {
+        for (why, (beads, again)) in by_reason {
             let (beads, verb) = (beads.join(", "), if beads.len() == 1 { "waits" } else { "wait" });
             // What the remote said stands with the queue, when that waits for it, too.
             let said = |paused: &String| why.strip_prefix(wait::REFUSED).is_some_and(|said| paused.contains(said));
             let told = queue.paused.as_ref().is_some_and(said);
             let why = if told { "the remote refused the push" } else { why };
-            lines.push(format!("  {beads} {verb}: {why}"));
+            let again = again.as_ref().map_or(String::new(), |again| format!(" ({again})"));
+            lines.push(format!("  {beads} {verb}: {why}{again}"));
         }
         for Waiting { bead, why, .. } in &queue.came_back {
             lines.push(format!("  {bead} came back: {why} (go on: gt review back {bead} --comment TEXT)"));

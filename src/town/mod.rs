@@ -7,7 +7,7 @@
 //! - making: [`install`], [`rig_add`], [`detect`]
 //! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
 //! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
-//! - ends: [`land`], [`review`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
+//! - ends: [`land`], [`review`], [`standing`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
 //! - what went wrong: [`unreadable`] rows, [`lost_request`]s, workers whose bead was [`deleted`], [`trouble`], a clock that was [`set_back`]
 
@@ -45,6 +45,7 @@ pub mod roles;
 pub mod set_back;
 pub mod sling;
 mod spawn;
+pub mod standing;
 pub mod step;
 pub mod tries;
 pub mod trouble;

@@ -6,6 +6,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::finish::Finish;
 use super::rework::{self, Evidence};
+use super::standing::{self, Standing};
 use super::{budget, hook};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
@@ -40,13 +41,16 @@ pub struct Review {
     pub paths: Vec<String>,
     /// Why it waits, came back or is held.
     pub why: Option<String>,
+    /// What it waits for now, and whether it goes on without anybody's doing; none when it is over.
+    pub waits: Option<Standing>,
     /// What the queue found: gate results and the like.
     pub evidence: crate::store::Map,
 }
 
 impl Review {
-    fn of(r: &Read<'_>, request: Request) -> Result<Self, TownError> {
+    fn of(cx: &Acting<'_>, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
         let state = request.state();
+        let waits = standing::of(cx, r, &request)?;
         let mr = request.mr;
         Ok(Self {
             title: r.bead(&mr.bead)?.map(|b| b.title).unwrap_or(request.title),
@@ -61,6 +65,7 @@ impl Review {
             lines: mr.lines,
             paths: mr.paths,
             why: mr.why.filter(|_| !state.in_hand()),
+            waits,
             evidence: mr.evidence,
         })
     }
@@ -74,7 +79,7 @@ pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
     for rig in cx.town.rig_names()? {
         let back = back.iter().filter(|request| request.mr.rig == rig).cloned();
         for request in request::open(r, &rig)?.into_iter().chain(back) {
-            all.push(Review::of(r, request)?);
+            all.push(Review::of(cx, r, request)?);
         }
     }
     all.sort_by_key(|review| (!review.waits_for_you, !review.state.is_final(), review.queued_at));
@@ -100,7 +105,7 @@ pub fn came_back(r: &Read<'_>) -> Result<Vec<Request>, TownError> {
 }
 
 /// The merge request that an id means: its own, or that of the bead it is for.
-pub fn find(r: &Read<'_>, id: &BeadId) -> Result<Review, TownError> {
+pub fn find(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<Review, TownError> {
     let bead = r.need(id)?;
     let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
         bead.id
@@ -110,12 +115,12 @@ pub fn find(r: &Read<'_>, id: &BeadId) -> Result<Review, TownError> {
             TownError::not_found(format!("{id} has not been handed in")).hint("see what waits: gt review")
         })?
     };
-    Review::of(r, Request::load(r, &mr)?)
+    Review::of(cx, r, Request::load(r, &mr)?)
 }
 
 /// The change as a patch, against the target as it is now.
 pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownError> {
-    let review = find(r, id)?;
+    let review = find(cx, r, id)?;
     let request = Request::load(r, &review.mr)?;
     let rig = cx.town.rig(&review.rig, &Overrides::default())?;
     let repo = rig.repo()?;
@@ -125,7 +130,7 @@ pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownEr
 /// Lets a change land.
 pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review, TownError> {
     let review = store.write(&cx.stamp(), |w| {
-        let review = find(w, id)?;
+        let review = find(cx, w, id)?;
         if review.state != State::Held {
             let approved = Request::load(w, &review.mr)?.mr.approved.is_some();
             let rig = cx.town.rig(&review.rig, &Overrides::default())?;
@@ -148,7 +153,7 @@ pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review,
             return Err(TownError::refused(format!("{} is {}", review.mr, review.state)).hint(hint));
         }
         request::accept(w, &review.mr)?;
-        find(w, id)
+        find(cx, w, id)
     })?;
     super::wake(cx.town);
     Ok(review)
@@ -160,7 +165,7 @@ pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> R
     let evidence =
         Evidence { why: crate::base::text::headline(comment, 120), text: format!("{} says:\n\n{comment}", cx.by) };
     let (intent, review) = store.write(&cx.stamp(), |w| {
-        let mut review = find(w, id)?;
+        let mut review = find(cx, w, id)?;
         refuse_back(w, &review)?;
         let intent = rework::asked(w, cx, &review.mr, &evidence)?;
         if let Some(hook) = w.hook_of(&review.bead)? {

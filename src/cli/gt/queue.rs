@@ -7,7 +7,7 @@ use crate::base::{BeadId, RigName, Time};
 use crate::cli::CliError;
 use crate::queue::{self, State, push, wait};
 use crate::store::Read;
-use crate::town::{TownError, lost_request, unreadable};
+use crate::town::{Acting, TownError, lost_request, standing, unreadable};
 
 /// Show the merge queue of a rig, or of all.
 #[derive(Debug, clap::Args)]
@@ -89,8 +89,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         })?;
         crate::town::wake(&place.town);
     }
-    let now = cx.env.now();
-    let queues = store.read(|r| rigs.iter().map(|rig| read(r, rig, now)).collect::<Result<Vec<Queue>, TownError>>())?;
+    let (now, acting) = (cx.env.now(), place.acting());
+    let queues =
+        store.read(|r| rigs.iter().map(|rig| read(&acting, r, rig)).collect::<Result<Vec<Queue>, TownError>>())?;
     for rig in &rigs {
         if let Some(told) = store.read(|r| push::damage(r, rig)).map_err(TownError::from)? {
             cx.out.note(&format!("warning: queue of {rig}: {told}"));
@@ -119,10 +120,11 @@ fn mended(closed: &lost_request::Closed) -> String {
     text
 }
 
-fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
+fn read(cx: &Acting<'_>, r: &Read<'_>, rig: &RigName) -> Result<Queue, TownError> {
+    let now = cx.now();
     let mut requests = Vec::new();
     for request in queue::open(r, rig)? {
-        let note = wait::note(r, &request.id)?;
+        let waits = standing::of(cx, r, &request)?.filter(|_| !request.state().in_hand());
         requests.push(Line {
             id: request.id.to_string(),
             bead: request.mr.bead.to_string(),
@@ -133,7 +135,7 @@ fn read(r: &Read<'_>, rig: &RigName, now: Time) -> Result<Queue, TownError> {
             attempt: request.mr.attempt,
             queued_at: request.at,
             age_seconds: (now.millis() - request.at.millis()).max(0) / 1000,
-            why: if request.state().in_hand() { None } else { request.mr.why.clone().or(note) },
+            why: waits.map(|waits| waits.text),
         });
     }
     Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.holds(now)), requests })
@@ -144,13 +146,7 @@ fn text_of(queues: &[Queue], now: Time) -> String {
     for queue in queues {
         lines.push(format!("{}  {}", queue.rig, crate::base::text::count(queue.requests.len(), "merge request")));
         if let Some(pause) = &queue.paused {
-            let left = crate::base::span::Span::millis((pause.until.millis() - now.millis()).max(0));
-            let again = if pause.is_final() {
-                "it has broken down too often; when it is mended".to_owned()
-            } else {
-                format!("again in {left}, or now")
-            };
-            lines.push(format!("  paused: {} ({again}: gt queue retry)", pause.why));
+            lines.push(format!("  paused: {} ({})", pause.why, pause.again(now)));
         }
         for line in &queue.requests {
             let age = crate::base::span::Span::seconds(line.age_seconds);

@@ -112,7 +112,7 @@ fn line(r: &Review) -> String {
         let why = r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"));
         format!("{why}\n    gt review diff {0} · gt review back {0} --comment TEXT · gt sling {0} {1}", r.bead, r.rig)
     } else {
-        r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"))
+        r.waits.as_ref().map_or(String::new(), |waits| format!("\n    {}", waits.text))
     };
     format!(
         "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{next}",

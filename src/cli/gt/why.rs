@@ -12,7 +12,7 @@ use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::roles::keep;
-use crate::town::{TownError, agent};
+use crate::town::{Acting, TownError, agent, standing};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
 #[derive(Debug, clap::Args)]
@@ -45,16 +45,16 @@ struct Happened {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, store) = cx.open()?;
-    let now = here.acting().now();
-    let why = store.read(|r| about(r, args, now))?;
+    let acting = here.acting();
+    let why = store.read(|r| about(&acting, r, args))?;
     cx.out.print(&why, text_of);
     Ok(())
 }
 
-fn about(r: &Read<'_>, args: &Args, at: Time) -> Result<Why, TownError> {
+fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     let mut subjects = Vec::new();
     let (now, waits) = match r.resolve(&args.subject) {
-        Ok(id) => bead(r, &id, at, &mut subjects)?,
+        Ok(id) => bead(cx, r, &id, &mut subjects)?,
         Err(error @ StoreError::Ambiguous { .. }) => return Err(error.into()),
         Err(error) if error.is_fault() => return Err(error.into()),
         Err(error) => {
@@ -123,9 +123,9 @@ fn happening(event: Event) -> Option<Happened> {
 
 /// Where a bead stands, in one line; its requests and workers are subjects too.
 fn bead(
+    cx: &Acting<'_>,
     r: &Read<'_>,
     id: &BeadId,
-    at: Time,
     subjects: &mut Vec<String>,
 ) -> Result<(String, Option<String>), TownError> {
     let bead = r.need(id)?;
@@ -149,10 +149,8 @@ fn bead(
         && let Ok(request) = Request::load(r, &mr)
     {
         let _ = write!(text, "; {mr} is {}", request.state());
-        let note = crate::queue::wait::note(r, &mr)?;
-        let pause = crate::queue::wait::pause(r, &request.mr.rig)?.map(|p| p.why);
-        if !request.state().is_final() {
-            waits = pause.or(request.mr.why).or(note);
+        if let Some(standing) = standing::of(cx, r, &request)? {
+            waits = Some(standing.text);
         } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
             let (on, rig) = (&request.mr.bead, &request.mr.rig);
             waits = Some(format!("for a person: gt review back {on} --comment TEXT, or gt sling {on} {rig}"));
@@ -169,7 +167,7 @@ fn bead(
     }
     if !bead.is_over()
         && bead.issue_type != IssueType::MERGE_REQUEST
-        && let Some(hold) = keep::hold(r, id.as_str(), at.millis())?
+        && let Some(hold) = keep::hold(r, id.as_str(), cx.now().millis())?
     {
         waits = Some(format!("held: {}", hold.text(id)));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Driver, Layer, Report, Turn, cannot_fetch};
+use super::{Driver, Layer, Report, Turn};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
 use crate::config::Landing;
@@ -20,13 +20,9 @@ impl Driver<'_> {
         let rig = &self.site.rig;
         let (intent, open) = self.store.read(|r| Ok::<_, StoreError>((push::get(r, rig)?, open(r, rig)?)))?;
         if let Some(intent) = intent {
-            match self.repo.fetch() {
-                Ok(_) => {}
-                Err(error @ GitError::Unreachable { .. }) => {
-                    self.pause(&cannot_fetch(&error))?;
-                    return Ok(std::mem::take(&mut self.report));
-                }
-                Err(error) => return Err(error.into()),
+            if let Some(why) = self.fetch()? {
+                self.pause(&why)?;
+                return Ok(std::mem::take(&mut self.report));
             }
             let tip = self.tip_of(&intent.target)?;
             let new = oid(&intent.new)?;

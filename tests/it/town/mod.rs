@@ -23,6 +23,7 @@ mod stories;
 mod supervision;
 mod surroundings;
 mod unsling;
+mod waits;
 
 use std::path::{Path, PathBuf};
 
