@@ -3,27 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
-
+use super::journal::{self, Admission};
 use super::patrol::{self, HeardTo};
 use super::run::World;
 use crate::base::{Address, BeadId, RigName, Time, earliest};
 use crate::git::Repo;
 use crate::policy::{
-    Answer, Because, Cycle, Decision, Diagnostic, Engine, EventFact, EventKind, MrFact, Origin, Outcome, Plan, Reads,
-    Snapshot, Subject,
+    Answer, Cycle, Decision, Diagnostic, Engine, EventFact, EventKind, MrFact, Outcome, Plan, Reads, Snapshot, Subject,
 };
 use crate::queue::driver::Job;
 use crate::queue::{Request, State, push, wait};
-use crate::store::{DecisionRow, Event, Read, Store, StoreError};
+use crate::store::{Event, Read, Store, StoreError};
 use crate::town::Rig;
 use crate::town::roles::events::{self, Cursor};
-use crate::town::roles::execute::DONE;
 use crate::town::roles::snapshot::{Beads, Homes};
 use crate::town::roles::{Made, Roles, Scope, Seen, StoredLadders, TownReads, keep, snapshot};
 
 /// The role that answers the questions of the merge queue.
-const REFINERY: &str = "refinery";
+pub(super) const REFINERY: &str = "refinery";
 /// At most so many events are judged in one look.
 const EVENTS: usize = 500;
 /// What is undecided is looked at again after this.
@@ -51,6 +48,8 @@ pub struct Judged {
     pub look: bool,
     /// Why requests wait, for those that could be in a batch.
     pub notes: Vec<(BeadId, String)>,
+    /// Whether the Refinery lets requests into the queue, for each that it was asked about.
+    pub(super) admissions: Vec<Admission>,
     /// How far the events were looked through for patrols.
     pub(super) heard: Vec<((String, String), i64)>,
     /// The cycles of patrols that were due.
@@ -306,12 +305,18 @@ impl Judged {
                 continue;
             }
             let answer = engine.admit(fact, &made.snapshot, reads);
-            self.reasons(&answer.reasons);
             self.again(answer.undecided.as_ref(), now);
-            self.warn(REFINERY, answer.warnings);
-            if answer.value && answer.undecided.is_none() {
-                queue.push(Arc::clone(fact));
+            // An answer that goes by a length of time changes although nothing happens.
+            answer.because.iter().for_each(|fact| self.wake_at(fact.flips_ms()));
+            if answer.undecided.is_some() {
+                self.reasons(&answer.reasons);
+            } else {
+                self.admissions.push(Admission::new(&rig.name, engine, &request.id, &answer, now));
+                if answer.value {
+                    queue.push(Arc::clone(fact));
+                }
             }
+            self.warn(REFINERY, answer.warnings);
         }
         if queue.is_empty() {
             return Ok(());
@@ -339,7 +344,7 @@ impl Judged {
         }
         let undecided = order.undecided.is_some() || batch.undecided.is_some() || gates.undecided.is_some();
         if !undecided && !batch.value.is_empty() {
-            let decisions = rows(&rig.name, engine, &order, &batch, &gates, now);
+            let decisions = journal::rows(&rig.name, engine, (&order, &batch, &gates), now);
             let members = batch.value.iter().map(|mr| mr.id.clone()).collect();
             self.batch = Some(Batch { job: Job { members, decisions }, gates: gates.value });
         }
@@ -402,49 +407,4 @@ fn follow_up(
         EventKind::MrFailed => Some(engine.on_conflict(mr, snapshot, reads)),
         _ => None,
     }
-}
-
-/// The journal's rows of a batch: one for each member.
-fn rows(
-    rig: &RigName,
-    engine: &Engine,
-    order: &Answer<Vec<Arc<MrFact>>>,
-    batch: &Answer<Vec<Arc<MrFact>>>,
-    gates: &Answer<Vec<String>>,
-    at: Time,
-) -> Vec<DecisionRow> {
-    let ids: Vec<&BeadId> = batch.value.iter().map(|mr| &mr.id).collect();
-    let queue: Vec<&BeadId> = order.value.iter().map(|mr| &mr.id).collect();
-    let safe = || Origin {
-        role: REFINERY.into(),
-        rule: "batch".into(),
-        layer: crate::policy::Layer::Builtin,
-        revision: engine.revision().to_owned(),
-        file: String::new(),
-        line: 0,
-    };
-    let origin = batch.origin.clone().unwrap_or_else(safe);
-    let because: Vec<Because> = order.because.iter().chain(&batch.because).chain(&gates.because).cloned().collect();
-    let ordered = order.origin.as_ref().map(|o| format!("{}:{} ({} layer)", o.file, o.line, o.layer));
-    let actions = json!([{
-        "action": "batch", "members": ids, "queue": queue, "ordered_by": ordered, "gates": gates.value,
-        "left_out": batch.reasons.iter().map(|(s, why)| json!([s.to_string(), why])).collect::<Vec<_>>(),
-    }]);
-    let row = |id: &BeadId| DecisionRow {
-        seq: 0,
-        at,
-        role: REFINERY.into(),
-        rig: rig.to_string(),
-        rule: origin.rule.clone(),
-        layer: origin.layer.to_string(),
-        revision: origin.revision.clone(),
-        file: origin.file.clone(),
-        line: origin.line,
-        subject: id.to_string(),
-        actions: actions.clone(),
-        because: json!(because),
-        rung: None,
-        outcome: DONE.into(),
-    };
-    ids.into_iter().map(row).collect()
 }

@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod drain;
 mod guard;
 pub mod hands;
+mod journal;
 pub mod judge;
 pub mod keep;
 pub mod lock;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dispatch::Dispatcher;
 use super::guard::guarded;
+use super::journal;
 use super::judge::{self, Judged, Look};
 use super::patrol;
 use super::run::DaemonError;
@@ -322,7 +323,9 @@ impl Dispatcher {
             }
             Ok::<_, StoreError>(changed)
         })?;
-        if stored.is_empty() && changed.is_empty() && !warnings && !judged.ladders.has_forgotten() {
+        let admissions = self.store.read(|r| journal::news(r, &judged.admissions))?;
+        let quiet = stored.is_empty() && changed.is_empty() && admissions.is_empty();
+        if quiet && !warnings && !judged.ladders.has_forgotten() {
             return Ok(());
         }
         let (roles, by) = (&self.roles, Self::stamp(&self.world));
@@ -332,6 +335,9 @@ impl Dispatcher {
             }
             for (id, why) in changed {
                 wait::set_note(w, id, why)?;
+            }
+            for admission in admissions {
+                admission.save(w)?;
             }
             judged.ladders.save(w)?;
             roles.save_warnings(w)

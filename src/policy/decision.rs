@@ -78,6 +78,24 @@ pub enum Because {
         /// When the answer will differ, if it ever will.
         flips_ms: Option<i64>,
     },
+    /// A layer that was asked first failed, so that another one answered, or the core.
+    Failed {
+        /// The layer.
+        layer: Layer,
+        /// The file that the failure is in; empty when no file is to blame.
+        file: String,
+        /// The line in it.
+        line: u32,
+        /// What was wrong.
+        message: String,
+    },
+}
+
+impl Because {
+    /// When this alone makes the answer differ although no fact changes.
+    pub fn flips_ms(&self) -> Option<i64> {
+        if let Self::Compared { flips_ms, .. } = self { *flips_ms } else { None }
+    }
 }
 
 impl std::fmt::Display for Because {
@@ -86,6 +104,7 @@ impl std::fmt::Display for Because {
             Self::Read { what, value } => write!(f, "{what} {value}"),
             Self::Compared { text, answer: true, .. } => f.write_str(text),
             Self::Compared { text, answer: false, .. } => write!(f, "{text} is false"),
+            Self::Failed { layer, file, line, message } => write!(f, "{file}:{line} ({layer} layer) failed: {message}"),
         }
     }
 }
@@ -150,7 +169,7 @@ pub struct Answer<T> {
     pub value: T,
     /// Who gave it; `None` for the safe answer.
     pub origin: Option<Origin>,
-    /// What was read and compared.
+    /// What was read and compared, and which layers failed before.
     pub because: Vec<Because>,
     /// Why merge requests were left out, by `gt.take`, or refused, by `admit`.
     pub reasons: Vec<(Subject, String)>,

@@ -1,11 +1,11 @@
 //! One role of one rig: its layers, loaded and checked, ready to be asked.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check;
-use super::decision::Origin;
+use super::decision::{Because, Origin};
 use super::diagnostic::Diagnostic;
 use super::facts::{EventKind, Snapshot};
 use super::layer::{LayerSource, revision};
@@ -46,11 +46,19 @@ pub struct Engine {
     town_wide: bool,
     patrols: Vec<Declared>,
     /// Rules or questions of a layer that overran; they rest until the next revision.
-    resting: HashSet<(String, usize)>,
+    resting: HashMap<(String, usize), Because>,
     /// Warnings that were said already.
     said: HashSet<String>,
     /// Each rule is judged a second time, and must answer the same.
     pub(super) twice: bool,
+}
+
+/// What a failure of a function means for the answer.
+pub(super) enum Noted {
+    /// A fact could not be read: there is none yet.
+    Undecided(String),
+    /// The script failed: another layer answers, and this is one of the reasons.
+    Failed(Because),
 }
 
 /// What is dropped with a VM.
@@ -102,7 +110,7 @@ impl Engine {
             town_wide,
             patrols,
             loaded: Some(Arc::new(loaded)),
-            resting: HashSet::new(),
+            resting: HashMap::new(),
             said: HashSet::new(),
             twice: false,
         })
@@ -184,28 +192,28 @@ impl Engine {
         Ok(fresh)
     }
 
-    /// Notes a failure: says it once, and drops the VM when it overran. `None` when it was no failure of the script.
-    pub(super) fn note(
-        &mut self,
-        failure: Failure,
-        rule: &str,
-        layer: usize,
-        out: &mut Vec<Diagnostic>,
-    ) -> Option<String> {
-        match failure {
-            Failure::Unreadable(what) => Some(what),
-            Failure::Error(diagnostic) => {
-                self.say(diagnostic, out);
-                None
-            }
+    /// Notes a failure: says it once, and drops the VM when it overran.
+    pub(super) fn note(&mut self, failure: Failure, rule: &str, layer: usize, out: &mut Vec<Diagnostic>) -> Noted {
+        let (diagnostic, overran) = match failure {
+            Failure::Unreadable(what) => return Noted::Undecided(what),
+            Failure::Error(diagnostic) => (diagnostic, false),
             Failure::Tripped(mut diagnostic) => {
-                self.loaded = None;
-                self.resting.insert((rule.to_owned(), layer));
                 diagnostic.message = format!("`{rule}`: {}; it rests until its file changes", diagnostic.message);
-                self.say(diagnostic, out);
-                None
+                (diagnostic, true)
             }
+        };
+        let failed = Because::Failed {
+            layer: self.layers[layer].layer,
+            file: diagnostic.file.clone(),
+            line: diagnostic.line,
+            message: diagnostic.message.clone(),
+        };
+        if overran {
+            self.loaded = None;
+            self.resting.insert((rule.to_owned(), layer), failed.clone());
         }
+        self.say(diagnostic, out);
+        Noted::Failed(failed)
     }
 
     /// Says a warning, once per revision.
@@ -215,8 +223,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn rests(&self, rule: &str, layer: usize) -> bool {
-        self.resting.contains(&(rule.to_owned(), layer))
+    /// How a rule or question of a layer overran, if it did.
+    pub(super) fn rests(&self, rule: &str, layer: usize) -> Option<Because> {
+        self.resting.get(&(rule.to_owned(), layer)).cloned()
     }
 
     /// The origin of what a rule or question of a layer says.

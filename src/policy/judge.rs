@@ -8,7 +8,7 @@ use mlua::Value;
 
 use super::action::{Action, Subject};
 use super::decision::{Because, Decision, Judgement, Outcome, Pass, Rung};
-use super::engine::{Engine, Loaded};
+use super::engine::{Engine, Loaded, Noted};
 use super::facts::{BeadFact, EventFact, Snapshot};
 use super::ladder::{Climb, LadderKey, Ladders, Place};
 use super::reads::Reads;
@@ -134,7 +134,7 @@ impl Engine {
             other => other.subject().unwrap_or(Subject::Town),
         };
         let owner = self.role.clone();
-        let mut top = None;
+        let (mut top, mut failed) = (None, Vec::new());
         for height in
             (0..usize::MAX).take_while(|h| self.height(index, *h, snapshot)).collect::<Vec<_>>().into_iter().rev()
         {
@@ -149,7 +149,8 @@ impl Engine {
             let at = &rule.heights[height];
             let origin = self.origin(&rule.name, at.at());
             top.get_or_insert_with(|| origin.clone());
-            if self.rests(&rule.name, at.layer) {
+            if let Some(overran) = self.rests(&rule.name, at.layer) {
+                failed.push(overran);
                 continue;
             }
             let ladder = ladders.as_mut().map(|l| &mut **l as &mut dyn Ladders);
@@ -169,12 +170,17 @@ impl Engine {
             let ruling = match answer {
                 Ok(ruling) => ruling,
                 Err(failure) => match self.note(failure, &rule.name, at.layer, &mut pass.warnings) {
-                    Some(why) => Ruling { verdict: Verdict::Undecided(why), because: call.because(), next_ms: None },
-                    None => continue,
+                    Noted::Undecided(why) => {
+                        Ruling { verdict: Verdict::Undecided(why), because: call.because(), next_ms: None }
+                    }
+                    Noted::Failed(why) => {
+                        failed.push(why);
+                        continue;
+                    }
                 },
             };
             pass.next_ms = earliest(pass.next_ms, ruling.next_ms);
-            let because = ruling.because;
+            let because = [failed, ruling.because].concat();
             let outcome = match ruling.verdict {
                 Verdict::Held => Outcome::Held,
                 Verdict::Waiting(until_ms) => Outcome::Waiting { until_ms },
@@ -209,7 +215,7 @@ impl Engine {
             return;
         }
         if let Some(origin) = top {
-            pass.judged.push(Judgement { origin, subject, outcome: Outcome::Failed, because: Vec::new() });
+            pass.judged.push(Judgement { origin, subject, outcome: Outcome::Failed, because: failed });
         }
     }
 

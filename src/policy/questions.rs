@@ -6,7 +6,7 @@ use mlua::{Function, Lua, Table, Value};
 
 use super::action::{Action, Severity, Subject};
 use super::decision::{Answer, Because, Decision, Origin};
-use super::engine::{Engine, Loaded};
+use super::engine::{Engine, Loaded, Noted};
 use super::facts::{MrFact, Snapshot};
 use super::layer::Layer;
 use super::reads::Reads;
@@ -74,7 +74,11 @@ impl Engine {
                 out.reasons.push((subject(), why.unwrap_or_else(|| "not admitted".into())));
             }
         } else {
-            out.reasons.push((subject(), "the question `admit` has no answer".into()));
+            let failed = out.because.iter().find_map(|b| match b {
+                Because::Failed { message, .. } => Some(format!("the rule failed: {message}")),
+                _ => None,
+            });
+            out.reasons.push((subject(), failed.unwrap_or_else(|| "the question `admit` has no answer".into())));
         }
         out
     }
@@ -107,7 +111,9 @@ impl Engine {
                 what: format!("order {}", mr.id),
                 value: format!("{rank:.3}"),
             };
-            out.because = ranks.iter().take(20).map(shown).collect();
+            // The ranks say more than what the last of the calls has read.
+            out.because.retain(|b| matches!(b, Because::Failed { .. }));
+            out.because.extend(ranks.iter().take(20).map(shown));
         }
         out
     }
@@ -280,7 +286,8 @@ impl Engine {
             height -= 1;
             let level = &levels[height];
             let question = &level.question;
-            if self.rests(name, question.layer) {
+            if let Some(overran) = self.rests(name, question.layer) {
+                out.because.push(overran);
                 first = false;
                 continue;
             }
@@ -290,18 +297,19 @@ impl Engine {
                     let at = (question.layer, question.file.as_str(), question.line);
                     out.origin = Some(self.origin(name, at));
                     if let Ok(mut state) = State::of(loaded.vm.lua()) {
-                        out.because = std::mem::take(&mut state.trace.because);
+                        out.because.append(&mut state.trace.because);
                         out.reasons = std::mem::take(&mut state.notes);
                     }
                     out.value = Some(value);
                     return out;
                 }
-                Err(failure) => {
-                    if let Some(why) = self.note(failure, name, question.layer, &mut out.warnings) {
+                Err(failure) => match self.note(failure, name, question.layer, &mut out.warnings) {
+                    Noted::Undecided(why) => {
                         out.undecided = Some(why);
                         return out;
                     }
-                }
+                    Noted::Failed(why) => out.because.push(why),
+                },
             }
         }
     }

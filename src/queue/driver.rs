@@ -181,7 +181,7 @@ impl<'a> Driver<'a> {
                     break;
                 }
                 step(w, id, Event::Taken, &Words::default())?;
-                wait::end_wait(w, id)?;
+                wait::forget(w, id)?;
                 taken.push(request);
                 if alone {
                     break;

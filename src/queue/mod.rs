@@ -4,6 +4,7 @@
 //! [`machine`] holds the states of a merge request and the one function that moves between them; [`gate`]
 //! says what the ending of a gate's command means.
 
+pub mod admission;
 pub mod bench;
 pub mod driver;
 pub mod error;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::admission;
 use crate::base::span::Span;
 use crate::base::{BeadId, RigName, Time};
 use crate::store::{Read, StoreError, Write};
@@ -226,6 +227,7 @@ pub fn set_note(w: &mut Write<'_>, mr: &BeadId, why: &str) -> Result<(), StoreEr
 /// Forgets all that was kept about the waiting of a request.
 pub fn forget(w: &mut Write<'_>, mr: &BeadId) -> Result<(), StoreError> {
     w.delete_local(NOTES, mr.as_str())?;
+    admission::forget(w, mr)?;
     end_wait(w, mr)
 }
 

@@ -10,7 +10,7 @@ use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
-use crate::queue::{self, Request, State, push, wait};
+use crate::queue::{self, Request, State, admission, push, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
@@ -214,9 +214,15 @@ fn rig_status(
     }
     let mut waiting = Vec::new();
     for request in open.iter().filter(|request| request.state() == State::Queued) {
-        if let Some(wait) = wait::wait(r, &request.id)? {
-            let again = wait.again(now);
-            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why: wait.why, again });
+        let (why, again) = match wait::wait(r, &request.id)? {
+            Some(wait) => {
+                let again = wait.again(now);
+                (Some(wait.why), again)
+            }
+            None => (admission::refusal(r, &request.id)?.map(|refusal| refusal.text()), None),
+        };
+        if let Some(why) = why {
+            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why, again });
         }
     }
     let mut came_back = Vec::new();

@@ -8,7 +8,7 @@ use super::lifecycle;
 use super::roles::keep;
 use crate::base::Time;
 use crate::config::{Landing, Overrides};
-use crate::queue::{Request, State, wait};
+use crate::queue::{Request, State, admission, wait};
 use crate::store::Read;
 
 /// What a request that is not over waits for.
@@ -65,6 +65,9 @@ fn open(cx: &Acting<'_>, r: &Read<'_>, request: &Request, landing: Option<Landin
     if let Some(hold) = keep::hold(r, request.id.as_str(), now.millis())? {
         let until = hold.until_ms.map_or(String::new(), |at| format!(", until {}", Time::from_millis(at)));
         return for_a_person(format!("held: {}{until}", hold.why));
+    }
+    if let Some(refusal) = admission::refusal(r, &request.id)? {
+        return for_a_person(refusal.text());
     }
     let why = request.mr.why.clone().map_or_else(|| wait::note(r, &request.id), |why| Ok(Some(why)))?;
     by_itself(why.unwrap_or_else(|| format!("waits for its turn; {then}")))

@@ -74,8 +74,9 @@ impl Hall {
         eventually(&format!("{ids:?} to be merged\n{}", self.log()), merged);
     }
 
+    /// Why it is not let in.
     fn note(&self, id: &BeadId) -> Option<String> {
-        self.store().read(|r| gastown::queue::wait::note(r, id)).expect("read")
+        self.store().read(|r| gastown::queue::admission::refusal(r, id)).expect("read").map(|refusal| refusal.why)
     }
 
     pub(crate) fn warnings(&self) -> String {

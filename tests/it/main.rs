@@ -13,3 +13,4 @@ mod readme;
 mod session;
 mod support;
 mod town;
+mod why;

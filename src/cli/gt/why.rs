@@ -224,18 +224,47 @@ fn clock(at: Time) -> String {
 fn decision(row: &DecisionRow) -> Vec<String> {
     let clock = clock(row.at);
     let rung = row.rung.map(|n| format!(", rung {n}")).unwrap_or_default();
-    let mut lines = vec![format!("{clock} {}  {}{rung}   ({} layer)", did(&row.actions), row.rule, row.layer)];
+    // Of a batch, each question may be another layer's.
+    let by = if row.actions[0]["asked"].is_array() {
+        format!("{}   (revision {})", row.rule, row.revision)
+    } else {
+        format!("{}{rung}   ({} layer)", row.rule, row.layer)
+    };
+    let mut lines = vec![format!("{clock} {}  {by}", did(&row.actions))];
     if row.outcome != "done" {
         lines.push(format!("  {}", row.outcome));
     }
-    if row.line > 0 {
-        lines.push(format!("  rule     {}:{}, revision {}", row.file, row.line, row.revision));
+    match row.actions[0]["asked"].as_array() {
+        Some(asked) => lines.extend(asked.iter().map(|one| format!("  {:<8} {}", text(one, "question"), place(one)))),
+        None if row.line > 0 => {
+            lines.push(format!("  rule     {}:{}, revision {}", row.file, row.line, row.revision));
+        }
+        None => {}
     }
-    let because = row.because.as_array().cloned().unwrap_or_default();
+    let all = row.because.as_array().cloned().unwrap_or_default();
+    let (failed, because): (Vec<Value>, Vec<Value>) = all.into_iter().partition(|fact| fact["kind"] == "failed");
+    lines.extend(failed.iter().map(|fact| format!("  failed   {}: {}", place(fact), text(fact, "message"))));
     for (index, fact) in because.iter().take(8).enumerate() {
         lines.push(format!("  {} {}", if index == 0 { "because " } else { "        " }, reason(fact)));
     }
     lines
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// File, line and layer of a rule that answered or failed.
+fn place(value: &Value) -> String {
+    let layer = match text(value, "layer") {
+        "" => return "the core itself: no layer has a good answer".into(),
+        "builtin" => "built-in",
+        other => other,
+    };
+    match text(value, "file") {
+        "" => format!("{layer} layer"),
+        file => format!("{file}:{} ({layer} layer)", value["line"]),
+    }
 }
 
 /// The actions in words.
@@ -249,6 +278,10 @@ fn did(actions: &Value) -> String {
                 action[key].as_array().map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
             };
             let text = ["why", "text", "title", "subject"].iter().find_map(|key| action[*key].as_str());
+            if verb == "admit" {
+                let why = action["why"].as_str().unwrap_or_default();
+                return if action["admitted"] == true { "admitted".into() } else { format!("not admitted: {why}") };
+            }
             match (ids("members"), text) {
                 (Some(members), _) => format!("{verb} [{members}]"),
                 (None, Some(text)) => format!("{verb}: {}", crate::base::text::headline(text, 80)),
@@ -262,9 +295,9 @@ fn did(actions: &Value) -> String {
 fn reason(fact: &Value) -> String {
     match fact["kind"].as_str() {
         Some("compared") => {
-            let text = fact["text"].as_str().unwrap_or_default();
+            let text = text(fact, "text");
             if fact["answer"] == true { text.to_owned() } else { format!("{text} is false") }
         }
-        _ => format!("{} {}", fact["what"].as_str().unwrap_or_default(), fact["value"].as_str().unwrap_or_default()),
+        _ => format!("{} {}", text(fact, "what"), text(fact, "value")),
     }
 }

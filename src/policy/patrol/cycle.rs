@@ -9,7 +9,7 @@ use super::{Level, Plan, PlannedStep};
 use crate::policy::action::{Action, Subject};
 use crate::policy::decision::{Because, Decision};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::engine::{Engine, Loaded};
+use crate::policy::engine::{Engine, Loaded, Noted};
 use crate::policy::facts::Snapshot;
 use crate::policy::reads::Reads;
 use crate::policy::schema::Fact;
@@ -58,7 +58,8 @@ struct Answer {
 
 /// What all layers of a function said.
 enum Said<T> {
-    Answer(T, usize),
+    /// The answer, the height of the layer that gave it, and which ones failed before.
+    Answer(T, usize, Vec<Because>),
     Undecided(String),
     Failed(Diagnostic),
 }
@@ -92,7 +93,8 @@ impl Engine {
             let twice = self.twice;
             let ask = |loaded: &Loaded, level: &Level| judge(loaded, level, &run, reads, twice);
             match self.said(&loaded, &step.run, &name, &mut out.warnings, &ask) {
-                Said::Answer(answer, height) => {
+                Said::Answer(mut answer, height, failed) => {
+                    answer.because.splice(0..0, failed);
                     self.done(&loaded, step, (name, height), answer, &run, snapshot, &mut out);
                 }
                 Said::Undecided(why) => {
@@ -163,7 +165,7 @@ impl Engine {
                 }
             };
             match self.said(loaded, digest, &name, &mut out.warnings, &ask) {
-                Said::Answer(text, _) => {
+                Said::Answer(text, ..) => {
                     out.digest = text;
                     return;
                 }
@@ -196,22 +198,25 @@ impl Engine {
         ask: &dyn Fn(&Loaded, &Level) -> Result<T, Failure>,
     ) -> Said<T> {
         let levels = loaded.runs.iter().find(|r| r.name == run).map_or(&[][..], |r| &r.levels);
+        let mut failed = Vec::new();
         let mut last = Diagnostic::bare(format!("the role `{}` has no function `{run}`", self.role));
         for (height, level) in levels.iter().enumerate().rev() {
-            if self.rests(name, level.layer) {
+            if let Some(overran) = self.rests(name, level.layer) {
+                failed.push(overran);
                 last = Diagnostic::bare(format!("`{name}` rests until its file changes"));
                 continue;
             }
             match ask(loaded, level) {
-                Ok(answer) => return Said::Answer(answer, height),
+                Ok(answer) => return Said::Answer(answer, height, failed),
                 Err(failure) => {
                     let (tripped, why) = match &failure {
                         Failure::Error(d) => (false, d.clone()),
                         Failure::Tripped(d) => (true, d.clone()),
                         Failure::Unreadable(_) => (false, Diagnostic::bare("")),
                     };
-                    if let Some(what) = self.note(failure, name, level.layer, warnings) {
-                        return Said::Undecided(what);
+                    match self.note(failure, name, level.layer, warnings) {
+                        Noted::Undecided(what) => return Said::Undecided(what),
+                        Noted::Failed(why) => failed.push(why),
                     }
                     last = why;
                     if tripped {

@@ -71,6 +71,8 @@ fn a_layer_that_errs_leaves_the_one_below_in_charge_and_says_so_once() {
     let mut ladders = MemoryLadders::default();
     let pass = engine.pass(&dead(&[]), &NoReads, &mut ladders);
     assert_eq!(pass.decisions[0].origin.layer, Layer::Builtin);
+    let failed = pass.decisions[0].because[0].to_string();
+    assert_eq!(failed, "town/lua/roles/x.lua:3 (town layer) failed: attempt to index nil with 'slow'");
     insta::assert_snapshot!(said(&pass.warnings), @r"
     error: attempt to index nil with 'slow'
      --> town/lua/roles/x.lua:3
