@@ -11,6 +11,7 @@
 # a committed one is only closed, and one that was cut short is begun again on the last commit (what it had written is
 # kept under refs/gt/preserve).
 #
+# It needs git and nothing else beside the shell (but rm, where a git that was killed left its lock).
 # Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
 set -u
 
@@ -18,7 +19,7 @@ say() { printf 'script-worker: %s\n' "$*"; }
 fail() { say "$2" >&2; exit "$1"; }
 field() { gt hook --field "$1" || fail 1 "gt hook --field $1 failed"; }
 
-me=$(basename -- "$PWD")
+me=${PWD##*/}
 # Its own name on what it commits, also in the blocks: it has no HOME and no git configuration.
 export GIT_AUTHOR_NAME="$me" GIT_AUTHOR_EMAIL="$me@gastown.invalid"
 export GIT_COMMITTER_NAME="$me" GIT_COMMITTER_EMAIL="$me@gastown.invalid"
@@ -55,7 +56,8 @@ pending() {
 
 # What a worker before us left behind in the middle of a step.
 tidy() {
-    rm -f -- "$(git rev-parse --git-path index.lock)"
+    lock=$(git rev-parse --git-path index.lock)
+    [ ! -e "$lock" ] || rm -f -- "$lock"
     pending || return 0
     say "keeping what a step that was cut short had written, and beginning it again"
     git add -A &&
@@ -67,8 +69,11 @@ tidy() {
 
 # Whether the work of step bead $1 is in a commit already.
 committed() {
-    pattern=$(printf '%s' "$1" | sed 's/\./\\./g')
-    [ -n "$(git log -1 --format=%H --grep="^Gt-Step: $pattern\$")" ]
+    # What is searched for may be the beginning of another id.
+    for found in $(git log -F --grep="Gt-Step: $1" --format='%(trailers:key=Gt-Step,valueonly)'); do
+        [ "$found" != "$1" ] || return 0
+    done
+    return 1
 }
 
 commit() {
@@ -95,8 +100,11 @@ done
 if [ "$blocks" = yes ] && [ "$matched" = no ]; then
     formula=$(field molecule.formula)
     why="no block of the description names a step of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
-    if command -v bd >/dev/null && ! bd comments "$bead" 2>/dev/null | grep -qF "$why"; then
-        bd comments add "$bead" "$why" >/dev/null
+    if command -v bd >/dev/null; then
+        case $(bd comments "$bead" 2>/dev/null) in
+        *"$why"*) ;;
+        *) bd comments add "$bead" "$why" >/dev/null ;;
+        esac
     fi
     fail 3 "$why"
 fi

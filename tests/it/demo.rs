@@ -210,14 +210,18 @@ fn a_folder_with_something_in_it_is_not_touched() {
 }
 
 #[test]
-fn the_demo_runs_where_gt_alone_was_built() {
+fn the_demo_needs_no_program_but_gt_sh_and_git() {
     let sandbox = Sandbox::new();
     let alone = sandbox.folder("alone").join("gt");
     std::fs::copy(env!("CARGO_BIN_EXE_gt"), &alone).expect("copied");
     let mut command = sandbox.command(&alone, sandbox.path());
-    let path = std::env::var("PATH").unwrap_or_default();
-    let elsewhere = |dir: &&str| !std::path::Path::new(dir).join("bd").exists();
-    command.env("PATH", path.split(':').filter(elsewhere).collect::<Vec<_>>().join(":"));
+    let bare = sandbox.folder("bare");
+    let path = std::env::var("PATH").expect("PATH");
+    for program in ["sh", "git"] {
+        let found = path.split(':').map(|dir| Path::new(dir).join(program)).find(|file| file.is_file());
+        std::os::unix::fs::symlink(found.expect("installed"), bare.join(program)).expect("linked");
+    }
+    command.env("PATH", &bare);
     command.args(["demo", "--headless"]);
     let said = crate::support::finish(command, "gt demo".to_owned()).ok();
     assert!(said.contains("0 model tokens spent on supervision"), "{said}");
@@ -248,4 +252,25 @@ fn a_demo_that_is_interrupted_leaves_no_process_and_no_folder() {
         assert_eq!(towns(), Vec::<PathBuf>::new(), "SIG{signal}");
         assert_eq!(gastown::base::process::ProcId::of(daemon), None, "SIG{signal}: the daemon lives");
     }
+}
+
+#[test]
+fn a_demo_whose_worker_dies_again_and_again_says_why_and_where_to_look() {
+    let sandbox = Sandbox::new();
+    let git = sandbox.folder("bin").join("git");
+    let real = std::env::var("PATH").expect("PATH");
+    let real = real.split(':').map(|dir| Path::new(dir).join("git")).find(|file| file.is_file()).expect("git");
+    let full = "case $* in *Gt-Step*) echo 'no room is left' >&2; exit 1 ;; esac";
+    super::town::write(&git, &format!("#!/bin/sh\n{full}\nexec {} \"$@\"\n", real.display()));
+    std::fs::set_permissions(&git, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_gt"), sandbox.path());
+    let path = format!("{}:{}", sandbox.path().join("bin").display(), Sandbox::search_path());
+    command.env("PATH", path).args(["demo", "--headless", "--keep", "kept"]);
+    let said = crate::support::finish(command, "gt demo".to_owned()).fails();
+    for part in ["died again and again", "no room is left", "the changes cannot be committed"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(
+        said.contains("gt -C $BOX/kept/town peek ".replace("$BOX", &sandbox.path().display().to_string()).as_str())
+    );
 }

@@ -90,7 +90,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Ok(());
     }
     let broken: Vec<&str> = outcome.checks.iter().filter(|c| !c.held).map(|c| c.what.as_str()).collect();
-    Err(CliError::new(Kind::Internal, format!("a promise was broken: {}", broken.join("; "))).hint(place.see()))
+    let error = CliError::new(Kind::Internal, format!("a promise was broken: {}", broken.join("; ")));
+    Err(hinting(error, place.see(None)))
 }
 
 /// Ends the program after a signal: the town is down, its folder gone unless it is to be kept. Comes back only with what
@@ -163,14 +164,16 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
                 say(&line);
             }
         }
+        if let Some(worker) = watch.given_up() {
+            return Err(given_up(place, &worker));
+        }
         let landed = watch.store().read(|r| Ok::<_, CliError>(r.need(&convoy_id)?.status == Status::CLOSED))?;
         if landed && crash.as_ref().is_none_or(Crash::over) && Place::settled(&watch)? {
             break;
         }
         if begun.elapsed() > PATIENCE {
-            return Err(
-                CliError::new(Kind::Timeout, format!("the convoy did not land within {PATIENCE:?}")).hint(place.see())
-            );
+            let error = CliError::new(Kind::Timeout, format!("the convoy did not land within {PATIENCE:?}"));
+            return Err(hinting(error, place.see(None)));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -181,6 +184,18 @@ fn tell(place: &Place, args: &Args, host: &str, say: &dyn Fn(&str)) -> Result<To
     let checks = verify::all(place, &watch, &tracked, &beads.flags, args.crash)?;
     say(&report::evidence(place, &watch, &convoy)?);
     Ok((checks, crash.map(|c| c.recovered).unwrap_or_default()))
+}
+
+/// A worker that dies whenever it is brought back: what it had on its screen says why.
+fn given_up(place: &Place, worker: &str) -> CliError {
+    let mut error = CliError::new(Kind::Internal, format!("worker {worker} died again and again"));
+    let screen = place.gt(&["peek", worker, "8"]).unwrap_or_default();
+    error.causes.extend(screen.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+    hinting(error, place.see(Some(worker)))
+}
+
+fn hinting(error: CliError, hints: Vec<String>) -> CliError {
+    hints.into_iter().fold(error, CliError::hint)
 }
 
 /// The beads that the convoy tracked in the end.

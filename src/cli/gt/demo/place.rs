@@ -77,15 +77,18 @@ impl Place {
         &self.interrupt
     }
 
-    /// How to see why something went wrong.
-    pub(super) fn see(&self) -> String {
+    /// How to see why something went wrong: what the daemon wrote down, and what this worker had on its screen, or any.
+    pub(super) fn see(&self, worker: Option<&str>) -> Vec<String> {
+        let (again, root) = if self.kept() {
+            (String::new(), self.root.display().to_string())
+        } else {
+            ("run it again with --keep DIR, then: ".to_owned(), "DIR".to_owned())
+        };
+        let screen = format!("{again}gt -C {root}/town peek {}", worker.unwrap_or("NAME"));
         let log = crate::town::Town::at(&self.town()).map(|town| town.daemon_log());
         let name = log.ok().and_then(|path| Some(path.strip_prefix(&self.root).ok()?.display().to_string()));
         let name = name.unwrap_or_else(|| "town/logs".to_owned());
-        if self.kept() {
-            return format!("look at {}", self.root.join(name).display());
-        }
-        format!("run it again with --keep DIR and look at DIR/{name}")
+        vec![format!("what a worker had on its screen: {screen}"), format!("what the daemon did: {root}/{name}")]
     }
 
     /// The town's folder.

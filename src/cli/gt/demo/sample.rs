@@ -1,7 +1,8 @@
 //! The sample project and its work: a tiny command line in POSIX shell, and four beads that change it.
 //!
 //! Two beads insert a line at the same place, so whichever lands second conflicts once. One needs another.
-//! One files a further bead on the way. Each bead carries the shell blocks that its scripted worker runs.
+//! One files a further bead on the way. Each bead carries the shell blocks that its scripted worker runs. They need
+//! nothing but the shell and git, so that the demo does the same everywhere.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +26,7 @@ pub(super) struct Beads {
 pub(super) const DISCOVERED: &str = "tests: cover the loud greeting";
 
 const CLI: &str = "#!/bin/sh\n# Says hello.\n\n# options\n\nname=${1:-world}\necho \"hello $name\"\n";
-const RUN_TESTS: &str = "#!/bin/sh\n# Every test of the project.\nset -e\ncd \"$(dirname \"$0\")/..\"\n\
+const RUN_TESTS: &str = "#!/bin/sh\n# Every test of the project.\nset -e\ncd \"${0%/*}/..\"\n\
     for file in src/*.sh tests/*.sh; do sh -n \"$file\"; done\n[ \"$(sh src/cli.sh gas)\" = \"hello gas\" ]\n\
     for file in tests/case-*.sh; do if [ -e \"$file\" ]; then sh \"$file\"; fi; done\n";
 /// What the rig's gate runs: the tests, and a line of evidence that outlives the scratch worktree it runs in. While it
@@ -50,6 +51,9 @@ commit=$(git commit-tree -p main -m 'A change by somebody else' "$(git write-tre
 git update-ref refs/demo/somebody "$commit"
 git update-ref refs/heads/main "$commit"
 "#;
+
+/// What the standard input has, line by line.
+const COPY: &str = "while IFS= read -r line; do printf '%s\\n' \"$line\"; done";
 
 /// The town's own layer of the Refinery: it decides what lands first.
 pub(super) const POLICY: &str = r#"-- What is labelled `first` lands before everything else. Edit it while the town runs.
@@ -76,7 +80,7 @@ pub(super) fn make_remote(place: &Place) -> Result<(), CliError> {
     let commits: [(&str, &[(&str, &str)]); 3] = [
         ("Say hello", &[("src/cli.sh", CLI)]),
         ("Test it", &[("tests/run.sh", RUN_TESTS), ("run-tests.sh", GATE)]),
-        ("Describe it", &[("README.md", "# sample\n\nSays hello.\n")]),
+        ("Describe it", &[("README.md", "# sample\n\nSays hello.\n"), ("design/README.md", "What is planned.\n")]),
     ];
     for (message, files) in commits {
         for (name, content) in files {
@@ -92,7 +96,7 @@ pub(super) fn make_remote(place: &Place) -> Result<(), CliError> {
     // The remote notes each push by itself, so that what moved the target can be checked without asking us.
     let hook = remote.join("hooks/post-receive");
     let noted = fs::create_dir_all(remote.join("hooks"))
-        .and_then(|()| fs::write(&hook, format!("#!/bin/sh\ncat >>'{}'\n", text(&place.root().join("pushes")))))
+        .and_then(|()| fs::write(&hook, format!("#!/bin/sh\n{COPY} >>'{}'\n", text(&place.root().join("pushes")))))
         .and_then(|()| fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)));
     noted.map_err(|e| CliError::user(format!("{} cannot be written: {e}", hook.display())))?;
     fs::remove_dir_all(&seed).map_err(|e| CliError::user(format!("{} cannot be removed: {e}", seed.display())))
@@ -108,14 +112,16 @@ pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
     let held = |name: &str| {
         if hold { format!("until [ -e '{evidence}/go-{name}' ]; do sleep 0.05; done\n") } else { String::new() }
     };
+    // The lines of a file, changed on their way; they are written back when all of them were read.
+    let edit = |change: &str| {
+        format!("text=$(while IFS= read -r line; do {change}; done <src/cli.sh)\nprintf '%s\\n' \"$text\" >src/cli.sh")
+    };
     let insert = |line: &str| {
-        format!(
-            "awk '{{ print }} /^# options$/ {{ print \"{line}\" }}' src/cli.sh >src/cli.sh.new && mv src/cli.sh.new src/cli.sh"
-        )
+        edit(&format!("printf '%s\\n' \"$line\"; [ \"$line\" != '# options' ] || printf '%s\\n' '{line}'"))
     };
     // Both sides of the conflict are wanted: take the target's changes in and keep every line.
-    let rework = "git merge -q --no-commit origin/main || true\n\
-        grep -v -e '^<<<<<<<' -e '^=======' -e '^>>>>>>>' src/cli.sh >src/cli.sh.new && mv src/cli.sh.new src/cli.sh";
+    let keep = "case $line in '<<<<<<<'*|'======='*|'>>>>>>>'*) ;; *) printf '%s\\n' \"$line\" ;; esac";
+    let rework = &format!("git merge -q --no-commit origin/main || true\n{}", edit(keep));
     let parser = create(
         "parser: a line for options",
         "Add the line that reads options.",
@@ -131,7 +137,7 @@ pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
         "Describe what the parser reads. It has to be there first.",
         &Work {
             slug: "docs",
-            implement: "grep -q verbose src/cli.sh && echo 'Set VERBOSE=yes to hear more.' >>README.md",
+            implement: "git grep -q verbose -- src/cli.sh\necho 'Set VERBOSE=yes to hear more.' >>README.md",
             rework,
         },
     )?;
@@ -141,7 +147,7 @@ pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
         "The loud greeting has no test.",
         &Work {
             slug: "loud-test",
-            implement: "printf '%s\\n' '[ \"$(sh src/loud.sh gas)\" = \"HELLO GAS\" ]' >tests/case-loud.sh",
+            implement: "printf '%s\\n' '[ \"$(sh src/loud.sh gas)\" = \"hello gas!\" ]' >tests/case-loud.sh",
             rework,
         },
     );
@@ -149,13 +155,14 @@ pub(super) fn file_beads(place: &Place, hold: bool) -> Result<Beads, CliError> {
     fs::write(&file, discovered).map_err(|e| CliError::user(format!("{} cannot be written: {e}", file.display())))?;
     let find = [
         "sh src/cli.sh x >/dev/null".to_owned(),
-        "printf '%s\\n' '#!/bin/sh' 'sh src/cli.sh \"$@\" | tr a-z A-Z' >src/loud.sh".to_owned(),
+        "printf '%s\\n' '#!/bin/sh' 'echo \"$(sh src/cli.sh \"$@\")!\"' >src/loud.sh".to_owned(),
         "me=$(gt hook --field bead.id)".to_owned(),
-        format!("bd list --all | grep -q '{DISCOVERED}' ||"),
+        format!("case $(bd list --all) in *'{DISCOVERED}'*) ;; *)"),
         format!(
-            "  bd create '{DISCOVERED}' -d \"$(cat '{}')\" --deps \"discovered-from:$me,blocks:$me\" -q",
+            "  bd create '{DISCOVERED}' --body-file '{}' --deps \"discovered-from:$me,blocks:$me\" -q ;;",
             file.display()
         ),
+        "esac".to_owned(),
     ]
     .join("\n");
     let flags = create("flags: greet loudly", "Add src/loud.sh.", &Work { slug: "flags", implement: &find, rework })?;
@@ -174,7 +181,7 @@ fn description(evidence: &str, about: &str, work: &Work<'_>) -> String {
     let Work { slug, implement, rework } = work;
     let ran = |step: &str| format!("echo \"{slug} {step}\" >>'{evidence}/steps'");
     let blocks = [
-        ("design", format!("mkdir -p design && echo '{about}' >design/{slug}.md")),
+        ("design", format!("echo '{about}' >design/{slug}.md")),
         ("implement", (*implement).to_owned()),
         ("test", "sh tests/run.sh".to_owned()),
         ("submit", "git diff --quiet".to_owned()),

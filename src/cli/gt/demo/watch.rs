@@ -10,6 +10,9 @@ use crate::base::text::headline;
 use crate::cli::CliError;
 use crate::store::{Event, Store};
 
+/// A worker that dies so often does not come to its end: `--crash` kills one twice at most.
+const DEATHS: usize = 3;
+
 /// Everything that has happened so far, and how to see what comes.
 pub(super) struct Watch {
     store: Store,
@@ -61,13 +64,19 @@ impl Watch {
         self.events.iter().filter(|e| e.kind == kind && (subject.is_empty() || e.subject == subject)).count()
     }
 
+    /// The name of a worker that died again and again.
+    pub(super) fn given_up(&self) -> Option<String> {
+        let died = self.events.iter().filter(|e| e.kind == "agent_exited");
+        let last = died.last().map(|e| &e.subject)?;
+        (self.count("agent_exited", last) >= DEATHS).then(|| short(last))
+    }
+
     fn bead(&self, id: &str) -> String {
         self.names.get(id).map_or_else(|| id.to_owned(), |name| format!("{id} {name}"))
     }
 
     fn line(&self, event: &Event) -> Option<String> {
         let text = |key: &str| event.payload.get(key).and_then(Value::as_str).unwrap_or_default();
-        let short = |address: &str| address.rsplit('/').next().unwrap_or_default().to_owned();
         let (who, what) = match event.kind.as_str() {
             "slung" => ("sling".to_owned(), format!("{} -> {}", self.bead(&event.subject), short(text("agent")))),
             "step_closed" => (short(text("agent")), format!("{} step {} done", self.bead(text("bead")), text("step"))),
@@ -97,6 +106,7 @@ impl Watch {
             "rework" => {
                 ("refinery".to_owned(), format!("{} back to {}", self.bead(&event.subject), short(text("agent"))))
             }
+            "agent_exited" => (short(&event.subject), format!("ended before {} was done", self.bead(text("bead")))),
             "agent_restarted" => ("witness".to_owned(), format!("{} is back at its work", short(&event.subject))),
             "convoy_joined" => {
                 ("convoy".to_owned(), format!("{} found on the way, joins {}", self.bead(text("bead")), event.subject))
@@ -109,4 +119,9 @@ impl Watch {
         };
         Some(self.stamp(&who, &what))
     }
+}
+
+/// The last part of an address.
+fn short(address: &str) -> String {
+    address.rsplit('/').next().unwrap_or_default().to_owned()
 }
