@@ -25,6 +25,11 @@ impl Diagnostic {
         Self { message: message.into(), file: String::new(), line: 0, column: None, excerpt: String::new(), help: None }
     }
 
+    /// As a warning about a role that goes on in another way.
+    pub fn warning(&self, role: &str) -> String {
+        self.to_string().replacen("error: ", &format!("warning: {role}: "), 1)
+    }
+
     /// `file:line:col`, as far as known.
     pub fn place(&self) -> String {
         match (self.line, self.column) {

@@ -12,7 +12,7 @@ use super::layer::Layer;
 use super::reads::Reads;
 use super::rules::base;
 use super::schema::Fact;
-use super::vm::{Failure, PolicyError, Question, REFINERY, State, collect, fact_of, strings};
+use super::vm::{Failure, PolicyError, Question, REFINERY, State, a, collect, fact_of, strings};
 
 /// A question with the functions of its layers, lowest first.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Engine {
         let ask = |loaded: &Loaded, level: &Level| {
             let (yes, why): (Value, Value) = call_mr(loaded, level, mr, reads)?;
             let Value::Boolean(yes) = yes else {
-                return Err(wrong(loaded, level, format!("admit answers true or false, not {}", yes.type_name())));
+                return Err(wrong(loaded, level, format!("admit must answer true or false, not {}", a(&yes))));
             };
             let why = if let Value::String(s) = why { Some(s.to_string_lossy()) } else { None };
             Ok((yes, why))
@@ -93,9 +93,13 @@ impl Engine {
         let ask = |loaded: &Loaded, level: &Level| {
             let mut ranks = Vec::new();
             for mr in queue {
-                let rank: Value = call_mr(loaded, level, mr, reads)?;
-                let rank = rank.as_f64().or_else(|| rank.as_i64().map(|n| n as f64)).filter(|n| !n.is_nan());
-                let rank = rank.ok_or_else(|| wrong(loaded, level, "order answers a number".into()))?;
+                let given: Value = call_mr(loaded, level, mr, reads)?;
+                let rank = given.as_f64().or_else(|| given.as_i64().map(|n| n as f64));
+                let rank = match rank {
+                    Some(rank) if !rank.is_nan() => rank,
+                    Some(_) => return Err(wrong(loaded, level, "order must answer a number, not nan".into())),
+                    None => return Err(wrong(loaded, level, format!("order must answer a number, not {}", a(&given)))),
+                };
                 ranks.push((rank, Arc::clone(mr)));
             }
             Ok(ranks)
@@ -162,8 +166,8 @@ impl Engine {
             if got.is_nil() {
                 return Ok(None);
             }
-            let names =
-                strings(&got, "gates answers a list of names").map_err(|e| wrong(loaded, level, e.to_string()))?;
+            let names = strings(&got, "gates must answer a list of names, or nil for all of them")
+                .map_err(|e| wrong(loaded, level, e.to_string()))?;
             match names.iter().find(|n| !all.contains(n)) {
                 Some(bad) => Err(wrong(loaded, level, format!("the rig has no gate `{bad}`: {}", all.join(", ")))),
                 None => Ok(Some(names)),
@@ -363,19 +367,26 @@ fn wrong(loaded: &Loaded, level: &Level, text: String) -> Failure {
 /// Members of the queue, each once, at least one, in the queue's order.
 fn chosen(got: &Value, queue: &[Arc<MrFact>]) -> Result<Vec<Arc<MrFact>>, String> {
     let Value::Table(list) = got else {
-        return Err(format!("batch answers a list of merge requests, not {}", got.type_name()));
+        return Err(format!("batch must answer a list of merge requests, not {}", a(got)));
     };
     let mut ids = Vec::new();
     for item in Table::sequence_values::<Value>(list) {
         let item = item.map_err(|e| e.to_string())?;
         match fact_of(&item) {
             Some(Fact::Mr(mr)) if queue.iter().any(|q| q.id == mr.id) => ids.push(mr.id.clone()),
-            Some(Fact::Mr(mr)) => return Err(format!("batch answers with {}, which is not in the queue", mr.id)),
-            _ => return Err("batch answers a list of merge requests".into()),
+            Some(Fact::Mr(mr)) => {
+                return Err(format!("batch must answer members of the queue, and {} is not in it", mr.id));
+            }
+            _ => {
+                return Err(format!(
+                    "batch must answer a list of merge requests, and one of its items is {}",
+                    a(&item)
+                ));
+            }
         }
     }
     if ids.is_empty() {
-        return Err("batch answers at least one merge request".into());
+        return Err("batch must answer at least one merge request".into());
     }
     Ok(queue.iter().filter(|q| ids.contains(&q.id)).cloned().collect())
 }

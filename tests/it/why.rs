@@ -89,6 +89,9 @@ fn a_rule_that_fails_is_told_where_the_layer_below_answers_for_it() {
         assert!(why.contains("  order    lua/roles/refinery.lua:"), "{why}");
         assert!(why.contains(&format!("  failed   {}:3 (town layer): order ", file.display())), "{why}");
     }
+    let status = hall.gt(&["status"]);
+    assert!(status.contains("warning: refinery: order must answer a number, not a string"), "{status}");
+    assert!(!status.contains("error:"), "{status}");
     // One that may not be passed over keeps the request out, and says what is wrong with it.
     refinery(&hall, "refinery.admit(function(mr)\n  return mr.bead.labels.x.y\nend)");
     let mr = hall.file("c");

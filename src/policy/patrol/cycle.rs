@@ -13,7 +13,7 @@ use crate::policy::engine::{Engine, Loaded, Noted};
 use crate::policy::facts::Snapshot;
 use crate::policy::reads::Reads;
 use crate::policy::schema::Fact;
-use crate::policy::vm::{Failure, PolicyError, State, are_actions, collect};
+use crate::policy::vm::{Failure, PolicyError, State, a, are_actions, collect};
 
 /// What a cycle came to. Nothing of it is done yet.
 #[derive(Debug, Clone, Default)]
@@ -159,9 +159,7 @@ impl Engine {
                 match text {
                     Value::Nil => Ok(None),
                     Value::String(s) => Ok(Some(s.to_string_lossy())),
-                    other => {
-                        Err(wrong(loaded, level, format!("a digest is a text or nil, not a {}", other.type_name())))
-                    }
+                    other => Err(wrong(loaded, level, format!("a digest must be a text or nil, not {}", a(&other)))),
                 }
             };
             match self.said(loaded, digest, &name, &mut out.warnings, &ask) {
@@ -239,7 +237,11 @@ fn call(loaded: &Loaded, level: &Level, run: &Table, reads: &dyn Reads) -> Resul
     let town = vm.town().map_err(own)?;
     let returned: MultiValue = vm.call(&level.function, (run, town, level.base.as_ref()), reads)?;
     if returned.len() > 2 {
-        return Err(wrong(loaded, level, "a step returns a result, or actions, or a result and then actions".into()));
+        return Err(wrong(
+            loaded,
+            level,
+            "a step must return a result, or actions, or a result and then actions".into(),
+        ));
     }
     let mut returned = returned.into_iter();
     Ok((returned.next().unwrap_or(Value::Nil), returned.next().unwrap_or(Value::Nil)))

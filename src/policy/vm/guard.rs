@@ -3,8 +3,8 @@
 //! Once a limit is passed the guard stays tripped: each further interrupt fails too, so no `pcall` gets past it,
 //! and the VM is dropped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value, VmState};
@@ -28,6 +28,8 @@ pub(super) struct Guard {
     ticks: AtomicU32,
     tripped: AtomicBool,
     out_of_memory: AtomicBool,
+    /// The file and line at which the time was over.
+    stopped: OnceLock<(String, u32)>,
     limits: Limits,
 }
 
@@ -39,6 +41,7 @@ impl Guard {
             ticks: AtomicU32::new(0),
             tripped: AtomicBool::new(false),
             out_of_memory: AtomicBool::new(false),
+            stopped: OnceLock::new(),
             limits,
         })
     }
@@ -69,6 +72,11 @@ impl Guard {
         self.tripped.load(Relaxed).then(|| PolicyError::new(format!("it took longer than {ms} ms")))
     }
 
+    /// Where it was stopped, if that is in a policy file.
+    pub fn stopped_at(&self) -> Option<&(String, u32)> {
+        self.stopped.get()
+    }
+
     pub fn trip_memory(&self) {
         self.out_of_memory.store(true, Relaxed);
     }
@@ -95,8 +103,13 @@ pub(super) fn open(guard: &Arc<Guard>) -> mlua::Result<Lua> {
     let lua = Lua::new_with(libs, LuaOptions::new())?;
     lua.set_memory_limit(guard.limits.memory)?;
     let watch = Arc::clone(guard);
-    lua.set_interrupt(move |_| {
+    lua.set_interrupt(move |lua| {
         if watch.over() {
+            if watch.stopped.get().is_none()
+                && let Some(place) = super::place(lua, 0)
+            {
+                let _ = watch.stopped.set(place);
+            }
             Err(watch.tripped().unwrap_or_else(|| PolicyError::new("it overran")).into())
         } else {
             Ok(VmState::Continue)

@@ -10,7 +10,7 @@ use super::guard::{self, Guard};
 use super::record::{METHODS, READS, fact_of};
 use super::span::span_like;
 use super::state::{Loading, State};
-use super::text::{Filled, fill, fill_table};
+use super::text::{Filled, a, fill, fill_table};
 use super::town::close;
 use super::{Failure, Vm, aspect, build, patrol, record, role, settings, town};
 use crate::policy::action::{MOST_RESTARTS, Subject};
@@ -216,7 +216,7 @@ fn take(lua: &Lua, (queue, keep): (Table, mlua::Function)) -> mlua::Result<Table
                 }
             }
             other => {
-                let error = PolicyError::new(format!("gt.take: keep answers true or false, not {}", other.type_name()));
+                let error = PolicyError::new(format!("gt.take: keep must answer true or false, not {}", a(&other)));
                 return Err(error.about("take").into());
             }
         }

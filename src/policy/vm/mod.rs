@@ -33,7 +33,7 @@ pub(in crate::policy) use patrol::{DIGEST, PatrolPart, RunPart, run_name};
 pub(in crate::policy) use record::{fact_of, field_help, strings};
 pub(in crate::policy) use role::{Body, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};
 pub(in crate::policy) use state::State;
-pub(in crate::policy) use text::fields as text_fields;
+pub(in crate::policy) use text::{a, fields as text_fields};
 
 /// A loaded VM.
 pub(in crate::policy) struct Vm {
@@ -125,8 +125,11 @@ impl Vm {
         let result = run(&self.lua);
         self.guard.disarm();
         if let Some(why) = self.guard.tripped() {
-            let mut diagnostic = result.err().map_or_else(|| Diagnostic::bare(""), |e| self.diagnose(&e));
-            diagnostic.message = why.message;
+            let diagnostic = match (self.guard.stopped_at(), result.err()) {
+                (Some((file, line)), _) => self.at(why, file, *line),
+                (None, Some(error)) => Diagnostic { message: why.message, ..self.diagnose(&error) },
+                (None, None) => Diagnostic::bare(why.message),
+            };
             return Err(Failure::Tripped(diagnostic));
         }
         if let Err(error) = &result
@@ -197,9 +200,6 @@ pub(in crate::policy) fn truth(value: &Value) -> Result<bool, PolicyError> {
         Value::Boolean(b) => Ok(*b),
         // `w.bead and w.bead:has(…)` is nil when there is no bead.
         Value::Nil => Ok(false),
-        other => {
-            let given = text::kind(other);
-            Err(PolicyError::new(format!("`when` answers true or false, not a {given}")))
-        }
+        other => Err(PolicyError::new(format!("`when` must answer true or false, not {}", a(other)))),
     }
 }

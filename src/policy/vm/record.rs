@@ -6,6 +6,7 @@ use mlua::{AnyUserData, Lua, LuaSerdeExt, MetaMethod, Table, UserData, UserDataF
 use super::error::PolicyError;
 use super::span::SpanValue;
 use super::state::State;
+use super::text::a;
 use crate::base::text::similar;
 use crate::policy::schema::{Fact, Got};
 
@@ -210,14 +211,14 @@ pub(super) fn methods(lua: &Lua) -> mlua::Result<Table> {
 /// A list of strings.
 pub(in crate::policy) fn strings(value: &Value, what: &str) -> mlua::Result<Vec<String>> {
     let Value::Table(list) = value else {
-        return Err(PolicyError::new(format!("{what}, not a {}", value.type_name())).into());
+        return Err(PolicyError::new(format!("{what}, not {}", a(value))).into());
     };
     let mut all = Vec::new();
     for item in list.sequence_values::<Value>() {
         match item? {
             Value::String(s) => all.push(s.to_str()?.to_owned()),
             other => {
-                return Err(PolicyError::new(format!("{what}, and one of its items is a {}", other.type_name())).into());
+                return Err(PolicyError::new(format!("{what}, and one of its items is {}", a(&other))).into());
             }
         }
     }

@@ -70,6 +70,15 @@ pub(super) fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The same with its article: what an answer was instead of what it must be.
+pub(in crate::policy) fn a(value: &Value) -> String {
+    match kind(value) {
+        "nil" => "nil".into(),
+        kind if kind == "mr" || kind.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
+}
+
 /// The `{path}`s of a template: byte range of each, braces included, and the path. `{{…}}` is left to formulas.
 pub(in crate::policy) fn fields(template: &str) -> Vec<(std::ops::Range<usize>, &str)> {
     let mut all = Vec::new();

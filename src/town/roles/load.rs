@@ -269,7 +269,7 @@ impl Roles {
                 rig: scope.name().to_owned(),
                 role: role.into(),
                 place: error.place(),
-                text: error.to_string(),
+                text: error.warning(role),
             });
         }
         self.judged.len() != before

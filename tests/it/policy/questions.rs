@@ -80,6 +80,23 @@ fn an_admit_that_errs_does_not_fall_to_a_layer_that_would_say_yes() {
 }
 
 #[test]
+fn a_wrong_answer_is_told_with_what_it_must_be() {
+    let told = |text: &str, ask: &dyn Fn(&mut Engine) -> Vec<gastown::policy::Diagnostic>| {
+        let warnings = ask(&mut with(text));
+        assert_eq!(warnings.len(), 1, "{text}");
+        warnings[0].warning("refinery").lines().next().unwrap_or_default().to_owned()
+    };
+    let admit = |engine: &mut Engine| engine.admit(&queue()[0], &now(), &NoReads).warnings;
+    let order = |engine: &mut Engine| engine.order(&queue(), &now(), &NoReads).warnings;
+    let batch = |engine: &mut Engine| engine.batch(&queue(), &now(), &NoReads).warnings;
+    insta::assert_snapshot!(told("refinery.admit(function() return 'yes' end)", &admit), @"warning: refinery: admit must answer true or false, not a string");
+    insta::assert_snapshot!(told("refinery.order(function() return 'x' end)", &order), @"warning: refinery: order must answer a number, not a string");
+    insta::assert_snapshot!(told("refinery.order(function() return nil end)", &order), @"warning: refinery: order must answer a number, not nil");
+    insta::assert_snapshot!(told("refinery.batch(function(q) return q[1] end)", &batch), @"warning: refinery: batch must answer a list of merge requests, not an mr");
+    insta::assert_snapshot!(told("refinery.batch(function(q) return { 1 } end)", &batch), @"warning: refinery: batch must answer a list of merge requests, and one of its items is a number");
+}
+
+#[test]
 fn an_order_that_errs_falls_to_the_layer_below() {
     for body in ["error('x')", "return 'high'", "return 0/0", "return nil"] {
         let answer = with(&format!("refinery.order(function(mr) {body} end)")).order(&queue(), &now(), &NoReads);

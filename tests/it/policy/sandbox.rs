@@ -57,7 +57,7 @@ fn stopped(name: &str, body: &str) -> String {
     let second = pass(&mut engine);
     assert_eq!(verbs(&second), ["close"], "{name}, second pass");
     assert!(second.warnings.is_empty(), "{name}: said twice");
-    first.warnings.iter().map(|w| w.message.clone()).collect::<Vec<_>>().join("; ")
+    first.warnings.iter().map(|w| format!("{} at {}", w.message, w.place())).collect::<Vec<_>>().join("; ")
 }
 
 #[test]
@@ -90,6 +90,8 @@ fn endless_loops_are_stopped_however_they_are_wrapped() {
     for (name, body) in attacks {
         let said = stopped(name, body);
         assert!(said.contains("took longer than 200 ms") && said.contains("`attack`"), "{name}: {said}");
+        // It says where it was stopped: all of these are on one line.
+        assert!(said.ends_with(" at hostile.lua:6"), "{name}: {said}");
     }
 }
 
