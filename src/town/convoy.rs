@@ -263,6 +263,14 @@ pub fn tracked_ids(r: &Read<'_>, convoy: &BeadId) -> Result<Vec<BeadId>, StoreEr
     Ok(r.deps(convoy)?.into_iter().filter(|d| d.kind == DepKind::TRACKS).map(|d| d.depends_on_id).collect())
 }
 
+/// The convoys of this title; the open ones alone where there are such.
+pub fn titled(r: &Read<'_>, title: &str) -> Result<Vec<BeadId>, StoreError> {
+    let all = r.find(&Filter { types: vec![IssueType::CONVOY], ..Filter::default() })?;
+    let (over, open): (Vec<Bead>, Vec<Bead>) = all.into_iter().filter(|c| c.title == title).partition(Bead::is_over);
+    let found = if open.is_empty() { over } else { open };
+    Ok(found.into_iter().map(|convoy| convoy.id).collect())
+}
+
 /// The bead of a convoy, or an error that says what it is instead.
 pub fn need(r: &Read<'_>, id: &BeadId) -> Result<Bead, TownError> {
     let bead = r.need(id)?;

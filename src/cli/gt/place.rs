@@ -6,8 +6,8 @@ use super::Context;
 use crate::base::{Address, BeadId, RigName, SystemClock, text};
 use crate::cli::CliError;
 use crate::config::{HostChoice, Layer, Overrides};
-use crate::store::{Read, Store};
-use crate::town::{Acting, Surroundings, Town, TownError, agent, identity};
+use crate::store::{IssueType, Read, Store, StoreError};
+use crate::town::{Acting, Surroundings, Town, TownError, agent, convoy, identity};
 
 static CLOCK: SystemClock = SystemClock;
 
@@ -87,6 +87,33 @@ pub(crate) fn gt_program() -> Result<PathBuf, CliError> {
 /// The bead that a person means by `text`: an id, or the part of one that only it has.
 pub(super) fn bead(r: &Read<'_>, text: &str) -> Result<BeadId, TownError> {
     Ok(r.resolve(text)?)
+}
+
+/// The convoy that a person means by `text`: its id, a part of it, or its whole title.
+pub(super) fn convoy(r: &Read<'_>, text: &str) -> Result<BeadId, TownError> {
+    let by_id = r.resolve(text);
+    if let Ok(id) = &by_id
+        && r.need(id)?.issue_type == IssueType::CONVOY
+    {
+        return by_id.map_err(Into::into);
+    }
+    let titled = convoy::titled(r, text)?;
+    match (titled.as_slice(), by_id) {
+        ([only], _) => Ok(only.clone()),
+        ([], Ok(id)) => Ok(id),
+        ([], Err(error @ StoreError::Ambiguous { .. })) => Err(error.into()),
+        ([], Err(error)) if error.is_fault() => Err(error.into()),
+        ([], Err(_)) => {
+            Err(TownError::not_found(format!("there is no convoy `{text}`")).hint("see them: gt convoy list --all"))
+        }
+        (many, _) => {
+            let ids: Vec<&str> = many.iter().take(5).map(BeadId::as_str).collect();
+            let more = if many.len() > ids.len() { ", …" } else { "" };
+            let count = text::count(many.len(), "convoy");
+            Err(TownError::user(format!("{count} are called `{text}`: {}{more}", ids.join(", ")))
+                .hint("name one by its id; see them: gt convoy list --all"))
+        }
+    }
 }
 
 /// The agent that a person means by `text`.

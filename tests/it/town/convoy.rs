@@ -1,6 +1,6 @@
 //! `gt convoy`.
 
-use super::TestTown;
+use super::{TestTown, hints};
 
 #[test]
 fn a_convoy_of_chosen_beads_is_shown_with_what_they_wait_for() {
@@ -19,6 +19,42 @@ fn a_convoy_of_chosen_beads_is_shown_with_what_they_wait_for() {
     assert!(error.contains("gt-nosuch"), "{error}");
     assert_eq!(town.gt(&["convoy", "list", "--json"]).json().as_array().expect("list").len(), 1);
     assert!(town.gt(&["convoy", "add", &a, &b]).fails().contains("is a task, not a convoy"));
+}
+
+#[test]
+fn a_convoy_answers_to_its_title_and_what_is_none_names_the_next_step() {
+    let town = TestTown::new();
+    for args in [&["convoy", "status"][..], &["convoy", "status", "1"]] {
+        let error = town.gt(args);
+        assert_eq!(error.code, 4, "{}", error.stderr);
+        assert!(error.stderr.contains("there is no convoy yet"), "{}", error.stderr);
+        assert!(hints(&error.stderr)[0].contains("gt convoy create"), "{}", error.stderr);
+    }
+    let (a, b) = (town.bead("first"), town.bead("second"));
+    let make = |title: &str| {
+        let made = town.gt(&["convoy", "create", title, &a, "--json"]).json();
+        made["id"].as_str().expect("an id").to_owned()
+    };
+    let id = make("Feature X");
+    let shown = |convoy: &str| town.gt(&["convoy", "status", convoy, "--json"]).json()["id"].clone();
+    assert_eq!(shown("Feature X"), id.as_str());
+    assert!(town.gt(&["convoy", "add", "Feature X", &b]).ok().contains(&b));
+    let error = town.gt(&["convoy", "status", "Feature"]);
+    assert_eq!(error.code, 4, "{}", error.stderr);
+    assert!(error.stderr.contains("there is no convoy `Feature`"), "{}", error.stderr);
+    assert_eq!(hints(&error.stderr), ["see them: gt convoy list --all"]);
+    let error = town.gt(&["convoy", "status", "7"]).fails();
+    assert!(
+        error.contains("no open convoy has the number 7") && hints(&error) == ["see them: gt convoy list"],
+        "{error}"
+    );
+    // Of two with one title, the open one is meant; if both are, neither.
+    let second = make("Feature X");
+    let error = town.gt(&["convoy", "status", "Feature X"]).fails();
+    assert!(error.contains("2 convoys are called `Feature X`"), "{error}");
+    assert!(error.contains(&id) && error.contains(&second) && error.contains("gt convoy list"), "{error}");
+    town.bd(&["close", &id, "--force"]).ok();
+    assert_eq!(shown("Feature X"), second.as_str());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::town::{TownError, convoy, wake};
 /// Adds beads to a convoy; a closed one is opened again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The convoy.
+    /// The convoy: its id or its title.
     convoy: String,
     /// The beads.
     #[arg(required = true)]
@@ -18,7 +18,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     let (id, added) = store.write(&here.acting().stamp(), |w| {
-        let id = place::bead(w, &args.convoy)?;
+        let id = place::convoy(w, &args.convoy)?;
         let mut beads = Vec::with_capacity(args.beads.len());
         for text in &args.beads {
             beads.push(place::bead(w, text)?);

@@ -10,7 +10,7 @@ use crate::town::convoy::{self, ConvoyStatus, Tracked};
 /// Shows a convoy and where each of its beads is.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its id, or its number in `gt convoy list`; the newest when left out.
+    /// Its id, its title, or its number in `gt convoy list`; the newest when left out.
     convoy: Option<String>,
 }
 
@@ -29,11 +29,16 @@ fn find(r: &Read<'_>, wanted: Option<&str>, now: crate::base::Time) -> Result<Co
         Some(text) => text.parse::<usize>().ok(),
     };
     let Some(number) = number else {
-        return convoy::status(r, &place::bead(r, wanted.unwrap_or_default())?, now);
+        return convoy::status(r, &place::convoy(r, wanted.unwrap_or_default())?, now);
     };
     let mut open = convoy::list(r, wanted.is_none(), now)?;
     if number == 0 || number > open.len() {
-        return Err(TownError::not_found(format!("no convoy {number}")).hint("see them: gt convoy list --all"));
+        let (none, hint) = match (open.len(), convoy::list(r, true, now)?.len()) {
+            (_, 0) => ("there is no convoy yet".into(), "make one: gt convoy create TITLE BEAD, or sling a bead"),
+            (0, _) => ("no convoy is open".into(), "see those that have landed: gt convoy list --all"),
+            _ => (format!("no open convoy has the number {number}"), "see them: gt convoy list"),
+        };
+        return Err(TownError::not_found(none).hint(hint));
     }
     Ok(open.swap_remove(number - 1))
 }
