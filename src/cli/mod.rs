@@ -9,6 +9,7 @@ pub mod env;
 pub mod error;
 mod formula_error;
 pub mod gt;
+mod help;
 mod ledger_error;
 mod molecule_error;
 pub mod output;

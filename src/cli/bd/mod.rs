@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{CliError, Output, completion, env::Env};
+use super::{CliError, Output, completion, env::Env, help};
 
 mod arg;
 mod batch;
@@ -122,7 +122,7 @@ enum Verb {
     /// List beads
     #[command(visible_alias = "ls")]
     List(list::Args),
-    /// List what can be taken up now
+    /// List what can be taken up or gone on with now
     Ready(ready::Args),
     /// List what is held back, and by what
     Blocked(blocked::Args),
@@ -211,6 +211,8 @@ enum Verb {
     Completion(completion::Args),
     /// Print the version
     Version(version::Args),
+    /// Say how a verb is used, as `bd VERB --help` does
+    Help(help::Args),
 }
 
 /// Parses the command line, runs the verb, reports its error.
@@ -322,5 +324,6 @@ fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {
             version::run(cx, args);
             Ok(())
         }
+        Verb::Help(args) => help::print(&args, Cli::command(), "bd"),
     }
 }

@@ -6,7 +6,7 @@ use super::{Context, render};
 use crate::cli::{CliError, output};
 use crate::store::ReadyQuery;
 
-/// Prints how to work with the tracker, and what is ready. Silent where there is no tracker.
+/// Prints how to work with the tracker, and what is ready or in progress. Silent where there is no tracker.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only the text about how to work, without what is ready.
@@ -26,7 +26,8 @@ const TEXT: &str = "\
 
 Work is tracked with `bd`, in beads. Every change is on disk when the command says ✓.
 
-- `bd ready` lists what can be taken up now, `bd show ID` says all about a bead.
+- `bd ready` lists what can be taken up now and what was begun (`--status open`: only what nobody has begun);
+  `bd show ID` says all about a bead.
 - `bd update ID --claim` takes one; it fails if somebody else was first.
 - `bd create \"title\" -d \"why\" --deps discovered-from:ID` files what you find on the way.
 - `bd dep add B A` says that B waits for A.
@@ -48,7 +49,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     }
     let ready =
         cx.read(|r| Ok(r.ready(&ReadyQuery { now: Some(cx.now()), limit: Some(5), ..ReadyQuery::default() })?))?;
-    let _ = write!(text, "\nReady now:\n{}", render::lines(&ready, "nothing; `bd blocked` says what is held back"));
+    let _ = write!(
+        text,
+        "\nReady now, or in progress:\n{}",
+        render::lines(&ready, "nothing; `bd blocked` says what is held back")
+    );
     cx.out.print(&serde_json::json!({ "text": text, "ready": ready }), |_| text.clone());
     Ok(())
 }

@@ -4,7 +4,10 @@ use super::{Context, arg, render};
 use crate::cli::CliError;
 use crate::store::{IssueType, ReadyQuery, ReadySort, Status};
 
-/// Lists what can be taken up now: open, not held back, not deferred, no machinery.
+/// Lists what can be taken up or gone on with now: open or in progress, not held back, not deferred, no machinery.
+///
+/// What somebody has begun is listed too, so that work that was left is not forgotten; `--status open` lists only what
+/// nobody has begun, `--unassigned` what is nobody's.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// At most so many; 0 for all.
@@ -31,7 +34,7 @@ pub struct Args {
     /// Only this type; also one that is otherwise left out, as gate.
     #[arg(short = 't', long = "type", value_parser = arg::issue_type)]
     issue_type: Option<IssueType>,
-    /// Only this status.
+    /// Only this status: `open` for what nobody has begun.
     #[arg(long, value_parser = arg::status)]
     status: Option<Status>,
     /// Only what is below this bead, at any depth.

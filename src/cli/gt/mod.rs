@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::{CliError, Output, completion, env::Env};
+use super::{CliError, Output, completion, env::Env, help};
 
 mod agents;
 mod convoy;
@@ -124,6 +124,8 @@ enum Verb {
     Version(version::Args),
     /// Say why something happened
     Why(why::Args),
+    /// Say how a verb is used, as `gt VERB --help` does
+    Help(help::Args),
 }
 
 /// What every verb gets.
@@ -165,6 +167,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Completion(_)
             | Verb::Daemon(_)
             | Verb::Demo(_)
+            | Verb::Help(_)
             | Verb::Install(_)
             | Verb::SessionHost(_)
             | Verb::Shutdown(_)
@@ -210,5 +213,6 @@ fn perform(cx: &Context, verb: Verb) -> Result<(), CliError> {
         Verb::Demo(args) => demo::run(cx, args),
         Verb::Version(args) => version::run(cx, args),
         Verb::Why(args) => why::run(cx, &args),
+        Verb::Help(args) => help::print(&args, Cli::command(), "gt"),
     }
 }

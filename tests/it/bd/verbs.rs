@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Repo;
+use crate::support::Sandbox;
 
 #[test]
 fn what_is_put_off_comes_back_by_itself_or_when_it_is_called() {
@@ -128,6 +129,44 @@ fn a_wrong_command_line_is_told_in_json_to_those_who_asked_for_it() {
         assert!(told["error"]["hints"][0].as_str().expect("hint").contains(tip), "{told}");
     }
     assert!(repo.bd(&["--json", "--help"]).ok().starts_with("Tracks issues"));
+}
+
+#[test]
+fn help_says_of_every_verb_what_its_flag_says() {
+    let sandbox = Sandbox::new();
+    let lines: [(&str, &[&str]); 7] = [
+        ("bd", &[]),
+        ("bd", &["ready"]),
+        ("bd", &["dep", "add"]),
+        ("gt", &[]),
+        ("gt", &["sling"]),
+        ("gt", &["convoy", "status"]),
+        ("gt", &["mq"]),
+    ];
+    for (program, verb) in lines {
+        let run = |args: &[&str]| sandbox.run(program, sandbox.path(), args).ok();
+        let (by_verb, by_flag) = (run(&[&["help"], verb].concat()), run(&[verb, &["--help"]].concat()));
+        assert_eq!(by_verb, by_flag, "{program} {verb:?}");
+        assert!(by_verb.contains("Usage: "), "{by_verb}");
+    }
+    for program in ["bd", "gt"] {
+        let ran = sandbox.run(program, sandbox.path(), &["help", "nope"]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("nope") && ran.stderr.contains(&format!("{program} --help")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn ready_lists_what_was_begun_and_says_how_to_leave_it_out() {
+    let repo = Repo::new();
+    let (begun, _) = (repo.add("begun", &[]), repo.add("new", &[]));
+    repo.bd(&["update", &begun, "--claim"]).ok();
+    assert_eq!(repo.titles(&["ready"]).len(), 2);
+    assert_eq!(repo.titles(&["ready", "--status", "open"]), ["new"]);
+    let help = repo.bd(&["ready", "--help"]).ok();
+    assert!(help.contains("open or in progress") && help.contains("`--status open`"), "{help}");
+    let prime = repo.bd(&["prime"]).ok();
+    assert!(prime.contains("Ready now, or in progress:") && prime.contains("--status open"), "{prime}");
 }
 
 #[test]
