@@ -28,6 +28,14 @@ pub fn headline(text: &str, max: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// The last `n` lines of `text` that say something, printable and not too long.
+pub fn last_lines(text: &str, n: usize) -> Vec<String> {
+    let telling = text.lines().rev().filter(|line| !line.trim().is_empty());
+    let mut last: Vec<String> = telling.take(n).map(|line| headline(line.trim_end(), 160)).collect();
+    last.reverse();
+    last
+}
+
 /// `1 worker`, `2 workers`.
 pub fn count(n: usize, one: &str) -> String {
     match one.strip_suffix('y') {
@@ -45,6 +53,12 @@ mod tests {
     fn a_slip_of_the_finger_is_understood() {
         assert_eq!(similar("witnes", ["witness", "refinery"]), Some("witness"));
         assert_eq!(similar("zzz", ["witness", "refinery"]), None);
+    }
+
+    #[test]
+    fn of_a_long_output_the_last_lines_that_say_something_are_shown() {
+        assert_eq!(last_lines("one\n two\n\n  three\r\n \n", 2), [" two", "  three"]);
+        assert_eq!(last_lines("\n \n", 2), Vec::<String>::new());
     }
 
     #[test]

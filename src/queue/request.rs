@@ -12,6 +12,9 @@ use super::mr::{Approval, MrMeta};
 use crate::base::{BeadId, RigName, Time};
 use crate::store::{Bead, Close, Filter, IssueType, Map, Read, Status, StoreError, Write};
 
+/// The piece of evidence that is what a gate printed last.
+pub const OUTPUT: &str = "output";
+
 /// The local namespace of what the queue has in hand.
 const IN_HAND: &str = "mr";
 
@@ -48,6 +51,11 @@ impl Request {
         };
         let at = mr.queued_at;
         Ok(Self { id: bead.id.clone(), title: bead.title.clone(), at, priority: bead.priority, mr, progress })
+    }
+
+    /// What the gate printed that it failed, or that it waits for; empty when there is no such gate.
+    pub fn output(&self) -> &str {
+        self.mr.evidence.get(OUTPUT).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Where it stands.
@@ -127,6 +135,8 @@ pub fn step(w: &mut Write<'_>, id: &BeadId, event: Event, words: &Words) -> Resu
     let mut mr = old.clone();
     mr.state = next.state;
     mr.why.clone_from(&words.why);
+    // It belongs to the gate that this step is about, and to no earlier one.
+    mr.evidence.remove(OUTPUT);
     mr.evidence.extend(words.evidence.clone());
     match &event {
         Event::Accepted => mr.approved = Some(Approval { by: w.by().actor.clone(), at: w.by().now }),

@@ -17,7 +17,7 @@ use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::roles::{desk, keep};
 use crate::town::unreadable::{self, Unreadable};
 use crate::town::{
-    BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, tries, trouble,
+    BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, standing, tries, trouble,
 };
 
 /// The town.
@@ -99,6 +99,9 @@ pub struct Queue {
     pub held: usize,
     /// Why it takes nothing for now.
     pub paused: Option<String>,
+    /// The end of what the gate printed that made it pause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub printed: Vec<String>,
     /// Requests that wait by themselves, and why.
     pub waiting: Vec<Waiting>,
     /// Requests that came back while nobody works on them, and why.
@@ -117,6 +120,16 @@ pub struct Waiting {
     /// When it is tried again, and what has it tried now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<String>,
+    /// The end of what the gate printed that it failed or waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub printed: Vec<String>,
+}
+
+impl Waiting {
+    fn of(request: &Request, why: String, again: Option<String>) -> Self {
+        let printed = standing::printed(request);
+        Self { mr: request.id.clone(), bead: request.mr.bead.clone(), why, again, printed }
+    }
 }
 
 /// Looks at the town.
@@ -203,10 +216,13 @@ fn rig_status(
 ) -> Result<RigStatus, TownError> {
     let open = queue::open(r, &rig.name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
-    let retry = |pause: wait::Pause| format!("{} ({})", pause.why, pause.again(now));
+    let pause = wait::pause(r, &rig.name)?;
+    // Whoever was put back by it has what made it pause.
+    let by_it = |request: &&Request| pause.as_ref().is_some_and(|pause| request.mr.why.as_ref() == Some(&pause.why));
+    let printed = open.iter().find(by_it).map(standing::printed).unwrap_or_default();
     let mut paused = match push::damage(r, &rig.name)? {
         Some(told) => Some(told),
-        None => wait::pause(r, &rig.name)?.map(retry),
+        None => pause.map(|pause| format!("{} ({})", pause.why, pause.again(now))),
     };
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
         paused =
@@ -222,13 +238,13 @@ fn rig_status(
             None => (admission::refusal(r, &request.id)?.map(|refusal| refusal.text()), None),
         };
         if let Some(why) = why {
-            waiting.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why, again });
+            waiting.push(Waiting::of(request, why, again));
         }
     }
     let mut came_back = Vec::new();
     for request in back.iter().filter(|request| request.mr.rig == rig.name) {
         let why = request.mr.why.clone().unwrap_or_else(|| request.state().word().to_owned());
-        came_back.push(Waiting { mr: request.id.clone(), bead: request.mr.bead.clone(), why, again: None });
+        came_back.push(Waiting::of(request, why, None));
     }
     Ok(RigStatus {
         rig: rig.name.clone(),
@@ -240,6 +256,7 @@ fn rig_status(
             in_flight: count(State::in_hand),
             held: count(|s| s == State::Held),
             paused,
+            printed,
             waiting,
             came_back,
         },
@@ -379,23 +396,26 @@ impl RigStatus {
         lines.push(parts.join(" · "));
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));
+            lines.extend(queue.printed.iter().map(|line| format!("    {line}")));
         }
-        let mut by_reason: BTreeMap<&str, (Vec<&str>, &Option<String>)> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, (Vec<&str>, &Waiting)> = BTreeMap::new();
         for waiting in &queue.waiting {
-            let (beads, _) = by_reason.entry(&waiting.why).or_insert((Vec::new(), &waiting.again));
+            let (beads, _) = by_reason.entry(&waiting.why).or_insert((Vec::new(), waiting));
             beads.push(waiting.bead.as_str());
         }
-        for (why, (beads, again)) in by_reason {
+        for (why, (beads, first)) in by_reason {
             let (beads, verb) = (beads.join(", "), if beads.len() == 1 { "waits" } else { "wait" });
             // What the remote said stands with the queue, when that waits for it, too.
             let said = |paused: &String| why.strip_prefix(wait::REFUSED).is_some_and(|said| paused.contains(said));
             let told = queue.paused.as_ref().is_some_and(said);
             let why = if told { "the remote refused the push" } else { why };
-            let again = again.as_ref().map_or(String::new(), |again| format!(" ({again})"));
+            let again = first.again.as_ref().map_or(String::new(), |again| format!(" ({again})"));
             lines.push(format!("  {beads} {verb}: {why}{again}"));
+            lines.extend(first.printed.iter().map(|line| format!("    {line}")));
         }
-        for Waiting { bead, why, .. } in &queue.came_back {
+        for Waiting { bead, why, printed, .. } in &queue.came_back {
             lines.push(format!("  {bead} came back: {why} (go on: gt review back {bead} --comment TEXT)"));
+            lines.extend(printed.iter().map(|line| format!("    {line}")));
         }
         for agent in &self.agents {
             lines.push(format!("  {}", agent.line(&format!("{:<9}", agent.address.short()), now)));

@@ -43,6 +43,9 @@ pub struct Review {
     pub why: Option<String>,
     /// What it waits for now, and whether it goes on without anybody's doing; none when it is over.
     pub waits: Option<Standing>,
+    /// The end of what the gate printed that it failed or waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub printed: Vec<String>,
     /// What the queue found: gate results and the like.
     pub evidence: crate::store::Map,
 }
@@ -51,6 +54,7 @@ impl Review {
     fn of(cx: &Acting<'_>, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
         let state = request.state();
         let waits = standing::of(cx, r, &request)?;
+        let printed = standing::printed(&request);
         let mr = request.mr;
         Ok(Self {
             title: r.bead(&mr.bead)?.map(|b| b.title).unwrap_or(request.title),
@@ -66,6 +70,7 @@ impl Review {
             paths: mr.paths,
             why: mr.why.filter(|_| !state.in_hand()),
             waits,
+            printed,
             evidence: mr.evidence,
         })
     }
@@ -125,6 +130,17 @@ pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownEr
     let rig = cx.town.rig(&review.rig, &Overrides::default())?;
     let repo = rig.repo()?;
     Ok(repo.diff_text(rig.target_tip(&repo)?, repo.resolve(&request.mr.commit)?)?)
+}
+
+/// What the gate printed that a change failed, or that it waits for: as much as was kept.
+pub fn output(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownError> {
+    let request = Request::load(r, &find(cx, r, id)?.mr)?;
+    let output = request.output();
+    if output.is_empty() {
+        return Err(TownError::not_found(format!("no gate that failed has printed anything about {}", request.id))
+            .hint(format!("see what is known of it: gt why {}", request.id)));
+    }
+    Ok(output.to_owned())
 }
 
 /// Lets a change land.

@@ -13,7 +13,7 @@ use super::around::Acting;
 use super::detect::{self, Detected};
 use super::error::TownError;
 use super::rig::{BrokenRig, Rig, Rigs};
-use crate::base::{Prefix, RigName, atomic, text};
+use crate::base::{Prefix, RigName, atomic};
 use crate::config::Landing;
 use crate::git::{Oid, Repo};
 use crate::queue::Verdict;
@@ -64,6 +64,9 @@ pub struct Added {
     pub gate: Option<(String, &'static str)>,
     /// What the gate said of the target.
     pub tried: Option<Run>,
+    /// Where what it printed is kept, when it did not pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub printed: Option<PathBuf>,
     /// What happens to changes that pass.
     pub landing: Landing,
     /// Beads that the project tracks in `.beads/issues.jsonl`, and that were not read in.
@@ -184,6 +187,16 @@ impl Site {
             Some(found) if opts.try_gate => Some(self.attempt(cx, &repo, tip, found)?),
             _ => None,
         };
+        let printed = match &tried {
+            Some(run) if !run.output.is_empty() => {
+                let file = Path::new("refinery").join("first-run.txt");
+                let path = self.dir.join(&file);
+                atomic::write(&path, run.output.as_bytes()).map_err(|e| TownError::io("write", &path, e))?;
+                // This folder is about to become the rig's.
+                Some(cx.town.rig_dir(name).join(file))
+            }
+            _ => None,
+        };
         let landing = opts.landing.unwrap_or(Landing::Hold);
         let toml = rig_toml(&remote, &prefix, &target, landing, detected.as_ref());
         let path = self.dir.join("rig.toml");
@@ -196,6 +209,7 @@ impl Site {
             cloned_ms,
             gate: detected.map(|d| (d.gate.command.to_string(), d.because)),
             tried,
+            printed,
             landing,
             tracked_issues: issues
                 .as_deref()
@@ -408,14 +422,10 @@ pub fn first_run(run: &Run) -> String {
     let took = format!("{:.1} s", run.ms as f64 / 1000.0);
     match &run.verdict {
         Verdict::Pass => format!("PASS, {took}"),
-        Verdict::Fail(why) => format!("FAIL ({why}), {took}: {}", last_line(&run.output)),
+        Verdict::Fail(why) => format!("FAIL ({why}), {took}"),
         Verdict::CouldNotRun(why) => format!("could not run: {why}"),
         Verdict::NotApplicable => "not applicable".into(),
     }
-}
-
-fn last_line(output: &str) -> String {
-    text::headline(output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default(), 100)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::lifecycle;
 use super::roles::keep;
-use crate::base::Time;
+use crate::base::{Time, text};
 use crate::config::{Landing, Overrides};
 use crate::queue::{Request, State, admission, wait};
 use crate::store::Read;
@@ -71,4 +71,17 @@ fn open(cx: &Acting<'_>, r: &Read<'_>, request: &Request, landing: Option<Landin
     }
     let why = request.mr.why.clone().map_or_else(|| wait::note(r, &request.id), |why| Ok(Some(why)))?;
     by_itself(why.unwrap_or_else(|| format!("waits for its turn; {then}")))
+}
+
+/// So many lines of what a gate printed are shown.
+pub const LAST: usize = 5;
+
+/// The end of what the gate printed that a request failed or waits for, line by line, and where all of it is.
+pub fn printed(request: &Request) -> Vec<String> {
+    let output = request.output();
+    let mut lines = text::last_lines(output, LAST);
+    if !lines.is_empty() {
+        lines.push(format!("(all that was kept: gt review output {})", request.id));
+    }
+    lines
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{Context, place};
 use crate::base::Address;
-use crate::base::text::{count, headline};
+use crate::base::text::{count, headline, printable};
 use crate::cli::CliError;
 use crate::town::review::{self, Review};
 use crate::town::{Finish, TownError};
@@ -24,6 +24,11 @@ enum Verb {
     List,
     /// Show a change as a patch
     Diff {
+        /// The bead, or its merge request.
+        id: String,
+    },
+    /// Show what the gate printed that a change failed, or that it waits for
+    Output {
         /// The bead, or its merge request.
         id: String,
     },
@@ -63,6 +68,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(Verb::Diff { id: text }) => {
             let diff = store.read(|r| review::diff(&acting, r, &place::bead(r, &text)?))?;
             cx.out.print(&serde_json::json!({ "diff": diff }), |_| diff.clone());
+        }
+        Some(Verb::Output { id: text }) => {
+            let output = store.read(|r| review::output(&acting, r, &place::bead(r, &text)?))?;
+            cx.out.print(&serde_json::json!({ "output": output }), |_| printable(&output));
         }
         Some(Verb::Accept { id: text }) => {
             let id = id(&text)?;
@@ -106,13 +115,16 @@ fn line(r: &Review) -> String {
     let paths: Vec<&str> = r.paths.iter().take(3).map(String::as_str).collect();
     let more = r.paths.len().saturating_sub(3);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let printed: String = r.printed.iter().map(|line| format!("\n      {line}")).collect();
     let next = if r.waits_for_you {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
     } else if r.state.is_final() {
         let why = r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"));
-        format!("{why}\n    gt review diff {0} · gt review back {0} --comment TEXT · gt sling {0} {1}", r.bead, r.rig)
+        let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · gt sling {0} {1}", r.bead, r.rig);
+        format!("{why}{printed}\n    {next}")
     } else {
-        r.waits.as_ref().map_or(String::new(), |waits| format!("\n    {}", waits.text))
+        let waits = r.waits.as_ref().map_or(String::new(), |waits| format!("\n    {}", waits.text));
+        waits + &printed
     };
     format!(
         "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{next}",

@@ -29,6 +29,9 @@ struct Why {
     subject: String,
     now: String,
     waits: Option<String>,
+    /// The end of what the gate printed that it failed or waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    printed: Vec<String>,
     decisions: Vec<DecisionRow>,
     happened: Vec<Happened>,
 }
@@ -42,6 +45,14 @@ struct Happened {
     why: String,
 }
 
+/// Where the subject stands now.
+#[derive(Debug, Default)]
+struct Now {
+    text: String,
+    waits: Option<String>,
+    printed: Vec<String>,
+}
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, store) = cx.open()?;
@@ -53,7 +64,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
 
 fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     let mut subjects = Vec::new();
-    let (now, waits) = match r.resolve(&args.subject) {
+    let Now { text: now, waits, printed } = match r.resolve(&args.subject) {
         Ok(id) => bead(cx, r, &id, &mut subjects)?,
         Err(error @ StoreError::Ambiguous { .. }) => return Err(error.into()),
         Err(error) if error.is_fault() => return Err(error.into()),
@@ -74,7 +85,7 @@ fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
                 return Err(TownError::not_found(format!("nothing is known of {address}"))
                     .hint("see who is there: gt agents --all"));
             }
-            (format!("{address}  {state}"), waits)
+            Now { text: format!("{address}  {state}"), waits, printed: Vec::new() }
         }
     };
     let (mut decisions, mut happened) = (Vec::new(), Vec::new());
@@ -92,7 +103,7 @@ fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
     happened.sort_by_key(|h| h.at);
     let skip = happened.len().saturating_sub(args.limit);
     happened.drain(..skip);
-    Ok(Why { subject: args.subject.clone(), now, waits, decisions, happened })
+    Ok(Why { subject: args.subject.clone(), now, waits, printed, decisions, happened })
 }
 
 /// The event in words, if it is one that says why something stands where it does.
@@ -122,33 +133,34 @@ fn happening(event: Event) -> Option<Happened> {
 }
 
 /// Where a bead stands, in one line; its requests and workers are subjects too.
-fn bead(
-    cx: &Acting<'_>,
-    r: &Read<'_>,
-    id: &BeadId,
-    subjects: &mut Vec<String>,
-) -> Result<(String, Option<String>), TownError> {
+fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) -> Result<Now, TownError> {
     let bead = r.need(id)?;
     subjects.push(id.to_string());
     let mut text = format!("{id} {:?}  {}", bead.title, bead.status);
     if let Some(hook) = r.hook_of(id)? {
         let _ = write!(text, " on {}", hook.agent);
     }
-    let mut waits = None;
+    let (mut waits, mut printed) = (None, Vec::new());
     let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
         Some(id.clone())
     } else {
+        let mut last: Option<Request> = None;
         for dep in r.dependents(id)? {
             if r.bead(&dep.issue_id)?.is_some_and(|b| b.issue_type == IssueType::MERGE_REQUEST) {
                 subjects.push(dep.issue_id.to_string());
+                let request = Request::load(r, &dep.issue_id).ok();
+                last = last.into_iter().chain(request).max_by_key(|request| request.at);
             }
         }
+        // Who works on it again has no request; why the last one came back is what it works at.
+        printed = last.as_ref().filter(|_| !bead.is_over()).map(standing::printed).unwrap_or_default();
         bead.meta_str(MR_KEY).and_then(|mr| BeadId::new(mr).ok())
     };
     if let Some(mr) = mr
         && let Ok(request) = Request::load(r, &mr)
     {
         let _ = write!(text, "; {mr} is {}", request.state());
+        printed = standing::printed(&request);
         if let Some(standing) = standing::of(cx, r, &request)? {
             waits = Some(standing.text);
         } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
@@ -171,7 +183,7 @@ fn bead(
     {
         waits = Some(format!("held: {}", hold.text(id)));
     }
-    Ok((text, waits))
+    Ok(Now { text, waits, printed })
 }
 
 /// The decisions about whoever held the bead, while they did.
@@ -202,6 +214,7 @@ fn text_of(why: &Why) -> String {
     if let Some(waits) = &why.waits {
         lines.push(format!("  now      {waits}"));
     }
+    lines.extend(why.printed.iter().map(|line| format!("           {line}")));
     if why.decisions.is_empty() {
         lines.push("  no policy has decided anything about it".into());
     }

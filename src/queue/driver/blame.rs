@@ -8,7 +8,7 @@ use crate::base::BeadId;
 use crate::git::Oid;
 use crate::queue::bench::{Outcome, Run};
 use crate::queue::machine::Event;
-use crate::queue::request::{Request, Words, step};
+use crate::queue::request::{OUTPUT, Request, Words, step};
 use crate::queue::{QueueError, wait};
 
 impl Driver<'_> {
@@ -73,7 +73,7 @@ impl Driver<'_> {
         let words = Words::why(run.line())
             .with("gate", run.gate.clone())
             .with("verdict", run.verdict.word())
-            .with("output", run.output.clone())
+            .with(OUTPUT, run.output.clone())
             .with("target", base.to_string())
             .with("target_says", on_target);
         self.write(|w| step(w, &culprit.id, Event::GateFailed, &words))?;
@@ -136,7 +136,7 @@ impl Driver<'_> {
                 if waits_for.is_some() {
                     wait::set_wait(w, &layer.id, &why, waits_for)?;
                 }
-                step(w, &layer.id, Event::PutBack, &Words::why(why.clone()))
+                step(w, &layer.id, Event::PutBack, &Words::why(why.clone()).with(OUTPUT, ill.output.clone()))
             })?;
         }
         if !ill.failed() {

@@ -44,6 +44,7 @@ fn a_change_that_came_back_for_the_last_time_is_sent_back_to_its_worker_on_a_per
     assert!(why.contains(&format!("gt review back {bead}")) && why.contains(&format!("gt sling {bead} app")), "{why}");
     for shown in [town.gt(&["review"]).ok(), town.gt(&["status"]).ok()] {
         assert!(shown.contains("gate test: exit code 1"), "{shown}");
+        assert!(shown.contains("no good at all") && shown.contains(&format!("gt review output {mr}")), "{shown}");
         assert!(shown.contains(&format!("gt review back {bead} --comment TEXT")), "{shown}");
     }
     let back = town.gt(&["review", "back", &bead, "--comment", "try it so"]).ok();
@@ -51,6 +52,7 @@ fn a_change_that_came_back_for_the_last_time_is_sent_back_to_its_worker_on_a_per
     assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "rework");
     assert!(town.as_worker("toast", &["prime"]).ok().contains("try it so"));
     assert!(!town.gt(&["status"]).ok().contains("came back"), "somebody works on it");
+    assert!(town.gt(&["why", &bead]).ok().contains("no good at all"), "that is what it works at");
     assert_eq!(head(&town, "toast"), commit);
     assert_eq!(budget(&town, "rework", &bead), 0, "what a person asks for is no failure of the change");
     let again = town.gt(&["review", "back", mr.as_str(), "--comment", "again"]).fails();

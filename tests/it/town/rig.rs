@@ -65,6 +65,9 @@ fn a_gate_that_fails_on_the_target_is_kept_and_told() {
     let remote = make_remote(&town.sandbox, "red.git", &[("Makefile", "test:\n\t@echo no good; exit 3\n")]);
     let added = town.gt(&["rig", "add", "red", &remote.display().to_string()]).ok();
     assert!(added.contains("ran on main: FAIL"), "{added}");
+    assert!(added.lines().any(|line| line.trim() == "no good"), "the end of what it printed: {added}");
+    let kept = added.split("all that was kept: ").nth(1).and_then(|rest| rest.split(')').next()).expect("its place");
+    assert!(std::fs::read_to_string(kept).expect("kept").contains("no good"));
     let toml = std::fs::read_to_string(town.root.join("red/rig.toml")).expect("rig.toml");
     assert!(toml.contains("[gates.test]"), "{toml}");
 }

@@ -1,11 +1,12 @@
 //! `gt rig add NAME URL-OR-PATH`.
 
+use crate::base::text::last_lines;
 use crate::base::{Prefix, RigName};
 use crate::cli::CliError;
 use crate::cli::gt::Context;
 use crate::config::{Landing, Overrides};
 use crate::town::rig_add::{self, AddOpts, Added};
-use crate::town::unchecked;
+use crate::town::{standing, unchecked};
 
 /// Clones a project into the town and finds the command that tests it. The project itself is only read.
 #[derive(Debug, clap::Args)]
@@ -81,6 +82,7 @@ fn text(added: &Added) -> String {
         (Some((command, because)), None) => format!("{command}   (found {because}; not run)"),
         (Some((command, because)), Some(run)) => {
             format!("{command}   (found {because}; ran on {}: {})", added.target, rig_add::first_run(run))
+                + &printed(added)
         }
     };
     let landing = match added.landing {
@@ -103,4 +105,12 @@ fn text(added: &Added) -> String {
         added.rig,
         added.rig,
     )
+}
+
+/// The end of what the gate printed when it did not pass, and where all of it is.
+fn printed(added: &Added) -> String {
+    let (Some(run), Some(path)) = (&added.tried, &added.printed) else { return String::new() };
+    let lines =
+        last_lines(&run.output, standing::LAST).into_iter().chain([format!("(all that was kept: {})", path.display())]);
+    lines.map(|line| format!("\n             {line}")).collect()
 }
