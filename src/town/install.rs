@@ -46,6 +46,7 @@ pub fn install(root: &Path, opts: &InstallOpts, now: Time) -> Result<(Town, Inst
     let already = root.join(MARKER).is_file();
     if !already {
         refuse_inside(root)?;
+        refuse_among_others(root)?;
     }
     let mut made = Vec::new();
     for folder in FOLDERS {
@@ -84,6 +85,33 @@ fn refuse_inside(root: &Path) -> Result<(), TownError> {
     };
     Err(TownError::refused(format!("{} is inside {what}", root.display()))
         .hint("name a folder of its own for the town, outside of it: gt install ~/gt"))
+}
+
+/// A new town is not scattered over what somebody keeps there. What an install that was cut short has left is no
+/// hindrance.
+fn refuse_among_others(root: &Path) -> Result<(), TownError> {
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(TownError::io("read", root, error)),
+    };
+    let mut ours = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|e| TownError::io("read", root, e))?.file_name();
+        if !FOLDERS.iter().any(|folder| Path::new(folder).iter().next() == Some(&name)) {
+            return Err(not_empty(root, &name.to_string_lossy()));
+        }
+        ours.push(name);
+    }
+    match ours.first() {
+        Some(first) if !ours.iter().any(|name| name == ".beads") => Err(not_empty(root, &first.to_string_lossy())),
+        _ => Ok(()),
+    }
+}
+
+fn not_empty(root: &Path, found: &str) -> TownError {
+    TownError::refused(format!("{} is not empty (it has `{found}`) and is no town", root.display()))
+        .hint("name a folder of its own for the town; it is made if it is missing: gt install ~/gt")
 }
 
 fn text(opts: &InstallOpts) -> String {

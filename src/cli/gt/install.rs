@@ -11,7 +11,7 @@ use crate::town::install::{self, InstallOpts};
 /// Makes a town: the folder that holds projects, workers and all work state.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its folder; made if missing.
+    /// Its folder, empty or a town already; made if missing. The one you are in when left out.
     #[arg(default_value = ".")]
     path: PathBuf,
     /// What people call it.
@@ -28,7 +28,7 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     crate::git::version().map_err(crate::town::TownError::from)?;
-    let root = cx.env.cwd.join(expand(&args.path, cx));
+    let root = cx.env.path(expand(&args.path, cx));
     let host = args.host;
     let opts = InstallOpts { name: args.name, runtime: args.runtime, host: args.host };
     let (_, made) = install::install(&root, &opts, cx.env.now())?;

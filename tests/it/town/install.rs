@@ -1,5 +1,6 @@
 //! `gt install`.
 
+use super::hints;
 use crate::support::Sandbox;
 
 #[test]
@@ -22,6 +23,34 @@ fn a_second_install_makes_what_is_missing() {
     let made = sandbox.gt(sandbox.path(), &["install", "town", "--json"]).json();
     assert_eq!(made["already"], true);
     assert_eq!(made["made"], serde_json::json!(["lua/roles/"]));
+}
+
+#[test]
+fn a_town_is_not_scattered_over_what_is_in_a_folder() {
+    let sandbox = Sandbox::new();
+    let full = sandbox.folder("full");
+    std::fs::write(full.join("notes.txt"), "mine").expect("a file");
+    let names =
+        || -> Vec<_> { std::fs::read_dir(&full).expect("read").map(|e| e.expect("entry").file_name()).collect() };
+    for args in [&["install"][..], &["install", "."], &["install", "../full"]] {
+        let ran = sandbox.gt(&full, args);
+        assert_eq!(ran.code, 5, "{args:?}: {}", ran.stderr);
+        let path = format!("{} is not empty (it has `notes.txt`) and is no town", full.display());
+        assert!(ran.stderr.contains(&path), "{args:?}: {}", ran.stderr);
+        assert!(hints(&ran.stderr)[0].ends_with("gt install ~/gt"), "{}", ran.stderr);
+        assert_eq!(names(), ["notes.txt"]);
+    }
+    // A folder of somebody else's that happens to be called like one of ours.
+    let logs = sandbox.folder("other");
+    std::fs::create_dir(logs.join("logs")).expect("a folder");
+    assert_eq!(sandbox.gt(&logs, &["install"]).code, 5);
+    // An empty folder, and one in which an install was cut short, become the town that was asked for.
+    let empty = sandbox.folder("empty");
+    sandbox.gt(&empty, &["install"]).ok();
+    std::fs::remove_file(empty.join("town.toml")).expect("cut short");
+    std::fs::remove_dir_all(empty.join("lua")).expect("cut short");
+    let again = sandbox.gt(&empty, &["install", "--json"]).json();
+    assert_eq!((again["already"].as_bool(), again["root"].as_str()), (Some(false), empty.to_str()));
 }
 
 #[test]
