@@ -18,11 +18,17 @@ impl From<StoreError> for CliError {
 }
 
 /// What to do next.
-pub(super) fn hint(error: &StoreError) -> Option<String> {
+fn hint(error: &StoreError) -> Option<String> {
     Some(match error {
         StoreError::NotFound { similar: Some(id), .. } => format!("did you mean `{id}`?"),
         StoreError::NotFound { .. } => "`bd list --all` shows every bead, `bd search WORDS` finds by text".to_owned(),
-        StoreError::Ambiguous { .. } => "type more of the id".to_owned(),
+        StoreError::Ambiguous { matches, .. } => {
+            let some: Vec<&str> = matches.iter().take(3).map(|id| id.as_str()).collect();
+            format!("type more of the id; `bd show --short {}` says what they are", some.join(" "))
+        }
+        StoreError::Invalid { field: "title", .. } => {
+            "a title is one line that says what is to be done, the rest is its description: bd create TITLE -d TEXT".to_owned()
+        }
         StoreError::Blocked { by, .. } => {
             let first = by.first().map_or("ID", |id| id.as_str());
             format!("close {first} first, or close this one all the same with --force")

@@ -2,14 +2,19 @@
 
 use super::{CliError, Kind};
 use crate::git::GitError;
-use crate::store::StoreError;
+use crate::queue::QueueError;
 use crate::town::TownError;
 
 impl From<TownError> for CliError {
     fn from(error: TownError) -> Self {
+        let error = match error {
+            // The same mistake is told in the same way by `bd`.
+            TownError::Store(store) | TownError::Queue(QueueError::Store(store)) => return store.into(),
+            TownError::Molecule(molecule) => return molecule.into(),
+            other => other,
+        };
         let kind = match &error {
-            TownError::NotFound { .. } | TownError::Store(StoreError::NotFound { .. }) => Kind::NotFound,
-            TownError::Store(store) if store.is_fault() => Kind::Store,
+            TownError::NotFound { .. } => Kind::NotFound,
             TownError::Refused { .. } | TownError::Store(_) | TownError::Queue(_) | TownError::Molecule(_) => {
                 Kind::Refused
             }
@@ -22,14 +27,8 @@ impl From<TownError> for CliError {
             | TownError::Session(_)
             | TownError::Io { .. } => Kind::User,
         };
-        let mut hints = error.hints();
-        if let TownError::Store(store) = &error
-            && store.is_fault()
-        {
-            hints.extend(super::store_error::hint(store));
-        }
         let mut told = Self::from_error(kind, &error);
-        told.hints = hints;
+        told.hints = error.hints();
         told
     }
 }
@@ -37,6 +36,7 @@ impl From<TownError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     #[test]
     fn a_full_disk_says_what_to_do_also_from_a_verb_of_the_town() {

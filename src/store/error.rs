@@ -16,11 +16,11 @@ pub enum StoreError {
         similar: Option<String>,
     },
     /// A short id that several beads answer to.
-    #[error("ambiguous id `{given}` matches {} beads: {}", matches.len(), join(matches))]
+    #[error("ambiguous id `{given}` matches {}", handful(matches))]
     Ambiguous {
         /// What was asked for.
         given: String,
-        /// Which answer to it (at most ten).
+        /// Which answer to it: at most one more than a handful.
         matches: Vec<BeadId>,
     },
     /// The id is taken.
@@ -140,6 +140,16 @@ pub enum StoreError {
     /// `SQLite` failed.
     #[error("the store failed: {0}")]
     Sqlite(rusqlite::Error),
+}
+
+/// So many of the beads that a short id may mean are named.
+pub(super) const HANDFUL: usize = 5;
+
+fn handful(ids: &[BeadId]) -> String {
+    if ids.len() > HANDFUL {
+        return format!("more than {HANDFUL} beads: {}, …", join(&ids[..HANDFUL]));
+    }
+    format!("{} beads: {}", ids.len(), join(ids))
 }
 
 fn join(ids: &[BeadId]) -> String {

@@ -109,8 +109,6 @@ impl TownError {
         match self {
             Self::User { hints, .. } | Self::NotFound { hints, .. } | Self::Refused { hints, .. } => hints.clone(),
             Self::Config(error) => error.hint.clone().into_iter().collect(),
-            Self::Store(StoreError::NotFound { similar: Some(id), .. }) => vec![format!("did you mean `{id}`?")],
-            Self::Store(StoreError::NotFound { similar: None, .. }) => vec!["see what there is: bd list".into()],
             Self::Git(error) => error.hint().into_iter().collect(),
             Self::Queue(QueueError::Malformed(lost)) => {
                 vec![format!("close it, and have its bead go on from what was handed in: gt queue mend {}", lost.mr)]

@@ -3,6 +3,7 @@
 use super::Read;
 use crate::base::BeadId;
 use crate::base::text;
+use crate::store::error::HANDFUL;
 use crate::store::{StoreError, row};
 
 impl Read<'_> {
@@ -46,7 +47,7 @@ impl Read<'_> {
         for mut found in [whole, part] {
             let mut seen = Vec::new();
             for id in found.drain(..) {
-                if seen.len() > 10 {
+                if seen.len() > HANDFUL {
                     break;
                 }
                 if self.bead(&id)?.is_some_and(|b| b.status != "tombstone") {
@@ -56,10 +57,7 @@ impl Read<'_> {
             match seen.len() {
                 0 => {}
                 1 => return Ok(seen.remove(0)),
-                _ => {
-                    seen.truncate(10);
-                    return Err(StoreError::Ambiguous { given: text.to_owned(), matches: seen });
-                }
+                _ => return Err(StoreError::Ambiguous { given: text.to_owned(), matches: seen }),
             }
         }
         Err(self.not_found(text)?)

@@ -143,9 +143,10 @@ fn layers(role: &str, folders: &[(Layer, PathBuf)]) -> Result<Vec<LayerSource>, 
 
 /// A file that the user names, as the role that its name says: over the layers that lie below it.
 fn named(cx: &Context, path: &Path) -> Result<Role, CliError> {
-    let path = cx.env.cwd.join(path);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|e| CliError::not_found(format!("{} cannot be read: {e}", path.display())))?;
+    let path = cx.env.path(path);
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        CliError::path(&path, &e, "policies are lua/roles/ROLE.lua; without a file all are checked: gt policy check")
+    })?;
     let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
     // One that stands in its place in the town is judged with all that is below and above it.
     if let Some(role) = roles(cx, None)?.into_iter().find(|r| r.layers.iter().any(|l| Path::new(&l.path) == path)) {
