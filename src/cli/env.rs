@@ -1,8 +1,8 @@
 //! What a command may know of its surroundings, read once: directory, actor, town and tracker overrides.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::base::{Clock, SystemClock, Time};
+use crate::base::{Clock, SystemClock, Time, path};
 
 /// The surroundings of one command.
 #[derive(Debug, Clone)]
@@ -52,6 +52,11 @@ impl Env {
             Some(fault) => crate::base::fault::arm(fault).map_err(crate::cli::CliError::user),
             None => Ok(()),
         }
+    }
+
+    /// A path that was given, from the directory the command works in, as it is shown.
+    pub fn path(&self, given: impl AsRef<Path>) -> PathBuf {
+        path::plain(&self.cwd.join(given))
     }
 
     /// The present, from the machine's clock.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{CliError, Kind, Output, output};
+use crate::base::path::plain;
 use crate::formula::{Diagnostic, Report};
 
 /// `name=value`, for `--var`.
@@ -16,7 +17,7 @@ pub(super) fn var(text: &str) -> Result<(String, String), String> {
 /// A formula as it was named: a path counts from where the command works.
 pub(super) fn path(cwd: &Path, name: &str) -> String {
     let is_path = name.contains('/') || name.ends_with(".formula.toml") || name.ends_with(".formula.json");
-    if is_path { cwd.join(name).display().to_string() } else { name.to_owned() }
+    if is_path { plain(&cwd.join(name)).display().to_string() } else { name.to_owned() }
 }
 
 /// The error for a formula that `what` (cannot be cooked): the findings with their excerpts, then one line.

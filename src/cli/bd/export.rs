@@ -32,7 +32,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         output::bytes(&exported);
         return Ok(());
     };
-    let path = cx.env.cwd.join(path);
+    let path = cx.env.path(path);
     let filled = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
     if exported.is_empty() && filled && !args.force {
         return Err(CliError::refused(format!("there are no beads here, and {} has some", path.display()))

@@ -25,7 +25,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
     } else {
-        std::fs::read(cx.env.cwd.join(&path))
+        std::fs::read(cx.env.path(&path))
     };
     let bytes =
         bytes.map_err(|e| CliError::path(&path, &e, "name the file, or - for the standard input: bd import FILE"))?;

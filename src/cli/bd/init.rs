@@ -40,7 +40,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     }
     let tracked = place.beads_dir.join("issues.jsonl");
     let adopted =
-        args.from_jsonl.map(|file| if file == Path::new(TRACKED) { tracked.clone() } else { cx.env.cwd.join(file) });
+        args.from_jsonl.map(|file| if file == Path::new(TRACKED) { tracked.clone() } else { cx.env.path(file) });
     // Read before anything is made.
     let text = adopted.as_deref().map(|path| {
         std::fs::read(path).map_err(|e| CliError::path(path, &e, "name the file: bd init --from-jsonl FILE"))

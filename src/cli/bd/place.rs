@@ -26,11 +26,11 @@ impl Place {
     /// Finds the tracker that belongs to where we are; it need not exist yet.
     pub(crate) fn find(env: &Env) -> Self {
         if let Some(town) = &env.town {
-            let town = env.cwd.join(town);
+            let town = env.path(town);
             return Self::in_town(&town, &env.cwd, "GT_TOWN names the town".to_owned());
         }
         if let Some(dir) = &env.beads_dir {
-            let beads_dir = env.cwd.join(dir);
+            let beads_dir = env.path(dir);
             let why = "BEADS_DIR or --db names the folder".to_owned();
             // The tracker of a town is worked with as from inside the town: its daemon is told.
             let around =

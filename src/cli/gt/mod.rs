@@ -154,7 +154,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let mut env = Env::read().map_err(|e| CliError::user(format!("the current directory cannot be read: {e}")))?;
     if let Some(dir) = cli.globals.directory {
         // Folders are looked for upwards, so that no `..` may be left in the path.
-        let path = env.cwd.join(dir);
+        let path = env.path(dir);
         env.cwd = path
             .canonicalize()
             .map_err(|e| CliError::path(&path, &e, "name a folder that is there: gt -C DIR VERB"))?;

@@ -21,7 +21,7 @@ const TOLD: usize = 20;
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (name, drafts) = if let Some(path) = &args.file {
         let stdin = path.as_os_str() == "-";
-        let path = if stdin { path.clone() } else { cx.env.cwd.join(path) };
+        let path = if stdin { path.clone() } else { cx.env.path(path) };
         let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
         (name, read::markdown(&arg::file_or_stdin(&path)?, cx.now()))
     } else {

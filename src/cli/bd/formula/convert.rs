@@ -36,7 +36,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Ok(());
     }
     let to = match &args.output {
-        Some(path) => cx.env.cwd.join(path),
+        Some(path) => cx.env.path(path),
         None if found.json => PathBuf::from(found.source.path.trim_end_matches("json").to_owned() + "toml"),
         None => return Err(CliError::user("it is TOML already").hint("--stdout prints it, --output FILE writes it")),
     };

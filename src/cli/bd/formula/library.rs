@@ -14,7 +14,7 @@ pub(in super::super) use crate::cli::formula_error::var;
 /// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
 /// formulas.
 pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
-    let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.cwd.join(dir))).collect();
+    let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.path(dir))).collect();
     let place = cx.place();
     let own = place.beads_dir.join("formulas");
     if let Some(root) = work_tree(&cx.env.cwd)

@@ -57,7 +57,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     }
     let folder = cx.place().beads_dir.join("formulas");
     let to = match &args.output {
-        Some(path) => cx.env.cwd.join(path),
+        Some(path) => cx.env.path(path),
         None => folder.join(format!("{name}.formula.toml")),
     };
     if to.exists() && !args.force {

@@ -24,7 +24,7 @@ impl Place {
     pub(super) fn make(env: &Env, keep: Option<&Path>, interrupt: Interrupt) -> Result<Self, CliError> {
         let failed = |what: &Path, e: std::io::Error| CliError::user(format!("{} cannot be made: {e}", what.display()));
         let (root, temporary) = if let Some(dir) = keep {
-            let dir = env.cwd.join(dir);
+            let dir = env.path(dir);
             std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, e))?;
             let empty = std::fs::read_dir(&dir).map_err(|e| failed(&dir, e))?.next().is_none();
             if !empty {

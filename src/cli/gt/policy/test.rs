@@ -110,7 +110,7 @@ fn library(town: Option<&Town>, test: &Path) -> Library {
 
 fn files(cx: &Context, args: &Args) -> Result<Vec<PathBuf>, CliError> {
     if !args.files.is_empty() {
-        return Ok(args.files.iter().map(|f| cx.env.cwd.join(f)).collect());
+        return Ok(args.files.iter().map(|f| cx.env.path(f)).collect());
     }
     let Some(town) = town(cx)? else {
         return Err(CliError::user("there is no town here, and no test file was named")

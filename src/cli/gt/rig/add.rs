@@ -46,7 +46,7 @@ fn landing(text: &str) -> Result<Landing, String> {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let (place, mut store) = cx.open()?;
-    let path = cx.env.cwd.join(&args.source);
+    let path = cx.env.path(&args.source);
     let source = if path.is_dir() { path.display().to_string() } else { args.source };
     let opts = AddOpts {
         prefix: args.prefix,
