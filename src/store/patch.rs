@@ -6,7 +6,7 @@ use super::{IssueType, Map, Status};
 use crate::base::Time;
 
 /// What to change; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Patch {
     /// One line, 1-500 bytes.
     pub title: Option<String>,

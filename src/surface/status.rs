@@ -366,7 +366,8 @@ impl TownStatus {
             counts.push(format!("{} open (gt convoy list)", text::count(self.convoys, "convoy")));
         }
         if self.mail > 0 {
-            counts.push(format!("{} unread for you (bd list --type message)", text::count(self.mail, "message")));
+            let unread = text::count(self.mail, "message");
+            counts.push(format!("{unread} unread for you (bd list --type message; bd close ID marks one read)"));
         }
         if self.intents > 0 {
             counts.push(format!("{} under way", text::count(self.intents, "action")));

@@ -104,7 +104,9 @@ impl Prime {
             let _ = writeln!(t, "Worktree: {} on branch {branch}. Work only there.", path.display());
         }
         if self.mail > 0 {
-            let _ = writeln!(t, "Mail: {} unread.", text::count(self.mail, "message"));
+            let mail = text::count(self.mail, "message");
+            let list = format!("bd list --type message --assignee {}", self.agent);
+            let _ = writeln!(t, "Mail: {mail} unread. `{list}` lists them, `bd close ID` marks one read.");
         }
         let Some(bead) = &self.hook.bead else {
             t += match self.agent {

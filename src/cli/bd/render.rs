@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::base::text;
 use crate::cli::CliError;
-use crate::store::{Bead, Dep, DepKind, Map, Read, interchange};
+use crate::store::{Bead, Dep, DepKind, IssueType, Map, Read, interchange};
 
 /// One line: id, priority, type, status where it is not open, title, who has it.
 pub(super) fn line(bead: &Bead) -> String {
@@ -114,6 +114,9 @@ pub(super) fn page(bead: &Map) -> String {
         text::headline(get("created_by"), 80),
         get("updated_at")
     );
+    if get("issue_type") == IssueType::MESSAGE.as_str() && get("status") == "open" {
+        let _ = writeln!(out, "  unread; mark it read: bd close {}", get("id"));
+    }
     for key in ["closed_at", "close_reason", "due_at", "defer_until", "external_ref"] {
         if !get(key).is_empty() {
             let _ = writeln!(out, "  {} {}", key.replace('_', " "), text::headline(get(key), 200));

@@ -2,7 +2,7 @@
 
 use super::{Context, arg, context, last, render, words};
 use crate::base::{BeadId, text};
-use crate::cli::CliError;
+use crate::cli::{CliError, Kind};
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
 
 /// Changes beads: all that are named or none.
@@ -87,6 +87,17 @@ pub struct Args {
     session: Option<String>,
 }
 
+impl Args {
+    /// Something is to be changed that is no field of the bead itself.
+    fn changes_more(&self) -> bool {
+        self.append_notes.is_some()
+            || self.parent.is_some()
+            || self.set_labels.is_some()
+            || !self.add_label.is_empty()
+            || !self.remove_label.is_empty()
+    }
+}
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let description = match (&args.description, &args.body_file) {
@@ -95,6 +106,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         (None, None) => None,
     };
     let patch = patch(cx, &args, description)?;
+    if !args.claim && !args.changes_more() && patch == Patch::default() {
+        let hint = "--status, --priority, --title, --type, --assignee, --description, --notes, --add-label, --parent, --due, …; \
+                    or take it with --claim (all of them: bd update --help)";
+        return Err(CliError::new(Kind::Usage, "nothing that is to be changed is named").hint(hint));
+    }
     // Of many beads nothing is changed either when one of them is not there.
     let many = args.ids.len() > CHUNK;
     let ids = if many { cx.read(|r| context::resolve_all(r, &args.ids))? } else { Vec::new() };

@@ -13,7 +13,9 @@ fn every_kind_of_error_has_its_code_and_a_hint() {
         (&["show", &near], 4, &format!("did you mean `{a}`?")),
         (&["show", "../../etc/passwd"], 4, "there is no bead"),
         (&["creat", "x"], 2, "create"),
-        (&["create", ""], 1, "title"),
+        (&["create", ""], 1, "bd create TITLE -d TEXT"),
+        (&["update", &a], 2, "--status, --priority, --title"),
+        (&["update", &a, "--session", "s"], 2, "bd update --help"),
         (&["create", "two\nlines"], 1, "one line"),
         (&["create", "x", "-p", "7"], 2, "0 (critical)"),
         (&["create", "x", "--id", "zz-1"], 5, "--force"),
@@ -41,6 +43,38 @@ fn every_kind_of_error_has_its_code_and_a_hint() {
     assert_eq!(json.code, 4);
     let error: serde_json::Value = serde_json::from_str(&json.stdout).expect("json");
     assert_eq!((error["error"]["kind"].as_str(), error["error"]["code"].as_i64()), (Some("not_found"), Some(4)));
+}
+
+#[test]
+fn a_short_id_that_many_answer_to_names_a_handful_and_how_to_look_at_them() {
+    let repo = Repo::new();
+    for n in 0..7 {
+        repo.bd(&["create", &n.to_string(), "--id", &format!("app-same{n}")]).ok();
+    }
+    for verb in [&["show", "same"][..], &["close", "same"], &["dep", "add", "app-same1", "same"]] {
+        let ran = repo.bd(verb);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        let said = "`same` matches more than 5 beads: app-same0, app-same1, app-same2, app-same3, app-same4, …";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`bd show --short app-same0 app-same1 app-same2`"), "{}", ran.stderr);
+    }
+    let shown = repo.bd(&["show", "--short", "app-same0", "app-same1", "app-same2"]).ok();
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    let two = repo.bd(&["delete", "app-same2", "app-same3", "app-same4", "app-same5", "app-same6", "--force"]);
+    two.ok();
+    assert!(repo.bd(&["show", "same"]).fails().contains("`same` matches 2 beads: app-same0, app-same1\n"));
+}
+
+#[test]
+fn a_path_is_told_without_the_way_back() {
+    let repo = Repo::new();
+    let deep = repo.dir.join("deep");
+    std::fs::create_dir(&deep).expect("a folder");
+    let named = format!("{} cannot be read", repo.dir.join("nope.md").display());
+    for args in [&["create", "--file", "../nope.md"][..], &["-C", "../nope.md", "list"]] {
+        let said = repo.sandbox.bd(&deep, args).fails();
+        assert!(said.contains(&named), "{args:?}: {said}");
+    }
 }
 
 #[test]

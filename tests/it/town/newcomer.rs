@@ -108,6 +108,49 @@ fn a_convoy_that_was_closed_by_hand_has_not_landed() {
 }
 
 #[test]
+fn the_same_mistake_has_one_code_and_one_hint_in_both_programs() {
+    let town = TestTown::new();
+    for n in 0..2 {
+        town.bd(&["create", "x", "--id", &format!("gt-same{n}"), "--force"]).ok();
+    }
+    // Unknown, ambiguous, and a title that is none.
+    for (bd, gt, code) in [
+        (&["show", "nope"][..], &["why", "nope"][..], 4),
+        (&["close", "nope"], &["sling", "nope", "app", "--no-start"], 4),
+        (&["show", "same"], &["why", "same"], 1),
+        (&["update", "same", "-p", "1"], &["sling", "same", "app", "--no-start"], 1),
+        (&["show", "same"], &["review", "accept", "same"], 1),
+        (&["create", ""], &["convoy", "create", ""], 1),
+    ] {
+        let (by_bd, by_gt) = (town.bd(bd), town.gt(gt));
+        assert_eq!((by_bd.code, by_gt.code), (code, code), "{bd:?}, {gt:?}: {}{}", by_bd.stderr, by_gt.stderr);
+        assert_eq!(by_bd.stderr, by_gt.stderr, "{bd:?}, {gt:?}");
+        assert!(!hints(&by_gt.stderr).is_empty(), "{}", by_gt.stderr);
+    }
+    let error = town.gt(&["policy", "check", "../nope.lua"]);
+    assert_eq!(error.code, 4, "{}", error.stderr);
+    let path = town.root.parent().expect("a folder").join("nope.lua");
+    assert!(error.stderr.contains(&format!("{} cannot be read", path.display())), "{}", error.stderr);
+    assert!(hints(&error.stderr)[0].contains("gt policy check"), "{}", error.stderr);
+}
+
+#[test]
+fn a_message_says_how_to_mark_it_read_as_long_as_it_is_not() {
+    let town = TestTown::without_rig();
+    let id = town.bd(&["create", "hello", "-t", "message", "-a", "overseer", "-q"]).ok();
+    let unread = || town.gt(&["status", "--json"]).json()["mail"].clone();
+    let shown = town.bd(&["show", &id]).ok();
+    assert!(shown.contains(&format!("unread; mark it read: bd close {id}")), "{shown}");
+    assert_eq!(unread(), 1, "looking at it changes nothing");
+    for said in [town.gt(&["status"]).ok(), town.gt(&["prime", "--text"]).ok()] {
+        assert!(said.contains("bd close ID") && said.contains("marks one read"), "{said}");
+    }
+    town.bd(&["close", &id]).ok();
+    assert_eq!(unread(), 0);
+    assert!(!town.bd(&["show", &id]).ok().contains("unread"));
+}
+
+#[test]
 fn a_town_is_not_made_inside_a_repository_or_another_town() {
     let town = TestTown::without_rig();
     let inside = town.gt(&["install", "sub/town"]);
