@@ -28,9 +28,11 @@ bench:
 deny:
     cargo deny check
 
-# what takes long: random histories of clones, SECONDS of each fuzz target (needs `cargo install cargo-fuzz`), the large figures
+# what takes long: random cases that no run looked at before, SECONDS of each fuzz target (needs `cargo install cargo-fuzz`), the large figures
 deep seconds="300":
-    PROPTEST_CASES=300 cargo test --release --lib three_clones
+    PROPTEST_RNG_SEED=$(date +%s) PROPTEST_CASES=300 cargo test --release --lib three_clones
+    PROPTEST_RNG_SEED=$(date +%s) PROPTEST_CASES=2000 cargo test --release --lib -- counters_agree the_merge_is merged_is_reached
+    PROPTEST_RNG_SEED=$(date +%s) PROPTEST_CASES=50000 cargo test --release --test it formula::bad_input::no_
     for target in issues merge ids formulas; do RUSTC_BOOTSTRAP=1 cargo fuzz run --release --debug-assertions --sanitizer none $target -- -max_total_time={{seconds}} || exit 1; done
     cargo bench --bench beads -- ready drain hanoi10 hanoi20
     cargo bench --bench molecules -- hanoi10 hanoi15 hanoi20

@@ -10,6 +10,8 @@ pub mod id;
 pub mod path;
 pub mod platform;
 pub mod process;
+#[cfg(test)]
+pub(crate) mod random;
 pub mod span;
 pub mod text;
 

@@ -203,18 +203,17 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
     trace.note("loops", &steps);
     branch::apply(cx, &mut steps, &formula.compose);
     trace.note("branch", &steps);
-    if formula.kind == Kind::Aspect {
-        // The advice of an aspect is for others.
-        return steps;
+    // The advice of an aspect is for others; the steps that it has of its own are checked as any.
+    if formula.kind != Kind::Aspect {
+        steps = weave::own(cx, steps, formula);
+        trace.note("advice", &steps);
+        steps = expand::inline(cx, steps);
+        let Compose { expand: by_id, map, .. } = &formula.compose;
+        steps = expand::rules(cx, steps, by_id, map);
+        trace.note("expand", &steps);
+        steps = weave::aspects(cx, steps, formula);
+        trace.note("aspects", &steps);
     }
-    steps = weave::own(cx, steps, formula);
-    trace.note("advice", &steps);
-    steps = expand::inline(cx, steps);
-    let Compose { expand: by_id, map, .. } = &formula.compose;
-    steps = expand::rules(cx, steps, by_id, map);
-    trace.note("expand", &steps);
-    steps = weave::aspects(cx, steps, formula);
-    trace.note("aspects", &steps);
     if !cx.is_over() {
         check::graph(cx, &steps, formula);
         patrol::check(cx, &steps, formula);

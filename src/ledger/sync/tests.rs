@@ -425,14 +425,8 @@ fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usiz
     }
 }
 
-/// How many histories are played: few with every run, more when `PROPTEST_CASES` says so.
-fn histories() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
-    ProptestConfig { cases, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(histories())]
+    #![proptest_config(crate::base::random::histories(8))]
     #[test]
     fn three_clones_that_are_cut_off_anywhere_agree_and_lose_nothing(
         steps in proptest::collection::vec(step(), 10..40)

@@ -142,6 +142,12 @@ fn the_limits_are_settings_of_the_tracker() {
 }
 
 #[test]
+fn the_steps_that_an_aspect_has_of_its_own_are_checked_as_any() {
+    let text = "type = \"aspect\"\nformula = \"f\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n";
+    assert_eq!(codes(&cooked(text).expect_err("it is wrong")), ["duplicate-id", "unknown-need"]);
+}
+
+#[test]
 fn deep_nesting_is_refused_in_both_formats() {
     let toml = format!("formula = \"f\"\nx = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000));
     assert!(cooked(&toml).is_err());
@@ -199,8 +205,6 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn no_text_makes_the_compiler_panic(text in any::<String>(), json in any::<bool>()) {
         let mut library = Library::empty();
