@@ -162,3 +162,16 @@ fn clones_that_push_at_once_all_get_through() {
     }
     assert_eq!(repo.bd(&["sync", "--remote", &url, "--json"]).json()["received"], 12);
 }
+
+#[test]
+fn a_doctor_does_not_wait_for_a_long_list_to_be_recorded() {
+    let repo = Repo::new();
+    let list: String = (0..2_100).map(|n| format!("## step {n}\n\n")).collect();
+    std::fs::write(repo.dir.join("list.md"), list).expect("written");
+    repo.bd(&["create", "--file", "list.md", "-q"]).ok();
+    let found = repo.bd(&["doctor", "--json"]).json()["findings"].clone();
+    let what = found[0]["what"].as_str().unwrap_or_default();
+    assert!(what.contains("transitions are still to be recorded") && found[0]["grave"] == false, "{found}");
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+}

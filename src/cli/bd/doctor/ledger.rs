@@ -6,7 +6,20 @@ use crate::cli::CliError;
 use crate::cli::bd::Context;
 use crate::ledger::{self, Compared};
 
+/// Beyond so many transitions that wait, recording them takes longer than whoever looks wants to wait.
+const MANY: usize = 2_000;
+
 pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
+    let (waiting, _) = cx.read(|r| Ok(r.outbox_backlog()?))?;
+    if waiting > MANY {
+        return Ok(vec![Finding {
+            check: "ledger",
+            grave: false,
+            what: format!("{waiting} transitions are still to be recorded; compared with the database once they are"),
+            next: "`bd doctor --fix` records them now, then look again".to_owned(),
+            mend: Some(Box::new(super::outbox::record)),
+        }]);
+    }
     let (drained, found) = cx.with_store(|store| {
         let drained = ledger::drain(store, None);
         Ok((drained, ledger::compare(store)?))

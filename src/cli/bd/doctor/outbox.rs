@@ -17,11 +17,14 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
         grave: false,
         what: format!("{} since {oldest} for the ledger", wait(waiting)),
         next: "`bd doctor --fix` drains them".to_owned(),
-        mend: Some(Box::new(|cx| {
-            let done = cx.with_store(|store| Ok(ledger::drain(store, None)?))?;
-            Ok(format!("{} recorded", text::count(done.commits, "transition")))
-        })),
+        mend: Some(Box::new(record)),
     }])
+}
+
+/// Records what waits.
+pub(super) fn record(cx: &Context) -> Result<String, CliError> {
+    let done = cx.with_store(|store| Ok(ledger::drain(store, None)?))?;
+    Ok(format!("{} recorded", text::count(done.commits, "transition")))
 }
 
 fn wait(n: usize) -> String {
