@@ -18,7 +18,7 @@ use gastown::base::{BeadId, Clock, Prefix, SystemClock};
 use gastown::ledger;
 use gastown::store::interchange::format_line;
 use gastown::store::{
-    Bead, Close, DepKind, Filter, NewBead, NewDep, Patch, ReadyQuery, Stamp, Store, StoreError, Write,
+    Bead, Close, DepKind, Filter, IssueType, NewBead, NewDep, Patch, ReadyQuery, Stamp, Store, StoreError, Write,
 };
 use support::{Figures, Place};
 
@@ -313,7 +313,14 @@ fn tower(
 }
 
 fn build(store: &mut Store, count: usize, ephemeral: bool) -> (BeadId, Vec<BeadId>) {
-    let root = write(store, |w| Ok(w.create(NewBead { ephemeral, ..NewBead::titled("towers of Hanoi") })?.id));
+    let root = write(store, |w| {
+        Ok(w.create(NewBead {
+            ephemeral,
+            issue_type: Some(IssueType::MOLECULE),
+            ..NewBead::titled("towers of Hanoi")
+        })?
+        .id)
+    });
     let mut steps: Vec<BeadId> = Vec::with_capacity(count);
     while steps.len() < count {
         write(store, |w| {
@@ -348,10 +355,7 @@ fn hanoi(dir: &Path, count: usize) {
     });
     figures("close of a step, durable, in this process", times);
     let (burnt, ()) = timed(|| {
-        for chunk in steps.rchunks(CHUNK) {
-            write(&mut store, |w| chunk.iter().rev().try_for_each(|id| w.delete(id, "burnt")));
-        }
-        write(&mut store, |w| w.delete(&root, "burnt"));
+        gastown::molecule::burn_all(&mut store, &by(), std::slice::from_ref(&root), false).expect("burnt");
     });
     let others = other.stop();
     let seconds = |d: Duration| d.as_secs_f64();

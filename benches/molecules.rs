@@ -3,7 +3,8 @@
 //! `cargo bench --bench molecules [SECTION…]`, where a section is `formulas` (cooks 1,000 formulas of real size), `shiny`
 //! (`bd cook shiny` as a whole process), `hanoi10`, `hanoi15`, `hanoi17` or `hanoi20` (1,048,577 steps, as whole
 //! processes: seconds and peak memory of cooking, and of cooking and pouring, what one step costs, how long another
-//! process waited for `bd close` meanwhile, and what draining the ledger took afterwards; of `hanoi20` only with `drain`).
+//! process waited for `bd close` meanwhile, what draining the ledger took afterwards, of `hanoi20` only with `drain`, and
+//! the same of burning such a molecule as a wisp).
 //! Without a section: all but `hanoi17` and `hanoi20`, which takes a few seconds.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -124,13 +125,16 @@ fn hanoi(disks: u32, drain: bool) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let place = tracker(dir.path());
     let ids: Vec<String> = (0..40).map(|n| place.must("bd", &["create", &format!("to close {n}"), "-q"])).collect();
-    let done = AtomicBool::new(false);
-    let (poured, waits) = std::thread::scope(|scope| {
-        let closer = scope.spawn(|| closing(&place, &ids, &done));
-        let poured = measured(&place, &["mol", "pour", "towers", "-q", "--var", &given]);
-        done.store(true, Ordering::Relaxed);
-        (poured, closer.join().expect("closes"))
-    });
+    let beside = |args: &[&str]| {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let closer = scope.spawn(|| closing(&place, &ids, &done));
+            let took = measured(&place, args);
+            done.store(true, Ordering::Relaxed);
+            (took, closer.join().expect("closes"))
+        })
+    };
+    let (poured, waits) = beside(&["mol", "pour", "towers", "-q", "--var", &given]);
     let steps = 2_u64.pow(disks) + 1;
     let drained = if drain {
         let start = Instant::now();
@@ -148,6 +152,17 @@ fn hanoi(disks: u32, drain: bool) {
         poured.0.as_secs_f64(),
         poured.0.as_secs_f64() * 1e6 / steps as f64,
         poured.1,
+        waits.p99,
+        waits.max,
+    );
+    let wisp = place.must("bd", &["mol", "wisp", "towers", "-q", "--var", &given]);
+    let (burnt, waits) = beside(&["mol", "burn", &wisp, "-q"]);
+    let (n, waits) = (waits.len(), Figures::of(waits));
+    println!(
+        "      burnt as a wisp {:>24.2} {:>8.1} {:>8.0} {n:>9} {:>8.1} {:>5.0}",
+        burnt.0.as_secs_f64(),
+        burnt.0.as_secs_f64() * 1e6 / steps as f64,
+        burnt.1,
         waits.p99,
         waits.max,
     );
@@ -171,7 +186,7 @@ fn measured(place: &Place, args: &[&str]) -> (Duration, f64) {
     (took, peak.unwrap_or_default() / 1024.0)
 }
 
-/// Closes beads until the pour is done; how long each took as a process.
+/// Closes beads until it is done; how long each took as a process.
 fn closing(place: &Place, ids: &[String], done: &AtomicBool) -> Vec<Duration> {
     let mut times = Vec::new();
     for id in ids.iter().cycle() {

@@ -67,6 +67,12 @@ points! {
     SyncMoved = "sync.moved",
     /// The remote has a branch of ours.
     SyncPushed = "sync.pushed",
+    /// Some of the beads that are to go together are gathered.
+    LeaveGathered = "leave.gathered",
+    /// Beads that went together are hidden, and none is removed.
+    LeaveHidden = "leave.hidden",
+    /// Some of the beads that are hidden are removed.
+    LeaveRemoved = "leave.removed",
     /// A restored store is built, and not in place.
     RestoreBuilt = "restore.built",
     /// The old store is out of the way, and the new one is not in place.

@@ -55,7 +55,10 @@ pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
                         continue;
                     };
                     let Some(ours) = ours else {
-                        found.ahead.push((id, theirs));
+                        // What is on its way out is recorded when it is gone.
+                        if !r.is_hidden(&id)? {
+                            found.ahead.push((id, theirs));
+                        }
                         continue;
                     };
                     let odd = |e| LedgerError::odd(&id, e);

@@ -1,8 +1,11 @@
 //! Burning: a molecule goes without a record.
 
+use super::leave::{SMALL, leave};
 use super::{MoleculeError, view};
 use crate::base::BeadId;
-use crate::store::Write;
+use crate::store::{Read, Stamp, Store, Write};
+
+const REASON: &str = "mol burn";
 
 /// What was burnt.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -15,19 +18,43 @@ pub struct Burnt {
     pub deleted_count: usize,
 }
 
+impl Burnt {
+    /// What burning would take; refused for a molecule that lasts without `force`.
+    pub fn of(r: &Read<'_>, root: &BeadId, force: bool) -> Result<Self, MoleculeError> {
+        let bead = view::need(r, root)?;
+        if !bead.ephemeral && !force {
+            return Err(MoleculeError::NotAWisp(root.clone()));
+        }
+        let mut deleted_ids = r.ids_below(root)?;
+        deleted_ids.push(bead.id);
+        Ok(Self { molecule_id: root.clone(), deleted_count: deleted_ids.len(), deleted_ids })
+    }
+
+    fn announce(&self, w: &mut Write<'_>) -> Result<(), MoleculeError> {
+        let payload = serde_json::json!({ "deleted": self.deleted_count });
+        w.emit("burnt", self.molecule_id.as_str(), payload)?;
+        Ok(())
+    }
+}
+
 /// Burns a wisp. A molecule that lasts is burnt only with `force`, and leaves tombstones.
 pub fn burn(w: &mut Write<'_>, root: &BeadId, force: bool) -> Result<Burnt, MoleculeError> {
-    let bead = view::need(w, root)?;
-    if !bead.ephemeral && !force {
-        return Err(MoleculeError::NotAWisp(root.clone()));
+    let burnt = Burnt::of(w, root, force)?;
+    for id in &burnt.deleted_ids {
+        w.delete(id, REASON)?;
     }
-    let mut deleted = Vec::new();
-    for bead in view::all(w, root)?.into_iter().rev() {
-        w.delete(&bead.id, "mol burn")?;
-        deleted.push(bead.id);
+    burnt.announce(w)?;
+    Ok(burnt)
+}
+
+/// As [`burn`], several at once and whatever their size: all of them go at one moment, or none.
+pub fn burn_all(store: &mut Store, by: &Stamp, roots: &[BeadId], force: bool) -> Result<Vec<Burnt>, MoleculeError> {
+    let plan = |r: &Read<'_>| roots.iter().map(|root| Burnt::of(r, root, force)).collect::<Result<Vec<_>, _>>();
+    let burnt = store.read(plan)?;
+    let ids: Vec<BeadId> = burnt.iter().flat_map(|b| b.deleted_ids.iter().cloned()).collect();
+    if ids.len() <= SMALL || store.in_group() {
+        return store.write(by, |w| roots.iter().map(|root| burn(w, root, force)).collect());
     }
-    w.delete(root, "mol burn")?;
-    deleted.push(root.clone());
-    w.emit("burnt", root.as_str(), serde_json::json!({ "deleted": deleted.len() }))?;
-    Ok(Burnt { molecule_id: root.clone(), deleted_count: deleted.len(), deleted_ids: deleted })
+    leave(store, by, REASON, &ids, |w| burnt.iter().try_for_each(|b| b.announce(w)))?;
+    Ok(burnt)
 }

@@ -2,10 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::leave::{SMALL, leave};
 use super::{MoleculeError, is_step, view};
 use crate::base::BeadId;
 use crate::base::text::headline;
-use crate::store::{Bead, Close, IssueType, NewBead, Status, Write};
+use crate::store::{Bead, Close, IssueType, NewBead, Read, Stamp, Status, Store, Write};
+
+const REASON: &str = "squashed";
+/// So many steps are listed one by one in a digest that nobody wrote.
+const LISTED: usize = 1_000;
 
 /// What was squashed.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -26,6 +31,17 @@ pub struct Squashed {
     pub wisp_squash: bool,
 }
 
+/// What squashing is about to do.
+struct Plan {
+    root: Bead,
+    steps: usize,
+    digest: NewBead,
+    reason: String,
+    below: Vec<BeadId>,
+    deleted: Vec<BeadId>,
+    keep_children: bool,
+}
+
 /// Condenses a molecule into a digest. `summary` is its text; without one the steps are listed.
 ///
 /// Of a wisp nothing else remains. The beads of a poured molecule stay, for they are the record in the ledger.
@@ -35,50 +51,90 @@ pub fn squash(
     summary: Option<&str>,
     keep_children: bool,
 ) -> Result<Squashed, MoleculeError> {
-    let bead = view::need(w, root)?;
-    let below = view::all(w, root)?;
-    let steps: Vec<&Bead> = below.iter().filter(|b| is_step(b)).collect();
-    let text = summary.map_or_else(|| digest(&bead, &steps), str::to_owned);
-    let mut metadata = crate::store::Map::new();
-    for key in ["formula", "proto", "for", "vars"] {
-        if let Some(value) = bead.metadata.get(key) {
-            metadata.insert(key.into(), value.clone());
-        }
+    let plan = Plan::of(w, root, summary, keep_children)?;
+    for id in &plan.deleted {
+        w.delete(id, REASON)?;
     }
-    metadata.insert("molecule".into(), root.as_str().into());
-    let new = NewBead {
-        title: format!("Digest: {}", headline(&bead.title, 450)),
-        description: text,
-        issue_type: Some(IssueType::TASK),
-        priority: Some(bead.priority),
-        labels: vec!["digest".into()],
-        metadata,
-        parent: (!bead.ephemeral).then(|| root.clone()),
-        ..NewBead::default()
-    };
-    let digest = w.create(new)?.id;
-    let reason = format!("Squashed from {} wisps", below.len());
-    w.close(&digest, Close { force: true, ..Close::because(reason) })?;
-    let mut deleted = 0;
-    if !keep_children {
-        for bead in below.iter().rev().filter(|b| b.ephemeral) {
-            w.delete(&bead.id, "squashed")?;
-            deleted += 1;
-        }
-        if bead.ephemeral {
-            w.delete(root, "squashed")?;
-        }
+    plan.record(w)
+}
+
+/// As [`squash`], whatever the size: the digest is there when the beads are gone.
+pub fn squash_any(
+    store: &mut Store,
+    by: &Stamp,
+    root: &BeadId,
+    summary: Option<&str>,
+    keep_children: bool,
+) -> Result<Squashed, MoleculeError> {
+    if store.in_group() {
+        return store.write(by, |w| squash(w, root, summary, keep_children));
     }
-    w.emit("squashed", root.as_str(), serde_json::json!({ "digest": digest, "steps": steps.len() }))?;
-    Ok(Squashed {
-        molecule_id: root.clone(),
-        digest_id: digest,
-        squashed_count: below.len(),
-        squashed_ids: below.into_iter().map(|b| b.id).collect(),
-        deleted_count: deleted,
-        kept_children: keep_children,
-        wisp_squash: bead.ephemeral,
-    })
+    let plan = store.read(|r| Plan::of(r, root, summary, keep_children))?;
+    if plan.below.len() <= SMALL {
+        return store.write(by, |w| squash(w, root, summary, keep_children));
+    }
+    if plan.deleted.is_empty() {
+        return store.write(by, |w| plan.record(w));
+    }
+    let leaving = plan.deleted.clone();
+    leave(store, by, REASON, &leaving, |w| plan.record(w))
+}
+
+impl Plan {
+    fn of(r: &Read<'_>, root: &BeadId, summary: Option<&str>, keep_children: bool) -> Result<Self, MoleculeError> {
+        let bead = view::need(r, root)?;
+        let below = view::all(r, root)?;
+        let steps: Vec<&Bead> = below.iter().filter(|b| is_step(b)).collect();
+        let mut metadata = crate::store::Map::new();
+        for key in ["formula", "proto", "for", "vars"] {
+            if let Some(value) = bead.metadata.get(key) {
+                metadata.insert(key.into(), value.clone());
+            }
+        }
+        metadata.insert("molecule".into(), root.as_str().into());
+        let digest = NewBead {
+            title: format!("Digest: {}", headline(&bead.title, 450)),
+            description: summary.map_or_else(|| digest(&bead, &steps), str::to_owned),
+            issue_type: Some(IssueType::TASK),
+            priority: Some(bead.priority),
+            labels: vec!["digest".into()],
+            metadata,
+            parent: (!bead.ephemeral).then(|| root.clone()),
+            ..NewBead::default()
+        };
+        let mut deleted = Vec::new();
+        if !keep_children {
+            deleted.extend(below.iter().rev().filter(|b| b.ephemeral).map(|b| b.id.clone()));
+            deleted.extend(bead.ephemeral.then(|| root.clone()));
+        }
+        Ok(Self {
+            steps: steps.len(),
+            digest,
+            reason: format!("Squashed from {} wisps", below.len()),
+            below: below.into_iter().map(|b| b.id).collect(),
+            deleted,
+            keep_children,
+            root: bead,
+        })
+    }
+
+    /// Files the digest.
+    fn record(self, w: &mut Write<'_>) -> Result<Squashed, MoleculeError> {
+        let digest = w.create(self.digest)?.id;
+        w.close(&digest, Close { force: true, ..Close::because(self.reason) })?;
+        let root = self.root.id;
+        w.emit("squashed", root.as_str(), serde_json::json!({ "digest": digest, "steps": self.steps }))?;
+        let deleted = self.deleted.len() - usize::from(self.deleted.last() == Some(&root));
+        Ok(Squashed {
+            molecule_id: root,
+            digest_id: digest,
+            squashed_count: self.below.len(),
+            squashed_ids: self.below,
+            deleted_count: deleted,
+            kept_children: self.keep_children,
+            wisp_squash: self.root.ephemeral,
+        })
+    }
 }
 
 /// The text of a digest that nobody wrote.
@@ -93,7 +149,7 @@ fn digest(root: &Bead, steps: &[&Bead]) -> String {
         let _ = writeln!(out, "**In Progress**: {going}");
     }
     let _ = write!(out, "\n---\n\n### Steps\n\n");
-    for (i, step) in steps.iter().enumerate() {
+    for (i, step) in steps.iter().take(LISTED).enumerate() {
         let _ = writeln!(out, "{}. **[{}]** {}", i + 1, step.status, step.title);
         let about = headline(&step.description, 200);
         if !about.is_empty() {
@@ -102,6 +158,9 @@ fn digest(root: &Bead, steps: &[&Bead]) -> String {
         if !step.close_reason.is_empty() {
             let _ = writeln!(out, "   *Outcome: {}*", headline(&step.close_reason, 200));
         }
+    }
+    if steps.len() > LISTED {
+        let _ = writeln!(out, "… and {} more", steps.len() - LISTED);
     }
     out
 }

@@ -1,9 +1,10 @@
 //! Wisps that are lying about.
 
-use super::{MoleculeError, burn, is_molecule};
+use super::leave::SMALL;
+use super::{Burnt, MoleculeError, burn, burn_all, is_molecule};
 use crate::base::span::Span;
 use crate::base::{BeadId, Time};
-use crate::store::{Bead, Filter, Read, Sort, StoreError, Write};
+use crate::store::{Bead, Filter, Hook, Read, Sort, Stamp, Store, StoreError};
 
 /// The roots of all wisps, latest first; closed ones with `all`.
 pub fn wisps(r: &Read<'_>, all: bool) -> Result<Vec<Bead>, StoreError> {
@@ -15,28 +16,58 @@ pub fn wisps(r: &Read<'_>, all: bool) -> Result<Vec<Bead>, StoreError> {
 /// The wisps that nothing has changed since then: open ones, and with `all` closed ones too. What is on a hook is
 /// somebody's, however long it lies still.
 pub fn idle(r: &Read<'_>, since: Time, all: bool) -> Result<Vec<Bead>, StoreError> {
-    let hooked: Vec<BeadId> = r.hooks()?.into_iter().flat_map(|h| h.molecule.into_iter().chain([h.bead])).collect();
+    let hooks = r.hooks()?;
     let mut idle = Vec::new();
     for root in wisps(r, all)? {
-        let below = super::view::all(r, &root.id)?;
-        let last = below.iter().map(|b| b.updated_at).chain([root.updated_at]).max().unwrap_or(root.updated_at);
-        if last <= since && !hooked.contains(&root.id) {
+        if is_idle(r, &hooks, &root, since)? {
             idle.push(root);
         }
     }
     Ok(idle)
 }
 
-/// Burns the wisps that nothing has changed for `age`: open ones, and with `all` closed ones too. With `dry_run`
-/// only says which.
-pub fn gc(w: &mut Write<'_>, now: Time, age: Span, all: bool, dry_run: bool) -> Result<Vec<BeadId>, MoleculeError> {
-    let mut gone = Vec::new();
-    for root in idle(w, now.plus_millis(-age.as_millis()), all)? {
-        if dry_run {
-            gone.extend(super::view::all(w, &root.id)?.into_iter().map(|b| b.id).chain([root.id]));
-        } else {
-            gone.extend(burn(w, &root.id, false)?.deleted_ids);
+fn is_idle(r: &Read<'_>, hooks: &[Hook], root: &Bead, since: Time) -> Result<bool, StoreError> {
+    let hooked = hooks.iter().any(|h| h.bead == root.id || h.molecule.as_ref() == Some(&root.id));
+    let below = Filter { under: Some(root.id.clone()), updated_after: Some(since.plus_millis(1)), ..Filter::default() };
+    Ok(!hooked && root.updated_at <= since && r.count(&below)? == 0)
+}
+
+/// Burns the wisps that nothing has changed for `age`: open ones, and with `all` closed ones too. Gives the beads that
+/// are gone.
+pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Vec<BeadId>, MoleculeError> {
+    let since = by.now.plus_millis(-age.as_millis());
+    let (small, large) = store.read::<_, MoleculeError>(|r| {
+        let mut sized = (Vec::new(), Vec::new());
+        for root in idle(r, since, all)? {
+            let few = r.ids_below(&root.id)?.len() <= SMALL;
+            if few { sized.0.push(root.id) } else { sized.1.push(root.id) }
         }
+        Ok(sized)
+    })?;
+    // Somebody may have taken one up since.
+    let mut gone = store.write::<_, MoleculeError>(by, |w| {
+        let hooks = w.hooks()?;
+        let mut gone = Vec::new();
+        for id in &small {
+            if let Some(root) = w.bead(id)?
+                && is_idle(w, &hooks, &root, since)?
+            {
+                gone.extend(burn(w, id, false)?.deleted_ids);
+            }
+        }
+        Ok(gone)
+    })?;
+    if !large.is_empty() {
+        gone.extend(burn_all(store, by, &large, false)?.into_iter().flat_map(|burnt| burnt.deleted_ids));
+    }
+    Ok(gone)
+}
+
+/// The beads that [`gc`] would burn.
+pub fn gc_would(r: &Read<'_>, now: Time, age: Span, all: bool) -> Result<Vec<BeadId>, MoleculeError> {
+    let mut gone = Vec::new();
+    for root in idle(r, now.plus_millis(-age.as_millis()), all)? {
+        gone.extend(Burnt::of(r, &root.id, false)?.deleted_ids);
     }
     Ok(gone)
 }

@@ -5,9 +5,12 @@ use std::fs::{File, TryLockError};
 use super::file::{EACH_ON_DISK, open_lock};
 use super::{Batch, Stamp, Store, StoreError};
 
+/// What the batches are called whose beads go away together.
+pub const LEAVING: &str = "burn";
+
 /// The kinds of bulk work that anybody tidies up after: the notes of their batches. Whoever stages one holds the lock
 /// `NOTE.lock`. A sync is none of them: it tidies up after the one before it, under a lock of its own.
-pub const KINDS: [&str; 3] = ["pour", "import", "create"];
+pub const KINDS: [&str; 4] = ["pour", "import", "create", LEAVING];
 
 /// A lock of bulk work, while held.
 #[derive(Debug)]
@@ -37,16 +40,35 @@ impl Store {
         Ok(if staged()?.is_empty() || self.nobody_stages(note)?.is_none() { Vec::new() } else { staged()? })
     }
 
-    /// Drops up to `limit` beads of what was left with this note; true when more is left.
+    /// Drops up to `limit` beads of what was left with this note; true when more is left. Beads that were to leave and
+    /// were not hidden stay.
     pub fn drop_left(&mut self, by: &Stamp, note: &str, limit: usize) -> Result<bool, StoreError> {
         if self.read::<_, StoreError>(|r| r.staged(note))?.is_empty() {
             return Ok(false);
         }
         let Some(_alone) = self.nobody_stages(note)? else { return Ok(false) };
+        self.drop_some(by, note, limit)
+    }
+
+    /// [`Self::drop_left`], for who holds the lock.
+    fn drop_some(&mut self, by: &Stamp, note: &str, limit: usize) -> Result<bool, StoreError> {
+        if self.read::<_, StoreError>(|r| r.staged(note))?.is_empty() {
+            return Ok(false);
+        }
         self.write(by, |w| {
             let Some(batch) = w.staged(note)?.into_iter().next() else { return Ok(false) };
-            Ok(w.discard_some(batch, limit)? || !w.staged(note)?.is_empty())
+            let stays = w.stay(batch)?;
+            Ok((!stays && w.discard_some(batch, limit)?) || !w.staged(note)?.is_empty())
         })
+    }
+
+    /// Waits until no beads are on their way out, removes what is left of them, and lets nobody take any away while the
+    /// lock is held. For whoever brings in beads that have their ids: what is hidden and not yet removed has its id
+    /// still.
+    pub fn none_leaving(&mut self, by: &Stamp, limit: usize) -> Result<Staging, StoreError> {
+        let alone = Staging(self.hold(&format!("{LEAVING}.lock"))?);
+        while self.drop_some(by, LEAVING, limit)? {}
+        Ok(alone)
     }
 
     /// The lock of a kind of bulk work, unless somebody is at it.

@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Whether several writes are one transaction now.
-    pub(super) fn in_group(&self) -> bool {
+    pub(crate) fn in_group(&self) -> bool {
         self.group.is_some()
     }
 

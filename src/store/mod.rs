@@ -41,7 +41,7 @@ mod status;
 mod write;
 
 pub use bead::{Bead, Comment};
-pub use bulk::{KINDS, Staging};
+pub use bulk::{KINDS, LEAVING, Staging};
 pub use close::{Close, Closed};
 pub use decision::DecisionRow;
 pub use dep::{Dep, DepKind, NewDep};
@@ -62,6 +62,7 @@ pub use stage::Batch;
 pub use stamp::Stamp;
 pub use status::{IssueType, Status};
 pub use write::Write;
+pub use write::leave::Crossing;
 pub use write::sweep::{Sweep, Swept};
 
 /// A JSON object, keys in the order they were read.

@@ -26,6 +26,7 @@ pub(super) struct Taken {
 
 /// Merges the remote's files into the store.
 pub(super) fn take(store: &mut Store, by: &Stamp, incoming: &[(BeadId, String)]) -> Result<Taken, LedgerError> {
+    let _none_leaves = store.none_leaving(by, MANY)?;
     let mut taken = Taken::default();
     let mut docs = Vec::new();
     for (id, text) in incoming {

@@ -104,6 +104,7 @@ impl Store {
         let mut report = Imported::default();
         let _alone = self.hold(LOCK)?;
         self.drop_left_over(by)?;
+        let _none_leaves = self.none_leaving(by, CHUNK)?;
         let prefix = self.prefix()?;
         let mut incoming = read_lines(text, prefix.as_str(), &mut report);
         let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;

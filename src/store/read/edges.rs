@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::Row;
 
-use super::{Read, SEEN};
+use super::{Read, SEEN, seen_batches};
 use crate::base::BeadId;
 use crate::store::row::{self, COLUMNS, Stored};
 use crate::store::{Bead, Dep, DepKind, EpicCount, StoreError};
 
 const EDGE: &str = "d.issue_id, d.depends_on_id, d.kind, d.created_at, d.created_by, d.metadata, d.thread_id, d.other";
-const EDGE_SEEN: &str = "(d.batch = 0 OR d.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+const EDGE_SEEN: &str = concat!("(d.batch = 0 OR d.batch IN (", seen_batches!(), "))");
 
 fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
     Ok(Dep {
@@ -26,8 +26,7 @@ fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
 }
 
 /// As [`EDGE_SEEN`], with the edges of the batch `?2` that this transaction is staging.
-const EDGE_HERE: &str =
-    "(d.batch = 0 OR d.batch = ?2 OR d.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+const EDGE_HERE: &str = concat!("(d.batch = 0 OR d.batch = ?2 OR d.batch IN (", seen_batches!(), "))");
 
 impl Read<'_> {
     /// What it depends on.

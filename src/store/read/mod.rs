@@ -25,8 +25,16 @@ pub struct Read<'a> {
     pub(super) staging: i64,
 }
 
-/// The condition that a row of `b` is not part of a batch still hidden.
-pub(super) const SEEN: &str = "(b.batch = 0 OR b.batch IN (SELECT id FROM batches WHERE state = 'published'))";
+/// The batches beside 0 whose rows are seen.
+macro_rules! seen_batches {
+    () => {
+        "SELECT id FROM batches WHERE state IN ('published', 'leaving')"
+    };
+}
+pub(super) use seen_batches;
+
+/// The condition that a row of `b` is not part of a batch that is hidden.
+pub(super) const SEEN: &str = concat!("(b.batch = 0 OR b.batch IN (", seen_batches!(), "))");
 
 impl<'a> Read<'a> {
     pub(super) fn new(conn: &'a Connection) -> Self {
@@ -64,10 +72,10 @@ impl<'a> Read<'a> {
 
     /// All labels in use, with how many beads carry each, by name.
     pub fn label_counts(&self) -> Result<Vec<(String, usize)>, StoreError> {
-        let mut statement = self.conn.prepare_cached(
+        let mut statement = self.conn.prepare_cached(&format!(
             "SELECT l.label, count(*) FROM labels l JOIN beads b ON b.num = l.bead
-             WHERE l.live = 1 AND b.batch = 0 AND b.status <> 'tombstone' GROUP BY l.label ORDER BY l.label",
-        )?;
+             WHERE l.live = 1 AND {SEEN} AND b.status <> 'tombstone' GROUP BY l.label ORDER BY l.label"
+        ))?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -98,7 +106,7 @@ impl<'a> Read<'a> {
         let mut rows = statement.query([id.as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let stored = Stored::read(row)?;
-        if stored.batch != 0 && stored.batch != self.staging && !self.is_published(stored.batch)? {
+        if stored.batch != 0 && stored.batch != self.staging && !self.is_seen(stored.batch)? {
             return Ok(None);
         }
         Ok(Some(stored))
@@ -111,21 +119,33 @@ impl<'a> Read<'a> {
         }
     }
 
-    pub(super) fn is_published(&self, batch: i64) -> Result<bool, StoreError> {
-        let mut statement = self.conn.prepare_cached("SELECT 1 FROM batches WHERE id = ?1 AND state = 'published'")?;
-        Ok(statement.query_row([batch], |_| Ok(())).optional()?.is_some())
+    /// Whether the rows of a batch are seen.
+    pub(super) fn is_seen(&self, batch: i64) -> Result<bool, StoreError> {
+        Ok(self.conn.prepare_cached(concat!(seen_batches!(), " AND id = ?1"))?.exists([batch])?)
     }
 
-    /// Batches with this note that are staged and not published: their work did not end, or goes on now.
+    /// Whether a bead is here that is not seen.
+    pub fn is_hidden(&self, id: &BeadId) -> Result<bool, StoreError> {
+        let there = self.conn.prepare_cached("SELECT 1 FROM beads WHERE id = ?1")?.exists([id.as_str()])?;
+        Ok(there && self.stored(id)?.is_none())
+    }
+
+    /// The state of a batch; none when there is no such batch.
+    pub(super) fn state_of(&self, batch: super::Batch) -> Result<Option<String>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT state FROM batches WHERE id = ?1")?;
+        Ok(statement.query_row([batch.0], |r| r.get(0)).optional()?)
+    }
+
+    /// Batches with this note that are on their way in or out: their work did not end, or goes on now.
     pub fn staged(&self, note: &str) -> Result<Vec<super::Batch>, StoreError> {
-        self.rows("SELECT id FROM batches WHERE state = 'staged' AND note = ?1", [note], |r| {
+        self.rows("SELECT id FROM batches WHERE state <> 'published' AND note = ?1", [note], |r| {
             Ok(super::Batch(r.get(0)?))
         })
     }
 
-    /// Batches that were begun before `before` and never published.
+    /// Batches that were begun before `before` and are on their way in or out.
     pub fn staged_before(&self, before: crate::base::Time) -> Result<Vec<super::Batch>, StoreError> {
-        let all = self.rows("SELECT id, created_at FROM batches WHERE state = 'staged'", [], |r| {
+        let all = self.rows("SELECT id, created_at FROM batches WHERE state <> 'published'", [], |r| {
             Ok((super::Batch(r.get(0)?), super::row::parse_time(&r.get::<_, String>(1)?)?))
         })?;
         Ok(all.into_iter().filter(|(_, at)| *at < before).map(|(batch, _)| batch).collect())
@@ -138,12 +158,18 @@ impl<'a> Read<'a> {
 
     /// Whether a published batch is still to be merged into the beads that are seen: see `Write::settle`.
     pub fn is_unsettled(&self) -> Result<bool, StoreError> {
-        Ok(self.seen_batches()?.len() > 1)
+        Ok(self.unsettled()?.is_some())
     }
 
-    /// The batches whose beads are seen: 0, and those published but not yet merged into it.
+    /// A published batch that is still to be merged.
+    pub(super) fn unsettled(&self) -> Result<Option<super::Batch>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published' LIMIT 1")?;
+        Ok(statement.query_row([], |r| Ok(super::Batch(r.get(0)?))).optional()?)
+    }
+
+    /// The batches whose beads are seen: 0, those published but not yet merged into it, and those about to go.
     pub(super) fn seen_batches(&self) -> Result<Vec<i64>, StoreError> {
-        let mut statement = self.conn.prepare_cached("SELECT id FROM batches WHERE state = 'published'")?;
+        let mut statement = self.conn.prepare_cached(seen_batches!())?;
         let mut seen = vec![0];
         for id in statement.query_map([], |row| row.get(0))? {
             seen.push(id?);

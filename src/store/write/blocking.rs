@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Write;
 use crate::base::BeadId;
+use crate::store::read::seen_batches;
 use crate::store::{DepKind, Status, StoreError, row};
 
 /// Words in a close reason that mean failure.
@@ -77,10 +78,12 @@ impl Write<'_> {
             return Ok(false);
         }
         let looked_at = edge.spawner.as_ref().unwrap_or(&edge.target);
-        let mut statement = self.conn.prepare_cached(
+        let mut statement = self.conn.prepare_cached(concat!(
             "SELECT status, close_reason, blockers, children, open_children FROM beads b
-             WHERE id = ?1 AND (b.batch = 0 OR b.batch = ?2 OR b.batch IN (SELECT id FROM batches WHERE state = 'published'))",
-        )?;
+             WHERE id = ?1 AND (b.batch = 0 OR b.batch = ?2 OR b.batch IN (",
+            seen_batches!(),
+            "))"
+        ))?;
         let found = statement
             .query_row((looked_at, self.staging), |r| {
                 Ok((

@@ -7,12 +7,18 @@ use crate::store::{Status, StoreError};
 /// The live edges from and to a bead. As two searches: with `OR` between them every edge of the store is looked at.
 pub(in crate::store) const TOUCHING: &str = "num IN (SELECT num FROM deps WHERE issue_id = ?1 UNION SELECT num FROM deps WHERE depends_on_id = ?1 AND live = 1)";
 
-/// Forgets the removed edges to a bead.
-pub(in crate::store) const REMOVED_TO: &str = "DELETE FROM deps WHERE depends_on_id = ?1 AND live = 0";
+/// Forgets the removed edges to a bead; gives the beads at which they start.
+pub(in crate::store) const REMOVED_TO: &str =
+    "DELETE FROM deps WHERE depends_on_id = ?1 AND live = 0 RETURNING issue_id";
 
 impl Write<'_> {
     /// Deletes a bead and the edges to and from it. Refused while it is on a hook.
     pub fn delete(&mut self, id: &BeadId, reason: &str) -> Result<(), StoreError> {
+        self.delete_for(id, &self.by.actor, reason)
+    }
+
+    /// As [`Self::delete`], for `actor`.
+    pub(super) fn delete_for(&mut self, id: &BeadId, actor: &str, reason: &str) -> Result<(), StoreError> {
         let old = self.need_stored(id)?;
         if let Some(hook) = self.read.hook_of(id)? {
             return Err(StoreError::Hooked { agent: hook.agent.to_string(), bead: id.clone() });
@@ -32,7 +38,7 @@ impl Write<'_> {
         new.closed_at = None;
         new.status = Status::TOMBSTONE;
         new.deleted_at = Some(self.by.now);
-        new.deleted_by.clone_from(&self.by.actor);
+        actor.clone_into(&mut new.deleted_by);
         reason.clone_into(&mut new.delete_reason);
         self.save(old, new)?;
         Ok(())
@@ -40,15 +46,25 @@ impl Write<'_> {
 
     /// Removes every row of a bead whose edges are removed, and those of its edges and of the edges that ever led to it.
     fn erase(&mut self, id: &BeadId, num: i64) -> Result<(), StoreError> {
+        self.erase_rows(id, num)?;
+        self.dirty.forget(id);
+        self.emit("deleted", id.as_str(), serde_json::json!({ "ephemeral": true }))?;
+        Ok(())
+    }
+
+    pub(super) fn erase_rows(&mut self, id: &BeadId, num: i64) -> Result<(), StoreError> {
         self.run("DELETE FROM bead_text WHERE rowid = ?1", [num])?;
         self.run("DELETE FROM labels WHERE bead = ?1", [num])?;
         self.run("DELETE FROM comments WHERE bead = ?1", [num])?;
         self.run("DELETE FROM source_lines WHERE bead = ?1", [num])?;
         self.run("DELETE FROM deps WHERE issue_id = ?1", [id.as_str()])?;
-        self.run(REMOVED_TO, [id.as_str()])?;
+        let mut forget = self.conn.prepare_cached(REMOVED_TO)?;
+        let forgot = forget.query_map([id.as_str()], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        for issue in forgot {
+            // Its file in the ledger shows the removed edge.
+            self.touch_if_quiet(&crate::store::row::id(&issue)?, format!("forgets {id}"));
+        }
         self.run("DELETE FROM beads WHERE num = ?1", [num])?;
-        self.dirty.forget(id);
-        self.emit("deleted", id.as_str(), serde_json::json!({ "ephemeral": true }))?;
         Ok(())
     }
 }

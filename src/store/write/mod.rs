@@ -12,6 +12,7 @@ mod gates;
 mod hook;
 mod import;
 mod label;
+pub(super) mod leave;
 mod local;
 mod outbox;
 mod renamed;
@@ -104,6 +105,13 @@ impl<'a> Write<'a> {
     /// Notes that `id` changed; its ledger file is written at the end of the transaction.
     fn touch(&mut self, id: &BeadId, what: impl Into<String>) {
         self.dirty.note(id, what.into());
+    }
+
+    /// As [`Self::touch`], for a bead to which nothing else happened in this transaction.
+    fn touch_if_quiet(&mut self, id: &BeadId, what: String) {
+        if !self.dirty.holds(id) {
+            self.touch(id, what);
+        }
     }
 
     /// Deferrals that have passed no longer keep a bead from being ready; a few hundred a transaction at most.

@@ -10,7 +10,7 @@ use crate::store::{DepKind, NewBead, StoreError, row};
 const SMALL: i64 = 1_000;
 /// Some beads of a batch (`?1`, at most `?2` of them), always the same ones until they change. It is said twice that the
 /// batch is not 0, for only what stands in the statement itself lets the index be used.
-const SOME: &str = "FROM beads INDEXED BY batched WHERE batch = ?1 AND batch <> 0 ORDER BY num LIMIT ?2";
+pub(super) const SOME: &str = "FROM beads INDEXED BY batched WHERE batch = ?1 AND batch <> 0 ORDER BY num LIMIT ?2";
 
 impl Write<'_> {
     /// Begins a batch of beads that nobody sees yet.
@@ -75,8 +75,8 @@ impl Write<'_> {
 
     /// As [`Self::settle_batch`], of whichever published batch; true when more of any is left.
     pub fn settle(&mut self, limit: usize) -> Result<bool, StoreError> {
-        let Some(batch) = self.seen_batches()?.into_iter().find(|id| *id != 0) else { return Ok(false) };
-        self.settle_batch(Batch(batch), limit)?;
+        let Some(batch) = self.unsettled()? else { return Ok(false) };
+        self.settle_batch(batch, limit)?;
         self.is_unsettled()
     }
 
@@ -87,14 +87,14 @@ impl Write<'_> {
     /// Nothing changes for readers, except that their queries have fewer batches to look at. Whoever is cut off in
     /// between leaves a published batch with the rest in it.
     pub fn settle_batch(&mut self, batch: Batch, limit: usize) -> Result<bool, StoreError> {
-        if !self.is_published(batch.0)? {
+        let published = |w: &Self| Ok::<_, StoreError>(w.state_of(batch)?.as_deref() == Some("published"));
+        if !published(self)? {
             return Ok(false);
         }
-        let Batch(batch) = batch;
+        let Batch(id) = batch;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (batch, limit))?;
-        let moved =
-            self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (batch, limit))?;
+        self.run(&format!("UPDATE deps SET batch = 0 WHERE issue_id IN (SELECT id {SOME})"), (id, limit))?;
+        let moved = self.run(&format!("UPDATE beads SET batch = 0 WHERE num IN (SELECT num {SOME})"), (id, limit))?;
         let limit = limit - moved as i64;
         if limit > 0 {
             // A row stands for at least one transition, a pack for many.
@@ -104,14 +104,11 @@ impl Write<'_> {
                                       FROM (SELECT seq, many FROM outbox INDEXED BY outbox_batch
                                             WHERE batch = ?1 ORDER BY seq LIMIT ?2))
                      WHERE before < ?2)",
-                (batch, limit),
+                (id, limit),
             )?;
-            self.run(
-                "DELETE FROM batches WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE batch = ?1)",
-                [batch],
-            )?;
+            self.run("DELETE FROM batches WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE batch = ?1)", [id])?;
         }
-        self.is_published(batch)
+        published(self)
     }
 
     /// Drops a batch that was not published.
@@ -119,8 +116,12 @@ impl Write<'_> {
         self.discard_some(batch, usize::MAX).map(|_| ())
     }
 
-    /// Drops up to `limit` beads of a batch that was not published; true when more are left. Nobody saw any of them.
+    /// Drops up to `limit` beads of a batch that is hidden; true when more are left. Of one that was staged nobody saw
+    /// any of them; of one that is gone, nobody sees them any more.
     pub fn discard_some(&mut self, batch: Batch, limit: usize) -> Result<bool, StoreError> {
+        if self.state_of(batch)?.as_deref() == Some("gone") {
+            return self.discard_gone(batch, limit);
+        }
         self.staging_of(batch)?;
         self.read.staging = 0;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

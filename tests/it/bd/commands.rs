@@ -212,6 +212,19 @@ fn a_wisp_is_no_work_and_is_not_listed() {
 }
 
 #[test]
+fn the_ledger_forgets_the_removed_edges_to_a_wisp_that_goes() {
+    let repo = Repo::new();
+    let (lasting, wisp) = (repo.add("lasting", &[]), repo.add("wisp", &["--ephemeral"]));
+    repo.bd(&["dep", "add", &lasting, &wisp]).ok();
+    repo.bd(&["dep", "remove", &lasting, &wisp]).ok();
+    repo.bd(&["history", &lasting]).ok();
+    repo.bd(&["delete", &wisp, "--force"]).ok();
+    let history = repo.bd(&["history", &lasting]).ok();
+    assert!(history.contains(&format!("forgets {wisp}")), "{history}");
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+}
+
+#[test]
 fn old_wisps_go_by_themselves_after_a_write() {
     let repo = Repo::new();
     repo.bd(&["config", "set", "wisp.keep", "0s"]).ok();

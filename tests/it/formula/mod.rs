@@ -2,6 +2,7 @@
 
 mod aspects;
 mod bad_input;
+pub(crate) mod burn;
 mod convoys;
 mod corpus;
 mod elsewhere;

@@ -12,11 +12,11 @@ use serde_json::Value;
 use super::{cooked, vars};
 use crate::support::{Sandbox, eventually};
 
-fn stamp(ms: i64) -> Stamp {
+pub(super) fn stamp(ms: i64) -> Stamp {
     Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
 }
 
-fn store(dir: &Path) -> Store {
+pub(super) fn store(dir: &Path) -> Store {
     Store::create(&dir.join(".beads"), &Prefix::new("tt").expect("a prefix"), stamp(0).now).expect("a store")
 }
 

@@ -13,7 +13,7 @@ const DAY: &str = "24h";
 pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
     let now = cx.now();
     let age: Span = DAY.parse().map_err(|e| CliError::user(format!("{e}")))?;
-    let old = cx.write_or_rehearse(true, |w| Ok(molecule::gc(w, now, age, true, true)?))?;
+    let old = cx.read(|r| Ok(molecule::gc_would(r, now, age, true)?))?;
     if old.is_empty() {
         return Ok(Vec::new());
     }
@@ -23,7 +23,8 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
         what: format!("{} of wisps that nothing has changed for a day", text::count(old.len(), "bead")),
         next: format!("`bd mol wisp gc --age {DAY} --all`"),
         mend: Some(Box::new(move |cx| {
-            let gone = cx.write(|w| Ok(molecule::gc(w, now, age, true, false)?))?;
+            let by = cx.stamp();
+            let gone = cx.change_store(|store| Ok(molecule::gc(store, &by, age, true)?))?;
             Ok(format!("{} burnt", text::count(gone.len(), "bead")))
         })),
     }])

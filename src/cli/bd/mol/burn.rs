@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Context;
 use crate::base::text::count;
 use crate::cli::CliError;
-use crate::molecule;
+use crate::molecule::{self, Burnt};
 
 /// Discards wisps. A molecule that lasts is discarded only with --force.
 #[derive(Debug, clap::Args)]
@@ -23,13 +23,14 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
+    let mut roots = cx.read(|r| Ok(args.molecules.iter().map(|t| r.resolve(t)).collect::<Result<Vec<_>, _>>()?))?;
+    roots.sort();
+    roots.dedup();
     if args.dry_run {
         let all = cx.read(|r| {
             let mut all = Vec::new();
-            for text in &args.molecules {
-                let root = r.resolve(text)?;
-                all.extend(molecule::steps(r, &root)?.into_iter().map(|b| b.id));
-                all.push(root);
+            for root in &roots {
+                all.extend(Burnt::of(r, root, args.force)?.deleted_ids);
             }
             Ok::<_, CliError>(all)
         })?;
@@ -37,16 +38,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.print(&value, |_| format!("would burn {}", count(all.len(), "bead")));
         return Ok(());
     }
-    // All or none of them: one transaction.
-    let burnt = cx.write(|w| {
-        args.molecules
-            .iter()
-            .map(|text| {
-                let root = w.resolve(text)?;
-                molecule::burn(w, &root, args.force).map_err(CliError::from)
-            })
-            .collect::<Result<Vec<_>, _>>()
-    })?;
+    let by = cx.stamp();
+    let burnt = cx.change_store(|store| Ok(molecule::burn_all(store, &by, &roots, args.force)?))?;
     let total: usize = burnt.iter().map(|b| b.deleted_count).sum();
     let value = match burnt.as_slice() {
         [one] => json!(one),

@@ -87,12 +87,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             "attached": bonds.len(), "phase": "liquid", "proto_id": first.id, "skipped": poured.skipped,
         })
     };
-    cx.out.print_with(value, || told("poured", &first, &poured));
+    cx.out.print_with(value, || told(cx, "poured", &first, &poured));
     Ok(())
 }
 
-/// What people read after pouring.
-pub(super) fn told(verb: &str, proto: &Proto, poured: &Poured) -> String {
+/// What people read after pouring; with `--quiet` the id of the root alone.
+pub(super) fn told(cx: &Context, verb: &str, proto: &Proto, poured: &Poured) -> String {
+    if cx.out.quiet {
+        return poured.root.to_string();
+    }
     let mut out = format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.steps.len(), "step"));
     for (step, bead) in poured.steps.iter().take(40) {
         let _ = writeln!(out, "  {bead}  {step}");

@@ -44,13 +44,14 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.print(&value, |_| format!("would squash {root} with {}", count(ids.len(), "step")));
         return Ok(());
     }
-    let squashed = cx.write(|w| {
-        let root = super::meant(w, Some(&args.molecule), "")?;
-        let open = finished(w, &root, &molecule::steps(w, &root)?, args.force)?;
-        let squashed = molecule::squash(w, &root, summary.as_deref(), args.keep_children)?;
-        Ok::<_, CliError>((squashed, open))
+    let (root, open) = cx.read(|r| {
+        let root = super::meant(r, Some(&args.molecule), "")?;
+        let open = finished(r, &root, &molecule::steps(r, &root)?, args.force)?;
+        Ok::<_, CliError>((root, open))
     })?;
-    let (squashed, open) = squashed;
+    let (by, summary) = (cx.stamp(), summary.as_deref());
+    let squashed =
+        cx.change_store(|store| Ok(molecule::squash_any(store, &by, &root, summary, args.keep_children)?))?;
     cx.out.print(&squashed, |s| {
         let stay = if open > 0 { format!("; {} of it stay open", count(open, "step")) } else { String::new() };
         format!("✓ squashed {} into {}{stay}", s.molecule_id, s.digest_id)

@@ -99,7 +99,7 @@ fn create(cx: &Context, args: Create) -> Result<(), CliError> {
         "new_epic_id": poured.root, "id_mapping": super::mapping(&proto.formula, &poured),
         "created": poured.steps.len() + 1, "phase": "vapor", "proto_id": proto.id, "skipped": poured.skipped,
     });
-    cx.out.print(&value, |_| super::pour::told("made the wisp of", &proto, &poured));
+    cx.out.print(&value, |_| super::pour::told(cx, "made the wisp of", &proto, &poured));
     Ok(())
 }
 
@@ -141,7 +141,12 @@ fn list(cx: &Context, args: &List) -> Result<(), CliError> {
 
 fn gc(cx: &Context, args: &Gc) -> Result<(), CliError> {
     let now = cx.now();
-    let gone = cx.write(|w| molecule::gc(w, now, args.age, args.all, args.dry_run).map_err(CliError::from))?;
+    let gone = if args.dry_run {
+        cx.read(|r| Ok(molecule::gc_would(r, now, args.age, args.all)?))?
+    } else {
+        let by = cx.stamp();
+        cx.change_store(|store| Ok(molecule::gc(store, &by, args.age, args.all)?))?
+    };
     let value = if args.dry_run {
         json!({ "cleaned_ids": [], "cleaned_count": 0, "candidates": gone, "dry_run": true })
     } else {

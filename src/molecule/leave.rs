@@ -1,0 +1,76 @@
+//! Taking beads away, however many: gathered in short transactions while everybody sees them, hidden by one, and removed
+//! in short ones. A crash leaves all of them or none that anybody can see; what it left unseen is removed as what is left
+//! of a pour ([`super::sweep`]).
+
+use std::time::{Duration, Instant};
+
+use super::MoleculeError;
+use crate::base::BeadId;
+use crate::base::fault::{Point, pass};
+use crate::store::{LEAVING, Stamp, Store, StoreError, Write};
+
+/// Up to so many beads go in one transaction.
+pub(super) const SMALL: usize = 200;
+/// Others wait at most about that long for the store.
+const TURN: Duration = Duration::from_millis(20);
+/// How long nobody writes between two turns: those who have just been woken need a moment.
+const PAUSE: Duration = Duration::from_micros(300);
+/// So many beads are removed in one turn.
+const REMOVED: usize = 200;
+
+/// Takes `ids` away for `reason`. `last` is written with the transaction that hides them; when it fails, they stay.
+///
+/// Not for a group, which is one transaction.
+pub(super) fn leave<T>(
+    store: &mut Store,
+    by: &Stamp,
+    reason: &str,
+    ids: &[BeadId],
+    last: impl FnOnce(&mut Write<'_>) -> Result<T, MoleculeError>,
+) -> Result<T, MoleculeError> {
+    while store.drop_left(by, LEAVING, REMOVED)? {}
+    let _lock = store.staging(LEAVING)?;
+    let batch = store.write(by, |w| w.new_leaving(LEAVING))?;
+    let hidden = store.bulk::<_, MoleculeError>(|store| {
+        let mut rest = ids.iter();
+        while !rest.as_slice().is_empty() {
+            store.write::<_, StoreError>(by, |w| {
+                let started = Instant::now();
+                while started.elapsed() < TURN
+                    && let Some(id) = rest.next()
+                {
+                    w.gather(batch, id)?;
+                }
+                Ok(())
+            })?;
+            pass(Point::LeaveGathered);
+            std::thread::sleep(PAUSE);
+        }
+        store.checkpoint()?;
+        store.end_bulk()?;
+        let crossing = store.read::<_, StoreError>(|r| r.crossing(batch))?;
+        store.write::<_, MoleculeError>(by, |w| {
+            let answer = last(w)?;
+            w.hide(batch, crossing, reason)?;
+            Ok(answer)
+        })
+    });
+    let answer = match hidden {
+        Ok(answer) => answer,
+        Err(error) => {
+            // They are seen either way; the first error is the one to tell.
+            let _ = store.write::<_, StoreError>(by, |w| w.stay(batch));
+            return Err(error);
+        }
+    };
+    pass(Point::LeaveHidden);
+    // What nobody sees any more need not be gone from the disk before somebody is told.
+    store.bulk::<_, MoleculeError>(|store| {
+        while store.write::<_, StoreError>(by, |w| w.discard_some(batch, REMOVED))? {
+            pass(Point::LeaveRemoved);
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    })?;
+    Ok(answer)
+}
