@@ -50,7 +50,12 @@ pub fn finish(cx: &Acting<'_>, store: &mut Store, intent: &Intent) -> Result<Fin
             }
             retire::act(cx, store, intent, why, give_back.as_ref())?;
         }
-        Act::Stop { why } => retire::act_stop(cx, store, intent, why)?,
+        Act::Stop { why } => {
+            if let Some(row) = store.read(|r| agent::get(r, &intent.agent))? {
+                last_words::keep(cx, &row);
+            }
+            retire::act_stop(cx, store, intent, why)?;
+        }
     }
     super::wake(cx.town);
     Ok(Finish::Done)

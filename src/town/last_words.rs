@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::agent::AgentRow;
+use super::agent::{AgentRow, HostKind};
 use super::around::Acting;
 use super::error::TownError;
 use super::hosts;
@@ -30,14 +30,30 @@ pub fn read(town: &Town, bead: &BeadId) -> Option<String> {
     std::fs::read(path(town, bead)).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session.
-pub(super) fn keep(cx: &Acting<'_>, row: &AgentRow) {
-    if let (Some(bead), Ok(host)) = (&row.bead, hosts::open(cx, row.host))
-        && let Ok(screen) = host.screen(&row.session, LINES)
-        && !screen.trim().is_empty()
+/// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session. False when
+/// its host does not answer.
+pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> bool {
+    let Some(bead) = &row.bead else { return true };
+    let screen = match hosts::open(cx, row.host).and_then(|host| Ok(host.screen(&row.session, LINES)?)) {
+        Ok(screen) => screen,
+        Err(error) => {
+            tracing::warn!(agent = %row.address, %error, "its last screen cannot be read");
+            return false;
+        }
+    };
+    if !screen.trim().is_empty()
         && let Err(error) = write(cx.town, bead, &screen)
     {
         tracing::warn!(agent = %row.address, %error, "its last screen is not kept");
+    }
+    true
+}
+
+/// Keeps what is on the screens of all these agents, whose hosts are about to end. A host that does not answer is not
+/// waited for once more.
+pub(super) fn keep_all(cx: &Acting<'_>, rows: &[AgentRow]) {
+    for kind in [HostKind::Tmux, HostKind::Headless] {
+        let _ = rows.iter().filter(|row| row.host == kind).all(|row| keep(cx, row));
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::agent::{self, AgentState, HostKind};
 use super::around::Acting;
 use super::error::TownError;
-use super::hosts;
 use super::intent::{self, Act, Intent, Spawn};
+use super::{hosts, last_words};
 use crate::base::process::{self, ProcId};
 use crate::base::{Address, Time};
 use crate::git;
@@ -130,6 +130,7 @@ pub fn stop_sessions(
             stopped.push(row.address.clone());
         }
     }
+    last_words::keep_all(cx, &rows);
     let mut trouble = Vec::new();
     for kind in [HostKind::Tmux, HostKind::Headless] {
         if let Err(error) = hosts::existing(cx, kind).map_or(Ok(()), |host| host.shutdown_all(grace)) {

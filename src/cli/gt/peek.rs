@@ -35,6 +35,14 @@ fn show(cx: &Context, acting: &Acting<'_>, row: &AgentRow, lines: usize) -> Resu
     let host = hosts::open(acting, row.host)?;
     let screen = host.screen(&row.session, lines).map_err(TownError::from)?;
     let alive = host.probe(&row.session).map_err(TownError::from)?.alive;
+    if !alive
+        && screen.trim().is_empty()
+        && let Some(bead) = &row.bead
+        && last_words::path(acting.town, bead).is_file()
+    {
+        let who = format!("{} has no running session", row.address);
+        return kept(cx, acting.town, bead, &who, lines);
+    }
     if !alive {
         cx.out.note(&format!("{} has no running session; this is what was last on its screen", row.address));
     }
@@ -50,14 +58,19 @@ fn last(cx: &Context, town: &Town, store: &Store, args: &Args, bead: &BeadId) ->
     if let Some(row) = at_work {
         return show(cx, &cx.place()?.acting(), &row, args.lines);
     }
+    kept(cx, town, bead, &format!("the worker of {bead} is gone"), args.lines)
+}
+
+/// What was kept of the last screen of a bead's worker.
+fn kept(cx: &Context, town: &Town, bead: &BeadId, who: &str, lines: usize) -> Result<(), CliError> {
     let Some(screen) = last_words::read(town, bead) else {
         return Err(CliError::not_found(format!("nothing was kept of a worker of {bead}"))
             .hint(format!("what is known of it: gt why {bead}")));
     };
     let kept: Vec<&str> = screen.lines().collect();
-    let screen = kept[kept.len().saturating_sub(args.lines)..].join("\n");
+    let screen = kept[kept.len().saturating_sub(lines)..].join("\n");
     cx.out.note(&format!(
-        "the worker of {bead} is gone; this was last on its screen (all that is kept: {})",
+        "{who}; this was last on its screen (all that is kept: {})",
         last_words::path(town, bead).display()
     ));
     let value = serde_json::json!({ "bead": bead, "alive": false, "screen": screen });

@@ -3,7 +3,7 @@
 use gastown::base::process::ProcId;
 
 use super::TestTown;
-use crate::support::eventually;
+use crate::support::{eventually, has};
 
 fn daemon(town: &TestTown) -> Option<i64> {
     town.gt(&["status", "--json"]).json()["daemon"].as_i64()
@@ -31,6 +31,30 @@ fn a_town_that_was_shut_down_has_no_process_left_and_keeps_its_work() {
     eventually("the worker is back", || (town.agents()[0]["running"] == true).then_some(()));
     assert!(town.worktree("toast").join("loose.txt").is_file());
     town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn what_a_worker_showed_when_the_town_went_down_is_there_afterwards() {
+    for host in ["headless", "tmux"] {
+        if host == "tmux" && !has("tmux") {
+            continue;
+        }
+        let town = TestTown::new();
+        let path = town.root.join("town.toml");
+        let text = std::fs::read_to_string(&path).expect("town.toml");
+        std::fs::write(&path, text.replace("\"headless\"", &format!("\"{host}\""))).expect("town.toml");
+        let text = "```sh\necho one of a kind\nsleep 100000\n```";
+        let bead = town.bd(&["create", "x", "--rig", "app", "--description", text, "-q"]).ok();
+        town.gt(&["sling", &bead, "app", "--runtime", "script"]).ok();
+        assert_eq!(town.agents()[0]["host"], host);
+        eventually("it works", || town.gt(&["peek", "toast"]).ok().contains("one of a kind").then_some(()));
+        town.gt(&["shutdown"]).ok();
+        for who in ["toast", bead.as_str()] {
+            let seen = town.gt(&["peek", who]);
+            assert!(seen.stderr.contains("has no running session; this was last on its screen"), "{}", seen.stderr);
+            assert!(seen.stdout.contains("one of a kind"), "{host}, {who}: {seen:?}");
+        }
+    }
 }
 
 #[test]
