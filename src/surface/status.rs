@@ -269,9 +269,11 @@ fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, S
     let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
     all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
     for (id, why) in keep::damaged_holds(r)? {
-        let request = BeadId::new(&id).ok().map(|id| r.bead(&id)).transpose()?.flatten();
-        let request = request.is_some_and(|bead| bead.issue_type == IssueType::MERGE_REQUEST);
-        let mend = if request { format!("gt queue mend {id}") } else { format!("gt sling {id}") };
+        let mend = match BeadId::new(&id).ok().map(|id| r.bead(&id)).transpose()?.flatten() {
+            Some(bead) if bead.issue_type == IssueType::MERGE_REQUEST => format!("gt queue mend {id}"),
+            Some(bead) => budget::sling_command(&bead),
+            None => format!("gt sling {id}"),
+        };
         all.push(format!("what was written of the hold of {id} cannot be read ({why}); it stays held: {mend}"));
     }
     all.extend(tries::warnings(r)?);

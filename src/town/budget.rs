@@ -98,6 +98,12 @@ pub fn why_quarantined(bead: &Bead) -> Option<&str> {
     waits.then(|| bead.meta_str(QUARANTINED).unwrap_or("a person has to look at it"))
 }
 
+/// The command by which a person gives this bead to a worker: one in quarantine must be forced.
+pub fn sling_command(bead: &Bead) -> String {
+    let force = if why_quarantined(bead).is_some() { "--force " } else { "" };
+    format!("gt sling {force}{}", bead.id)
+}
+
 /// Takes a bead out of circulation and tells the overseer once.
 pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), StoreError> {
     if !w.add_label(bead, QUARANTINE)? {

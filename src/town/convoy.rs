@@ -339,6 +339,7 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
     Ok(Tracked {
         quarantined: budget::why_quarantined(&bead)
             .map(|why| format!("{why}; look: gt why {id}; go on: gt sling --force {id}")),
+        held: keep::hold(r, id.as_str(), now.millis())?.map(|hold| hold.text(&bead)),
         title: bead.title,
         status: bead.status,
         dependency_type: "tracks",
@@ -347,7 +348,6 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
         worker_age: hook.as_ref().map(|h| (now.millis() - h.since.millis()).max(0) / 1000),
         worker: hook.map(|h| h.agent),
         waits_for: r.blockers(&id)?,
-        held: keep::hold(r, id.as_str(), now.millis())?.map(|hold| hold.text(&id)),
         merge_request,
         id,
     })

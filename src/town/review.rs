@@ -46,6 +46,9 @@ pub struct Review {
     /// The end of what the gate printed that it failed or waits for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub printed: Vec<String>,
+    /// The command by which its bead goes to a worker again.
+    #[serde(skip)]
+    pub sling: String,
     /// What the queue found: gate results and the like.
     pub evidence: crate::store::Map,
 }
@@ -56,8 +59,10 @@ impl Review {
         let waits = standing::of(cx, r, &request)?;
         let printed = standing::printed(&request);
         let mr = request.mr;
+        let bead = r.bead(&mr.bead)?;
         Ok(Self {
-            title: r.bead(&mr.bead)?.map(|b| b.title).unwrap_or(request.title),
+            sling: bead.as_ref().map(|bead| format!("{} {}", budget::sling_command(bead), mr.rig)).unwrap_or_default(),
+            title: bead.map(|b| b.title).unwrap_or(request.title),
             waits_for_you: state == State::Held && mr.approved.is_none(),
             mr: request.id,
             bead: mr.bead,

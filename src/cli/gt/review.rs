@@ -120,7 +120,7 @@ fn line(r: &Review) -> String {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
     } else if r.state.is_final() {
         let why = r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"));
-        let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · gt sling {0} {1}", r.bead, r.rig);
+        let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · {1}", r.bead, r.sling);
         format!("{why}{printed}\n    {next}")
     } else {
         let waits = r.waits.as_ref().map_or(String::new(), |waits| format!("\n    {}", waits.text));

@@ -5,7 +5,7 @@ use crate::base::BeadId;
 use crate::cli::CliError;
 use crate::store::Store;
 use crate::town::retire::{self, Next};
-use crate::town::{Acting, Finish, TownError, deleted};
+use crate::town::{Acting, Finish, TownError, budget, deleted};
 
 /// Takes a bead off its worker's hook. What the worker made is kept, and the next worker goes on from there.
 ///
@@ -43,8 +43,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         return Ok(());
     }
     let value = serde_json::json!({ "id": id, "status": "open", "held": held });
+    let bead = store.read(|r| r.need(&id)).map_err(TownError::from)?;
     cx.out.print(&value, |_| {
-        let then = if held { format!(" and held back until you say: gt sling {id}") } else { String::new() };
+        let sling = budget::sling_command(&bead);
+        let then = if held { format!(" and held back until you say: {sling}") } else { String::new() };
         format!("✓ {id} is open again{then}")
     });
     Ok(())

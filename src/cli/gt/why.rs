@@ -12,7 +12,7 @@ use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::roles::keep;
-use crate::town::{Acting, TownError, agent, standing};
+use crate::town::{Acting, TownError, agent, budget, standing};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
 #[derive(Debug, clap::Args)]
@@ -165,7 +165,8 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
             waits = Some(standing.text);
         } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
             let (on, rig) = (&request.mr.bead, &request.mr.rig);
-            waits = Some(format!("for a person: gt review back {on} --comment TEXT, or gt sling {on} {rig}"));
+            let sling = budget::sling_command(&r.need(on)?);
+            waits = Some(format!("for a person: gt review back {on} --comment TEXT, or {sling} {rig}"));
         }
     }
     let attended = agent::all(r)?.into_iter().find(|row| row.bead.as_ref() == Some(id) && row.waits.is_some());
@@ -181,7 +182,11 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
         && bead.issue_type != IssueType::MERGE_REQUEST
         && let Some(hold) = keep::hold(r, id.as_str(), cx.now().millis())?
     {
-        waits = Some(format!("held: {}", hold.text(id)));
+        waits = Some(format!("held: {}", hold.text(&bead)));
+    } else if waits.is_none()
+        && let Some(why) = budget::why_quarantined(&bead)
+    {
+        waits = Some(format!("in quarantine: {why}; go on: {}", budget::sling_command(&bead)));
     }
     Ok(Now { text, waits, printed })
 }

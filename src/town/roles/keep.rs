@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::base::{BeadId, Time};
+use crate::base::Time;
 use crate::policy::{AnswerFact, Subject};
-use crate::store::{Read, StoreError, Write};
+use crate::store::{Bead, Read, StoreError, Write};
+use crate::town::budget;
 
 const MEMORY: &str = "memory";
 const ANSWERS: &str = "answers";
@@ -129,10 +130,11 @@ pub struct Hold {
 
 impl Hold {
     /// Why it is held back, and what lets it go on.
-    pub fn text(&self, id: &BeadId) -> String {
+    pub fn text(&self, bead: &Bead) -> String {
+        let sling = budget::sling_command(bead);
         match self.until_ms {
-            Some(at) => format!("{}, until {}; sooner: gt sling {id}", self.why, Time::from_millis(at)),
-            None => format!("{}; go on: gt sling {id}", self.why),
+            Some(at) => format!("{}, until {}; sooner: {sling}", self.why, Time::from_millis(at)),
+            None => format!("{}; go on: {sling}", self.why),
         }
     }
 }

@@ -133,6 +133,9 @@ fn a_bead_whose_reworks_are_used_up_goes_on_from_its_commit_with_whole_budgets()
         let status = town.gt(&["status"]).ok();
         let told: Vec<_> = status.lines().filter(|line| line.contains(&bead) && line.contains("go on: ")).collect();
         assert!(told.len() == 1 && told[0].contains("gt review back"), "one next command: {status}");
+        for shown in [town.gt(&["review"]).ok(), town.gt(&["why", &bead]).ok()] {
+            assert!(shown.contains(&format!("gt sling --force {bead} app")), "{shown}");
+        }
         assert!(!status.contains("in quarantine"), "{status}");
         let refused = town.gt(&["sling", &bead, "app", "--no-start"]);
         assert_eq!(hints(&refused.stderr)[0], format!("when it is mended: gt sling --force {bead} app"));

@@ -1,5 +1,8 @@
 //! `gt unsling`: a person's word about a bead holds, whatever the Witness would do.
 
+use gastown::base::{BeadId, Clock as _, SystemClock};
+use gastown::store::Stamp;
+
 use super::TestTown;
 use crate::support::eventually;
 
@@ -32,6 +35,26 @@ fn what_a_person_takes_off_its_hook_stays_off_until_a_person_slings_it() {
     let said = town.gt(&["why", &bead]).ok();
     assert!(!said.contains("go on: gt sling") && said.contains("let go on"), "{said}");
     town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn of_a_bead_in_quarantine_every_word_names_the_command_that_lets_it_go_on() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let id = BeadId::new(bead.as_str()).expect("an id");
+    let by = Stamp::new("test", SystemClock.now());
+    town.store().write(&by, |w| gastown::town::budget::quarantine(w, &id, "it died again")).expect("written");
+    let why = town.gt(&["why", &bead]).ok();
+    assert!(why.contains(&format!("in quarantine: it died again; go on: gt sling --force {bead}")), "{why}");
+    let said = town.gt(&["unsling", &bead]).ok();
+    let advised = said.split_once("until you say: gt ").expect("a command").1.trim().to_owned();
+    for command in [["why", &bead], ["convoy", "status"]] {
+        let said = town.gt(&command).ok();
+        assert!(said.contains(&format!("go on: gt {advised}")), "{command:?}: {said}");
+    }
+    town.gt(&advised.split(' ').collect::<Vec<_>>()).ok();
+    assert_eq!(town.status_of(&bead), "in_progress", "gt {advised}");
 }
 
 #[test]
