@@ -20,22 +20,30 @@ pub(super) fn path(cwd: &Path, name: &str) -> String {
     if is_path { plain(&cwd.join(name)).display().to_string() } else { name.to_owned() }
 }
 
+fn kind(report: &Report) -> Kind {
+    let missing = |f: &Diagnostic| matches!(f.code, "unknown-formula" | "no-file") && f.at.is_none();
+    if report.findings.iter().any(missing) { Kind::NotFound } else { Kind::Config }
+}
+
+/// The error for a report whose only finding has no place in a file: most often that there is no such formula.
+pub(super) fn placeless(report: &Report) -> Option<CliError> {
+    let [only] = report.findings.as_slice() else { return None };
+    if only.at.is_some() {
+        return None;
+    }
+    let error = CliError::new(kind(report), only.message.clone());
+    Some(match &only.help {
+        Some(help) => error.hint(help.clone()),
+        None => error,
+    })
+}
+
 /// The error for a formula that `what` (cannot be cooked): the findings with their excerpts, then one line.
 pub(super) fn wrong(out: Output, name: &str, what: &str, report: &Report) -> CliError {
-    let kind = if report.findings.iter().any(|f| f.code == "unknown-formula" && f.at.is_none()) {
-        Kind::NotFound
-    } else {
-        Kind::Config
-    };
-    if let [only] = report.findings.as_slice()
-        && only.at.is_none()
-    {
-        let error = CliError::new(kind, only.message.clone());
-        return match &only.help {
-            Some(help) => error.hint(help.clone()),
-            None => error,
-        };
+    if let Some(error) = placeless(report) {
+        return error;
     }
+    let kind = kind(report);
     let errors = crate::base::text::count(report.errors(), "error");
     let mut error = CliError::new(kind, format!("`{name}` {what}: {errors}"));
     if out.json {

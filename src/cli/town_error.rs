@@ -13,6 +13,11 @@ impl From<TownError> for CliError {
             TownError::Molecule(molecule) => return molecule.into(),
             other => other,
         };
+        if let TownError::Formula(report) = &error
+            && let Some(told) = super::formula_error::placeless(report)
+        {
+            return told;
+        }
         let kind = match &error {
             TownError::NotFound { .. } => Kind::NotFound,
             TownError::Refused { .. } | TownError::Store(_) | TownError::Queue(_) | TownError::Molecule(_) => {

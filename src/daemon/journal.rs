@@ -46,25 +46,26 @@ impl Admission {
         }
     }
 
-    /// Keeps it for whoever asks, and journals it.
+    /// Keeps it for whoever asks, and journals it if it is news.
     pub(super) fn save(&self, w: &mut Write<'_>) -> Result<(), StoreError> {
+        let news = self.is_news(admission::refusal(w, &self.mr)?.as_ref());
         match &self.refusal {
             Some(refusal) => admission::refuse(w, &self.mr, refusal)?,
             None => admission::forget(w, &self.mr)?,
         }
-        w.record(&self.row).map(|_| ())
+        if news { w.record(&self.row).map(|_| ()) } else { Ok(()) }
     }
 }
 
-/// Those that say something else than what is kept.
-pub(super) fn news<'a>(r: &Read<'_>, all: &'a [Admission]) -> Result<Vec<&'a Admission>, StoreError> {
-    let mut news = Vec::new();
+/// Those that differ from what is kept.
+pub(super) fn changed<'a>(r: &Read<'_>, all: &'a [Admission]) -> Result<Vec<&'a Admission>, StoreError> {
+    let mut changed = Vec::new();
     for one in all {
-        if one.is_news(admission::refusal(r, &one.mr)?.as_ref()) {
-            news.push(one);
+        if admission::refusal(r, &one.mr)? != one.refusal {
+            changed.push(one);
         }
     }
-    Ok(news)
+    Ok(changed)
 }
 
 /// What the questions about a batch were answered with: its order, its members, its gates.
@@ -130,5 +131,42 @@ fn row(rig: &RigName, origin: &Origin, subject: &BeadId, actions: Value, because
         because: json!(because),
         rung: None,
         outcome: DONE.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::builtin;
+    use crate::store::{Stamp, temporary};
+
+    #[test]
+    fn a_reason_that_counts_down_is_kept_each_time_and_journaled_once() {
+        let now = Time::from_millis(1_000_000);
+        let (_dir, mut store) = temporary("hq", now);
+        let (rig, mr) = (RigName::new("app").expect("name"), BeadId::new("gt-mr-1").expect("id"));
+        let engine =
+            Engine::load(REFINERY, &[builtin(REFINERY).expect("shipped")], &toml::Table::new()).expect("loads");
+        let mut rows = 0;
+        for (why, news) in
+            [(Some("5m more"), 1), (Some("4m more"), 0), (Some("closed"), 1), (Some("closed"), 0), (None, 1), (None, 0)]
+        {
+            let answer = Answer {
+                value: why.is_none(),
+                origin: None,
+                because: Vec::new(),
+                reasons: why.map(|why| (crate::policy::Subject::Mr(mr.clone()), why.to_owned())).into_iter().collect(),
+                warnings: Vec::new(),
+                undecided: None,
+            };
+            let all = [Admission::new(&rig, &engine, &mr, &answer, now)];
+            for one in store.read(|r| changed(r, &all)).expect("read") {
+                store.write(&Stamp::new("deacon", now), |w| one.save(w)).expect("saved");
+            }
+            let kept = store.read(|r| admission::refusal(r, &mr)).expect("read");
+            assert_eq!(kept.map(|refusal| refusal.why).as_deref(), why);
+            rows += news;
+            assert_eq!(store.read(|r| r.decisions(mr.as_str())).expect("read").len(), rows, "{why:?}");
+        }
     }
 }

@@ -323,7 +323,7 @@ impl Dispatcher {
             }
             Ok::<_, StoreError>(changed)
         })?;
-        let admissions = self.store.read(|r| journal::news(r, &judged.admissions))?;
+        let admissions = self.store.read(|r| journal::changed(r, &judged.admissions))?;
         let quiet = stored.is_empty() && changed.is_empty() && admissions.is_empty();
         if quiet && !warnings && !judged.ladders.has_forgotten() {
             return Ok(());

@@ -278,7 +278,9 @@ impl Library {
             return match self.read(Layer::Given, Path::new(name)) {
                 Some(Ok(source)) => Ok(Found { json: is_json(name), source, shadows: Vec::new() }),
                 Some(Err(e)) => Err(e.into()),
-                None => Err(Diagnostic::error("no-file", format!("there is no file `{name}`")).into()),
+                None => Err(Diagnostic::error("no-file", format!("there is no file `{name}`"))
+                    .help("a name without `/` and ending is looked for; `bd formula list` shows what there is")
+                    .into()),
             };
         }
         let mut found: Option<Found> = None;

@@ -104,6 +104,9 @@ impl std::fmt::Display for Because {
             Self::Read { what, value } => write!(f, "{what} {value}"),
             Self::Compared { text, answer: true, .. } => f.write_str(text),
             Self::Compared { text, answer: false, .. } => write!(f, "{text} is false"),
+            Self::Failed { layer, file, message, .. } if file.is_empty() => {
+                write!(f, "the {layer} layer failed: {message}")
+            }
             Self::Failed { layer, file, line, message } => write!(f, "{file}:{line} ({layer} layer) failed: {message}"),
         }
     }

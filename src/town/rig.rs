@@ -119,18 +119,24 @@ impl Town {
         Limits::of(settings.unwrap_or_default().iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 
+    /// The file that configures the rig called `name`, which makes it one.
+    pub fn need_rig(&self, name: &RigName) -> Result<PathBuf, TownError> {
+        let path = self.rig_config_path(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        let names = self.rig_names()?;
+        let error = TownError::not_found(format!("no rig `{name}` in this town"));
+        Err(match text::similar(name.as_str(), names.iter().map(RigName::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None if names.is_empty() => error.hint(format!("add it: gt rig add {name} URL-OR-PATH")),
+            None => error.hint("see which there are: gt rig list"),
+        })
+    }
+
     /// Opens the rig called `name`.
     pub fn rig(&self, name: &RigName, overrides: &Overrides) -> Result<Rig, TownError> {
-        let path = self.rig_config_path(name);
-        if !path.is_file() {
-            let names = self.rig_names()?;
-            let error = TownError::not_found(format!("no rig `{name}` in this town"));
-            return Err(match text::similar(name.as_str(), names.iter().map(RigName::as_str)) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None if names.is_empty() => error.hint(format!("add it: gt rig add {name} URL-OR-PATH")),
-                None => error.hint("see which there are: gt rig list"),
-            });
-        }
+        let path = self.need_rig(name)?;
         let config = RigConfig::load(&self.config()?, &path, overrides)?;
         Ok(Rig { name: name.clone(), config, town: self.clone() })
     }

@@ -125,7 +125,9 @@ pub(super) fn agent(r: &Read<'_>, text: &str) -> Result<Address, TownError> {
 /// The rig that is named, or the one around the working directory, or the only one.
 pub(super) fn rig(place: &Place, cx: &Context, named: Option<&str>) -> Result<RigName, CliError> {
     if let Some(name) = named {
-        return Ok(RigName::new(name)?);
+        let name = RigName::new(name)?;
+        place.town.need_rig(&name)?;
+        return Ok(name);
     }
     if let Some(name) = identity::rig_of_folder(&place.town, &cx.env.cwd) {
         return Ok(name);

@@ -127,6 +127,24 @@ fn the_same_mistake_has_one_code_and_one_hint_in_both_programs() {
         assert_eq!(by_bd.stderr, by_gt.stderr, "{bd:?}, {gt:?}");
         assert!(!hints(&by_gt.stderr).is_empty(), "{}", by_gt.stderr);
     }
+    // A formula that is not there, by name and by path, and a rig.
+    let bead = town.bead("x");
+    for args in [
+        &["sling", &bead, "app", "--formula", "nope", "--no-start"][..],
+        &["formula", "run", "nope", "--rig", "app"],
+        &["formula", "run", "./nope.formula.toml", "--rig", "app"],
+        &["queue", "--rig", "nope"],
+    ] {
+        let error = town.gt(args);
+        assert_eq!(error.code, 4, "{args:?}: {}{}", error.stdout, error.stderr);
+        assert!(
+            error.stderr.contains("error: there is no f") || error.stderr.contains("error: no rig"),
+            "{}",
+            error.stderr
+        );
+        assert!(!hints(&error.stderr).is_empty(), "{args:?}: {}", error.stderr);
+    }
+    assert_eq!(town.bd(&["cook", "./nope.formula.toml"]).code, 4);
     let error = town.gt(&["policy", "check", "../nope.lua"]);
     assert_eq!(error.code, 4, "{}", error.stderr);
     let path = town.root.parent().expect("a folder").join("nope.lua");

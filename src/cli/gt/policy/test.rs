@@ -33,8 +33,9 @@ struct Case {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let mut cases = Vec::new();
     for path in files(cx, args)? {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| CliError::not_found(format!("{} cannot be read: {e}", path.display())))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            CliError::path(&path, &e, "tests are lua/roles/ROLE_test.lua; without a file all run: gt policy test")
+        })?;
         let file = LayerSource::new(Layer::Town, path.display().to_string(), text);
         let library = library(town(cx)?.as_ref(), &path);
         let sources = |role: &str| {
