@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::squash::squash_complete;
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
 use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
@@ -41,7 +42,8 @@ impl std::fmt::Debug for Advance<'_> {
 /// What came of closing a step.
 #[derive(Debug, Clone)]
 pub struct Advanced {
-    /// The steps that were closed: the one asked for, groups that are complete with it, steps that were skipped.
+    /// What was closed: the step asked for, groups that are complete with it, steps that were skipped, the digest that
+    /// the formula wants of a complete molecule.
     pub closed: Vec<Bead>,
     /// The step to be done now.
     pub next: Option<Bead>,
@@ -91,6 +93,9 @@ pub fn close_step(
     let Up { skipped, next, undecided } = advance(w, root, then)?;
     closed.extend(skipped);
     let complete = next.is_none() && view::steps(w, root)?.iter().all(Bead::is_over);
+    if complete {
+        closed.extend(squash_complete(w, root)?);
+    }
     Ok(Advanced { closed, next, complete, undecided })
 }
 
@@ -115,6 +120,11 @@ pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead, outside: Outside<'_>) -> 
     let mut closed = Vec::new();
     if is_step(bead) {
         after_close(w, bead, Some(outside), &mut closed)?;
+        if let Some(root) = super::root_of(w, &bead.id)?
+            && w.epic_count(&root.id)?.is_done()
+        {
+            closed.extend(squash_complete(w, &root.id)?);
+        }
     }
     Ok(closed)
 }

@@ -18,6 +18,7 @@ mod advance;
 mod bond;
 mod burn;
 mod conditions;
+mod digest;
 mod distill;
 mod error;
 mod fan_out;

@@ -1,16 +1,15 @@
 //! Squashing: what a molecule or wisp did, condensed into one closed bead.
 
-use std::fmt::Write as _;
-
+use super::digest::Rule;
 use super::leave::{SMALL, leave};
 use super::{MoleculeError, is_step, view};
 use crate::base::BeadId;
 use crate::base::text::headline;
-use crate::store::{Bead, Close, IssueType, NewBead, Read, Stamp, Status, Store, Write};
+use crate::store::{Bead, Close, IssueType, NewBead, Patch, Read, Stamp, Store, Write};
 
 const REASON: &str = "squashed";
-/// So many steps are listed one by one in a digest that nobody wrote.
-const LISTED: usize = 1_000;
+/// Where the root of a molecule that was squashed when it was complete names its digest.
+const DIGEST: &str = "digest";
 
 /// What was squashed.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -42,7 +41,7 @@ struct Plan {
     keep_children: bool,
 }
 
-/// Condenses a molecule into a digest. `summary` is its text; without one the steps are listed.
+/// Condenses a molecule into a digest. `summary` is its text; without one it is written as the formula's `[squash]` says.
 ///
 /// Of a wisp nothing else remains. The beads of a poured molecule stay, for they are the record in the ledger.
 pub fn squash(
@@ -80,6 +79,18 @@ pub fn squash_any(
     leave(store, by, REASON, &leaving, |w| plan.record(w))
 }
 
+/// Files the digest of a molecule whose last step has just been closed, if its formula wants that and it has none. The
+/// molecule stays; a wisp goes when it is swept.
+pub(super) fn squash_complete(w: &mut Write<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
+    let bead = view::need(w, root)?;
+    if !Rule::of(&bead).on_complete() || bead.metadata.contains_key(DIGEST) {
+        return Ok(None);
+    }
+    let digest = Plan::of(w, root, None, true)?.record(w)?.digest_id;
+    w.update(root, Patch::default().with_meta(DIGEST, digest.as_str()))?;
+    Ok(Some(w.need(&digest)?))
+}
+
 impl Plan {
     fn of(r: &Read<'_>, root: &BeadId, summary: Option<&str>, keep_children: bool) -> Result<Self, MoleculeError> {
         let bead = view::need(r, root)?;
@@ -94,7 +105,7 @@ impl Plan {
         metadata.insert("molecule".into(), root.as_str().into());
         let digest = NewBead {
             title: format!("Digest: {}", headline(&bead.title, 450)),
-            description: summary.map_or_else(|| digest(&bead, &steps), str::to_owned),
+            description: summary.map_or_else(|| Rule::of(&bead).text(&bead, &steps), str::to_owned),
             issue_type: Some(IssueType::TASK),
             priority: Some(bead.priority),
             labels: vec!["digest".into()],
@@ -135,32 +146,4 @@ impl Plan {
             wisp_squash: self.root.ephemeral,
         })
     }
-}
-
-/// The text of a digest that nobody wrote.
-fn digest(root: &Bead, steps: &[&Bead]) -> String {
-    let mut out = String::new();
-    let done = steps.iter().filter(|s| s.is_over()).count();
-    let going = steps.iter().filter(|s| s.status == Status::IN_PROGRESS).count();
-    let _ =
-        write!(out, "## Molecule Execution Summary\n\n**Molecule**: {}\n**Steps**: {}\n\n", root.title, steps.len());
-    let _ = writeln!(out, "**Completed**: {done}/{}", steps.len());
-    if going > 0 {
-        let _ = writeln!(out, "**In Progress**: {going}");
-    }
-    let _ = write!(out, "\n---\n\n### Steps\n\n");
-    for (i, step) in steps.iter().take(LISTED).enumerate() {
-        let _ = writeln!(out, "{}. **[{}]** {}", i + 1, step.status, step.title);
-        let about = headline(&step.description, 200);
-        if !about.is_empty() {
-            let _ = writeln!(out, "   {about}");
-        }
-        if !step.close_reason.is_empty() {
-            let _ = writeln!(out, "   *Outcome: {}*", headline(&step.close_reason, 200));
-        }
-    }
-    if steps.len() > LISTED {
-        let _ = writeln!(out, "… and {} more", steps.len() - LISTED);
-    }
-    out
 }

@@ -6,11 +6,25 @@ use super::super::Diagnostic;
 use super::super::def::Kind;
 use super::super::syntax::{Fields, Node};
 
+/// When a digest is made.
+const TRIGGERS: [&str; 2] = ["manual", "on_complete"];
+/// How a digest is written for which the formula has no text.
+const TEMPLATE_TYPES: [&str; 2] = ["work", "summary"];
+
 pub(super) fn squash(fields: &Fields<'_>) -> Option<Json> {
     let node = fields.node("squash")?;
     let table = fields.reader.fields("the table `squash`", "squash", node)?;
-    let (_, _, _) = (table.text("trigger"), table.text("template_type"), table.bool("include_metrics"));
-    let _ = table.text("template");
+    for (key, known) in [("trigger", TRIGGERS), ("template_type", TEMPLATE_TYPES)] {
+        if let Some(word) = table.text(key).filter(|word| !known.contains(&word.as_str())) {
+            fields.reader.push(
+                Diagnostic::error("squash", format!("`{key}` cannot be `{word}`"))
+                    .at(&word.at, "unknown")
+                    .help(format!("it is {} or {}", known[0], known[1]))
+                    .suggest(word.as_str(), known),
+            );
+        }
+    }
+    let _ = (table.text("template"), table.bool("include_metrics"));
     table.finish();
     Some(node.json())
 }

@@ -125,10 +125,7 @@ fn a_bomb_of_text_is_counted_before_it_goes_off() {
 
 #[test]
 fn the_limits_are_settings_of_the_tracker() {
-    let sandbox = crate::support::Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     sandbox.bd(&repo, &["config", "set", "formula.max_steps", "3"]).ok();
     let said = sandbox.bd(&repo, &["cook", "shiny"]).fails();
     assert!(said.contains("this makes more than 3 steps") && said.contains("formula.max_steps"), "{said}");

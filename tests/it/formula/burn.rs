@@ -132,10 +132,7 @@ fn what_was_added_to_a_molecule_while_it_went_is_no_longer_part_of_anything() {
 /// Kills the command at every place that is passed while beads go, and looks at what it left.
 fn killed_anywhere(ephemeral: bool, command: impl Fn(&BeadId) -> Vec<String>, digests: usize) {
     for point in POINTS {
-        let sandbox = Sandbox::new();
-        let repo = sandbox.folder("repo");
-        sandbox.git(&repo, &["init", "-q"]).ok();
-        sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+        let (sandbox, repo) = super::molecules::repo();
         // The wisp was made years ago.
         sandbox.bd(&repo, &["config", "set", "wisp.abandon", "never"]).ok();
         let beads = repo.join(".beads");

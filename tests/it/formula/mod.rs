@@ -13,6 +13,7 @@ mod pour;
 mod running;
 mod schema;
 mod shipped;
+mod squash;
 
 use gastown::formula::{Layer, Library, Proto, Report, Vars, cook};
 

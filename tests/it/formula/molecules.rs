@@ -373,7 +373,8 @@ fn a_formula_with_mistakes_ends_with_code_3_and_the_excerpts() {
 }
 
 /// A repository with a tracker.
-fn repo() -> (Sandbox, std::path::PathBuf) {
+/// A repository with a tracker.
+pub(super) fn repo() -> (Sandbox, std::path::PathBuf) {
     let sandbox = Sandbox::new();
     let repo = sandbox.folder("repo");
     sandbox.git(&repo, &["init", "-q"]).ok();

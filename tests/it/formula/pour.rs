@@ -10,7 +10,7 @@ use gastown::store::{Filter, Read, Sort, Stamp, Store};
 use serde_json::Value;
 
 use super::{cooked, vars};
-use crate::support::{Sandbox, eventually};
+use crate::support::eventually;
 
 pub(super) fn stamp(ms: i64) -> Stamp {
     Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
@@ -135,10 +135,7 @@ fn a_large_molecule_hangs_below_the_bead_that_it_is_to_be_a_child_of() {
 
 #[test]
 fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
-    let sandbox = Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     let text =
         "formula = \"big\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 100000\n[[steps.loop.body]]\nid = \"x\"\n";
     let beads = repo.join(".beads");
