@@ -79,7 +79,7 @@ witness.each.worker("restart-dead", {
       act = function(w)
         return {
           gt.quarantine(w.bead),
-          gt.escalate(w.bead, "high", "the worker of {bead.id} died again and again; its last state is kept"),
+          gt.escalate(w.bead, "high", "the worker of {bead.id} died again and again; see what it showed last: gt peek {bead.id}"),
         }
       end,
     },

@@ -17,7 +17,7 @@ use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
 use crate::town::roles::snapshot::Homes;
 use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
-use crate::town::{AgentRow, AgentState, Rig, agent, deleted, hosts, intent, trouble};
+use crate::town::{AgentRow, AgentState, Rig, agent, deleted, hosts, intent, last_words, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
 const ROUNDS: usize = 8;
@@ -183,6 +183,8 @@ impl Dispatcher {
             }
             let by = Self::stamp(&self.world);
             let code = if row.is_new(by.now) { self.exit_code(row) } else { None };
+            // The next session of this name takes its screen away.
+            let last_line = last_words::keep(&self.world.acting("deacon"), row).flatten();
             any |= self.store.write(&by, |w| {
                 let Some(mut now) = agent::readable(w, &row.address)? else { return Ok(false) };
                 let busy = intent::stands(w, &row.address)?;
@@ -190,8 +192,9 @@ impl Dispatcher {
                     return Ok(false);
                 }
                 now.has_ended(w.by().now, code);
+                now.last_line.clone_from(&last_line);
                 agent::put(w, &now)?;
-                w.emit("agent_exited", &row.address.to_string(), exit_facts(row).into())?;
+                w.emit("agent_exited", &row.address.to_string(), exit_facts(&now).into())?;
                 Ok::<_, StoreError>(true)
             })?;
         }

@@ -317,7 +317,7 @@ pub enum EventKind {
     MrFailed,
     /// A letter came. Carries `mail`.
     MailReceived,
-    /// The process of an agent ended. Carries `polecat`, `bead` when it held one, and `reason`.
+    /// The process of an agent ended. Carries `polecat`, `bead` when it held one, and as `reason` the last line on its screen.
     AgentExited,
     /// All beads of a convoy are closed. Carries `bead`, the convoy itself.
     ConvoyLanded,

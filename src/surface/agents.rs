@@ -49,6 +49,8 @@ pub struct Agent {
     pub waits: Option<String>,
     /// The dialog that it waits at for a person.
     pub dialog: Option<String>,
+    /// What is known of the end of its session, if that ended by itself.
+    pub ended: Option<String>,
     /// It may not have been told to begin: why, and what to do.
     pub untold: Option<String>,
 }
@@ -66,6 +68,7 @@ pub fn describe(r: &Read<'_>, row: AgentRow) -> Result<Agent, TownError> {
     Ok(Agent {
         running: row.proc.as_ref().is_some_and(ProcId::alive),
         untold: row.untold(),
+        ended: row.ended(),
         pid: row.proc.as_ref().map(|p| p.pid),
         step: view.step.map(|s| s.name),
         progress: view.molecule.map(|m| format!("{}/{}", m.closed, m.total)),
@@ -110,7 +113,14 @@ impl Agent {
         let line = format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word()).trim_end().to_owned();
         let who = self.address.short();
         let at = |dialog| format!("waits for you at its dialog `{dialog}`: gt polecat attach {who}");
-        let more = self.dialog.as_ref().map(at).into_iter().chain(self.untold.clone()).chain(self.waits.clone());
+        let more = self
+            .dialog
+            .as_ref()
+            .map(at)
+            .into_iter()
+            .chain(self.ended.clone())
+            .chain(self.untold.clone())
+            .chain(self.waits.clone());
         more.fold(line, |line, why| format!("{line}\n    {why}"))
     }
 }

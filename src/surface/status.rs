@@ -17,7 +17,8 @@ use crate::town::roles::load::{WARNINGS, Warning};
 use crate::town::roles::{desk, keep};
 use crate::town::unreadable::{self, Unreadable};
 use crate::town::{
-    BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, lifecycle, review, standing, tries, trouble,
+    BrokenRig, Rig, Rigs, Town, TownError, agent, budget, convoy, intent, last_words, lifecycle, review, standing,
+    tries, trouble,
 };
 
 /// The town.
@@ -62,6 +63,9 @@ pub struct Quarantined {
     pub title: String,
     /// Why.
     pub why: String,
+    /// The last line on the screen of whoever worked on it, if that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_line: Option<String>,
 }
 
 /// Beads that wait since what a policy asked for cannot be done.
@@ -163,7 +167,7 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
         location: town.root().to_owned(),
         agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
         refused: refused(r, now)?,
-        quarantined: quarantined(r)?,
+        quarantined: quarantined(town, r)?,
         convoys: convoy::open(r)?.len(),
         mail: r.count(&messages)?,
         intents: intent::all(r)?.len(),
@@ -193,7 +197,7 @@ fn refused(r: &Read<'_>, now: Time) -> Result<Vec<Refused>, StoreError> {
     Ok(by_reason.into_iter().map(|(why, beads)| Refused { why, beads }).collect())
 }
 
-fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
+fn quarantined(town: &Town, r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
     let filter = Filter {
         labels: vec![budget::QUARANTINE.into()],
         not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
@@ -202,7 +206,8 @@ fn quarantined(r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError> {
     let found = r.find(&filter)?;
     let told = found.into_iter().filter_map(|bead| {
         let why = budget::why_quarantined(&bead)?.to_owned();
-        Some(Quarantined { bead: bead.id, title: bead.title, why })
+        let last_line = last_words::read(town, &bead.id).and_then(|screen| last_words::last_line(&screen));
+        Some(Quarantined { bead: bead.id, title: bead.title, why, last_line })
     });
     Ok(told.collect())
 }
@@ -353,9 +358,12 @@ impl TownStatus {
             let beads = text::count(quarantined.len(), "bead");
             lines.push(format!("{beads} in quarantine for you to look at:"));
         }
-        for Quarantined { bead, title, why } in quarantined {
+        for Quarantined { bead, title, why, last_line } in quarantined {
             let title = text::headline(title, 40);
             lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: gt sling --force {bead})"));
+            if let Some(line) = last_line {
+                lines.push(format!("    last on its worker's screen: {line} (gt peek {bead})"));
+            }
         }
         for Refused { why, beads } in &self.refused {
             let shown: Vec<&str> = beads.iter().take(5).map(BeadId::as_str).collect();

@@ -136,6 +136,9 @@ pub struct AgentRow {
     /// The dialog that it waits at for a person, while its state is [`AgentState::Waiting`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialog: Option<String>,
+    /// The last line on its screen when its session last ended by itself, while its state is [`AgentState::Dead`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_line: Option<String>,
     /// What became of its first prompt, where that is typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
@@ -161,6 +164,15 @@ impl AgentRow {
         if self.is_new(now) && code.is_some_and(|code| (1..128).contains(&code)) {
             self.conversation = None;
         }
+    }
+
+    /// What is known of the end of one whose session ended by itself, and how to see more.
+    pub fn ended(&self) -> Option<String> {
+        let see = format!("gt peek {}", self.name());
+        (self.state == AgentState::Dead).then(|| match &self.last_line {
+            Some(line) => format!("ended by itself, last on its screen: {line} ({see})"),
+            None => format!("ended by itself ({see})"),
+        })
     }
 
     /// Whether its session has only just taken up its conversation, so that its end would say that there was none.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::agent;
 use super::hook::REWORK;
 use super::retire::RESTART;
 use super::roles::{keep, ladders};
@@ -111,8 +112,11 @@ pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), Sto
     }
     w.update(bead, Patch::default().with_meta(QUARANTINED, why))?;
     w.emit("quarantined", bead.as_str(), json!({ "why": why }))?;
+    let worker = agent::all(w)?.into_iter().find(|row| row.bead.as_ref() == Some(bead));
+    let ended =
+        worker.and_then(|row| row.last_line).map_or(String::new(), |line| format!("\nIts worker's last line: {line}"));
     w.create(NewBead {
-        description: format!("{why}\n\nLook: gt why {bead}\nGo on: gt sling --force {bead} RIG"),
+        description: format!("{why}{ended}\n\nLook: gt peek {bead}, gt why {bead}\nGo on: gt sling --force {bead} RIG"),
         issue_type: Some(IssueType::MESSAGE),
         assignee: "overseer".into(),
         priority: Some(1),

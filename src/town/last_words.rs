@@ -7,7 +7,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::hosts;
 use super::layout::Town;
-use crate::base::{BeadId, atomic};
+use crate::base::{BeadId, atomic, text};
 
 /// So many lines of a screen are kept.
 const LINES: usize = 2000;
@@ -30,15 +30,15 @@ pub fn read(town: &Town, bead: &BeadId) -> Option<String> {
     std::fs::read(path(town, bead)).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session. False when
-/// its host does not answer.
-pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> bool {
-    let Some(bead) = &row.bead else { return true };
+/// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session. Gives
+/// the last line of it, if there is one; none at all when its host does not answer.
+pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> Option<Option<String>> {
+    let Some(bead) = &row.bead else { return Some(None) };
     let screen = match hosts::open(cx, row.host).and_then(|host| Ok(host.screen(&row.session, LINES)?)) {
         Ok(screen) => screen,
         Err(error) => {
             tracing::warn!(agent = %row.address, %error, "its last screen cannot be read");
-            return false;
+            return None;
         }
     };
     if !screen.trim().is_empty()
@@ -46,14 +46,19 @@ pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> bool {
     {
         tracing::warn!(agent = %row.address, %error, "its last screen is not kept");
     }
-    true
+    Some(last_line(&screen))
+}
+
+/// The last line of a screen that says something.
+pub fn last_line(screen: &str) -> Option<String> {
+    text::last_lines(screen, 1).pop()
 }
 
 /// Keeps what is on the screens of all these agents, whose hosts are about to end. A host that does not answer is not
 /// waited for once more.
 pub(super) fn keep_all(cx: &Acting<'_>, rows: &[AgentRow]) {
     for kind in [HostKind::Tmux, HostKind::Headless] {
-        let _ = rows.iter().filter(|row| row.host == kind).all(|row| keep(cx, row));
+        let _ = rows.iter().filter(|row| row.host == kind).all(|row| keep(cx, row).is_some());
     }
 }
 

@@ -43,6 +43,7 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
         restarts: 0,
         waits: None,
         dialog: None,
+        last_line: None,
         told: None,
         created_at: now,
     };

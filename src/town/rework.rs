@@ -137,6 +137,7 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
         restarts: 0,
         waits: None,
         dialog: None,
+        last_line: None,
         told: None,
         created_at: cx.now(),
         address,

@@ -324,6 +324,7 @@ fn row(cx: &Acting<'_>, ready: &Ready, plan: &Plan, worker: &Address, branch: &s
         restarts: 0,
         waits: None,
         dialog: None,
+        last_line: None,
         told: None,
         created_at: now,
     }

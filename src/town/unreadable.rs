@@ -195,6 +195,7 @@ fn anew(cx: &Acting<'_>, store: &Store, agent: &Address) -> Result<Option<AgentR
         restarts: 0,
         waits: None,
         dialog: None,
+        last_line: None,
         told: None,
         created_at: now,
     }))

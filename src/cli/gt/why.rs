@@ -1,10 +1,11 @@
 //! `gt why`: what was decided about a bead, a request or an agent, by which rule, what it looked at, and what the merge
 //! queue did with it.
 
+mod text;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Context, place};
 use crate::base::{BeadId, Time};
@@ -12,7 +13,7 @@ use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::roles::keep;
-use crate::town::{Acting, TownError, agent, budget, standing};
+use crate::town::{Acting, TownError, agent, budget, last_words, standing};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
 #[derive(Debug, clap::Args)]
@@ -58,7 +59,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, store) = cx.open()?;
     let acting = here.acting();
     let why = store.read(|r| about(&acting, r, args))?;
-    cx.out.print(&why, text_of);
+    cx.out.print(&why, text::of);
     Ok(())
 }
 
@@ -75,8 +76,9 @@ fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
             subjects.push(address.to_string());
             let gone = || ("not here now".to_owned(), None);
             let (state, waits) = agent::get(r, &address)?.map_or_else(gone, |row| {
+                let ended = row.ended();
                 let bead = row.bead.map(|id| format!(", {id}")).unwrap_or_default();
-                (format!("{}{bead}", row.state), row.waits)
+                (format!("{}{bead}", row.state), row.waits.or(ended))
             });
             if state == gone().0
                 && r.decisions(&address.to_string())?.is_empty()
@@ -94,7 +96,9 @@ fn about(cx: &Acting<'_>, r: &Read<'_>, args: &Args) -> Result<Why, TownError> {
         happened.extend(r.events_of(subject)?.into_iter().filter_map(happening));
     }
     if let Ok(id) = r.resolve(&args.subject) {
-        decisions.extend(of_holders(r, &id)?);
+        let (decided, ended) = of_holders(r, &id)?;
+        decisions.extend(decided);
+        happened.extend(ended.into_iter().filter_map(happening));
     }
     decisions.sort_by_key(|d| d.seq);
     decisions.dedup_by_key(|d| d.seq);
@@ -118,6 +122,7 @@ fn happening(event: Event) -> Option<Happened> {
         "released" => "let go on",
         "quarantined" => "in quarantine",
         "quarantine_lifted" => "out of quarantine",
+        "agent_exited" => "ended by itself",
         "agent_attended" => "left alone",
         "agent_started" => "was started",
         "agent_restarted" => "was brought back",
@@ -169,9 +174,9 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
             waits = Some(format!("for a person: gt review back {on} --comment TEXT, or {sling} {rig}"));
         }
     }
-    let attended = agent::all(r)?.into_iter().find(|row| row.bead.as_ref() == Some(id) && row.waits.is_some());
-    if let Some(row) = attended {
-        waits = row.waits.map(|why| format!("{}: {why}", row.address));
+    for row in agent::all(r)?.into_iter().filter(|row| row.bead.as_ref() == Some(id)) {
+        let why = row.waits.clone().or_else(|| row.ended());
+        waits = why.map(|why| format!("{}: {why}", row.address)).or(waits);
     }
     let blockers = r.blockers(id)?;
     if !blockers.is_empty() {
@@ -186,14 +191,16 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
     } else if waits.is_none()
         && let Some(why) = budget::why_quarantined(&bead)
     {
-        waits = Some(format!("in quarantine: {why}; go on: {}", budget::sling_command(&bead)));
+        let line = last_words::read(cx.town, id).and_then(|screen| last_words::last_line(&screen));
+        let line = line.map_or(String::new(), |line| format!("; last on its worker's screen: {line} (gt peek {id})"));
+        waits = Some(format!("in quarantine: {why}{line}; go on: {}", budget::sling_command(&bead)));
     }
     Ok(Now { text, waits, printed })
 }
 
-/// The decisions about whoever held the bead, while they did.
-fn of_holders(r: &Read<'_>, id: &BeadId) -> Result<Vec<DecisionRow>, StoreError> {
-    let mut all = Vec::new();
+/// The decisions about whoever held the bead, and how their sessions ended by themselves, while they did.
+fn of_holders(r: &Read<'_>, id: &BeadId) -> Result<(Vec<DecisionRow>, Vec<Event>), StoreError> {
+    let (mut all, mut ended) = (Vec::new(), Vec::new());
     let mut holds: Vec<(String, Time, Option<Time>)> = Vec::new();
     for event in r.history(id)? {
         let agent = event.payload["agent"].as_str().unwrap_or_default().to_owned();
@@ -208,114 +215,10 @@ fn of_holders(r: &Read<'_>, id: &BeadId) -> Result<Vec<DecisionRow>, StoreError>
         }
     }
     for (agent, from, until) in holds {
-        let rows = r.decisions(&agent)?;
-        all.extend(rows.into_iter().filter(|row| row.at >= from && until.is_none_or(|end| row.at <= end)));
+        let within = |at: Time| at >= from && until.is_none_or(|end| at <= end);
+        all.extend(r.decisions(&agent)?.into_iter().filter(|row| within(row.at)));
+        let exits = r.events_of(&agent)?.into_iter().filter(|event| event.kind == "agent_exited");
+        ended.extend(exits.filter(|event| within(event.at)));
     }
-    Ok(all)
-}
-
-fn text_of(why: &Why) -> String {
-    let mut lines = vec![why.now.clone()];
-    if let Some(waits) = &why.waits {
-        lines.push(format!("  now      {waits}"));
-    }
-    lines.extend(why.printed.iter().map(|line| format!("           {line}")));
-    if why.decisions.is_empty() {
-        lines.push("  no policy has decided anything about it".into());
-    }
-    let mut rows: Vec<(Time, Vec<String>)> = why.decisions.iter().map(|row| (row.at, decision(row))).collect();
-    rows.extend(why.happened.iter().map(|h| {
-        let sign = if h.why.is_empty() { "" } else { ": " };
-        (h.at, vec![format!("{} {} {}{sign}{}", clock(h.at), h.subject, h.what, h.why)])
-    }));
-    rows.sort_by_key(|(at, _)| *at);
-    lines.extend(rows.into_iter().flat_map(|(_, text)| text));
-    lines.join("\n")
-}
-
-/// The time of day.
-fn clock(at: Time) -> String {
-    let text = at.to_string();
-    text.get(11..19).map_or(text.clone(), str::to_owned)
-}
-
-fn decision(row: &DecisionRow) -> Vec<String> {
-    let clock = clock(row.at);
-    let rung = row.rung.map(|n| format!(", rung {n}")).unwrap_or_default();
-    // Of a batch, each question may be another layer's.
-    let by = if row.actions[0]["asked"].is_array() {
-        format!("{}   (revision {})", row.rule, row.revision)
-    } else {
-        format!("{}{rung}   ({} layer)", row.rule, row.layer)
-    };
-    let mut lines = vec![format!("{clock} {}  {by}", did(&row.actions))];
-    if row.outcome != "done" {
-        lines.push(format!("  {}", row.outcome));
-    }
-    match row.actions[0]["asked"].as_array() {
-        Some(asked) => lines.extend(asked.iter().map(|one| format!("  {:<8} {}", text(one, "question"), place(one)))),
-        None if row.line > 0 => {
-            lines.push(format!("  rule     {}:{}, revision {}", row.file, row.line, row.revision));
-        }
-        None => {}
-    }
-    let all = row.because.as_array().cloned().unwrap_or_default();
-    let (failed, because): (Vec<Value>, Vec<Value>) = all.into_iter().partition(|fact| fact["kind"] == "failed");
-    lines.extend(failed.iter().map(|fact| format!("  failed   {}: {}", place(fact), text(fact, "message"))));
-    for (index, fact) in because.iter().take(8).enumerate() {
-        lines.push(format!("  {} {}", if index == 0 { "because " } else { "        " }, reason(fact)));
-    }
-    lines
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// File, line and layer of a rule that answered or failed.
-fn place(value: &Value) -> String {
-    let layer = match text(value, "layer") {
-        "" => return "the core itself: no layer has a good answer".into(),
-        "builtin" => "built-in",
-        other => other,
-    };
-    match text(value, "file") {
-        "" => format!("{layer} layer"),
-        file => format!("{file}:{} ({layer} layer)", value["line"]),
-    }
-}
-
-/// The actions in words.
-fn did(actions: &Value) -> String {
-    let list = actions.as_array().cloned().unwrap_or_default();
-    let words: Vec<String> = list
-        .iter()
-        .map(|action| {
-            let verb = action["action"].as_str().unwrap_or("?").to_owned();
-            let ids = |key: &str| {
-                action[key].as_array().map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
-            };
-            let text = ["why", "text", "title", "subject"].iter().find_map(|key| action[*key].as_str());
-            if verb == "admit" {
-                let why = action["why"].as_str().unwrap_or_default();
-                return if action["admitted"] == true { "admitted".into() } else { format!("not admitted: {why}") };
-            }
-            match (ids("members"), text) {
-                (Some(members), _) => format!("{verb} [{members}]"),
-                (None, Some(text)) => format!("{verb}: {}", crate::base::text::headline(text, 80)),
-                (None, None) => verb,
-            }
-        })
-        .collect();
-    if words.is_empty() { "nothing".into() } else { words.join("; ") }
-}
-
-fn reason(fact: &Value) -> String {
-    match fact["kind"].as_str() {
-        Some("compared") => {
-            let text = text(fact, "text");
-            if fact["answer"] == true { text.to_owned() } else { format!("{text} is false") }
-        }
-        _ => format!("{} {}", text(fact, "what"), text(fact, "value")),
-    }
+    Ok((all, ended))
 }

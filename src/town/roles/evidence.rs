@@ -197,6 +197,9 @@ pub fn exit_facts(row: &AgentRow) -> Map {
     let mut facts = Map::new();
     facts.insert("session".into(), row.session.clone().into());
     facts.insert("bead".into(), serde_json::json!(row.bead));
+    if let Some(line) = &row.last_line {
+        facts.insert("reason".into(), line.clone().into());
+    }
     facts
 }
 

@@ -1,7 +1,8 @@
-//! What waits in the merge queue goes on by itself when it can, and every screen says what it waits for.
+//! What waits goes on by itself when it can, and every screen says what it waits for, why, and where to see more.
 
-use super::super::daemon::Hall;
-use super::super::support::eventually;
+use super::TestTown;
+use crate::daemon::Hall;
+use crate::support::eventually;
 
 #[test]
 fn a_change_that_waits_for_a_red_target_lands_soon_after_somebody_mends_that() {
@@ -47,4 +48,39 @@ fn a_gate_that_cannot_run_shows_what_it_printed_where_the_queue_waits() {
     for part in ["again in ", "or now: gt queue retry", "gt review output app-mr-a"] {
         assert!(after.contains(part), "{part}: {status}");
     }
+}
+
+#[test]
+fn why_a_worker_died_is_said_wherever_its_death_is() {
+    let town = TestTown::new();
+    let path = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&path).expect("town.toml");
+    std::fs::write(&path, format!("{text}\n[roles.witness]\nrestarts = 1\n")).expect("town.toml");
+    let text = "```sh\necho the disk is full >&2\nexit 7\n```";
+    let bead = town.bd(&["create", "x", "--rig", "app", "--description", text, "-q"]).ok();
+    town.gt(&["start"]).ok();
+    town.gt(&["sling", &bead, "app", "--runtime", "script"]).ok();
+    let line = "last on its screen: script-worker: the block of step implement ended with status 7";
+    let died = format!("ended by itself, {line} (gt peek toast)");
+    let status = eventually("the second death", || {
+        Some(town.gt(&["status"]).ok()).filter(|said| said.contains(&died) && town.agents()[0]["restarts"] == 1)
+    });
+    assert!(!status.contains("in quarantine"), "{status}");
+    for subject in [bead.as_str(), "toast"] {
+        let why = town.gt(&["why", subject]).ok();
+        let told = ["ended by itself: script-worker: the block of step implement ended with status 7", "gt peek toast"];
+        assert!(told.iter().all(|told| why.contains(told)), "{subject}: {why}");
+    }
+    let line = line.replace("its screen", "its worker's screen");
+    let quarantined = eventually("the quarantine", || {
+        Some(town.gt(&["status"]).ok()).filter(|said| said.contains("in quarantine") && said.contains(&line))
+    });
+    for said in [quarantined, town.gt(&["why", &bead]).ok()] {
+        assert!(said.contains(&format!("{line} (gt peek {bead})")), "{said}");
+    }
+    let messages = town.bd(&["list", "--type", "message", "--json", "--long"]).json();
+    let text = messages.to_string();
+    assert!(text.contains("ended with status 7") && text.contains(&format!("gt peek {bead}")), "{text}");
+    assert!(town.gt(&["peek", &bead]).ok().contains("the disk is full"));
+    town.gt(&["shutdown"]).ok();
 }
