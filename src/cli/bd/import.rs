@@ -16,6 +16,9 @@ pub struct Args {
     /// The same as a flag.
     #[arg(short, long, conflicts_with = "file", value_name = "FILE")]
     input: Option<PathBuf>,
+    /// Say what would come in, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Runs the verb.
@@ -29,22 +32,34 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     };
     let bytes =
         bytes.map_err(|e| CliError::path(&path, &e, "name the file, or - for the standard input: bd import FILE"))?;
+    if args.dry_run {
+        let would = cx.with_store(|store| Ok(store.import_would(&bytes)?))?;
+        cx.out.print(&would, |would| format!("would import {}", counted(would)));
+        return report(cx, &path.display().to_string(), &would, "the others would come in");
+    }
     let stamp = cx.stamp();
     let done = cx.change_store(|store| Ok(store.import(&stamp, &bytes)?))?;
     cx.out.print(&done, told);
-    report(cx, &path.display().to_string(), &done)
+    report(cx, &path.display().to_string(), &done, IN)
 }
+
+/// What is said of the lines beside those that could not be read.
+pub(super) const IN: &str = "all others are in";
 
 /// An import in one line.
 pub(super) fn told(done: &Imported) -> String {
+    format!("✓ {}", counted(done))
+}
+
+fn counted(done: &Imported) -> String {
     format!(
-        "✓ {} new, {} changed, {} as they were, {} deleted here and left so",
+        "{} new, {} changed, {} as they were, {} deleted here and left so",
         done.created, done.updated, done.unchanged, done.deleted_here
     )
 }
 
-/// Lists what was found in the file; an error when a line could not be read.
-pub(super) fn report(cx: &Context, path: &str, done: &Imported) -> Result<(), CliError> {
+/// Lists what was found in the file; an error when a line could not be read. `others`: what became of the others.
+pub(super) fn report(cx: &Context, path: &str, done: &Imported, others: &str) -> Result<(), CliError> {
     if !cx.out.json {
         for finding in &done.findings {
             let what = if finding.lost { "left out: " } else { "" };
@@ -56,9 +71,8 @@ pub(super) fn report(cx: &Context, path: &str, done: &Imported) -> Result<(), Cl
     if lost == 0 {
         return Ok(());
     }
-    let error =
-        CliError::new(Kind::User, format!("{} could not be read; all others are in", text::count(lost, "line")))
-            .hint("mend the lines named above and import the file again: what is in stays as it is");
+    let error = CliError::new(Kind::User, format!("{} could not be read; {others}", text::count(lost, "line")))
+        .hint("mend the lines named above and import the file again: what is in stays as it is");
     if cx.out.json {
         output::message(&error.to_string());
         return Err(CliError::silent(error.kind));

@@ -82,7 +82,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.note("next: bd create \"the first thing to do\"");
     }
     match (imported, adopted) {
-        (Some(done), Some(path)) => import::report(cx, &path.display().to_string(), &done),
+        (Some(done), Some(path)) => import::report(cx, &path.display().to_string(), &done, import::IN),
         _ => Ok(()),
     }
 }

@@ -105,9 +105,7 @@ impl Store {
         let _alone = self.hold(LOCK)?;
         self.drop_left_over(by)?;
         let _none_leaves = self.none_leaving(by, CHUNK)?;
-        let prefix = self.prefix()?;
-        let mut incoming = read_lines(text, prefix.as_str(), &mut report);
-        let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;
+        let (incoming, here) = self.compared(text, &mut report)?;
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for (id, line) in incoming {
             if here.contains_key(id.as_str()) { known.push(line) } else { new.push(line) }
@@ -133,6 +131,32 @@ impl Store {
             w.emit("imported", "issues.jsonl", payload).map(|_| ())
         })?;
         Ok(report)
+    }
+
+    /// What an import of the text would do as things are now. Edges that newer lines no longer have are found by the
+    /// import itself.
+    pub fn import_would(&self, text: &[u8]) -> Result<Imported, StoreError> {
+        let mut report = Imported::default();
+        let (incoming, here) = self.compared(text, &mut report)?;
+        for (id, line) in &incoming {
+            match here.get(id.as_str()) {
+                None => report.created += 1,
+                there => report.updated += usize::from(report.counts(line, there)),
+            }
+        }
+        Ok(report)
+    }
+
+    /// The beads of the text, and those of them that are here.
+    fn compared(
+        &self,
+        text: &[u8],
+        report: &mut Imported,
+    ) -> Result<(BTreeMap<BeadId, Incoming>, HashMap<String, Standing>), StoreError> {
+        let prefix = self.prefix()?;
+        let mut incoming = read_lines(text, prefix.as_str(), report);
+        let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;
+        Ok((incoming, here))
     }
 
     /// Brings beads that are here to the state of newer lines, in one transaction. Others may have written since the

@@ -129,3 +129,23 @@ fn the_file_of_issues_is_written_and_read_by_sync_for_those_who_are_used_to_that
     assert_eq!(repo.titles(&["list"]), ["b"]);
     assert_eq!(repo.bd(&["sync", "--flush-only", "--remote", "x"]).code, 2);
 }
+
+#[test]
+fn a_rehearsed_import_says_what_would_come_in_and_changes_nothing() {
+    let repo = Repo::new();
+    let kept = repo.add("kept", &[]);
+    let file = repo.dir.join("in.jsonl");
+    let mut newer = repo.bd(&["export"]).json();
+    newer["updated_at"] = "2099-01-01T00:00:00Z".into();
+    newer["title"] = "another title".into();
+    let text = format!("{newer}\n{{\"id\":\"app-new\",\"title\":\"new\"}}\nno line\n");
+    std::fs::write(&file, text).expect("written");
+    let said = repo.bd(&["import", "in.jsonl", "--dry-run"]);
+    assert_eq!(said.stdout.trim(), "would import 1 new, 1 changed, 0 as they were, 0 deleted here and left so");
+    assert!(said.stderr.contains("in.jsonl:3:") && said.stderr.contains("the others would come in"), "{}", said.stderr);
+    assert_eq!(said.code, 1, "a line could not be read");
+    assert_eq!(repo.bd(&["show", &kept, "--json"]).json()[0]["title"], "kept");
+    assert_eq!(repo.bd(&["list", "--all", "--json"]).json().as_array().map(Vec::len), Some(1));
+    repo.bd(&["import", "in.jsonl"]).fails();
+    assert_eq!(repo.bd(&["show", &kept, "--json"]).json()[0]["title"], "another title");
+}
