@@ -27,8 +27,11 @@ pub fn of(cx: &Acting<'_>, r: &Read<'_>, request: &Request) -> Result<Option<Sta
         return Ok(None);
     }
     if state == State::Held {
-        let why = request.mr.why.as_deref().unwrap_or("waits for your review: gt review");
-        return Ok(Some(Standing { text: why.to_owned(), by_itself: false }));
+        let bead = &request.mr.bead;
+        let text = format!(
+            "passed its gates; waits for your word: gt review accept {bead}, or gt review back {bead} --comment TEXT"
+        );
+        return Ok(Some(Standing { text, by_itself: false }));
     }
     let rig = cx.town.rig(&request.mr.rig, &Overrides::default()).ok();
     let mut standing = open(cx, r, request, rig.as_ref().map(|rig| rig.config.landing))?;

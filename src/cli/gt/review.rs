@@ -9,6 +9,7 @@ use crate::base::Address;
 use crate::base::text::{count, headline, printable};
 use crate::cli::CliError;
 use crate::town::review::{self, Review};
+use crate::town::standing::Standing;
 use crate::town::{Finish, TownError};
 
 /// Lists the changes in the queue and those that came back; those that wait for your word come first.
@@ -123,7 +124,8 @@ fn line(r: &Review) -> String {
         let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · {1}", r.bead, r.sling);
         format!("{why}{printed}\n    {next}")
     } else {
-        let waits = r.waits.as_ref().map_or(String::new(), |waits| format!("\n    {}", waits.text));
+        let asked = |waits: &Standing| if waits.by_itself { " (nothing is asked of you)" } else { "" };
+        let waits = r.waits.as_ref().map_or(String::new(), |it| format!("\n    {}{}", it.text, asked(it)));
         waits + &printed
     };
     format!(

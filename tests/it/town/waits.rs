@@ -1,5 +1,9 @@
 //! What waits goes on by itself when it can, and every screen says what it waits for, why, and where to see more.
 
+use gastown::base::{BeadId, Clock as _, RigName, SystemClock};
+use gastown::queue::{Request, State, wait};
+use gastown::store::Stamp;
+
 use super::TestTown;
 use crate::daemon::Hall;
 use crate::support::eventually;
@@ -48,6 +52,54 @@ fn a_gate_that_cannot_run_shows_what_it_printed_where_the_queue_waits() {
     for part in ["again in ", "or now: gt queue retry", "gt review output app-mr-a"] {
         assert!(after.contains(part), "{part}: {status}");
     }
+}
+
+#[test]
+fn of_each_change_it_is_said_whether_it_goes_on_by_itself_or_waits_for_the_owners_word() {
+    let town = TestTown::new();
+    let path = town.root.join("app/rig.toml");
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    let gate = "[gates.slow]\ncommand = \"until test -e $HOME/go; do sleep 0.02; done\"\n";
+    super::write(&path, &format!("{text}\n{gate}"));
+    let beads = [town.bead("a"), town.bead("b")];
+    let mut requests = Vec::new();
+    for (bead, worker) in beads.iter().zip(["toast", "nux"]) {
+        town.sling(bead);
+        town.commit(worker, &format!("{worker}.txt"), "x\n");
+        requests.push(town.hand_in(worker).0);
+    }
+    let next = |bead: &str| {
+        let review = town.gt(&["review"]).ok();
+        let mut lines = review.lines().skip_while(|line| !line.starts_with(bead)).skip(1);
+        lines.next().unwrap_or_default().trim().to_owned()
+    };
+    let then = "once its gates pass it waits for your word";
+    let down = format!("waits for its turn; {then}; nothing is merged while the town is down: gt start");
+    assert_eq!(next(&beads[0]), down);
+    town.gt(&["start"]).ok();
+    let works = format!("the queue works on it; {then} (nothing is asked of you)");
+    eventually("the queue to work", || (next(&beads[0]) == works).then_some(()));
+    assert_eq!(next(&beads[1]), format!("waits for its turn; {then} (nothing is asked of you)"));
+
+    std::fs::write(town.sandbox.home().join("go"), "").expect("go");
+    eventually("both to be held", || requests.iter().all(|mr| held(&town, mr)).then_some(()));
+    // What the remote said of an earlier push is not what this one waits for.
+    let (rig, by) = (RigName::new("app").expect("a name"), Stamp::new("test", SystemClock.now()));
+    let refusal = "the remote refuses pushes to main";
+    town.store().write(&by, |w| wait::set_pause(w, &rig, refusal).map(|_| ())).expect("written");
+    for command in [vec!["why", &beads[0]], vec!["queue"]] {
+        let said = town.gt(&command).ok();
+        assert!(said.contains(&format!("waits for your word: gt review accept {}", beads[0])), "{said}");
+    }
+    assert!(!town.gt(&["why", &beads[0]]).ok().contains(refusal));
+    town.gt(&["review", "accept", &beads[0]]).ok();
+    let why = town.gt(&["why", &beads[0]]).ok();
+    assert!(why.contains(refusal), "now it waits for the remote: {why}");
+    town.gt(&["shutdown"]).ok();
+}
+
+fn held(town: &TestTown, mr: &BeadId) -> bool {
+    town.store().read(|r| Request::load(r, mr)).expect("request").state() == State::Held
 }
 
 #[test]
