@@ -9,7 +9,7 @@ use crate::base::{BeadId, RigName, Time};
 use crate::policy::{Answer, Because, Engine, Layer, MrFact, Origin};
 use crate::queue::admission::{self, Refusal};
 use crate::store::{DecisionRow, Read, StoreError, Write};
-use crate::town::roles::execute::DONE;
+use crate::town::roles::execute::answered;
 
 /// Whether a request may enter the queue, and the row that says so.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl Admission {
         let actions = json!([{
             "action": "admit", "admitted": answer.value, "why": refusal.as_ref().map(|refusal| &refusal.why),
         }]);
-        let row = row(rig, &origin, mr, actions, &answer.because, at);
-        Self { mr: mr.clone(), refusal, row }
+        let row = answered(&origin, rig.as_str(), mr.to_string(), &answer.because, at);
+        Self { mr: mr.clone(), refusal, row: DecisionRow { actions, ..row } }
     }
 
     /// Whether it is another word than the last one that was kept. Being let in at once is no news.
@@ -89,7 +89,11 @@ pub(super) fn rows(rig: &RigName, engine: &Engine, answers: Answers<'_>, at: Tim
         "action": "batch", "members": ids, "queue": queue, "asked": asked, "gates": gates.value,
         "left_out": batch.reasons.iter().map(|(s, why)| json!([s.to_string(), why])).collect::<Vec<_>>(),
     }]);
-    ids.into_iter().map(|id| row(rig, &origin, id, actions.clone(), &because, at)).collect()
+    let row = |id: &BeadId| DecisionRow {
+        actions: actions.clone(),
+        ..answered(&origin, rig.as_str(), id.to_string(), &because, at)
+    };
+    ids.into_iter().map(row).collect()
 }
 
 /// The layer whose function failed; the core itself when none was asked.
@@ -112,25 +116,6 @@ fn own(engine: &Engine, question: &str) -> Origin {
         revision: engine.revision().to_owned(),
         file: String::new(),
         line: 0,
-    }
-}
-
-fn row(rig: &RigName, origin: &Origin, subject: &BeadId, actions: Value, because: &[Because], at: Time) -> DecisionRow {
-    DecisionRow {
-        seq: 0,
-        at,
-        role: REFINERY.into(),
-        rig: rig.to_string(),
-        rule: origin.rule.clone(),
-        layer: origin.layer.to_string(),
-        revision: origin.revision.clone(),
-        file: origin.file.clone(),
-        line: origin.line,
-        subject: subject.to_string(),
-        actions,
-        because: json!(because),
-        rung: None,
-        outcome: DONE.into(),
     }
 }
 

@@ -337,10 +337,10 @@ fn every_layer_is_followed_however_its_file_changes_and_stays_as_it_was_when_it_
     )
     .expect("written");
     swap();
-    warned("app/lua/roles/refinery.lua:");
+    warned(&format!("kept at revision {good}"));
     assert_eq!(hall.note(&mr).as_deref(), Some("rig, replaced"));
     let status = hall.gt(&["status"]);
-    assert!(status.contains(&format!("kept at revision {good}")), "{status}");
+    assert!(status.contains(&format!("--> {}:", rig.join("refinery.lua").display())), "{status}");
     // Without the rig's file the town's is in charge again, and without that the shipped one.
     std::fs::remove_file(rig.join("refinery.lua")).expect("removed");
     heard("town, replaced");

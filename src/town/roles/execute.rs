@@ -15,7 +15,7 @@ use super::scope::Scope;
 use super::{desk, events, ladders};
 use crate::base::{Address, BeadId};
 use crate::molecule;
-use crate::policy::{Action, BeadRef, Decision, NewBead as Wanted, Subject};
+use crate::policy::{Action, BeadRef, Because, Decision, NewBead as Wanted, Origin, Subject};
 use crate::queue::{self, MrMeta, Request};
 use crate::store::{
     Close, DecisionRow, DepKind, IssueType, NewBead, NewDep, Patch, Read, Stamp, Store, StoreError, Write,
@@ -223,22 +223,37 @@ fn apply(
 
 /// The journal's row of a decision; `rig` is empty for a decision of the town.
 pub fn row(decision: &Decision, rig: &str, at: crate::base::Time, outcome: &str) -> DecisionRow {
-    let origin = &decision.origin;
+    DecisionRow {
+        actions: json!(decision.actions),
+        rung: decision.rung.map(|r| r.rung),
+        outcome: outcome.to_owned(),
+        ..answered(&decision.origin, rig, subject_key(&decision.subject), &decision.because, at)
+    }
+}
+
+/// The journal's row of an answer, before what it means is put in: who gave it, about what, because of what.
+pub fn answered(
+    origin: &Origin,
+    rig: &str,
+    subject: String,
+    because: &[Because],
+    at: crate::base::Time,
+) -> DecisionRow {
     DecisionRow {
         seq: 0,
         at,
         role: origin.role.clone(),
-        rig: rig.to_string(),
+        rig: rig.to_owned(),
         rule: origin.rule.clone(),
         layer: origin.layer.to_string(),
         revision: origin.revision.clone(),
         file: origin.file.clone(),
         line: origin.line,
-        subject: subject_key(&decision.subject),
-        actions: json!(decision.actions),
-        because: json!(decision.because),
-        rung: decision.rung.map(|r| r.rung),
-        outcome: outcome.to_owned(),
+        subject,
+        actions: Value::Null,
+        because: json!(because),
+        rung: None,
+        outcome: DONE.to_owned(),
     }
 }
 

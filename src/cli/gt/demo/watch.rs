@@ -66,8 +66,7 @@ impl Watch {
 
     /// The name of a worker that died again and again.
     pub(super) fn given_up(&self) -> Option<String> {
-        let died = self.events.iter().filter(|e| e.kind == "agent_exited");
-        let last = died.last().map(|e| &e.subject)?;
+        let last = &self.events.iter().rfind(|e| e.kind == "agent_exited")?.subject;
         (self.count("agent_exited", last) >= DEATHS).then(|| short(last))
     }
 
