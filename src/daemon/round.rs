@@ -184,7 +184,7 @@ impl Dispatcher {
             let by = Self::stamp(&self.world);
             let code = if row.is_new(by.now) { self.exit_code(row) } else { None };
             // The next session of this name takes its screen away.
-            let last_line = last_words::keep(&self.world.acting("deacon"), row).flatten();
+            let last_line = last_words::keep(&self.world.acting("deacon"), row).unwrap_or_default();
             any |= self.store.write(&by, |w| {
                 let Some(mut now) = agent::readable(w, &row.address)? else { return Ok(false) };
                 let busy = intent::stands(w, &row.address)?;

@@ -41,21 +41,17 @@ pub fn finish(cx: &Acting<'_>, store: &mut Store, intent: &Intent) -> Result<Fin
         return Ok(Finish::Waits(why));
     }
     pass(Point::ActBegun);
+    if matches!(intent.act, Act::Retire { .. } | Act::Stop { .. })
+        && let Some(row) = store.read(|r| agent::get(r, &intent.agent))?
+    {
+        // Its session goes, also when its screen cannot be kept.
+        let _ = last_words::keep(cx, &row);
+    }
     match &intent.act {
         Act::Spawn(how) => spawn::act(cx, store, intent, how)?,
         Act::Done(what) => done::act(cx, store, intent, what).map(|_| ())?,
-        Act::Retire { why, give_back } => {
-            if let Some(row) = store.read(|r| agent::get(r, &intent.agent))? {
-                last_words::keep(cx, &row);
-            }
-            retire::act(cx, store, intent, why, give_back.as_ref())?;
-        }
-        Act::Stop { why } => {
-            if let Some(row) = store.read(|r| agent::get(r, &intent.agent))? {
-                last_words::keep(cx, &row);
-            }
-            retire::act_stop(cx, store, intent, why)?;
-        }
+        Act::Retire { why, give_back } => retire::act(cx, store, intent, why, give_back.as_ref())?,
+        Act::Stop { why } => retire::act_stop(cx, store, intent, why)?,
     }
     super::wake(cx.town);
     Ok(Finish::Done)

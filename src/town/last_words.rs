@@ -31,22 +31,19 @@ pub fn read(town: &Town, bead: &BeadId) -> Option<String> {
 }
 
 /// Keeps what is on an agent's screen now. A screen that cannot be read or kept is no reason to keep a session. Gives
-/// the last line of it, if there is one; none at all when its host does not answer.
-pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> Option<Option<String>> {
-    let Some(bead) = &row.bead else { return Some(None) };
-    let screen = match hosts::open(cx, row.host).and_then(|host| Ok(host.screen(&row.session, LINES)?)) {
-        Ok(screen) => screen,
-        Err(error) => {
-            tracing::warn!(agent = %row.address, %error, "its last screen cannot be read");
-            return None;
-        }
-    };
+/// the last line of it, if there is one; an error when its host does not answer.
+pub fn keep(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownError> {
+    let Some(bead) = &row.bead else { return Ok(None) };
+    let screen = hosts::open(cx, row.host).and_then(|host| Ok(host.screen(&row.session, LINES)?));
+    let screen = screen.inspect_err(|error| {
+        tracing::warn!(agent = %row.address, %error, "its last screen cannot be read");
+    })?;
     if !screen.trim().is_empty()
         && let Err(error) = write(cx.town, bead, &screen)
     {
         tracing::warn!(agent = %row.address, %error, "its last screen is not kept");
     }
-    Some(last_line(&screen))
+    Ok(last_line(&screen))
 }
 
 /// The last line of a screen that says something.
@@ -58,7 +55,7 @@ pub fn last_line(screen: &str) -> Option<String> {
 /// waited for once more.
 pub(super) fn keep_all(cx: &Acting<'_>, rows: &[AgentRow]) {
     for kind in [HostKind::Tmux, HostKind::Headless] {
-        let _ = rows.iter().filter(|row| row.host == kind).all(|row| keep(cx, row).is_some());
+        let _ = rows.iter().filter(|row| row.host == kind).all(|row| keep(cx, row).is_ok());
     }
 }
 

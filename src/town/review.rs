@@ -6,7 +6,7 @@ use super::around::Acting;
 use super::error::TownError;
 use super::finish::Finish;
 use super::rework::{self, Evidence};
-use super::standing::{self, Standing};
+use super::standing::{self, Outlook, Standing};
 use super::{budget, hook};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
@@ -54,9 +54,9 @@ pub struct Review {
 }
 
 impl Review {
-    fn of(cx: &Acting<'_>, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
+    fn of(outlook: &Outlook, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
         let state = request.state();
-        let waits = standing::of(cx, r, &request)?;
+        let waits = outlook.standing(r, &request)?;
         let printed = standing::printed(&request);
         let mr = request.mr;
         let bead = r.bead(&mr.bead)?;
@@ -87,9 +87,10 @@ pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
     let back = came_back(r)?;
     let mut all = Vec::new();
     for rig in cx.town.rig_names()? {
+        let outlook = Outlook::of(cx, r, &rig)?;
         let back = back.iter().filter(|request| request.mr.rig == rig).cloned();
         for request in request::open(r, &rig)?.into_iter().chain(back) {
-            all.push(Review::of(cx, r, request)?);
+            all.push(Review::of(&outlook, r, request)?);
         }
     }
     all.sort_by_key(|review| (!review.waits_for_you, !review.state.is_final(), review.queued_at));
@@ -125,7 +126,8 @@ pub fn find(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<Review, TownEr
             TownError::not_found(format!("{id} has not been handed in")).hint("see what waits: gt review")
         })?
     };
-    Review::of(cx, r, Request::load(r, &mr)?)
+    let request = Request::load(r, &mr)?;
+    Review::of(&Outlook::of(cx, r, &request.mr.rig)?, r, request)
 }
 
 /// The change as a patch, against the target as it is now.

@@ -6,9 +6,9 @@ use super::around::Acting;
 use super::error::TownError;
 use super::lifecycle;
 use super::roles::keep;
-use crate::base::{Time, text};
+use crate::base::{RigName, Time, text};
 use crate::config::{Landing, Overrides};
-use crate::queue::{Request, State, admission, wait};
+use crate::queue::{Request, State, admission, push, wait};
 use crate::store::Read;
 
 /// What a request that is not over waits for.
@@ -20,60 +20,91 @@ pub struct Standing {
     pub by_itself: bool,
 }
 
-/// What `request` waits for; none when it is over.
-pub fn of(cx: &Acting<'_>, r: &Read<'_>, request: &Request) -> Result<Option<Standing>, TownError> {
-    let state = request.state();
-    if state.is_final() {
-        return Ok(None);
-    }
-    if state == State::Held {
-        let bead = &request.mr.bead;
-        let text = format!(
-            "passed its gates; waits for your word: gt review accept {bead}, or gt review back {bead} --comment TEXT"
-        );
-        return Ok(Some(Standing { text, by_itself: false }));
-    }
-    let rig = cx.town.rig(&request.mr.rig, &Overrides::default()).ok();
-    let mut standing = open(cx, r, request, rig.as_ref().map(|rig| rig.config.landing))?;
-    let still = if !lifecycle::is_up(r)? {
-        Some("nothing is merged while the town is down: gt start".to_owned())
-    } else if rig.is_some_and(|rig| !rig.config.refinery) {
-        Some(format!("the refinery of {} is off: nothing is merged before rig.toml switches it on", request.mr.rig))
-    } else {
-        None
-    };
-    if let Some(still) = still {
-        standing = Standing { text: format!("{}; {still}", standing.text), by_itself: false };
-    }
-    Ok(Some(standing))
+/// What all that stands in the queue of a rig has in common, looked up once.
+#[derive(Debug)]
+pub struct Outlook {
+    now: Time,
+    /// A change that passes waits for a person's word.
+    reviewed: bool,
+    /// Why nothing at all is merged, and what changes that.
+    stopped: Option<String>,
+    /// Why the queue takes nothing for now.
+    paused: Option<String>,
 }
 
-/// What a request waits for that the queue can take, or has taken.
-fn open(cx: &Acting<'_>, r: &Read<'_>, request: &Request, landing: Option<Landing>) -> Result<Standing, TownError> {
-    let by_itself = |text| Ok(Standing { text, by_itself: true });
-    let for_a_person = |text| Ok(Standing { text, by_itself: false });
-    let reviewed = landing.is_none_or(|landing| landing == Landing::Direct) || request.mr.approved.is_some();
-    let then = if reviewed { "once its gates pass it lands" } else { "once its gates pass it waits for your word" };
-    if request.state().in_hand() {
-        return by_itself(format!("the queue works on it; {then}"));
+impl Outlook {
+    /// Looks at a rig.
+    pub fn of(cx: &Acting<'_>, r: &Read<'_>, rig: &RigName) -> Result<Self, TownError> {
+        let now = cx.now();
+        // Of a rig whose configuration is broken it is not known what becomes of a change that passes.
+        let found = cx.town.rig(rig, &Overrides::default()).ok();
+        let stopped = match &found {
+            _ if !lifecycle::is_up(r)? => Some("nothing is merged while the town is down: gt start".to_owned()),
+            Some(found) if !found.config.refinery => {
+                Some(format!("nothing is merged while the refinery of {rig} is off: {}", found.config_path().display()))
+            }
+            Some(found) if found.config.gates.is_empty() => {
+                let path = found.config_path();
+                Some(format!("nothing is merged before there is a gate: add [gates.NAME] to {}", path.display()))
+            }
+            _ => None,
+        };
+        let paused = match push::damage(r, rig)? {
+            Some(told) => Some(told),
+            None => wait::pause(r, rig)?
+                .filter(|pause| pause.holds(now))
+                .map(|pause| format!("{} ({})", pause.why, pause.again(now))),
+        };
+        let reviewed = found.is_some_and(|found| found.config.landing != Landing::Direct);
+        Ok(Self { now, reviewed, stopped, paused })
     }
-    let now = cx.now();
-    if let Some(pause) = wait::pause(r, &request.mr.rig)?.filter(|pause| pause.holds(now)) {
-        return for_a_person(format!("{} ({})", pause.why, pause.again(now)));
+
+    /// What `request` waits for; none when it is over.
+    pub fn standing(&self, r: &Read<'_>, request: &Request) -> Result<Option<Standing>, TownError> {
+        let state = request.state();
+        if state.is_final() {
+            return Ok(None);
+        }
+        if state == State::Held {
+            let bead = &request.mr.bead;
+            let text = format!(
+                "passed its gates; waits for your word: gt review accept {bead}, or gt review back {bead} --comment TEXT"
+            );
+            return Ok(Some(Standing { text, by_itself: false }));
+        }
+        let mut standing = self.in_queue(r, request)?;
+        if let Some(stopped) = &self.stopped {
+            standing = Standing { text: format!("{}; {stopped}", standing.text), by_itself: false };
+        }
+        Ok(Some(standing))
     }
-    if let Some(wait) = wait::wait(r, &request.id)? {
-        let again = wait.again(now).map_or(String::new(), |again| format!(" ({again})"));
-        return for_a_person(wait.why + &again);
+
+    /// What a request waits for that the queue can take, or has taken.
+    fn in_queue(&self, r: &Read<'_>, request: &Request) -> Result<Standing, TownError> {
+        let by_itself = |text| Ok(Standing { text, by_itself: true });
+        let for_a_person = |text| Ok(Standing { text, by_itself: false });
+        let waits = self.reviewed && request.mr.approved.is_none();
+        let then = if waits { "once its gates pass it waits for your word" } else { "once its gates pass it lands" };
+        if request.state().in_hand() {
+            return by_itself(format!("the queue works on it; {then}"));
+        }
+        if let Some(paused) = &self.paused {
+            return for_a_person(paused.clone());
+        }
+        if let Some(wait) = wait::wait(r, &request.id)? {
+            let again = wait.again(self.now).map_or(String::new(), |again| format!(" ({again})"));
+            return for_a_person(wait.why + &again);
+        }
+        if let Some(hold) = keep::hold(r, request.id.as_str(), self.now.millis())? {
+            let until = hold.until_ms.map_or(String::new(), |at| format!(", until {}", Time::from_millis(at)));
+            return for_a_person(format!("held: {}{until}", hold.why));
+        }
+        if let Some(refusal) = admission::refusal(r, &request.id)? {
+            return for_a_person(refusal.text());
+        }
+        let why = request.mr.why.clone().map_or_else(|| wait::note(r, &request.id), |why| Ok(Some(why)))?;
+        by_itself(why.unwrap_or_else(|| format!("waits for its turn; {then}")))
     }
-    if let Some(hold) = keep::hold(r, request.id.as_str(), now.millis())? {
-        let until = hold.until_ms.map_or(String::new(), |at| format!(", until {}", Time::from_millis(at)));
-        return for_a_person(format!("held: {}{until}", hold.why));
-    }
-    if let Some(refusal) = admission::refusal(r, &request.id)? {
-        return for_a_person(refusal.text());
-    }
-    let why = request.mr.why.clone().map_or_else(|| wait::note(r, &request.id), |why| Ok(Some(why)))?;
-    by_itself(why.unwrap_or_else(|| format!("waits for its turn; {then}")))
 }
 
 /// So many lines of what a gate printed are shown.
@@ -81,7 +112,8 @@ pub const LAST: usize = 5;
 
 /// The end of what the gate printed that a request failed or waits for, line by line, and where all of it is.
 pub fn printed(request: &Request) -> Vec<String> {
-    let output = request.output();
+    // Of one that is being tested anew, it says nothing.
+    let output = if request.state().in_hand() { "" } else { request.output() };
     let mut lines = text::last_lines(output, LAST);
     if !lines.is_empty() {
         lines.push(format!("(all that was kept: gt review output {})", request.id));

@@ -7,7 +7,8 @@ use crate::base::{BeadId, RigName, Time};
 use crate::cli::CliError;
 use crate::queue::{self, State, push, wait};
 use crate::store::Read;
-use crate::town::{Acting, TownError, lost_request, standing, unreadable};
+use crate::town::standing::Outlook;
+use crate::town::{Acting, TownError, lost_request, unreadable};
 
 /// Show the merge queue of a rig, or of all.
 #[derive(Debug, clap::Args)]
@@ -122,9 +123,9 @@ fn mended(closed: &lost_request::Closed) -> String {
 
 fn read(cx: &Acting<'_>, r: &Read<'_>, rig: &RigName) -> Result<Queue, TownError> {
     let now = cx.now();
-    let mut requests = Vec::new();
+    let (outlook, mut requests) = (Outlook::of(cx, r, rig)?, Vec::new());
     for request in queue::open(r, rig)? {
-        let waits = standing::of(cx, r, &request)?.filter(|_| !request.state().in_hand());
+        let waits = outlook.standing(r, &request)?.filter(|_| !request.state().in_hand());
         requests.push(Line {
             id: request.id.to_string(),
             bead: request.mr.bead.to_string(),

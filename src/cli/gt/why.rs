@@ -13,7 +13,8 @@ use crate::cli::CliError;
 use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::roles::keep;
-use crate::town::{Acting, TownError, agent, budget, last_words, standing};
+use crate::town::standing::{self, Outlook};
+use crate::town::{Acting, TownError, agent, budget, last_words};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
 #[derive(Debug, clap::Args)]
@@ -166,7 +167,7 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
     {
         let _ = write!(text, "; {mr} is {}", request.state());
         printed = standing::printed(&request);
-        if let Some(standing) = standing::of(cx, r, &request)? {
+        if let Some(standing) = Outlook::of(cx, r, &request.mr.rig)?.standing(r, &request)? {
             waits = Some(standing.text);
         } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
             let (on, rig) = (&request.mr.bead, &request.mr.rig);
