@@ -10,9 +10,9 @@ pub mod id;
 pub mod path;
 pub mod platform;
 pub mod process;
-#[cfg(test)]
-pub(crate) mod random;
 pub mod span;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod text;
 
 pub use address::Address;

@@ -426,7 +426,7 @@ fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usiz
 }
 
 proptest! {
-    #![proptest_config(crate::base::random::histories(8))]
+    #![proptest_config(crate::base::tests::histories(8))]
     #[test]
     fn three_clones_that_are_cut_off_anywhere_agree_and_lose_nothing(
         steps in proptest::collection::vec(step(), 10..40)

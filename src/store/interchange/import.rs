@@ -93,6 +93,9 @@ impl Incoming {
     }
 }
 
+/// The beads of a text by their ids, and where those of them stand that are here.
+type Compared = (BTreeMap<BeadId, Incoming>, HashMap<String, Standing>);
+
 impl Store {
     /// Imports the text of an `issues.jsonl`. Lines that can be read come in, whatever the others are like.
     ///
@@ -148,11 +151,7 @@ impl Store {
     }
 
     /// The beads of the text, and those of them that are here.
-    fn compared(
-        &self,
-        text: &[u8],
-        report: &mut Imported,
-    ) -> Result<(BTreeMap<BeadId, Incoming>, HashMap<String, Standing>), StoreError> {
+    fn compared(&self, text: &[u8], report: &mut Imported) -> Result<Compared, StoreError> {
         let prefix = self.prefix()?;
         let mut incoming = read_lines(text, prefix.as_str(), report);
         let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;

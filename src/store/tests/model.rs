@@ -199,7 +199,7 @@ fn compare(t: &Temp, naive: &Naive) {
 }
 
 proptest! {
-    #![proptest_config(crate::base::random::histories(40))]
+    #![proptest_config(crate::base::tests::histories(40))]
     #[test]
     fn counters_agree_with_a_naive_model(steps in steps()) {
         play(steps);
