@@ -288,17 +288,19 @@ impl Judged {
         now: Time,
     ) -> Result<(), StoreError> {
         let rig = look.rig;
+        let tip = look.repo.and_then(|repo| rig.target_tip(repo).ok()).map(|oid| oid.to_string());
         if let Some(pause) = wait::pause(r, &rig.name)?
-            && pause.holds(now)
+            && pause.holds_at(now, tip.as_deref())
         {
-            self.wake_at((!pause.is_final()).then(|| pause.until.millis()));
+            if !pause.is_final() {
+                self.await_target(pause.look_at(look.looked), pause.until, now);
+            }
             return Ok(());
         }
         if push::stands(r, &rig.name)? || made.requests.iter().any(|request| request.state().in_hand()) {
             self.settle = true;
             return Ok(());
         }
-        let tip = look.repo.and_then(|repo| rig.target_tip(repo).ok()).map(|oid| oid.to_string());
         let mut queue = Vec::new();
         for (request, fact) in made.requests.iter().zip(&made.snapshot.mrs) {
             if self.may_wait(r, request, (tip.as_deref(), look.looked), now)? {
@@ -370,11 +372,15 @@ impl Judged {
         if !wait.holds(now, tip) {
             return Ok(false);
         }
-        let look_at = wait.look_at(looked);
-        self.look |= look_at.is_some_and(|at| at <= now);
-        self.wake_at(Some(look_at.unwrap_or(wait.until).min(wait.until).millis()));
+        self.await_target(wait.look_at(looked), wait.until, now);
         self.notes.push((request.id.clone(), wait.why));
         Ok(true)
+    }
+
+    /// Something waits until then, and perhaps for another target: for that the remote is looked at, now or later.
+    fn await_target(&mut self, look_at: Option<Time>, until: Time, now: Time) {
+        self.look |= look_at.is_some_and(|at| at <= now);
+        self.wake_at(Some(look_at.unwrap_or(until).min(until).millis()));
     }
 
     fn reasons(&mut self, reasons: &[(Subject, String)]) {

@@ -240,8 +240,11 @@ impl<'a> Driver<'a> {
         let rig = &self.site.rig;
         if let Some(why) = self.fetch()? {
             self.pause(&why)?;
-        } else if self.store.read(|r| wait::pause(r, rig))?.is_some_and(|pause| pause.breakdowns == 0) {
-            // It was over, and what it was about may have been the remote.
+        } else if let Some(pause) = self.store.read(|r| wait::pause(r, rig))?
+            && pause.breakdowns == 0
+            && !pause.holds(self.clock.now())
+        {
+            // What it was about may have been the remote.
             self.write(|w| Ok(wait::end_pause(w, rig)?))?;
         }
         Ok(std::mem::take(&mut self.report))

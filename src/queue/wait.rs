@@ -39,6 +39,9 @@ pub struct Pause {
     /// How often it broke down since something last landed or a person had it try again.
     #[serde(default)]
     pub breakdowns: u32,
+    /// It is over, too, when the target is another than this commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 impl Pause {
@@ -52,13 +55,38 @@ impl Pause {
         self.is_final() || self.until > now
     }
 
+    /// Whether it still holds at `now`, with the target at `tip`.
+    pub fn holds_at(&self, now: Time, tip: Option<&str>) -> bool {
+        let moved = self.base.as_deref().is_some_and(|base| tip != Some(base));
+        self.is_final() || (self.holds(now) && !moved)
+    }
+
+    /// When the remote is to be looked at; see [`Wait::look_at`].
+    pub fn look_at(&self, looked: Option<Time>) -> Option<Time> {
+        self.base.as_ref()?;
+        Some(next_look(self.until.plus_millis(-wait_ms(self.tries)), looked))
+    }
+
     /// When it tries again, and what makes it try now, for people.
     pub fn again(&self, now: Time) -> String {
         if self.is_final() {
             return format!("it has broken down too often; when it is mended: {RETRY}");
         }
-        format!("again in {}, or now: {RETRY}", left(self.until, now))
+        let left = left(self.until, now);
+        match self.base {
+            Some(_) => format!("{}, or in {left}, or now: {RETRY}", when_moved()),
+            None => format!("again in {left}, or now: {RETRY}"),
+        }
     }
+}
+
+fn when_moved() -> String {
+    format!("again when the target has moved, looked for every {}", Span::millis(LOOK_MS))
+}
+
+/// The next look at the remote for what began to wait then: it had just been seen.
+fn next_look(begun: Time, looked: Option<Time>) -> Time {
+    looked.map_or(begun, |looked| looked.max(begun)).plus_millis(LOOK_MS)
 }
 
 /// How long it is until then: whole seconds, never less than one.
@@ -73,6 +101,7 @@ pub fn pause(r: &Read<'_>, rig: &RigName) -> Result<Option<Pause>, StoreError> {
         until: Time::from_millis(FOR_EVER_MS),
         tries: 1,
         breakdowns: BREAKDOWNS,
+        base: None,
     };
     Ok(r.local_row(RIGS, rig.as_str())?.map(|pause| pause.unwrap_or_else(unreadable)))
 }
@@ -80,21 +109,33 @@ pub fn pause(r: &Read<'_>, rig: &RigName) -> Result<Option<Pause>, StoreError> {
 /// Pauses a rig, longer each time for the same reason. The event `queue_paused` is told once per reason.
 pub fn set_pause(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, StoreError> {
     let breakdowns = pause(w, rig)?.map_or(0, |p| p.breakdowns);
-    set(w, rig, why, breakdowns)
+    set(w, rig, why, breakdowns, None)
+}
+
+/// As [`set_pause`], for something about the target `base`: another one is tried at once.
+pub fn pause_at(w: &mut Write<'_>, rig: &RigName, why: &str, base: &str) -> Result<Pause, StoreError> {
+    let breakdowns = pause(w, rig)?.map_or(0, |p| p.breakdowns);
+    set(w, rig, why, breakdowns, Some(base.to_owned()))
 }
 
 /// Pauses a rig whose queue ended with an error: a defect of ours or of its repository. After the fifth time in a row
 /// it waits for a person.
 pub fn broke_down(w: &mut Write<'_>, rig: &RigName, why: &str) -> Result<Pause, StoreError> {
     let breakdowns = pause(w, rig)?.map_or(0, |p| p.breakdowns) + 1;
-    set(w, rig, why, breakdowns)
+    set(w, rig, why, breakdowns, None)
 }
 
-fn set(w: &mut Write<'_>, rig: &RigName, why: &str, breakdowns: u32) -> Result<Pause, StoreError> {
+fn set(
+    w: &mut Write<'_>,
+    rig: &RigName,
+    why: &str,
+    breakdowns: u32,
+    base: Option<String>,
+) -> Result<Pause, StoreError> {
     let before = pause(w, rig)?.filter(|p| p.why == why);
     let tries = before.as_ref().map_or(0, |p| p.tries) + 1;
     let until = w.by().now.plus_millis(wait_ms(tries));
-    let pause = Pause { why: why.to_owned(), until, tries, breakdowns };
+    let pause = Pause { why: why.to_owned(), until, tries, breakdowns, base };
     w.put_local(RIGS, rig.as_str(), &serde_json::to_value(&pause).expect("plain data serialises"))?;
     if before.is_none() {
         w.emit("queue_paused", rig.as_str(), serde_json::json!({ "why": why, "until": pause.until }))?;
@@ -181,8 +222,7 @@ impl Wait {
     /// rig. Whoever began to wait had just seen it. None: another target would change nothing.
     pub fn look_at(&self, looked: Option<Time>) -> Option<Time> {
         self.base.as_ref()?;
-        let begun = self.until.plus_millis(-LONGEST_MS);
-        Some(looked.map_or(begun, |looked| looked.max(begun)).plus_millis(LOOK_MS))
+        Some(next_look(self.until.plus_millis(-LONGEST_MS), looked))
     }
 
     /// When it is tried again, and what has it tried now, for people. None: what it waits for says so.
@@ -191,7 +231,7 @@ impl Wait {
             return None;
         }
         let first = match self.base {
-            Some(_) => format!("again when the target has moved, looked for every {}", Span::millis(LOOK_MS)),
+            Some(_) => when_moved(),
             None => "again when rig.toml changes".to_owned(),
         };
         Some(format!("{first}, or in {}, or now: {RETRY}", left(self.until, now)))
@@ -283,8 +323,13 @@ mod tests {
         assert_eq!(said, "again when the target has moved, looked for every 15s, or in 28m59s, or now: gt queue retry");
         let said = uncovered.again(now).expect("said");
         assert_eq!(said, "again when rig.toml changes, or in 30m, or now: gt queue retry");
-        let pause = Pause { why: "away".into(), until: now.plus_millis(15_000), tries: 1, breakdowns: 0 };
+        let pause = Pause { why: "away".into(), until: now.plus_millis(15_000), tries: 1, breakdowns: 0, base: None };
         assert_eq!(pause.again(now.plus_millis(15_900)), "again in 1s, or now: gt queue retry");
+        assert_eq!((pause.look_at(None), pause.holds_at(now, Some("any"))), (None, true));
+        let pause = Pause { base: Some("c0ffee".into()), tries: 3, until: now.plus_millis(60_000), ..pause };
+        assert_eq!(pause.look_at(after(-60_000)), after(LOOK_MS));
+        assert!(pause.holds_at(now, Some("c0ffee")) && !pause.holds_at(now, Some("decade")));
+        assert!(Pause { breakdowns: BREAKDOWNS, ..pause }.holds_at(now, Some("decade")), "a person ends it");
     }
 
     #[test]

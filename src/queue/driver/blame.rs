@@ -140,7 +140,9 @@ impl Driver<'_> {
             })?;
         }
         if !ill.failed() {
-            self.pause(&why)?;
+            let rig = &self.site.rig;
+            self.write(|w| Ok(wait::pause_at(w, rig, &why, &base.to_string())?))?;
+            self.report.paused = Some(why);
         }
         Ok(Turn::Over)
     }

@@ -27,31 +27,44 @@ fn a_change_that_waits_for_a_red_target_lands_soon_after_somebody_mends_that() {
         assert_eq!(said.contains("gt review output app-mr-a"), !last.is_empty(), "{said}");
     }
     assert_eq!(hall.gt(&["review", "output", "app-mr-a"]), "1\n2\n3\n4\n5\n6\n7\n8\n9");
-    // Somebody mends it on the remote; nobody tells the town.
+    mend(&hall);
+    hall.wait_merged(&[mr]);
+    let over = hall.sandbox.gt(&hall.town(), &["review", "output", "app-mr-a"]).fails();
+    assert!(over.contains("no gate that failed"), "{over}");
+}
+
+/// Somebody mends the target on the remote; nobody tells the town.
+fn mend(hall: &Hall) {
     let (work, remote) = (hall.sandbox.path().join("work"), hall.sandbox.path().join("remote.git"));
     hall.sandbox.git(&work, &["checkout", "--quiet", "main"]).ok();
     std::fs::write(work.join("mended.txt"), "").expect("written");
     hall.sandbox.git(&work, &["add", "."]).ok();
     hall.sandbox.git(&work, &["commit", "--quiet", "-m", "mend it"]).ok();
     hall.sandbox.git(&work, &["push", "--quiet", remote.to_str().expect("text"), "main"]).ok();
-    hall.wait_merged(&[mr]);
-    let over = hall.sandbox.gt(&hall.town(), &["review", "output", "app-mr-a"]).fails();
-    assert!(over.contains("no gate that failed"), "{over}");
 }
 
 #[test]
-fn a_gate_that_cannot_run_shows_what_it_printed_where_the_queue_waits() {
-    let hall = Hall::new("command = \"echo the compiler is missing; exit 127\"");
+fn a_gate_that_cannot_run_on_the_target_shows_what_it_printed_and_tries_another_target_soon() {
+    let hall = Hall::new("command = \"test -f mended.txt || { echo the compiler is missing; exit 127; }\"");
     hall.gt(&["start"]);
-    hall.file("a");
+    let mr = hall.file("a");
     let status = eventually("the queue to wait", || {
         Some(hall.gt(&["status"])).filter(|said| said.contains("queue waits: gate test: exit code 127"))
     });
     let after = status.split("queue waits:").nth(1).expect("the words of the queue");
     assert_eq!(after.lines().nth(1).map(str::trim), Some("the compiler is missing"), "{status}");
-    for part in ["again in ", "or now: gt queue retry", "gt review output app-mr-a"] {
+    for part in ["again when the target has moved", "or now: gt queue retry", "gt review output app-mr-a"] {
         assert!(after.contains(part), "{part}: {status}");
     }
+    // However long it would wait by now: another target is tried soon.
+    let (rig, by) = (RigName::new("app").expect("a name"), Stamp::new("test", SystemClock.now()));
+    let pause = hall.store().read(|r| wait::pause(r, &rig)).expect("read").expect("a pause");
+    let base = pause.base.as_deref().expect("it is about a target");
+    for _ in 0..6 {
+        hall.store().write(&by, |w| wait::pause_at(w, &rig, &pause.why, base).map(|_| ())).expect("written");
+    }
+    mend(&hall);
+    hall.wait_merged(&[mr]);
 }
 
 #[test]
