@@ -74,8 +74,10 @@ fn a_rig_without_a_free_place_prepares_no_sling_and_says_so_once() {
     for bead in &beads[1..] {
         assert_eq!(town.outcomes(bead), ["refused: all 1 worker of rig app are busy"], "{bead}");
     }
-    // A look that finds nothing new writes nothing.
+    // A look that finds nothing new writes nothing; what the ledger takes meanwhile is no look's.
     let store = town.store();
+    let drained = || store.read(|r| r.outbox(0, 1)).expect("read").is_empty().then_some(());
+    eventually("the ledger to have it all", drained);
     let before = store.data_version().expect("read");
     town.look();
     assert_eq!(store.data_version().expect("read"), before);
