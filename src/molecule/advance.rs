@@ -8,7 +8,7 @@ use serde_json::json;
 use super::squash::squash_complete;
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
-use crate::store::{Bead, Close, DepKind, Patch, Status, Write};
+use crate::store::{Bead, Close, DepKind, Patch, Read, Status, Write};
 
 /// Whether the molecule's changes touch one of these globs; an error says why that cannot be told.
 pub type Touches<'a> = &'a dyn Fn(&[String]) -> Result<bool, String>;
@@ -22,11 +22,43 @@ pub struct Outside<'a> {
     pub env: &'a BTreeMap<String, String>,
 }
 
+/// Who goes on with a molecule.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Worker<'a> {
+    /// Nobody: takes up nothing, and says which step is next, whoever has it.
+    #[default]
+    Nobody,
+    /// One of several, who only asks: nothing is taken up.
+    Asking(&'a str),
+    /// One of several: takes up what is its own or nobody's, never what somebody else has.
+    Among(&'a str),
+    /// The one that the whole molecule was given to: also takes up what one before it has left.
+    Holder(&'a str),
+}
+
+impl Worker<'_> {
+    /// The step that this one goes on with.
+    fn next(self, r: &Read<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
+        match self {
+            Self::Nobody | Self::Holder(_) => view::current(r, root),
+            Self::Asking(who) | Self::Among(who) => view::current_of(r, root, who),
+        }
+    }
+
+    /// Who has the step then; `None` leaves it as it is.
+    const fn takes(&self) -> Option<&str> {
+        match self {
+            Self::Nobody | Self::Asking(_) => None,
+            Self::Among(who) | Self::Holder(who) => Some(who),
+        }
+    }
+}
+
 /// How the next step is taken up.
 #[derive(Clone, Copy, Default)]
 pub struct Advance<'a> {
-    /// Who takes it; `None` takes up nothing and only says which it is.
-    pub assignee: Option<&'a str>,
+    /// Who takes it.
+    pub worker: Worker<'a>,
     /// Whether the molecule's changes touch one of these globs. Where that cannot be told, a step with `only_if` is done.
     pub touches: Option<Touches<'a>>,
     /// Where the step is closed. Without it, no file is there and no variable is set.
@@ -35,7 +67,7 @@ pub struct Advance<'a> {
 
 impl std::fmt::Debug for Advance<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Advance").field("assignee", &self.assignee).finish_non_exhaustive()
+        f.debug_struct("Advance").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
 
@@ -148,7 +180,7 @@ fn is_below(w: &Write<'_>, id: &BeadId, root: &BeadId) -> Result<bool, MoleculeE
 pub fn advance(w: &mut Write<'_>, root: &BeadId, then: Advance<'_>) -> Result<Up, MoleculeError> {
     let mut up = Up::default();
     loop {
-        let Some(next) = super::current(w, root)? else { return Ok(up) };
+        let Some(next) = then.worker.next(w, root)? else { return Ok(up) };
         up.undecided = None;
         if let (Some(only_if), Some(touches)) = (only_if_of(&next), then.touches)
             && next.status != Status::IN_PROGRESS
@@ -162,7 +194,7 @@ pub fn advance(w: &mut Write<'_>, root: &BeadId, then: Advance<'_>) -> Result<Up
                 Err(why) => up.undecided = Some(why),
             }
         }
-        up.next = Some(match then.assignee {
+        up.next = Some(match then.worker.takes() {
             Some(who) if next.status != Status::IN_PROGRESS || next.assignee != who => {
                 w.update(&next.id, Patch::status(Status::IN_PROGRESS).with_assignee(who))?
             }

@@ -33,7 +33,7 @@ mod sweep;
 mod view;
 mod wisp;
 
-pub use advance::{Advance, Advanced, Outside, Touches, Up, advance, close_step, finish, step_was_closed};
+pub use advance::{Advance, Advanced, Outside, Touches, Up, Worker, advance, close_step, finish, step_was_closed};
 pub use bond::{Bond, BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn, burn_all};
 pub use distill::{distill, slug};

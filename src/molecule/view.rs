@@ -109,11 +109,21 @@ pub fn lines(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepLine>, MoleculeError
 ///
 /// Looks only at steps that are begun or ready, so it is as quick on a molecule of a million steps.
 pub fn current(r: &Read<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
+    first(r, root, |_| true)
+}
+
+/// As [`current`], of the steps that `who` has and those that nobody has.
+pub(super) fn current_of(r: &Read<'_>, root: &BeadId, who: &str) -> Result<Option<Bead>, MoleculeError> {
+    first(r, root, |step| step.assignee.is_empty() || step.assignee == who)
+}
+
+/// The first step in progress that passes, else the first ready one.
+fn first(r: &Read<'_>, root: &BeadId, passes: impl Fn(&Bead) -> bool) -> Result<Option<Bead>, MoleculeError> {
     let bead = need(r, root)?;
     let begun =
         Filter { under: Some(root.clone()), statuses: vec![Status::IN_PROGRESS], sort: Sort::Id, ..Filter::default() };
     for candidates in [r.find(&begun)?, ready_beads(r, &bead)?] {
-        let mut steps: Vec<Bead> = candidates.into_iter().filter(is_step).collect();
+        let mut steps: Vec<Bead> = candidates.into_iter().filter(|b| is_step(b) && passes(b)).collect();
         steps.sort_by_key(order);
         for step in steps {
             // A step with open children is done by doing them.

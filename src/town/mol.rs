@@ -12,7 +12,7 @@ use crate::base::{BeadId, Prefix};
 use crate::config::Overrides;
 use crate::formula::{Glob, Library, Mode, Options, Proto, Vars, compile_proto};
 use crate::git::{GitError, worktree_state};
-use crate::molecule::{self, Advance, MoleculeError, Outside, PourOpts};
+use crate::molecule::{self, Advance, MoleculeError, Outside, PourOpts, Worker};
 use crate::policy::LuaAspects;
 use crate::store::{Bead, Close, Read, Status, StoreError, Write};
 
@@ -108,7 +108,9 @@ pub(super) fn close_step(
     let assignee = row.map(|row| row.address.to_string());
     let folder = row.and_then(|row| row.worktree.as_deref());
     let outside = folder.map(|folder| Outside { folder, env: &cx.around.env });
-    let then = Advance { assignee: assignee.as_deref(), touches: Some(&touches), outside };
+    // The molecule is on its hook, and so are the steps of whoever worked on it before.
+    let worker = assignee.as_deref().map_or(Worker::Nobody, Worker::Holder);
+    let then = Advance { worker, touches: Some(&touches), outside };
     let done = molecule::close_step(w, root, step, Close::because(note.unwrap_or("done")), then)?;
     touched.answered()?;
     Ok((done.next.map(StepView::of), done.undecided))

@@ -10,7 +10,7 @@ use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
 use crate::git::changed_since;
-use crate::molecule::{self, Advance, MoleculeError, Outside};
+use crate::molecule::{self, Advance, MoleculeError, Outside, Worker};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
 use crate::town::Town;
 use crate::town::mol::{self, Touched};
@@ -29,7 +29,7 @@ pub struct Args {
     /// Also say what can be taken up now that could not before.
     #[arg(long)]
     suggest_next: bool,
-    /// Take up the next step of the same molecule or epic.
+    /// Take up the next step of the same molecule or epic: yours or nobody's, never one that somebody else has.
     #[arg(long = "continue", conflicts_with = "suggest_next")]
     go_on: bool,
     /// With --continue: only say which step is next.
@@ -173,10 +173,16 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
             let (closed, next, complete) = match &above {
                 Some(Above::Molecule(root)) => {
                     let worker = if town.is_some() { mol::worker_of(w, root)? } else { None };
+                    let holds = worker.as_ref().is_some_and(|row| row.address.to_string() == who);
                     asked.replace(Some((worker, w.need(root)?.created_at)));
                     let touches = |globs: &[String]| touched.by(globs);
-                    let assignee = (!args.no_auto).then_some(who.as_str());
-                    let then = Advance { assignee, touches: Some(&touches), outside: Some(outside(cx)) };
+                    let worker = match (holds, args.no_auto) {
+                        (true, true) => Worker::Nobody,
+                        (true, false) => Worker::Holder(&who),
+                        (false, true) => Worker::Asking(&who),
+                        (false, false) => Worker::Among(&who),
+                    };
+                    let then = Advance { worker, touches: Some(&touches), outside: Some(outside(cx)) };
                     let done = molecule::close_step(w, root, &step, args.how(), then)?;
                     touched.answered()?;
                     undecided = done.undecided;

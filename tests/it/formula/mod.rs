@@ -14,6 +14,7 @@ mod running;
 mod schema;
 mod shipped;
 mod squash;
+mod together;
 
 use gastown::formula::{Layer, Library, Proto, Report, Vars, cook};
 

@@ -2,7 +2,7 @@
 
 use gastown::base::{Prefix, Time};
 use gastown::formula::{Library, Proto, Vars, cook};
-use gastown::molecule::{self, Advance, MoleculeError, PourOpts};
+use gastown::molecule::{self, Advance, MoleculeError, PourOpts, Worker};
 use gastown::store::{Bead, Close, Stamp, Store};
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn a_molecule_is_poured_advanced_and_finished() {
             .write::<_, MoleculeError>(&stamp(ms), |w| {
                 let Some(now) = molecule::current(w, &root)? else { return Ok(true) };
                 seen.push(now.title.clone());
-                let then = Advance { assignee: Some("nux"), touches: None, outside: None };
+                let then = Advance { worker: Worker::Holder("nux"), touches: None, outside: None };
                 let came = molecule::close_step(w, &root, &now.id, Close::because("done"), then)?;
                 if let Some(next) = &came.next {
                     assert_eq!((next.status.as_str(), next.assignee.as_str()), ("in_progress", "nux"));
@@ -205,7 +205,7 @@ fn a_review_appears_only_where_its_paths_were_touched() {
     for (touched, expected) in [(false, "submit"), (true, "review")] {
         let made = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
         let touches = move |_: &[String]| Ok(touched);
-        let then = Advance { assignee: Some("nux"), touches: Some(&touches), outside: None };
+        let then = Advance { worker: Worker::Holder("nux"), touches: Some(&touches), outside: None };
         let came = store
             .write(&stamp(5), |w| molecule::close_step(w, &made.root, &made.steps[0].1, Close::default(), then))
             .expect("closes");
