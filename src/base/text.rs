@@ -11,6 +11,11 @@ pub fn similar<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, c)| c)
 }
 
+/// `a` or `an`, as it stands before `word`.
+pub fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
 /// `text` without control characters, so that it cannot move a cursor or close a paste.
 ///
 /// Line feeds and tabs stay; C0, DEL and C1 go.

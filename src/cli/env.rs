@@ -59,6 +59,11 @@ impl Env {
         path::plain(&self.cwd.join(given))
     }
 
+    /// The root of the git work tree that the command works in.
+    pub fn work_tree(&self) -> Option<&Path> {
+        self.cwd.ancestors().find(|dir| dir.join(".git").exists())
+    }
+
     /// The present, from the machine's clock.
     pub fn now(&self) -> Time {
         SystemClock.now()

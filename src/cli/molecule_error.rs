@@ -13,9 +13,15 @@ impl From<MoleculeError> for CliError {
                 Self::user(text).hint(format!("give them: {}", flags.join(" ")))
             }
             MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
+            MoleculeError::NoSteps { formula, kind } if kind == "convoy" => {
+                Self::user(text).hint(format!("its legs are beads of a convoy: gt formula run {formula}"))
+            }
             MoleculeError::NoSteps { .. } => {
                 Self::user(text).hint("name it in `extends`, `compose.aspects` or `expand` of a workflow")
             }
+            MoleculeError::HasMolecule { molecule, .. } => Self::refused(text)
+                .hint(format!("see how far it is: bd mol show {molecule}"))
+                .hint(format!("to begin with another one: bd mol burn {molecule} --force")),
             MoleculeError::NotAMolecule(_) => Self::user(text).hint("`bd mol list` shows the molecules"),
             MoleculeError::NotAStep { root, .. } => {
                 Self::user(text).hint(format!("`bd mol show {root}` shows its steps"))

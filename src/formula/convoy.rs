@@ -9,7 +9,7 @@ mod template;
 use serde_json::{Map, Value, json};
 
 use super::{At, Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Vars, compile};
-use crate::base::text::headline;
+use crate::base::text::{article, headline};
 
 /// What is to be made.
 #[derive(Debug, Clone)]
@@ -74,15 +74,25 @@ pub struct Part {
     pub needs: Vec<String>,
 }
 
+/// What a formula without legs is for.
+fn instead(name: &str, kind: &str) -> String {
+    match kind {
+        "aspect" => format!("name it in `compose.aspects` of a workflow; what it adds: bd formula show {name}"),
+        "expansion" => format!("name it in `expand` of a workflow's step; what it makes: bd formula show {name}"),
+        "patrol" => "patrols are the daemon's: gt patrol list".to_owned(),
+        _ => format!("bd mol pour {name} makes a molecule of it"),
+    }
+}
+
 /// Cooks the convoy formula `name` for these values; `preset` chooses among its legs. The error holds everything
 /// that is wrong.
 pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -> Result<Plan, Report> {
     let options = Options { vars: given, mode: Mode::Compile, aspects: &NoAspects };
     let proto = compile(library, name, options)?.proto;
     if proto.kind != "convoy" {
-        let error =
-            Diagnostic::error("convoy", format!("`{}` is a {}, and only a convoy has legs", proto.formula, proto.kind));
-        return Err(error.help(format!("bd mol pour {} makes a molecule of it", proto.formula)).into());
+        let (name, kind) = (&proto.formula, proto.kind.as_str());
+        let is = format!("`{name}` is {} {kind}, and only a convoy has legs", article(kind));
+        return Err(Diagnostic::error("convoy", is).help(instead(name, kind)).into());
     }
     let places = inputs::Places::new(library, &proto);
     let mut report = Report::default();

@@ -27,6 +27,14 @@ pub enum MoleculeError {
         /// Its type.
         kind: String,
     },
+    /// A second molecule for one bead, while the first is open.
+    #[error("{bead} has a molecule already: {molecule}")]
+    HasMolecule {
+        /// The bead.
+        bead: BeadId,
+        /// Its molecule.
+        molecule: BeadId,
+    },
     /// The bead is not the root of a molecule.
     #[error("{0} is not a molecule")]
     NotAMolecule(BeadId),

@@ -39,7 +39,7 @@ pub use burn::{Burnt, burn, burn_all};
 pub use distill::{distill, slug};
 pub use error::MoleculeError;
 pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
-pub use pour::{PourOpts, Poured, missing, pour};
+pub use pour::{MOLECULE, PourOpts, Poured, check, pour};
 pub use pour_large::pour_large;
 pub use proto::{Kept, freeze, freeze_into, keep_persistent, protos, thaw};
 pub use squash::{Squashed, squash, squash_any};

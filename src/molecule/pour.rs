@@ -9,7 +9,10 @@ use super::conditions::{self, Kept};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
 use crate::formula::{Gate, OnComplete, Proto, Step, Vars, fill, names_in};
-use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Write};
+use crate::store::{Bead, DepKind, IssueType, Map, NewBead, NewDep, Patch, Read, StoreError, Write};
+
+/// Where a bead keeps the molecule that it is gone through with.
+pub const MOLECULE: &str = "molecule";
 
 /// How a molecule is poured.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +54,11 @@ pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> R
     Pouring::new(proto, vars, opts)?.pour(w)
 }
 
+/// Whether `proto` can be poured with these values.
+pub fn check(proto: &Proto, vars: &Vars) -> Result<(), MoleculeError> {
+    checked(proto, vars).map(drop)
+}
+
 /// A molecule on its way into the store.
 pub(super) struct Pouring<'p> {
     pub(super) proto: &'p Proto,
@@ -63,10 +71,7 @@ pub(super) struct Pouring<'p> {
 
 impl<'p> Pouring<'p> {
     pub(super) fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts) -> Result<Self, MoleculeError> {
-        let vars = values(proto, vars)?;
-        if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion") {
-            return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
-        }
+        let vars = checked(proto, vars)?;
         let (steps, skipped) = conditions::filter(proto, &vars);
         Ok(Self { proto, vars, opts, steps: in_order(steps), skipped })
     }
@@ -82,8 +87,11 @@ impl<'p> Pouring<'p> {
         (step_bead(self.proto, step, &self.vars, self.opts, order), gate)
     }
 
-    /// Says that it is poured.
+    /// Says that it is poured: to everybody, and to the bead that it is for.
     pub(super) fn announce(&self, w: &mut Write<'_>, root: &BeadId) -> Result<(), MoleculeError> {
+        if let Some(bead) = &self.opts.for_bead {
+            w.update(bead, Patch::default().with_meta(MOLECULE, root.as_str()))?;
+        }
         let steps = if self.opts.root_only { 0 } else { self.steps.len() };
         let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": steps });
         w.emit("poured", root.as_str(), payload)?;
@@ -196,8 +204,11 @@ pub(super) fn edges(step: &Step) -> Vec<(DepKind, String, &str)> {
     blocks.chain(waits).collect()
 }
 
-/// Values and defaults together, checked.
-fn values(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
+/// Values and defaults together, of a formula that makes steps, checked.
+fn checked(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
+    if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion" | "convoy") {
+        return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
+    }
     let mut all: Vars =
         proto.vars.iter().filter_map(|(name, var)| Some((name.clone(), var.default.clone()?))).collect();
     all.extend(given.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -216,7 +227,7 @@ fn values(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
 }
 
 /// The declared variables that `values` leaves without one: required ones, and those that a text uses.
-pub fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
+fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for step in &proto.steps {
@@ -234,9 +245,21 @@ pub fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     missing
 }
 
+/// The molecule that a bead is gone through with, if that is not over.
+fn open_molecule(r: &Read<'_>, bead: &Bead) -> Result<Option<BeadId>, StoreError> {
+    let Some(id) = bead.meta_str(MOLECULE).and_then(|id| BeadId::new(id).ok()) else { return Ok(None) };
+    Ok(r.bead(&id)?.filter(|root| !root.is_over()).map(|root| root.id))
+}
+
 fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<NewBead, MoleculeError> {
     let of = match &opts.for_bead {
-        Some(bead) => Some(w.need(bead)?),
+        Some(bead) => {
+            let bead = w.need(bead)?;
+            if let Some(molecule) = open_molecule(w, &bead)? {
+                return Err(MoleculeError::HasMolecule { bead: bead.id, molecule });
+            }
+            Some(bead)
+        }
         None => None,
     };
     let named = |key: &str| proto.vars.contains_key(key).then(|| vars.get(key).cloned()).flatten();

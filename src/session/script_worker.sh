@@ -131,7 +131,8 @@ while :; do
     else
         say "$step: nothing to run"
     fi
-    gt step done >/dev/null || fail 1 "step $step cannot be closed"
+    # A block may have closed its step itself, with what it gave (--output).
+    [ "$(field step.id)" != "$id" ] || gt step done >/dev/null || fail 1 "step $step cannot be closed"
 done
 
 say "all steps are closed, handing in"

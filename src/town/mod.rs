@@ -6,7 +6,7 @@
 //!
 //! - making: [`install`], [`rig_add`], [`detect`]
 //! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
-//! - work: [`sling`], [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
+//! - work: [`sling`], [`poured`] molecules, [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`standing`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
 //! - what went wrong: [`unreadable`] rows, [`lost_request`]s, workers whose bead was [`deleted`], [`trouble`], a clock that was [`set_back`]
@@ -35,6 +35,7 @@ pub mod mayor;
 pub mod mol;
 pub mod names;
 pub mod nudges;
+pub mod poured;
 pub mod prime;
 pub mod retire;
 pub mod review;

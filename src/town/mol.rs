@@ -146,9 +146,21 @@ fn any(globs: &[String], paths: &[String]) -> bool {
 }
 
 /// Cooks a formula for a bead that is not known yet: with its placeholders, and with what Lua aspects add.
-pub(super) fn cook(library: &Library, name: &str) -> Result<Proto, TownError> {
-    let options = Options { vars: &Vars::default(), mode: Mode::Compile, aspects: &LuaAspects::default() };
+pub(super) fn cook(library: &Library, name: &str, vars: &Vars) -> Result<Proto, TownError> {
+    let options = Options { vars, mode: Mode::Compile, aspects: &LuaAspects::default() };
     compile_proto(library, name, options).map(|(proto, _)| proto).map_err(TownError::Formula)
+}
+
+/// The values for a bead's molecule: those that were given, and what its formula wants to know of the bead.
+pub(super) fn values(proto: &Proto, given: &Vars, bead: &BeadId, title: &str) -> Vars {
+    let mut vars = given.clone();
+    // Formulas that speak of a feature or an issue mean the work at hand.
+    for (name, value) in [("feature", title), ("title", title), ("issue", bead.as_str())] {
+        if proto.vars.contains_key(name) {
+            vars.entry(name.into()).or_insert_with(|| value.into());
+        }
+    }
+    vars
 }
 
 /// Makes a molecule for a bead. Gives its root.
@@ -158,6 +170,7 @@ pub(super) fn pour(
     bead: &BeadId,
     title: &str,
     assignee: Option<String>,
+    given: &Vars,
 ) -> Result<BeadId, TownError> {
     molecule::freeze(w, proto)?;
     let opts = PourOpts {
@@ -167,12 +180,5 @@ pub(super) fn pour(
         title: Some(format!("{}: {title}", proto.formula)),
         ..PourOpts::default()
     };
-    let mut vars = Vars::default();
-    // Formulas that speak of a feature or an issue mean the work at hand.
-    for (name, value) in [("feature", title), ("title", title), ("issue", bead.as_str())] {
-        if proto.vars.contains_key(name) {
-            vars.insert(name.into(), value.into());
-        }
-    }
-    Ok(molecule::pour(w, proto, &vars, &opts)?.root)
+    Ok(molecule::pour(w, proto, &values(proto, given, bead, title), &opts)?.root)
 }

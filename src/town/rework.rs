@@ -11,6 +11,7 @@ use super::retire::{self, LEFT_OFF};
 use super::roles::keep;
 use super::{budget, hosts};
 use crate::base::{BeadId, WorkerName};
+use crate::molecule::MOLECULE;
 use crate::queue::{MR_KEY, MrMeta, State, request};
 use crate::store::{Bead, NewBead, Patch, Read, Status, Write};
 
@@ -80,7 +81,7 @@ fn hang(
     evidence: &Evidence,
 ) -> Result<Intent, TownError> {
     let row = worker_for(w, cx, meta)?;
-    let root = bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok());
+    let root = bead.meta_str(MOLECULE).and_then(|id| BeadId::new(id).ok());
     let step = add_step(w, root.as_ref(), &bead.id, &bead.title, evidence)?;
     w.hook(&row.address, &bead.id, root.as_ref())?;
     let mut patch = Patch::status(Status::HOOKED).with_assignee(row.address.to_string());

@@ -1,12 +1,12 @@
 //! A rig: a project of the town, with its configuration and its bare clone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::TownError;
 use super::layout::Town;
 use crate::base::{BeadId, Prefix, RigName, WorkerName, text};
 use crate::config::{ConfigError, Overrides, RigConfig};
-use crate::formula::{Layer, Library, Limits};
+use crate::formula::{Layer, Library, Limits, Places};
 use crate::git::{Oid, Repo};
 use crate::store::Store;
 
@@ -100,10 +100,21 @@ impl Rig {
         })
     }
 
-    /// Where formulas for work in this rig are found: the rig, the town, the built-in ones.
+    /// Where formulas that belong to this rig are found: the rig, the town, the built-in ones.
     pub fn library(&self) -> Library {
-        let library = Library::new([(Layer::Rig, self.formulas_dir()), (Layer::Town, self.town.formulas_dir())]);
-        library.with_limits(self.town.formula_limits())
+        self.library_around(None, None)
+    }
+
+    /// Where formulas for work in this rig are found by whoever is in this work tree and has this home.
+    pub fn library_around(&self, work_tree: Option<&Path>, home: Option<&Path>) -> Library {
+        let places = Places {
+            work_tree: work_tree.map(Path::to_owned),
+            tracker: None,
+            rig: Some(self.dir()),
+            town: Some(self.town.root().to_owned()),
+            home: home.map(Path::to_owned),
+        };
+        Library::new(places.folders()).with_limits(self.town.formula_limits())
     }
 }
 

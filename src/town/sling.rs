@@ -5,6 +5,7 @@
 //! prints the plan that `decide` gave.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
@@ -17,10 +18,11 @@ use super::intent::{self, Act, Intent, Spawn};
 use super::rework::{self, Evidence};
 use super::rig::Rig;
 use super::roles::execute::evidence_text;
-use super::{budget, hook, hosts, mol, names, retire, spawn};
-use crate::base::{Address, BeadId, Time, WorkerName, text};
+use super::{budget, hook, hosts, mol, names, poured, retire, spawn};
+use crate::base::{Address, BeadId, Prefix, RigName, Time, WorkerName, text};
 use crate::config::Overrides;
-use crate::formula::Proto;
+use crate::formula::{Proto, Vars};
+use crate::molecule::{self, MOLECULE};
 use crate::queue::{MR_KEY, MrMeta, State};
 use crate::session::Runtimes;
 use crate::store::{Bead, Patch, Read, Status, Store, StoreError, Write};
@@ -30,6 +32,10 @@ use crate::store::{Bead, Patch, Read, Status, Store, StoreError, Write};
 pub struct SlingOpts {
     /// Runtime, host and formula from flags and environment.
     pub overrides: Overrides,
+    /// Values for the formula's variables.
+    pub vars: Vars,
+    /// The work tree that the person is in, whose formulas are nearest.
+    pub work_tree: Option<PathBuf>,
     /// Make a convoy for a bead that is in none.
     pub convoy: bool,
     /// Sling a bead that is blocked, deferred or in quarantine all the same.
@@ -38,7 +44,7 @@ pub struct SlingOpts {
 
 impl Default for SlingOpts {
     fn default() -> Self {
-        Self { overrides: Overrides::default(), convoy: true, force: false }
+        Self { overrides: Overrides::default(), vars: Vars::default(), work_tree: None, convoy: true, force: false }
     }
 }
 
@@ -47,10 +53,13 @@ impl Default for SlingOpts {
 pub struct Plan {
     /// The bead.
     pub bead: BeadId,
+    /// The molecule that was named in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<BeadId>,
     /// Its title.
     pub title: String,
     /// The rig.
-    pub rig: crate::base::RigName,
+    pub rig: RigName,
     /// The worker; none when the bead has to wait.
     pub worker: Option<Address>,
     /// Who of this rig works on it already; then nothing is done.
@@ -63,7 +72,7 @@ pub struct Plan {
     pub runtime: String,
     /// What runs its session.
     pub host: HostKind,
-    /// The formula that is poured; none for bare work.
+    /// The formula that is poured; none for bare work. For a bead that has to wait, only one that was named for it is.
     pub formula: Option<String>,
     /// The molecule that is gone on with instead.
     pub molecule: Option<BeadId>,
@@ -85,6 +94,9 @@ pub struct Ready {
     rig: Rig,
     host: HostKind,
     proto: Option<Proto>,
+    vars: Vars,
+    /// Whether formula or values were named for this sling: whoever slings the bead later does not know them.
+    chosen: bool,
     force: bool,
     convoy: bool,
     /// The runtime that a person named for this sling.
@@ -92,6 +104,13 @@ pub struct Ready {
     runtimes: Runtimes,
     /// Where programs are looked for.
     search_path: String,
+}
+
+impl Ready {
+    /// What ids of the rig's beads begin with.
+    pub(super) fn prefix(&self) -> &Prefix {
+        self.rig.prefix()
+    }
 }
 
 /// Where the runtime that a person named stays, on the bead and on its convoys: whoever is slung later goes by it.
@@ -103,17 +122,26 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
     let host = hosts::choose(cx, rig.config.host)?;
     rig.target_tip(&rig.repo()?)?;
     let proto = match &rig.config.formula {
-        Some(name) => Some(mol::cook(&rig.library(), name)?),
+        Some(name) => {
+            let home = cx.around.env.get("HOME").map(Path::new);
+            Some(mol::cook(&rig.library_around(opts.work_tree.as_deref(), home), name, &opts.vars)?)
+        }
         None => None,
     };
     let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
+    let chosen = opts.overrides.formula.is_some() || !opts.vars.is_empty();
+    let (vars, force, convoy) = (opts.vars.clone(), opts.force, opts.convoy);
     let (runtimes, search_path) = (hosts::runtimes(cx)?, cx.around.path.clone());
-    Ok(Ready { rig, host, proto, force: opts.force, convoy: opts.convoy, named, runtimes, search_path })
+    Ok(Ready { rig, host, proto, vars, chosen, force, convoy, named, runtimes, search_path })
 }
 
 /// What slinging `bead` would do, given what the store holds now. A runtime that is not installed is an error.
 pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
-    let bead = r.need(bead)?;
+    decide_on(r, ready, r.need(bead)?)
+}
+
+/// [`decide`] for a bead that was read, or is only about to be filed.
+pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead) -> Result<Plan, TownError> {
     let rig = &ready.rig;
     // Asked for twice, or the Witness was faster: what was wanted is so.
     let held = r.hook_of(&bead.id)?.map(|hook| hook.agent).filter(|agent| agent.rig() == Some(&rig.name));
@@ -131,10 +159,17 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
     let name = free_name(rig, &agents);
     let worker = (waits.is_none() && held.is_none()).then(|| Address::Polecat(rig.name.clone(), name.clone()));
     let came_back = if held.is_some() { None } else { came_back(r, rig, &bead)? };
-    let molecule = match bead.meta_str("molecule").and_then(|id| BeadId::new(id).ok()) {
+    let molecule = match bead.meta_str(MOLECULE).and_then(|id| BeadId::new(id).ok()) {
         Some(id) => r.bead(&id)?.filter(|root| came_back.is_some() || !root.is_over()).map(|root| root.id),
         None => None,
     };
+    let formula = match &molecule {
+        None if held.is_none() => to_pour(ready, &bead, waits.is_some())?,
+        _ => None,
+    };
+    if formula.is_none() && !ready.vars.is_empty() {
+        return Err(unused_values(&bead, molecule.as_ref(), &rig.name));
+    }
     let new_convoy = ready.convoy && convoys.is_empty();
     let left_off = bead.meta_str(retire::LEFT_OFF).map(str::to_owned);
     Ok(Plan {
@@ -147,14 +182,34 @@ pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownEr
         rig: rig.name.clone(),
         runtime,
         host: ready.host,
-        formula: if molecule.is_some() { None } else { ready.proto.as_ref().map(|p| p.formula.clone()) },
+        formula,
         molecule,
         from: came_back.as_ref().map(|(_, meta)| meta.commit.clone()).or(left_off),
         came_back: came_back.map(|(mr, _)| mr),
         convoys,
         title: bead.title,
         bead: bead.id,
+        asked: None,
     })
+}
+
+/// The formula that is poured for a bead without a molecule, with all that it has to be told. For one that waits only
+/// what this sling names is poured now.
+fn to_pour(ready: &Ready, bead: &Bead, waits: bool) -> Result<Option<String>, TownError> {
+    let Some(proto) = ready.proto.as_ref().filter(|_| ready.chosen || !waits) else { return Ok(None) };
+    molecule::check(proto, &mol::values(proto, &ready.vars, &bead.id, &bead.title))?;
+    Ok(Some(proto.formula.clone()))
+}
+
+/// Values were given, and nothing is poured that would take them.
+fn unused_values(bead: &Bead, molecule: Option<&BeadId>, rig: &RigName) -> TownError {
+    let id = &bead.id;
+    match molecule {
+        Some(root) => TownError::refused(format!("{id} goes on with molecule {root}, which has its values already"))
+            .hint(format!("without --var: gt sling {id} {rig}")),
+        None => TownError::refused(format!("no formula is poured for {id} that would take the values"))
+            .hint(format!("name one: gt sling {id} {rig} --formula NAME --var NAME=VALUE")),
+    }
 }
 
 /// The runtime of a bead's worker: the one that is named now, or was named for the bead or for a convoy of it, or the
@@ -257,6 +312,12 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     if plan.held.is_some() {
         return Ok(Vec::new());
     }
+    if plan.formula.is_some()
+        && let Some(proto) = &ready.proto
+    {
+        let assignee = plan.worker.as_ref().map(ToString::to_string);
+        plan.molecule = Some(mol::pour(w, proto, &id, &plan.title, assignee, &ready.vars)?);
+    }
     let (Some(worker), Some(branch)) = (plan.worker.clone(), plan.branch.clone()) else {
         if bead.status == Status::IN_PROGRESS || bead.status == Status::HOOKED {
             // Nobody holds it: it is ready for whoever slings it when its turn has come.
@@ -266,11 +327,6 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         return Ok(Vec::new());
     };
     let former = retire::plan_former(w, &id, "another worker goes on with its bead")?;
-    if plan.molecule.is_none()
-        && let Some(proto) = &ready.proto
-    {
-        plan.molecule = Some(mol::pour(w, proto, &id, &plan.title, Some(worker.to_string()))?);
-    }
     let mut patch = Patch::status(Status::HOOKED).with_assignee(worker.to_string());
     if let Some(mr) = &plan.came_back {
         let meta = MrMeta::of(&w.need(mr)?)?;
@@ -283,7 +339,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     }
     w.hook(&worker, &id, plan.molecule.as_ref())?;
     if let Some(root) = &plan.molecule {
-        patch = patch.with_meta("molecule", root.as_str());
+        patch = patch.with_meta(MOLECULE, root.as_str());
     }
     patch.meta.push(("workers".into(), Some(json!(times_held(w, &id)? + 1))));
     w.update(&id, patch)?;
@@ -358,12 +414,17 @@ pub fn sling(
     let ready = prepare(cx, rig, opts)?;
     let mut shared = None;
     let decided = store.write(&cx.stamp(), |w| {
-        if ready.convoy && beads.len() > 1 {
-            shared = one_convoy(w, &ready, beads)?;
-        }
-        let mut all = Vec::with_capacity(beads.len());
+        let mut work = Vec::with_capacity(beads.len());
         for id in beads {
+            work.push(poured::file(w, id, Some(ready.prefix()))?);
+        }
+        if ready.convoy && work.len() > 1 {
+            shared = one_convoy(w, &ready, &work)?;
+        }
+        let mut all = Vec::with_capacity(work.len());
+        for (id, asked) in work.iter().zip(beads) {
             let mut plan = decide(w, &ready, id)?;
+            plan.asked = (asked != id).then(|| asked.clone());
             plan.new_convoy |= shared.is_some() && plan.convoys.iter().any(|c| Some(c) == shared.as_ref());
             budget::go_on(w, id)?;
             let intents = commit(w, cx, &ready, &mut plan)?;

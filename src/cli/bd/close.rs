@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::formula::library::work_tree;
 use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
@@ -86,12 +85,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 /// What conditions of loops are judged by: the work tree around, and the environment.
 fn outside(cx: &Context) -> Outside<'_> {
     let cwd = &cx.env.cwd;
-    Outside { folder: work_tree(cwd).unwrap_or(cwd), env: &cx.env.all }
+    Outside { folder: cx.env.work_tree().unwrap_or(cwd), env: &cx.env.all }
 }
 
 /// The work tree around. In a town only what lies below it is one of its work trees.
 fn own_work_tree(cx: &Context) -> Option<&Path> {
-    let tree = work_tree(&cx.env.cwd)?;
+    let tree = cx.env.work_tree()?;
     let inside = |town: &PathBuf| tree != town && tree.starts_with(town);
     cx.place().town.as_ref().is_none_or(inside).then_some(tree)
 }

@@ -36,7 +36,11 @@ enum What {
 }
 
 /// Settings that mean something, and those under a prefix that ends with a dot.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 14] = [
+    "formula.max_bytes",
+    "formula.max_depth",
+    "formula.max_file_bytes",
+    "formula.max_steps",
     "issue_prefix",
     "min_hash_length",
     "max_hash_length",
@@ -86,7 +90,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 
 /// Refuses names nobody reads and values that make no sense.
 fn check(key: &str, value: &str) -> Result<(), CliError> {
-    let own = key.contains('.') && !key.starts_with('.');
+    let own = key.contains('.') && !key.starts_with('.') && !key.starts_with("formula.");
     if !KNOWN.contains(&key) && !own {
         let mut error = CliError::user(format!("there is no setting `{key}`"));
         if let Some(like) = text::similar(key, KNOWN) {
@@ -98,6 +102,11 @@ fn check(key: &str, value: &str) -> Result<(), CliError> {
     match key {
         "issue_prefix" => _ = Prefix::new(value)?,
         "min_hash_length" | "max_hash_length" if !matches!(value.parse(), Ok(3..=8)) => return bad("use 3 to 8"),
+        "formula.max_bytes" | "formula.max_depth" | "formula.max_file_bytes" | "formula.max_steps"
+            if !value.parse::<u64>().is_ok_and(|n| n > 0) =>
+        {
+            return bad("use a whole number, 1 or more");
+        }
         "hierarchy.max-depth" if !matches!(value.parse(), Ok(1..=20)) => return bad("use 1 to 20"),
         "max_collision_prob" if !value.parse::<f64>().is_ok_and(|p| p > 0.0 && p < 1.0) => {
             return bad("use a number between 0 and 1");

@@ -1,17 +1,18 @@
 //! `gt sling BEAD… RIG`.
 
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::Context;
 use super::place;
 use crate::base::{Address, BeadId, RigName};
-use crate::cli::CliError;
+use crate::cli::{CliError, formula_error};
 use crate::config::HostChoice;
 use crate::store::Store;
 use crate::town::convoy;
 use crate::town::sling::{self, Plan, SlingOpts, Slung};
-use crate::town::{TownError, lifecycle, unchecked};
+use crate::town::{TownError, lifecycle, poured, unchecked};
 
 /// Who waits longer than this is told for what.
 const LONG: Duration = Duration::from_secs(2);
@@ -19,7 +20,7 @@ const LONG: Duration = Duration::from_secs(2);
 /// Gives work to a new worker of a rig: own worktree, own branch, own session.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One or more beads, and the rig; without a rig, the one that the beads belong to.
+    /// One or more beads or poured molecules, and the rig; without a rig, the one that the beads belong to.
     #[arg(required = true, value_name = "BEAD… RIG")]
     what: Vec<String>,
     /// What the worker runs: claude, codex, script, …; holds for what its convoy brings later, too.
@@ -31,6 +32,9 @@ pub struct Args {
     /// The formula that the work goes through; "" for none.
     #[arg(long)]
     formula: Option<String>,
+    /// A value for a variable of the formula.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = formula_error::var)]
+    vars: Vec<(String, String)>,
     /// Make no convoy for beads that are in none.
     #[arg(long)]
     no_convoy: bool,
@@ -66,17 +70,21 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (texts, named) = split(&here, &args.what)?;
     let beads: Vec<BeadId> =
         store.read(|r| texts.iter().map(|text| place::bead(r, text)).collect::<Result<_, TownError>>())?;
-    let overrides = cx.overrides(args.runtime.as_deref(), args.host, args.formula.as_deref());
+    let formula = args.formula.as_deref().map(|name| formula_error::path(&cx.env.cwd, name));
+    let overrides = cx.overrides(args.runtime.as_deref(), args.host, formula.as_deref());
     let name = match named {
         Some(name) => name,
         None => rig_of(&here, cx, &store, &beads)?,
     };
     let rig = here.town.rig(&name, &overrides)?;
-    let opts = SlingOpts { overrides, convoy: !args.no_convoy, force: args.force };
+    let vars = args.vars.iter().cloned().collect();
+    let work_tree = cx.env.work_tree().map(Path::to_owned);
+    let opts = SlingOpts { overrides, vars, work_tree, convoy: !args.no_convoy, force: args.force };
     if args.dry_run {
         let ready = sling::prepare(&acting, rig, &opts)?;
-        let plans = store
-            .read(|r| beads.iter().map(|id| sling::decide(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>())?;
+        let plans = store.read(|r| {
+            beads.iter().map(|id| poured::foresee(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>()
+        })?;
         cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
         return Ok(());
     }
@@ -159,6 +167,7 @@ fn split(here: &place::Place, what: &[String]) -> Result<(Vec<String>, Option<Ri
 fn rig_of(here: &place::Place, cx: &Context, store: &Store, beads: &[BeadId]) -> Result<RigName, CliError> {
     if let Some(first) = beads.first() {
         let (own, convoys) = store.read(|r| {
+            let first = &poured::meant(r, first)?;
             let convoys = convoy::of(r, first)?;
             Ok::<_, TownError>((convoy::slung_to(&r.need(first)?), convoys.iter().find_map(convoy::slung_to)))
         })?;
@@ -191,7 +200,8 @@ fn did(one: &Slung, up: bool) -> String {
     let plan = &one.plan;
     match (&plan.worker, &plan.waits) {
         (Some(worker), _) => {
-            format!("✓ {} -> {worker} ({}, {}){}", plan.bead, plan.runtime, plan.host.word(), convoys(plan))
+            let through = plan.asked.as_ref().map_or(String::new(), |root| format!("   molecule {root}"));
+            format!("✓ {} -> {worker} ({}, {}){through}{}", plan.bead, plan.runtime, plan.host.word(), convoys(plan))
         }
         (None, Some(why)) => {
             format!("○ {} {why}; {}{}", plan.bead, later(plan, up), convoys(plan))
@@ -204,11 +214,17 @@ fn did(one: &Slung, up: bool) -> String {
 }
 
 fn would(plan: &Plan) -> String {
-    let mut lines = vec![match (&plan.worker, &plan.waits) {
-        (Some(worker), _) => format!("would sling {} \"{}\" to {worker}", plan.bead, plan.title),
+    let filed = plan.asked.as_ref() == Some(&plan.bead);
+    let mut lines = Vec::new();
+    if filed {
+        lines.push(format!("would file a bead \"{}\" in {}, to be worked on with {}", plan.title, plan.rig, plan.bead));
+    }
+    let work = if filed { "it".to_owned() } else { format!("{} \"{}\"", plan.bead, plan.title) };
+    lines.push(match (&plan.worker, &plan.waits) {
+        (Some(worker), _) => format!("would sling {work} to {worker}"),
         (None, None) if plan.held.is_some() => format!("{} is worked on already: nothing to do", plan.bead),
         (_, why) => format!("would not start {} now: it {}", plan.bead, why.as_deref().unwrap_or("waits")),
-    }];
+    });
     if plan.new_convoy {
         lines.push(format!("  make a convoy \"Work: {}\"", plan.title));
     }
@@ -218,11 +234,13 @@ fn would(plan: &Plan) -> String {
         }
         let from = plan.from.as_deref().map_or(String::new(), |c| format!(" at {}", c.get(..12).unwrap_or(c)));
         lines.push(format!("  make a worktree on branch {branch}{from}"));
-        match (&plan.molecule, &plan.formula) {
-            (Some(id), _) => lines.push(format!("  go on with molecule {id}")),
-            (None, Some(formula)) => lines.push(format!("  pour formula {formula}")),
-            (None, None) => {}
-        }
+    }
+    match (&plan.molecule, &plan.formula) {
+        (Some(id), _) if plan.branch.is_some() => lines.push(format!("  go on with molecule {id}")),
+        (None, Some(formula)) => lines.push(format!("  pour formula {formula}")),
+        _ => {}
+    }
+    if plan.branch.is_some() {
         lines.push(format!("  start {} on {}", plan.runtime, plan.host.word()));
     }
     lines.join("\n")

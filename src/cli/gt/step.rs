@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::Context;
 use crate::cli::CliError;
+use crate::store::interchange;
 use crate::town::step;
 
 /// Closes steps of the molecule on your hook.
@@ -20,10 +21,20 @@ enum Verb {
         /// What was found or decided, for the record.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
-        /// What the step gave, for those who come after it: conditions of loops, and molecules for each item.
-        #[arg(long, value_name = "JSON")]
+        /// What the step gave, as JSON, for those who come after it: conditions of loops, and molecules for each item.
+        #[arg(long, value_name = "JSON", value_parser = json)]
         output: Option<serde_json::Value>,
     },
+}
+
+/// Reads what a step gave. Without a parser of its own clap would take any text for a JSON string.
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    // The first reader keeps numbers that are too long, the second knows where a text is wrong.
+    interchange::value(text).map_or_else(|| serde_json::from_str(text), Ok).map_err(|error| {
+        format!(
+            "no JSON: {error}; use a form like '{{\"files\": [{{\"path\": \"a.rs\"}}]}}', and '\"text\"' for a text"
+        )
+    })
 }
 
 /// Runs the verb.

@@ -131,6 +131,14 @@ fn the_limits_are_settings_of_the_tracker() {
     assert!(said.contains("this makes more than 3 steps") && said.contains("formula.max_steps"), "{said}");
     sandbox.bd(&repo, &["config", "set", "formula.max_steps", "4"]).ok();
     sandbox.bd(&repo, &["cook", "shiny", "-q"]).ok();
+    for (key, value, why) in [
+        ("formula.max_steps", "banana", "`banana` is no value for formula.max_steps: use a whole number, 1 or more"),
+        ("formula.max_depth", "0", "`0` is no value for formula.max_depth"),
+        ("formula.max_step", "4", "did you mean `formula.max_steps`?"),
+    ] {
+        let said = sandbox.bd(&repo, &["config", "set", key, value]).fails();
+        assert!(said.contains(why), "{said}");
+    }
     // A sparse file: two hundred megabytes of nothing.
     let big = repo.join("big.formula.toml");
     std::fs::File::create(&big).and_then(|f| f.set_len(200 << 20)).expect("written");

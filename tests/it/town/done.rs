@@ -36,6 +36,20 @@ fn what_is_missing_is_refused_all_at_once_with_the_commands_that_mend_it() {
 }
 
 #[test]
+fn what_a_step_gave_is_json_or_an_error_that_says_where_it_breaks() {
+    let (town, _) = slung();
+    let ran = town.as_worker("toast", &["step", "done", "--output", "not json {"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for part in ["expected ident at line 1 column 2", r#"'{"files": [{"path": "a.rs"}]}'"#] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    let step = town.as_worker("toast", &["hook", "--field", "step.id"]).ok();
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "design", "nothing was closed");
+    town.as_worker("toast", &["step", "done", "--output", r#"{"n": [1, "two"]}"#]).ok();
+    assert_eq!(town.show(&step)["metadata"]["output"], serde_json::json!({ "n": [1, "two"] }));
+}
+
+#[test]
 fn a_merge_that_was_begun_is_refused() {
     let (town, _) = slung();
     let tree = town.worktree("toast");

@@ -72,13 +72,50 @@ fn the_lines_of_the_requirements_work_as_they_are_written() {
     town.bd(&["cook", "shiny"]).ok();
     let poured = town.bd(&["mol", "pour", "shiny", "--var", "feature=auth", "--json"]).json();
     assert_eq!(poured["created"], 5);
-    let work = bead(&town, "auth", "implement");
-    town.gt(&["convoy", "create", "Auth feature", &work]).ok();
-    // `gt sling gt-xyz myproject`
-    town.gt(&["sling", &work, "app"]).ok();
-    wait_closed(&town, "the feature to land", std::slice::from_ref(&work));
+    let root = poured["new_epic_id"].as_str().expect("an id");
+    town.bd(&["update", root, "--description", "```sh implement\necho auth > auth.txt\n```\n"]).ok();
+    // `gt-xyz` of the requirements is what was poured.
+    town.gt(&["convoy", "create", "Auth feature", root]).ok();
+    town.gt(&["sling", root, "app"]).ok();
+    let work = town.show(root)["metadata"]["for"].as_str().expect("the work").to_owned();
+    wait_closed(&town, "the feature to land", &[work.clone(), root.to_owned()]);
+    assert_eq!(town.show(&work)["metadata"]["molecule"], root, "no second one was poured");
+    assert!(town.sandbox.git(&town.remote, &["ls-tree", "--name-only", "main"]).ok().contains("auth.txt"));
     let list = town.gt(&["convoy", "list", "--all"]).ok();
     assert!(list.contains("landed") && list.contains("Auth feature"), "{list}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn what_a_workers_step_gave_decides_its_fan_out_and_its_loop() {
+    let town = at_work();
+    let survey = "formula = \"survey\"\n[[steps]]\nid = \"list\"\n[steps.on_complete]\nfor_each = \"output.files\"\n\
+                  bond = \"look\"\nvars = { path = \"{item.path}\" }\nparallel = true\n\
+                  [[steps]]\nid = \"polish\"\nneeds = [\"list\"]\n[steps.loop]\nuntil = \"try.output.open == 0\"\n\
+                  max = 4\n[[steps.loop.body]]\nid = \"try\"\n";
+    let look =
+        "formula = \"look\"\n[vars.path]\nrequired = true\n[[steps]]\nid = \"read\"\ntitle = \"Read {{path}}\"\n";
+    write(&town.root.join(".beads/formulas/survey.formula.toml"), survey);
+    write(&town.root.join(".beads/formulas/look.formula.toml"), look);
+    town.gt(&["start"]).ok();
+    let text = "```sh list\ngt step done --output '{\"files\":[{\"path\":\"a\"}]}'\n```\n\
+                ```sh read\necho read > read.txt\n```\n\
+                ```sh polish.iter1.try\ngt step done --output '{\"open\": 1}'\n```\n\
+                ```sh polish.iter2.try\ngt step done --output '{\"open\": 0}'\n```\n";
+    let work = town.bd(&["create", "look", "--rig", "app", "-q", "--description", text]).ok();
+    town.gt(&["sling", &work, "app", "--formula", "survey"]).ok();
+    wait_closed(&town, "the survey to land", std::slice::from_ref(&work));
+    let root = town.show(&work)["metadata"]["molecule"].as_str().expect("a molecule").to_owned();
+    let shown = town.bd(&["mol", "show", &root, "--json"]).json();
+    let mut titles: Vec<&str> =
+        shown["issues"].as_array().expect("beads").iter().filter_map(|b| b["title"].as_str()).collect();
+    titles.sort_unstable();
+    assert_eq!(
+        titles.iter().filter(|t| t.starts_with("Read") || t.starts_with("polish")).collect::<Vec<_>>(),
+        [&"Read a", &"polish.iter1.try", &"polish.iter2.try"]
+    );
+    let log = town.sandbox.git(&town.remote, &["ls-tree", "--name-only", "main"]).ok();
+    assert!(log.contains("read.txt"), "{log}");
     town.gt(&["shutdown"]).ok();
 }
 
@@ -135,5 +172,37 @@ fn what_a_convoy_formula_is_not_told_is_asked_for_with_its_place() {
     assert!(refused.contains("there is no formula `desing`"), "{refused}");
     let refused = town.gt(&["formula", "run", "shiny"]).fails();
     assert_eq!(hints(&refused), ["bd mol pour shiny makes a molecule of it"]);
+    let refused = town.gt(&["formula", "run", "tdd"]).fails();
+    assert!(refused.contains("`tdd` is an expansion, and only a convoy has legs"), "{refused}");
+    assert_eq!(hints(&refused), ["name it in `expand` of a workflow's step; what it makes: bd formula show tdd"]);
+    town.bd(&["formula", "show", "tdd"]).ok();
+    let refused = town.bd(&["mol", "pour", "code-review"]).fails();
+    assert!(refused.contains("formula `code-review` is of type convoy and has no steps to pour"), "{refused}");
+    assert_eq!(hints(&refused), ["its legs are beads of a convoy: gt formula run code-review"]);
     assert_eq!(town.gt(&["convoy", "list", "--json"]).json().as_array().expect("list").len(), 0);
+}
+
+#[test]
+fn formulas_of_the_repository_and_of_the_home_are_found_by_whoever_names_one() {
+    let town = TestTown::new();
+    let clone = town.root.join("app/mine");
+    town.sandbox.git(&town.root, &["clone", "-q", &town.remote.display().to_string(), "app/mine"]).ok();
+    let steps = "[[steps]]\nid = \"one\"\n";
+    write(&clone.join(".beads/formulas/ours.formula.toml"), &format!("formula = \"ours\"\n{steps}"));
+    let legs = "formula = \"legs\"\ntype = \"convoy\"\n[[legs]]\nid = \"one\"\n";
+    write(&clone.join(".beads/formulas/legs.formula.toml"), legs);
+    let home = town.sandbox.home().join(".beads/formulas");
+    write(&home.join("homely.formula.toml"), &format!("formula = \"homely\"\n{steps}"));
+    let listed = town.sandbox.bd(&clone, &["formula", "list", "--json"]).json();
+    let bead = town.bead("x");
+    for name in ["ours", "homely"] {
+        assert!(listed.as_array().expect("a list").iter().any(|f| f["name"] == name), "{listed}");
+        let would = town.sandbox.gt(&clone, &["sling", &bead, "app", "--formula", name, "--dry-run"]).ok();
+        assert!(would.contains(&format!("pour formula {name}")), "{would}");
+    }
+    town.sandbox.gt(&clone, &["formula", "run", "legs", "--dry-run"]).ok();
+    // Away from the repository they are not there, for either program.
+    assert!(town.bd(&["formula", "show", "ours"]).fails().contains("there is no formula `ours`"));
+    let refused = town.gt(&["sling", &bead, "app", "--formula", "ours", "--dry-run"]).fails();
+    assert!(refused.contains("there is no formula `ours`"), "{refused}");
 }

@@ -222,3 +222,86 @@ fn a_worker_does_not_sling() {
     assert!(hints(&ran.stderr)[0].contains("discovered-from"), "{}", ran.stderr);
     assert_eq!(town.status_of(&b), "open");
 }
+
+#[test]
+fn a_poured_molecule_is_slung_with_a_bead_of_its_title() {
+    let town = TestTown::new();
+    let poured = town.bd(&["mol", "pour", "shiny", "--var", "feature=auth", "--title", "Auth", "--json"]).json();
+    let root = poured["new_epic_id"].as_str().expect("an id").to_owned();
+    let before = town.show(&root);
+    let would = town.gt(&["sling", &root, "app", "--dry-run"]).ok();
+    assert!(would.starts_with(&format!("would file a bead \"Auth\" in app, to be worked on with {root}")), "{would}");
+    assert!(would.contains(&format!("go on with molecule {root}")) && would.contains("gt/toast/gt-…"), "{would}");
+    assert_eq!(town.show(&root), before);
+    assert!(town.agents().is_empty());
+
+    let plan = town.sling(&root);
+    let work = plan["bead"].as_str().expect("a bead").to_owned();
+    assert!(work.starts_with("gt-") && plan["asked"] == root, "{plan}");
+    assert_eq!(town.show(&work)["title"], "Auth");
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "bead.id"]).ok(), work);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "molecule.id"]).ok(), root);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.id"]).ok(), format!("{root}.1"));
+    let again = town.gt(&["sling", &root, "app", "--no-start"]).ok();
+    assert!(again.contains(&format!("{work} is on the hook of app/polecats/toast already")), "{again}");
+    let convoys = town.gt(&["convoy", "list", "--json"]).json();
+    assert_eq!(
+        (convoys.as_array().expect("a list").len(), &convoys[0]["tracked"][0]["id"]),
+        (1, &work.as_str().into())
+    );
+    // A wisp is nobody's work.
+    let wisp = town.bd(&["mol", "wisp", "shiny", "--json"]).json();
+    let refused = town.gt(&["sling", wisp["new_epic_id"].as_str().expect("an id"), "app", "--no-start"]).fails();
+    assert!(refused.contains("is a molecule, not work"), "{refused}");
+}
+
+#[test]
+fn the_molecule_that_was_poured_for_a_bead_is_the_one_it_goes_through() {
+    let town = TestTown::new();
+    let bead = town.bead("ship it");
+    let poured = town.bd(&["mol", "pour", "release", "--var", "version=1.2.0", "--for", &bead, "--json"]).json();
+    let root = poured["new_epic_id"].as_str().expect("an id");
+    let refused = town.bd(&["mol", "pour", "shiny", "--for", &bead]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.stderr.contains(&format!("{bead} has a molecule already: {root}")), "{}", refused.stderr);
+    town.sling(&bead);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "molecule.id"]).ok(), root);
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.title"]).ok(), "Set the version to 1.2.0");
+    // The way out that the refusal names.
+    let other = town.bead("another");
+    let first = town.bd(&["mol", "pour", "shiny", "--for", &other, "-q"]).ok();
+    town.bd(&["mol", "burn", &first, "--force"]).ok();
+    let second = town.bd(&["mol", "pour", "shiny", "--for", &other, "-q"]).ok();
+    assert_eq!(town.show(&other)["metadata"]["molecule"], second);
+}
+
+#[test]
+fn a_formula_that_wants_a_value_is_given_it_with_the_sling() {
+    let town = TestTown::new();
+    let (bead, later) = (town.bead("ship it"), town.bead("ship more"));
+    let before = town.show(&bead);
+    let sling = |bead: &str, more: &[&str]| {
+        town.gt(&[&["sling", bead, "app", "--no-start", "--formula", "release"], more].concat())
+    };
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = sling(&bead, more).fails();
+        assert!(refused.contains("missing required variables: version"), "{refused}");
+        assert_eq!(hints(&refused), ["give them: --var version=…"]);
+    }
+    assert!(sling(&bead, &["--dry-run", "--var", "version=soon"]).fails().contains("`soon` is no value of variable"));
+    assert_eq!(town.show(&bead), before);
+    let would = sling(&bead, &["--dry-run", "--var", "version=1.2.0"]).ok();
+    assert!(would.contains("pour formula release"), "{would}");
+    sling(&bead, &["--var", "version=1.2.0"]).ok();
+    assert_eq!(town.as_worker("toast", &["hook", "--field", "step.title"]).ok(), "Set the version to 1.2.0");
+
+    // Whoever slings a bead when its turn has come knows neither formula nor values: they are poured at once.
+    town.bd(&["dep", "add", &later, &bead]).ok();
+    sling(&later, &["--var", "version=1.3.0"]).ok();
+    town.bd(&["close", &bead, "--force"]).ok();
+    let refused = sling(&later, &["--var", "version=2.0.0"]).fails();
+    assert!(refused.contains("which has its values already"), "{refused}");
+    let plan = town.sling(&later);
+    let worker = plan["worker"].as_str().and_then(|w| w.rsplit('/').next()).expect("a worker");
+    assert_eq!(town.as_worker(worker, &["hook", "--field", "step.title"]).ok(), "Set the version to 1.3.0");
+}

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::Context;
 use crate::cli::{CliError, formula_error, output};
-use crate::formula::{Cooked, Layer, Library, Limits, Mode, Options, Proto, Report, Vars, compile, compile_proto};
+use crate::formula::{
+    Cooked, Layer, Library, Limits, Mode, Options, Places, Proto, Report, Vars, compile, compile_proto,
+};
 use crate::molecule;
 use crate::policy::LuaAspects;
 use crate::town::Town;
@@ -14,27 +16,16 @@ pub(in super::super) use crate::cli::formula_error::var;
 /// The folders that are searched, nearest first: `--search-path`, repository, rig, town, home; then the built-in
 /// formulas.
 pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
-    let mut dirs: Vec<(Layer, PathBuf)> = more.iter().map(|dir| (Layer::Given, cx.env.path(dir))).collect();
+    let given = more.iter().map(|dir| (Layer::Given, cx.env.path(dir)));
     let place = cx.place();
-    let own = place.beads_dir.join("formulas");
-    if let Some(root) = work_tree(&cx.env.cwd)
-        && place.town.as_deref() != Some(root)
-    {
-        dirs.push((Layer::Repository, root.join(".beads/formulas")));
-    }
-    match &place.town {
-        Some(town) => {
-            if let Some(rig) = &place.rig {
-                dirs.push((Layer::Rig, town.join(rig).join("formulas")));
-            }
-            dirs.push((Layer::Town, own));
-        }
-        None => dirs.push((Layer::Repository, own)),
-    }
-    if let Some(home) = &cx.env.home {
-        dirs.push((Layer::Home, home.join(".beads/formulas")));
-    }
-    let mut library = Library::new(dirs).with_limits(limits(cx));
+    let places = Places {
+        work_tree: cx.env.work_tree().map(Path::to_owned),
+        tracker: place.town.is_none().then(|| place.beads_dir.clone()),
+        rig: place.town.as_ref().zip(place.rig.as_ref()).map(|(town, rig)| town.join(rig)),
+        town: place.town.clone(),
+        home: cx.env.home.clone(),
+    };
+    let mut library = Library::new(given.chain(places.folders())).with_limits(limits(cx));
     if let Some(root) = &place.town
         && let Ok(town) = Town::find(root, None)
     {
@@ -57,11 +48,6 @@ fn limits(cx: &Context) -> Limits {
     // A store that cannot be read is told by whatever the command itself asks of it.
     let settings = cx.read(|r| Ok(r.settings()?)).unwrap_or_default();
     Limits::of(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
-}
-
-/// The root of the work tree that `cwd` is in.
-pub(in super::super) fn work_tree(cwd: &Path) -> Option<&Path> {
-    cwd.ancestors().find(|dir| dir.join(".git").exists())
 }
 
 /// A formula as it was named: a path counts from where the command works.

@@ -22,7 +22,7 @@ pub struct Args {
     /// Who is to work it
     #[arg(long, value_name = "NAME")]
     assignee: Option<String>,
-    /// The bead that is worked on with it
+    /// The bead that is worked on with it; `gt sling BEAD` then takes it
     #[arg(long = "for", value_name = "BEAD")]
     bead: Option<String>,
     /// The title of the molecule
@@ -114,12 +114,7 @@ pub(super) fn told(cx: &Context, verb: &str, proto: &Proto, poured: &Poured) -> 
 pub(super) fn dry<'p>(cx: &Context, protos: impl Iterator<Item = &'p Proto>, vars: &Vars) -> Result<(), CliError> {
     let protos: Vec<&Proto> = protos.collect();
     for proto in &protos {
-        let mut all: Vars = proto.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.default.clone()?))).collect();
-        all.extend(vars.clone());
-        let missing = molecule::missing(proto, &all);
-        if !missing.is_empty() {
-            return Err(molecule::MoleculeError::MissingVars(missing).into());
-        }
+        molecule::check(proto, vars)?;
     }
     let value: Vec<_> =
         protos.iter().map(|p| json!({ "formula": p.formula, "proto_id": p.id, "steps": p.steps })).collect();

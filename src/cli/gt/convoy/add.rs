@@ -2,14 +2,14 @@
 
 use crate::cli::CliError;
 use crate::cli::gt::{Context, place};
-use crate::town::{TownError, convoy, wake};
+use crate::town::{TownError, convoy, poured, wake};
 
 /// Adds beads to a convoy; a closed one is opened again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The convoy: its id or its title.
     convoy: String,
-    /// The beads.
+    /// The beads; for a poured molecule, the bead that it is for.
     #[arg(required = true)]
     beads: Vec<String>,
 }
@@ -21,7 +21,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         let id = place::convoy(w, &args.convoy)?;
         let mut beads = Vec::with_capacity(args.beads.len());
         for text in &args.beads {
-            beads.push(place::bead(w, text)?);
+            let bead = place::bead(w, text)?;
+            beads.push(poured::file(w, &bead, None)?);
         }
         let added = convoy::add(w, &id, &beads)?;
         Ok::<_, TownError>((id, added))

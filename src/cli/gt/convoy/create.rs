@@ -4,14 +4,14 @@ use crate::base::{Address, BeadId, text};
 use crate::cli::CliError;
 use crate::cli::gt::{Context, place};
 use crate::town::convoy::{self, ConvoyOpts};
-use crate::town::{TownError, wake};
+use crate::town::{TownError, poured, wake};
 
 /// Makes a convoy: beads that are to land together.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What it is about.
     title: String,
-    /// Its beads.
+    /// Its beads; for a poured molecule, the bead that it is for.
     beads: Vec<String>,
     /// Who gets mail when it lands; the Mayor when no address is given.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "mayor")]
@@ -36,7 +36,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let status = store.write(&here.acting().stamp(), |w| {
         let mut ids = Vec::with_capacity(args.beads.len());
         for text in &args.beads {
-            ids.push(place::bead(w, text)?);
+            let id = place::bead(w, text)?;
+            ids.push(poured::file(w, &id, None)?);
         }
         let made = convoy::create(w, &args.title, &ids, &opts)?;
         convoy::status(w, &made.id, here.acting().now())

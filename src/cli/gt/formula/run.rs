@@ -49,7 +49,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let rig = here.town.rig(&place::rig(&here, cx, args.rig.as_deref())?, &Overrides::default())?;
     let vars: Vars = args.vars.into_iter().collect();
     let name = formula_error::path(&cx.env.cwd, &args.name);
-    let plan = plan(&rig.library(), &name, &vars, args.preset.as_deref())
+    let library = rig.library_around(cx.env.work_tree(), cx.env.home.as_deref());
+    let plan = plan(&library, &name, &vars, args.preset.as_deref())
         .map_err(|report| formula_error::wrong(cx.out, &args.name, "cannot be run", &report))?;
     if args.dry_run {
         let filled = plan.fill("hq-cv-…");

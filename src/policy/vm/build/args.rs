@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Handle, check};
 use crate::base::BeadId;
-use crate::base::text::similar;
+use crate::base::text::{article, similar};
 use crate::policy::action::{BeadRef, Subject};
 use crate::policy::facts::PolecatFact;
 use crate::policy::schema::Fact;
@@ -184,10 +184,6 @@ fn known(table: &Table, whose: &str, keys: &[&str]) -> mlua::Result<()> {
         }
     }
     Ok(())
-}
-
-fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// Named options of a builder.
