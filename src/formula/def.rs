@@ -1,6 +1,6 @@
 //! A formula between parsing and freezing: what was written, with places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -145,9 +145,9 @@ impl StepDef {
         self.title.as_ref().map_or(self.id.as_str(), Text::as_str)
     }
 
-    /// Whether nothing inside must come before it.
-    pub(crate) fn is_root(&self) -> bool {
-        self.needs.is_empty() && self.depends_on.is_empty()
+    /// Whether none of these steps must come before it.
+    pub(crate) fn begins(&self, among: &HashSet<Arc<str>>) -> bool {
+        self.needs.iter().chain(&self.depends_on).all(|id| !among.contains(&id.value))
     }
 
     /// Adds an edge, once.
@@ -289,6 +289,15 @@ pub(crate) struct Rule {
     /// As in `before` and `after`, the parts under `around`, which come after them.
     pub(crate) around_before: Vec<StepDef>,
     pub(crate) around_after: Vec<StepDef>,
+}
+
+impl Rule {
+    /// The first of its texts, which says where it stands.
+    pub(crate) fn first(&self) -> Option<&Text> {
+        let sides = [&self.before, &self.after, &self.around_before, &self.around_after];
+        let step = || sides.into_iter().find_map(|side| side.first()).map(|step| &step.id);
+        self.target.as_ref().or(self.kind.as_ref()).or(self.label.as_ref()).or_else(step)
+    }
 }
 
 /// One `[[pointcuts]]`: all that is given must hold.

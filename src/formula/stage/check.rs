@@ -13,7 +13,9 @@ pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
     walk(steps, &mut |s| flat.push(s));
     let index = ids(cx, &flat);
     let edges = needs(cx, &flat, &index);
-    circle(cx, &flat, &edges);
+    if !circle(cx, &flat, &edges) {
+        deadlock(cx, &flat, &edges);
+    }
     waits(cx, &flat, &index);
     for point in &formula.compose.bond_points {
         for id in point.after.iter().chain(&point.before) {
@@ -82,23 +84,24 @@ fn needs<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef], index: &Index<'_>) -> Vec<Ve
         .collect()
 }
 
-/// Reports each circle once. Depth first, without recursion: a chain may be a million steps long.
-fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) {
+/// Calls `found` with each circle of a graph once: the nodes from the first to the last, whose edge leads back. Depth
+/// first, without recursion: a chain may be a million steps long.
+fn circles<E: Copy>(edges: &[Vec<(usize, E)>], mut found: impl FnMut(&[usize], E)) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
         Open,
         Done,
     }
-    let mut marks = vec![Mark::New; flat.len()];
-    for start in 0..flat.len() {
+    let mut marks = vec![Mark::New; edges.len()];
+    for start in 0..edges.len() {
         if marks[start] != Mark::New {
             continue;
         }
         marks[start] = Mark::Open;
         let mut path: Vec<(usize, usize)> = vec![(start, 0)];
         while let Some((at, next)) = path.last_mut() {
-            let Some((to, need)) = edges[*at].get(*next).copied() else {
+            let Some((to, edge)) = edges[*at].get(*next).copied() else {
                 marks[*at] = Mark::Done;
                 path.pop();
                 continue;
@@ -112,13 +115,62 @@ fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) {
                 }
                 Mark::Open => {
                     let from = path.iter().position(|(i, _)| *i == to).unwrap_or(0);
-                    let names: Vec<&str> =
-                        path[from..].iter().map(|(i, _)| flat[*i].id.as_str()).chain([flat[to].id.as_str()]).collect();
-                    report_circle(cx, &names, need);
+                    let nodes: Vec<usize> = path[from..].iter().map(|(i, _)| *i).collect();
+                    found(&nodes, edge);
                 }
             }
         }
     }
+}
+
+/// Reports each circle of needs; whether there is one.
+fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) -> bool {
+    let mut any = false;
+    circles(edges, |nodes, need| {
+        any = true;
+        let first = nodes.first().copied();
+        let names: Vec<&str> = nodes.iter().copied().chain(first).map(|i| flat[i].id.as_str()).collect();
+        report_circle(cx, &names, need);
+    });
+    any
+}
+
+/// Reports the first circle that groups close: a step of a group begins no sooner than the group may, and a group is
+/// done when all its steps are.
+fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>]) {
+    if flat.iter().all(|s| s.children.is_empty()) {
+        return;
+    }
+    // Of each step its beginning, 2i, and its end, 2i + 1.
+    let index: HashMap<*const StepDef, usize> =
+        flat.iter().enumerate().map(|(i, s)| (std::ptr::from_ref(*s), i)).collect();
+    let mut edges: Vec<Vec<(usize, Option<&Text>)>> = vec![Vec::new(); flat.len() * 2];
+    for (i, step) in flat.iter().enumerate() {
+        edges[2 * i].extend(needs[i].iter().map(|(to, need)| (2 * to + 1, Some(*need))));
+        edges[2 * i + 1].push((2 * i, None));
+        for child in step.children.iter().filter_map(|child| index.get(&std::ptr::from_ref(child)).copied()) {
+            edges[2 * child].push((2 * i, None));
+            edges[2 * i + 1].push((2 * child + 1, None));
+        }
+    }
+    let mut told = false;
+    circles(&edges, |nodes, _| {
+        if std::mem::replace(&mut told, true) {
+            return;
+        }
+        let mut names: Vec<&str> = nodes.iter().map(|node| flat[node / 2].id.as_str()).collect();
+        names.dedup();
+        let on_the_way = || nodes.iter().zip(nodes.iter().cycle().skip(1));
+        let need = on_the_way().find_map(|(from, to)| edges[*from].iter().find(|(node, _)| node == to)?.1);
+        let at = need.map_or_else(|| &flat[nodes[0] / 2].id.at, |need| &need.at);
+        cx.report.push(
+            Diagnostic::error("cycle", format!("steps wait for each other through a group: {}", names.join(" -> ")))
+                .at(at, "this edge is part of the circle")
+                .help(
+                    "a step of a group begins no sooner than the group may, and a group is done when all its steps are",
+                ),
+        );
+    });
 }
 
 fn report_circle(cx: &mut Cx<'_>, names: &[&str], need: &Text) {

@@ -106,11 +106,16 @@ fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed
             value,
         };
         let made: Vec<StepDef> = body.body.iter().map(|s| round.copy(s)).collect();
+        // Edges may name the loops in the body until all of them are unrolled.
+        let mut own = ids(&made);
         let mut made = unroll(cx, made, renamed, depth + 1);
-        if i == 0 {
-            first_round(&mut made, step);
-        } else if let (Some(last), Some(first)) = (out.last(), made.first_mut()) {
-            first.need(&last.id.clone());
+        own.extend(ids(&made));
+        let before = out.last().map(|last| last.id.clone());
+        for begins in made.iter_mut().filter(|s| s.begins(&own)) {
+            match &before {
+                None => hold(cx, begins, step),
+                Some(last) => begins.need(last),
+            }
         }
         for one in &mut made {
             inherit(one, step);
@@ -169,14 +174,40 @@ pub(super) fn html_escaped(json: &str) -> String {
     json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
 }
 
-/// What the loop's step asks for comes before its first round.
-fn first_round(made: &mut [StepDef], step: &StepDef) {
-    for root in made.iter_mut().filter(|s| s.is_root()) {
-        root.needs.clone_from(&step.needs);
-        root.depends_on.clone_from(&step.depends_on);
-        root.waits_for = root.waits_for.take().or_else(|| step.waits_for.clone());
-        root.gate = root.gate.take().or_else(|| step.gate.clone());
+/// The ids of all these steps, children too.
+pub(super) fn ids(steps: &[StepDef]) -> HashSet<Arc<str>> {
+    let mut ids = HashSet::new();
+    walk(steps, &mut |s| {
+        ids.insert(Arc::clone(&s.id.value));
+    });
+    ids
+}
+
+/// What the step asks for in whose place others came comes before those of them that begin.
+pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
+    // Its own come last, as in the file that is read from top to bottom.
+    let (needs, depends_on) = (std::mem::take(&mut begins.needs), std::mem::take(&mut begins.depends_on));
+    begins.needs.clone_from(&step.needs);
+    begins.depends_on.clone_from(&step.depends_on);
+    needs.iter().for_each(|id| begins.need(id));
+    for id in depends_on {
+        if !begins.needs.contains(&id) && !begins.depends_on.contains(&id) {
+            begins.depends_on.push(id);
+        }
     }
+    let lost = (begins.gate.is_some() && step.gate.is_some(), begins.waits_for.is_some() && step.waits_for.is_some());
+    for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost) {
+        cx.report.push(
+            Diagnostic::error(
+                "two-holds",
+                format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id),
+            )
+            .at(&begins.id.at, "this step begins what came in its place")
+            .help("a step has one: drop one of them, or put a step before it that has the other"),
+        );
+    }
+    begins.waits_for = begins.waits_for.take().or_else(|| step.waits_for.clone());
+    begins.gate = begins.gate.take().or_else(|| step.gate.clone());
 }
 
 /// What holds for the loop's step holds for each of its steps.

@@ -237,11 +237,9 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
     };
     let copies: Vec<StepDef> = expansion.template.iter().map(|s| copy(s, &value)).collect();
     let mut made = control::apply(cx, copies);
-    for step in made.iter_mut().filter(|s| s.is_root()) {
-        step.needs.clone_from(&target.needs);
-        step.depends_on.clone_from(&target.depends_on);
-        step.waits_for = step.waits_for.take().or_else(|| target.waits_for.clone());
-        step.gate = step.gate.take().or_else(|| target.gate.clone());
+    let own = control::ids(&made);
+    for begins in made.iter_mut().filter(|s| s.begins(&own)) {
+        control::hold(cx, begins, target);
     }
     for step in &mut made {
         step.condition.extend(target.condition.iter().cloned());

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::def::{Formula, PatrolDef, StepDef, walk};
+use super::super::def::{Compose, Formula, PatrolDef, Pointcut, Rule, StepDef, walk};
 use super::super::{Diagnostic, Text};
 use super::Cx;
 
@@ -29,17 +29,10 @@ fn resolve_in(cx: &mut Cx<'_>, formula: &Formula, chain: &mut Vec<String>) -> Op
         if !cx.deep(chain.len(), &parent.at) {
             return None;
         }
-        let Some(loaded) = cx.load(parent.as_str(), Some(&parent.at)) else {
-            whole = false;
-            continue;
-        };
-        chain.push(parent.as_str().to_owned());
-        let resolved = resolve_in(cx, &loaded, chain);
-        chain.pop();
-        match (resolved, &mut merged) {
+        match (extended(cx, parent, chain), &mut merged) {
             (None, _) => whole = false,
-            (Some(next), None) => merged = Some(next),
-            (Some(next), Some(first)) => parents(first, next),
+            (Some(next), None) => merged = Some(Formula::clone(&next)),
+            (Some(next), Some(first)) => parents(first, Formula::clone(&next)),
         }
     }
     if !whole {
@@ -49,6 +42,19 @@ fn resolve_in(cx: &mut Cx<'_>, formula: &Formula, chain: &mut Vec<String>) -> Op
         Some(base) => child(base, formula),
         None => formula.clone(),
     })
+}
+
+/// A parent with all that it extends. Many may have the same one: it is put together once.
+fn extended(cx: &mut Cx<'_>, parent: &Text, chain: &mut Vec<String>) -> Option<Arc<Formula>> {
+    if let Some(known) = cx.extended.get(parent.as_str()) {
+        return known.clone();
+    }
+    let loaded = cx.load(parent.as_str(), Some(&parent.at))?;
+    chain.push(parent.as_str().to_owned());
+    let resolved = resolve_in(cx, &loaded, chain).map(Arc::new);
+    chain.pop();
+    cx.extended.insert(parent.as_str().to_owned(), resolved.clone());
+    resolved
 }
 
 /// Adds a further parent: of variables the first parent's win, of steps the last one's.
@@ -104,9 +110,9 @@ fn shared(
     base: &mut Formula,
     steps: Vec<StepDef>,
     template: Vec<StepDef>,
-    compose: super::super::def::Compose,
-    advice: Vec<super::super::def::Rule>,
-    pointcuts: Vec<super::super::def::Pointcut>,
+    compose: Compose,
+    advice: Vec<Rule>,
+    pointcuts: Vec<Pointcut>,
 ) {
     replace(&mut base.steps, steps);
     replace(&mut base.template, template);
@@ -116,18 +122,32 @@ fn shared(
             None => base.compose.bond_points.push(point),
         }
     }
-    base.compose.hooks.extend(compose.hooks);
-    base.compose.expand.extend(compose.expand);
-    base.compose.map.extend(compose.map);
-    base.compose.branch.extend(compose.branch);
-    base.compose.gate.extend(compose.gate);
+    for hook in compose.hooks {
+        if !base.compose.hooks.contains(&hook) {
+            base.compose.hooks.push(hook);
+        }
+    }
+    join(&mut base.compose.expand, compose.expand, |rule| Some(&rule.target));
+    join(&mut base.compose.map, compose.map, |rule| Some(&rule.target));
+    join(&mut base.compose.branch, compose.branch, |branch| Some(&branch.from));
+    join(&mut base.compose.gate, compose.gate, |rule| Some(&rule.before));
     for aspect in compose.aspects {
         if !base.compose.aspects.contains(&aspect) {
             base.compose.aspects.push(aspect);
         }
     }
-    base.advice.extend(advice);
-    base.pointcuts.extend(pointcuts);
+    join(&mut base.advice, advice, Rule::first);
+    join(&mut base.pointcuts, pointcuts, |cut| cut.glob.as_ref().or(cut.kind.as_ref()).or(cut.label.as_ref()));
+}
+
+/// Adds what is not there: by where it is written, for what two parents have from one is one thing.
+fn join<T>(base: &mut Vec<T>, more: Vec<T>, text: impl Fn(&T) -> Option<&Text>) {
+    for one in more {
+        let there = text(&one).is_some_and(|new| base.iter().any(|old| text(old).is_some_and(|old| old.at == new.at)));
+        if !there {
+            base.push(one);
+        }
+    }
 }
 
 /// Puts each step in the place of the one with its id, wherever that is nested; new ones go to the end.

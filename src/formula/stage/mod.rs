@@ -27,6 +27,8 @@ pub(super) struct Cx<'a> {
     loaded: BTreeMap<String, Option<Arc<Formula>>>,
     /// Those of them that were asked for as a whole.
     whole: BTreeMap<String, Option<Arc<Formula>>>,
+    /// Parents with all that they extend, by the name they were asked for.
+    extended: BTreeMap<String, Option<Arc<Formula>>>,
     /// Formula, path and layer of each file that took part.
     pub(super) sources: Vec<(String, String, String)>,
     /// First rounds of loops that go on until a condition holds.
@@ -52,6 +54,7 @@ impl<'a> Cx<'a> {
             report: Report::default(),
             loaded: BTreeMap::new(),
             whole: BTreeMap::new(),
+            extended: BTreeMap::new(),
             sources: Vec::new(),
             rounds: Vec::new(),
             woven: Vec::new(),

@@ -130,9 +130,13 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
         pointcuts.iter().map(|p| (p.glob.as_ref().and_then(|g| Glob::new(g.as_str()).ok()), p)).collect();
     let targets: Vec<Option<Glob>> =
         rules.iter().map(|r| r.target.as_ref().and_then(|t| Glob::new(t.as_str()).ok())).collect();
-    let mut plan = Plan::new();
-    let (mut added, mut bytes, limits) = (0, 0, cx.limits);
+    // What they add is counted before any of it is made.
+    let mut chosen: Vec<(&StepDef, &Rule)> = Vec::new();
+    let (mut added, mut bytes, limits) = (0_u64, 0, cx.limits);
     walk(&steps, &mut |step| {
+        if bytes > limits.bytes || added > limits.steps {
+            return;
+        }
         if !cuts.is_empty()
             && !cuts.iter().any(|(glob, cut)| selected(step, glob.as_ref(), cut.kind.as_ref(), cut.label.as_ref()))
         {
@@ -148,22 +152,23 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
             let longest = texts.map(|t| t.as_str().len()).max().unwrap_or(0);
             let sides = [&rule.before, &rule.around_before, &rule.after, &rule.around_after];
             bytes = sides.into_iter().map(|s| text_bound(s, longest)).fold(bytes, u64::saturating_add);
-            added += sides.into_iter().map(Vec::len).sum::<usize>();
-            // Told below; what passes a limit is not made.
-            if bytes > limits.bytes || added as u64 > limits.steps {
-                continue;
-            }
-            let around = plan.entry(Arc::clone(&step.id.value)).or_default();
-            let before = rule.before.iter().chain(&rule.around_before);
-            around.before.extend(before.map(|new| about(new, step)));
-            let after = rule.after.iter().chain(&rule.around_after);
-            around.after.extend(after.map(|new| (about(new, step), rule.gates)));
+            added += sides.into_iter().map(Vec::len).sum::<usize>() as u64;
+            chosen.push((step, rule));
         }
     });
-    match rules.first().and_then(|r| r.target.as_ref()).or_else(|| steps.first().map(|s| &s.id)) {
-        Some(place) if !cx.allow(added as u64, &place.at) || !cx.allow_text(bytes, &place.at) => steps,
-        _ => carry_out(steps, plan),
+    let place = rules.first().and_then(|r| r.target.as_ref()).or_else(|| steps.first().map(|s| &s.id));
+    if place.is_some_and(|place| !cx.allow(added, &place.at) || !cx.allow_text(bytes, &place.at)) {
+        return steps;
     }
+    let mut plan = Plan::new();
+    for (step, rule) in chosen {
+        let around = plan.entry(Arc::clone(&step.id.value)).or_default();
+        let before = rule.before.iter().chain(&rule.around_before);
+        around.before.extend(before.map(|new| about(new, step)));
+        let after = rule.after.iter().chain(&rule.around_after);
+        around.after.extend(after.map(|new| (about(new, step), rule.gates)));
+    }
+    carry_out(steps, plan)
 }
 
 /// All that is given must hold.

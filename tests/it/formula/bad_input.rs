@@ -124,6 +124,23 @@ fn a_bomb_of_text_is_counted_before_it_goes_off() {
 }
 
 #[test]
+fn a_bomb_of_aspects_is_counted_before_it_goes_off() {
+    let befores: String =
+        (0..60).map(|n| format!("[[advice]]\ntarget = \"*\"\nbefore = {{ id = \"a{n}-{{step.id}}\" }}\n")).collect();
+    let aspect = format!("formula = \"bomb\"\ntype = \"aspect\"\n{befores}");
+    let mut files = vec![(
+        "f".to_owned(),
+        "formula = \"f\"\n[[steps]]\nid = \"s\"\n[compose]\naspects = [\"b1\", \"b2\", \"b3\", \"b4\"]\n".to_owned(),
+    )];
+    files.extend((1..5).map(|n| {
+        (format!("b{n}"), aspect.replace("bomb", &format!("b{n}")).replace("id = \"a", &format!("id = \"{n}a")))
+    }));
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    let report = cook(&library(&files), "f", &Vars::new()).expect_err("too many");
+    assert_eq!(codes(&report), ["too-many-steps"]);
+}
+
+#[test]
 fn the_limits_are_settings_of_the_tracker() {
     let (sandbox, repo) = super::molecules::repo();
     sandbox.bd(&repo, &["config", "set", "formula.max_steps", "3"]).ok();

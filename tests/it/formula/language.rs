@@ -370,3 +370,95 @@ fn nearer_layers_hide_further_ones_and_the_list_says_so() {
     let broken = list.iter().find(|l| l.name == "broken").expect("listed too");
     assert!(broken.error.as_deref().is_some_and(|e| e.contains(":1:11: this is not valid TOML")), "{broken:?}");
 }
+
+#[test]
+fn what_a_loop_waits_for_holds_all_that_begins_it_and_each_round_all_of_the_next() {
+    let text = r#"formula = "f"
+        [[steps]]
+        id = "s"
+        [[steps]]
+        id = "other"
+        [[steps]]
+        id = "l"
+        needs = ["s"]
+        gate = { type = "human" }
+        [steps.loop]
+        count = 2
+        [[steps.loop.body]]
+        id = "a"
+        needs = ["other"]
+        [[steps.loop.body]]
+        id = "b""#;
+    let proto = cooked(text).expect("cooks");
+    assert_eq!(
+        edges(&proto),
+        "s\nother\nl.iter1.a <- s, other\nl.iter1.b <- s\nl.iter2.a <- other, l.iter1.b\nl.iter2.b <- l.iter1.b"
+    );
+    let gated: Vec<&str> = proto.steps.iter().filter(|s| s.gate.is_some()).map(|s| s.id.as_str()).collect();
+    assert_eq!(gated, ["l.iter1.a", "l.iter1.b"]);
+    let unknown = cooked(&text.replace("[\"s\"]", "[\"nope\"]")).expect_err("unknown");
+    assert!(unknown.to_string().contains("nope"), "{unknown}");
+    let both = cooked(&text.replace("id = \"b\"", "id = \"b\"\ngate = { type = \"timer\", timeout = \"1h\" }"));
+    let both = both.expect_err("two gates").render(false);
+    assert!(both.contains("`l.iter1.b` has a gate of its own beside that of `l`"), "{both}");
+}
+
+#[test]
+fn what_a_step_waits_for_holds_all_that_begins_the_template_in_its_place() {
+    let text = r#"formula = "f"
+        [[steps]]
+        id = "pre"
+        [[steps]]
+        id = "s"
+        [[steps]]
+        id = "t"
+        needs = ["s"]
+        gate = { type = "human" }
+        expand = "e""#;
+    let template = r#"formula = "e"
+        type = "expansion"
+        [[template]]
+        id = "{target}.one"
+        needs = ["pre"]
+        [[template]]
+        id = "{target}.two"
+        needs = ["{target}.one"]"#;
+    let proto = cook(&library(&[("f", text), ("e", template)]), "f", &Vars::new()).expect("cooks");
+    assert_eq!(edges(&proto), "pre\ns\nt.one <- s, pre\nt.two <- t.one");
+    assert!(proto.steps[2].gate.is_some() && proto.steps[3].gate.is_none());
+}
+
+#[test]
+fn a_parent_that_many_extend_is_one_and_is_put_together_once() {
+    let base =
+        "formula = \"x0\"\n[[steps]]\nid = \"a\"\n[[advice]]\ntarget = \"a\"\nafter = { id = \"look-{step.id}\" }\n";
+    let mut files = vec![("x0".to_owned(), base.to_owned())];
+    for i in 1..40 {
+        let below = format!("x{}", i - 1);
+        files.push((format!("x{i}"), format!("formula = \"x{i}\"\nextends = [\"{below}\", \"{below}\", \"x0\"]\n")));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    let proto = cook(&library(&files), "x39", &Vars::new()).expect("cooks");
+    assert_eq!(edges(&proto), "a\nlook-a <- a");
+}
+
+#[test]
+fn steps_that_wait_for_each_other_through_a_group_are_found() {
+    let through = r#"formula = "f"
+        [[steps]]
+        id = "a"
+        [[steps]]
+        id = "b"
+        needs = ["a"]
+        [[steps.children]]
+        id = "b1"
+        needs = ["c"]
+        [[steps]]
+        id = "c"
+        needs = ["b"]"#;
+    let said = cooked(through).expect_err("a deadlock").render(false);
+    assert!(said.contains("steps wait for each other through a group: ") && said.contains("f.formula.toml:"), "{said}");
+    let own = "formula = \"f\"\n[[steps]]\nid = \"b\"\n[[steps.children]]\nid = \"b1\"\nneeds = [\"b\"]\n";
+    assert!(cooked(own).is_err(), "a child cannot wait for the group that waits for it");
+    cooked(&through.replace("needs = [\"b\"]", "needs = [\"a\"]")).expect("nobody waits for the group");
+}
