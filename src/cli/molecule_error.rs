@@ -36,6 +36,12 @@ impl From<MoleculeError> for CliError {
             MoleculeError::UnknownBondPoint { root, .. } => {
                 Self::not_found(text).hint(format!("`bd show {root} --json` lists metadata.bond_points"))
             }
+            MoleculeError::NoCase { before, .. } => Self::refused(text)
+                .hint("take a bond point with `after_step`, or another --type")
+                .hint(format!("`bd show {before}` says what it needs")),
+            MoleculeError::Squashed { root, digest } => Self::refused(text)
+                .hint(format!("read it: bd show {digest}"))
+                .hint(format!("make another: bd mol squash {root} --force")),
             MoleculeError::ProtoExists(_) => Self::refused(text).hint("--force replaces it"),
             MoleculeError::Deleted(_) => Self::refused(text)
                 .hint("`bd cook FORMULA --persist --prefix PREFIX` writes the templates under other ids"),

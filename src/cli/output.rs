@@ -90,6 +90,13 @@ fn ended(written: io::Result<()>) {
     }
 }
 
+/// Says what the fan-out of a closed step could not pour; also to those who want no notes, for work is missing.
+pub fn not_poured(step: &str, failures: &[String]) {
+    for failure in failures {
+        message(&format!("warning: not all that {step} asks for was poured: {failure}"));
+    }
+}
+
 /// Prints a message to stderr; if even that fails there is nobody to tell.
 pub fn message(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");

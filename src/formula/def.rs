@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::RoundTexts;
 use super::{At, Source, Text, Var};
 
 /// Templates' and rules' variables.
@@ -96,6 +97,8 @@ pub(crate) struct StepDef {
     pub(crate) expand_vars: Option<Arc<TextVars>>,
     pub(crate) repeat: Option<Arc<LoopDef>>,
     pub(crate) until: Option<Arc<UntilDef>>,
+    /// Its texts before the number of the first round was filled in.
+    pub(crate) round: Option<Arc<RoundTexts>>,
     pub(crate) on_complete: Option<Arc<OnCompleteDef>>,
     pub(crate) run: Option<Box<Text>>,
     pub(crate) acceptance: Option<Box<Text>>,
@@ -129,6 +132,7 @@ impl StepDef {
             expand_vars: None,
             repeat: None,
             until: None,
+            round: None,
             on_complete: None,
             run: None,
             acceptance: None,

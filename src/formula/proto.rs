@@ -168,6 +168,9 @@ pub struct Step {
     /// Repeats its group until a condition holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Box<Until>>,
+    /// Its texts that name the round, of a loop that goes on until a condition holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Box<RoundTexts>>,
     /// What to bond when the step is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_complete: Option<Box<OnComplete>>,
@@ -222,6 +225,19 @@ pub struct Until {
     pub until: String,
     /// At most that many times.
     pub max: u32,
+}
+
+/// The texts of a step that each round of its loop fills anew: those that have `{var}` in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoundTexts {
+    /// What the number of the round is called.
+    pub var: String,
+    /// By the key of the step: `title`, `description`, `notes`, `acceptance`, `assignee`.
+    pub texts: BTreeMap<String, String>,
+    /// All labels, if one of them has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// Fan-out at the end of a step.

@@ -142,8 +142,14 @@ fn after_close(
     let Some(top) = super::find::top_of(w, &was.id)? else { return Ok(()) };
     let step = w.need(&was.id)?;
     super::fan_out::fan_out(w, &step)?;
+    // With what became of its fan-out.
+    if let Some(told) = closed.iter_mut().find(|bead| bead.id == step.id) {
+        *told = w.need(&step.id)?;
+    }
     super::rounds::next(w, &top, &step, outside)?;
-    groups(w, &top, &step.id, outside, closed)
+    groups(w, &top, &step.id, outside, closed)?;
+    closed.extend(close_awaited(w, &top)?);
+    Ok(())
 }
 
 /// To be called when a bead was closed by other means than [`close_step`]. Of a step of a molecule it does what
@@ -216,8 +222,32 @@ fn skip(
     let reason = format!("skipped: nothing touches {}", globs.join(", "));
     w.update(&step.id, Patch::default().with_meta("outcome", "skipped"))?;
     skipped.push(w.close(&step.id, Close::because(reason))?.bead);
-    super::rounds::next(w, root, &w.need(&step.id)?, outside)?;
-    groups(w, root, &step.id, outside, skipped)
+    let top = super::find::top_of(w, &step.id)?.unwrap_or_else(|| root.clone());
+    super::rounds::next(w, &top, &w.need(&step.id)?, outside)?;
+    groups(w, &top, &step.id, outside, skipped)?;
+    skipped.extend(close_awaited(w, &top)?);
+    Ok(())
+}
+
+/// Closes a molecule whose steps are all closed if something waits for it, so that this goes on; as failed if a step
+/// failed, for that is what a conditional bond asks. One on a hook is closed when its work is handed in.
+pub(super) fn close_awaited(w: &mut Write<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
+    let waits = [DepKind::BLOCKS, DepKind::CONDITIONAL_BLOCKS, DepKind::WAITS_FOR];
+    let bead = w.need(root)?;
+    let done = !bead.is_over() && is_molecule(&bead) && w.epic_count(root)?.is_done();
+    if !done
+        || !w.dependents(root)?.iter().any(|edge| waits.contains(&edge.kind))
+        || w.hooks()?.iter().any(|hook| hook.molecule.as_ref() == Some(root))
+    {
+        return Ok(None);
+    }
+    // A round that failed was followed by another, or its loop has said how it ended.
+    let failed = |step: &Bead| step.has_failed() && step.meta_str("round_of").is_none();
+    let reason = match view::steps(w, root)?.into_iter().find(failed) {
+        Some(step) => format!("failed: {}", step.id),
+        None => "all its steps are closed".to_owned(),
+    };
+    Ok(Some(w.close(root, Close { force: true, ..Close::because(reason) })?.bead))
 }
 
 /// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.

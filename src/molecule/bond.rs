@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{MoleculeError, PourOpts, is_molecule, pour, steps, view};
+use super::advance::close_awaited;
+use super::{MoleculeError, PourOpts, is_molecule, pour, view};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
 use crate::store::{DepKind, IssueType, NewBead, NewDep, Patch, Write};
@@ -51,8 +52,8 @@ pub enum Partner<'a> {
 pub struct Bond<'a> {
     /// How they hang together.
     pub how: BondType,
-    /// A bond point of the first, if it lives: the second then waits for the step before that point, and the step after
-    /// it waits for the second.
+    /// A bond point of the first, if it lives: the second then waits for the step before that point and, where the bond is
+    /// sequential, the step after it waits for the second. A conditional one runs if the step before the point fails.
     pub point: Option<&'a str>,
     /// Whether what is poured is a wisp; none makes it as lasting as what it is bonded to.
     pub ephemeral: Option<bool>,
@@ -119,12 +120,14 @@ pub fn bond(
     let compound = matches!((first, second), (Partner::Proto(_), Partner::Proto(_)));
     let result = if compound { compound_of(w, &a, &b, how, ephemeral)? } else { a.clone() };
     match point {
-        Some(point) => at_point(w, &a, &b, point)?,
+        Some(point) => at_point(w, &a, &b, point, how)?,
         None if compound && how == BondType::Parallel => {}
         None => {
             w.add_dep(&b, NewDep::new(how.edge(), a.clone()))?;
         }
     }
+    // What is bonded to one that is done need not wait for a step that never comes.
+    close_awaited(w, &a)?;
     w.emit("bonded", result.as_str(), json!({ "first": a, "second": b, "type": how.word() }))?;
     Ok(Bonded {
         result_id: result,
@@ -161,30 +164,42 @@ fn compound_of(
     Ok(root)
 }
 
-/// Puts `b` at a bond point of `a`.
-fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str) -> Result<(), MoleculeError> {
+/// Puts `b` at a bond point of `a`, beside what was put there before it.
+fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondType) -> Result<(), MoleculeError> {
     let root = view::need(w, a)?;
     let unknown = || MoleculeError::UnknownBondPoint { root: a.clone(), point: point.to_owned() };
     let points = root.metadata.get("bond_points").and_then(Value::as_array).cloned().unwrap_or_default();
     let found = points.iter().find(|p| p.get("id").and_then(Value::as_str) == Some(point)).ok_or_else(unknown)?;
     let named = |key: &str| found.get(key).and_then(Value::as_str);
-    let steps = steps(w, a)?;
-    let bead = |name: &str| steps.iter().find(|s| super::step_name(s) == Some(name)).map(|s| s.id.clone());
-    w.add_dep(b, NewDep::new(DepKind::RELATED, a.clone()))?;
+    let beads = view::all(w, a)?;
+    let bead = |name: &str| beads.iter().find(|s| super::step_name(s) == Some(name)).map(|s| s.id.clone());
+    // Another molecule at the same point is none of them.
+    let own = |id: &BeadId| beads.iter().any(|bead| bead.id == *id && !is_molecule(bead));
+    let between = how == BondType::Sequential && found.get("parallel").and_then(Value::as_bool) != Some(true);
+    let part = if how == BondType::Parallel { DepKind::PARENT_CHILD } else { DepKind::RELATED };
+    w.add_dep(b, NewDep::new(part, a.clone()))?;
+    let waits = if how == BondType::Conditional { DepKind::CONDITIONAL_BLOCKS } else { DepKind::BLOCKS };
     if let Some(after) = named("after_step") {
         let after = bead(after).ok_or_else(unknown)?;
-        if found.get("parallel").and_then(Value::as_bool) != Some(true) {
-            for dependent in w.dependents(&after)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS) {
+        for dependent in w.dependents(&after)?.into_iter().filter(|d| between && d.kind == DepKind::BLOCKS) {
+            if own(&dependent.issue_id) {
                 w.add_dep(&dependent.issue_id, NewDep::new(DepKind::BLOCKS, b.clone()))?;
             }
         }
-        w.add_dep(b, NewDep::new(DepKind::BLOCKS, after))?;
+        w.add_dep(b, NewDep::new(waits, after))?;
     } else if let Some(before) = named("before_step") {
         let before = bead(before).ok_or_else(unknown)?;
-        for need in w.deps(&before)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS) {
-            w.add_dep(b, NewDep::new(DepKind::BLOCKS, need.depends_on_id))?;
+        let needs = w.deps(&before)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS);
+        let needs: Vec<BeadId> = needs.map(|d| d.depends_on_id).filter(own).collect();
+        if how == BondType::Conditional && needs.len() != 1 {
+            return Err(MoleculeError::NoCase { point: point.to_owned(), before, needs: needs.len() });
         }
-        w.add_dep(&before, NewDep::new(DepKind::BLOCKS, b.clone()))?;
+        for need in needs {
+            w.add_dep(b, NewDep::new(waits.clone(), need))?;
+        }
+        if between {
+            w.add_dep(&before, NewDep::new(DepKind::BLOCKS, b.clone()))?;
+        }
     }
     w.update(b, Patch::default().with_meta("bonded_at", point))?;
     Ok(())

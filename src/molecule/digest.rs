@@ -1,14 +1,17 @@
 //! The text of a digest, as the formula's `[squash]` wants it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 
 use crate::base::text::{count, headline};
-use crate::base::{Time, span::Span};
+use crate::base::{BeadId, Time, span::Span};
 use crate::formula::{Vars, fill};
 use crate::store::{Bead, Status};
+
+/// Who closed which step.
+pub(super) type Closers = HashMap<BeadId, String>;
 
 /// So many steps are listed one by one.
 const LISTED: usize = 1_000;
@@ -35,24 +38,29 @@ impl Rule {
         self.trigger == "on_complete"
     }
 
-    /// The text of the digest of a molecule with these steps.
-    pub(super) fn text(&self, root: &Bead, steps: &[&Bead]) -> String {
+    /// Whether the digest says who closed how many steps.
+    pub(super) fn names_closers(&self) -> bool {
+        self.include_metrics || self.template.as_ref().is_some_and(|text| text.contains("metrics"))
+    }
+
+    /// The text of the digest of a molecule with these steps, closed by these.
+    pub(super) fn text(&self, root: &Bead, steps: &[&Bead], closers: &Closers) -> String {
         if let Some(template) = &self.template {
-            return fill(template, &values(root, steps));
+            return fill(template, &values(root, steps, closers));
         }
         let mut out = heading(root, steps);
         if self.template_type != "summary" {
             let _ = write!(out, "\n---\n\n### Steps\n\n{}", list(steps));
         }
         if self.include_metrics {
-            let _ = write!(out, "\n---\n\n### Metrics\n\n{}", metrics(root, steps));
+            let _ = write!(out, "\n---\n\n### Metrics\n\n{}", metrics(root, steps, closers));
         }
         out
     }
 }
 
 /// What a template can name, beside the variables of the formula.
-fn values(root: &Bead, steps: &[&Bead]) -> Vars {
+fn values(root: &Bead, steps: &[&Bead], closers: &Closers) -> Vars {
     let poured = root.metadata.get("vars").cloned().and_then(|vars| serde_json::from_value::<Vars>(vars).ok());
     let mut values = poured.unwrap_or_default();
     let formula = root.metadata.get("formula").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -64,7 +72,7 @@ fn values(root: &Bead, steps: &[&Bead]) -> Vars {
         ("completed", done(steps).to_string()),
         ("elapsed", elapsed(root, steps)),
         ("outcomes", list(steps)),
-        ("metrics", metrics(root, steps)),
+        ("metrics", metrics(root, steps, closers)),
     ];
     values.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
     values
@@ -114,10 +122,14 @@ fn elapsed(root: &Bead, steps: &[&Bead]) -> String {
     Span::seconds(ms / 1_000).to_string()
 }
 
-fn metrics(root: &Bead, steps: &[&Bead]) -> String {
+fn metrics(root: &Bead, steps: &[&Bead], closers: &Closers) -> String {
     let mut by: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in steps.iter().filter(|s| s.is_over() && !s.assignee.is_empty()) {
-        *by.entry(&step.assignee).or_default() += 1;
+    for step in steps.iter().filter(|s| s.is_over()) {
+        // What was closed elsewhere came without a name; whoever had it is the nearest to it.
+        let who = closers.get(&step.id).unwrap_or(&step.assignee);
+        if !who.is_empty() {
+            *by.entry(who).or_default() += 1;
+        }
     }
     let skipped =
         steps.iter().filter(|s| s.metadata.get("outcome").is_some_and(|outcome| outcome == "skipped")).count();

@@ -68,6 +68,24 @@ pub enum MoleculeError {
         /// The name that was given.
         point: String,
     },
+    /// A conditional bond at a point where it is not one step that could fail.
+    #[error("what is bonded at `{point}` runs if the step before it fails, and {before} needs {needs} steps")]
+    NoCase {
+        /// The bond point.
+        point: String,
+        /// The step that it stands before.
+        before: BeadId,
+        /// How many that one needs.
+        needs: usize,
+    },
+    /// A molecule that has a digest.
+    #[error("{root} was squashed already: its digest is {digest}")]
+    Squashed {
+        /// The molecule.
+        root: BeadId,
+        /// Its digest.
+        digest: String,
+    },
     /// An epic without anything to make steps of.
     #[error("{0} has nothing below it that could become a step")]
     NothingBelow(BeadId),

@@ -3,6 +3,8 @@
 //! The formula that is bonded was cooked and frozen together with the one that names it, so that closing a step reads
 //! no file. What cannot be poured is noted on the step; closing it stands.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use super::{MoleculeError, PourOpts, pour, thaw};
@@ -23,8 +25,13 @@ pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, Mol
         Ok((how, proto, items)) => {
             let mut before: Option<BeadId> = None;
             for (index, item) in items.iter().enumerate() {
-                let vars: Vars =
-                    how.vars.iter().map(|(name, text)| (name.clone(), filled(text, item, index))).collect();
+                let vars = match filled(&how, item, index) {
+                    Ok(vars) => vars,
+                    Err(why) => {
+                        failures.push(json!({ "index": index, "error": why }));
+                        continue;
+                    }
+                };
                 let opts = PourOpts {
                     parent: Some(step.id.clone()),
                     prefix: Prefix::new(step.id.prefix()).ok(),
@@ -91,15 +98,39 @@ fn list<'b>(step: &'b Bead, path: &str) -> Option<&'b Vec<Value>> {
     keys.try_fold(first, |value, key| value.get(key))?.as_array()
 }
 
-/// `{item}`, `{item.field}` and `{index}` filled.
-fn filled(text: &str, item: &Value, index: usize) -> String {
+/// The variables of the formula that is bonded, with `{item}`, `{item.field}` and `{index}` filled; or what the item lacks.
+fn filled(how: &OnComplete, item: &Value, index: usize) -> Result<Vars, String> {
+    let lacks = Cell::new(None);
     let value = |name: &str| {
         let found = match name {
             "index" => return Some(index.to_string()),
-            "item" => item,
-            _ => name.strip_prefix("item.")?.split('.').try_fold(item, |value, key| value.get(key))?,
+            "item" => Some(item),
+            _ => {
+                let field = name.strip_prefix("item.")?;
+                let found = field.split('.').try_fold(item, |value, key| value.get(key));
+                if found.is_none() {
+                    lacks.set(Some(field.to_owned()));
+                }
+                found
+            }
         };
-        Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
+        found.map(|found| found.as_str().map_or_else(|| found.to_string(), str::to_owned))
     };
-    fill_single(text, value).unwrap_or_else(|| text.to_owned())
+    let one =
+        |(name, text): (&String, &String)| (name.clone(), fill_single(text, value).unwrap_or_else(|| text.clone()));
+    let vars = how.vars.iter().map(one).collect();
+    lacks.take().map_or(Ok(vars), |field| Err(format!("the item has no `{field}`")))
+}
+
+/// What the fan-out of a closed step could not pour, a line each.
+pub fn fan_out_failures(step: &Bead) -> Vec<String> {
+    let all = step.metadata.get("on_complete_failures").and_then(Value::as_array);
+    let line = |failure: &Value| {
+        let error = failure.get("error").and_then(Value::as_str).unwrap_or_default();
+        match failure.get("index").and_then(Value::as_u64) {
+            Some(index) => format!("item {index}: {error}"),
+            None => error.to_owned(),
+        }
+    };
+    all.into_iter().flatten().map(line).collect()
 }

@@ -8,7 +8,7 @@ use super::MoleculeError;
 use super::conditions::{self, Kept};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
-use crate::formula::{Gate, OnComplete, Proto, Step, Vars, fill, names_in};
+use crate::formula::{Gate, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, names_in};
 use crate::store::{Bead, DepKind, IssueType, Map, NewBead, NewDep, Patch, Read, StoreError, Write};
 
 /// Where a bead keeps the molecule that it is gone through with.
@@ -57,6 +57,13 @@ pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> R
 /// Whether `proto` can be poured with these values.
 pub fn check(proto: &Proto, vars: &Vars) -> Result<(), MoleculeError> {
     checked(proto, vars).map(drop)
+}
+
+/// What [`pour`] would make of these values, without a store: the steps, and the ids of those that are left out.
+pub fn would_pour(proto: &Proto, vars: &Vars) -> Result<(Vec<Step>, Vec<String>), MoleculeError> {
+    let opts = PourOpts::default();
+    let Pouring { steps, skipped, .. } = Pouring::new(proto, vars, &opts)?;
+    Ok((steps.into_iter().map(|(_, step)| Step::clone(&step)).collect(), skipped))
 }
 
 /// A molecule on its way into the store.
@@ -232,7 +239,9 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for step in &proto.steps {
         let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
-        for text in [&step.title, &step.description, &step.notes, step.assignee.as_deref().unwrap_or_default(), gate] {
+        let until = step.until.as_ref().map_or("", |until| until.until.as_str());
+        let assignee = step.assignee.as_deref().unwrap_or_default();
+        for text in [&step.title, &step.description, &step.notes, assignee, gate, until] {
             used.extend(names_in(text));
         }
     }
@@ -316,9 +325,11 @@ fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: us
     };
     put("run", step.run.as_deref().map(Value::from));
     put("only_if", step.only_if.as_ref().map(|o| json!(o)));
-    put("loop", step.until.as_ref().map(|u| json!(u)));
+    put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), max: u.max })));
     put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o)));
-    put("round_of", round_of(proto, &step.id).map(Value::from));
+    let round = round_of(proto, &step.id);
+    put("round", round.and_then(|_| round_texts(step, vars, opts)));
+    put("round_of", round.map(Value::from));
     let mut labels = step.labels.iter().map(|l| fill(l, vars)).collect::<Vec<_>>();
     if let Some(waits) = &step.waits_for {
         labels.push(format!("gate:{}", waits.mode));
@@ -333,19 +344,33 @@ fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: us
         acceptance_criteria: step.acceptance.as_deref().map(|a| fill(a, vars)).unwrap_or_default(),
         priority: step.priority,
         issue_type: Some(IssueType::new(&step.kind)),
-        assignee: step
-            .assignee
-            .as_deref()
-            .map(|a| fill(a, vars))
-            .filter(|a| !a.is_empty() && !a.contains("{{"))
-            .or_else(|| opts.assignee.clone())
-            .unwrap_or_default(),
+        assignee: assignee(step, vars, opts),
         labels,
         ephemeral: opts.ephemeral,
         metadata,
         other,
         ..NewBead::default()
     }
+}
+
+fn assignee(step: &Step, vars: &Vars, opts: &PourOpts) -> String {
+    let own = step.assignee.as_deref().map(|a| fill(a, vars)).filter(|a| !a.is_empty() && !a.contains("{{"));
+    own.or_else(|| opts.assignee.clone()).unwrap_or_default()
+}
+
+/// What the next round of the step begins with, whatever becomes of this one: its notes, who it is meant for, and the texts
+/// that name the round.
+fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
+    let mut round = step.round.as_deref().cloned().unwrap_or_default();
+    for text in round.texts.values_mut().chain(&mut round.labels) {
+        *text = fill(text, vars);
+    }
+    for (key, text) in [("notes", fill(&step.notes, vars)), ("assignee", assignee(step, vars, opts))] {
+        if !text.is_empty() {
+            round.texts.entry(key.to_owned()).or_insert(text);
+        }
+    }
+    (round != RoundTexts::default()).then(|| json!(round))
 }
 
 /// What the step's bead says of its fan-out, with the protomolecule that was frozen for it.
@@ -392,7 +417,7 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
 }
 
 /// A title of one line and at most 500 bytes.
-fn fits(title: &str) -> String {
+pub(super) fn fits(title: &str) -> String {
     let line = headline(title.trim(), 480);
     let mut end = line.len().min(500);
     while !line.is_char_boundary(end) {

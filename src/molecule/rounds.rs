@@ -8,10 +8,11 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::pour::fits;
 use super::{MoleculeError, Outside};
 use crate::base::BeadId;
-use crate::formula::Until;
 use crate::formula::condition::{Runtime, State};
+use crate::formula::{RoundTexts, Until, fill_single};
 use crate::store::{Bead, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Sort, Status, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
@@ -48,7 +49,7 @@ pub(super) fn next(
         w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;
         return Ok(Vec::new());
     }
-    copy(w, &round, &scope, &format!("{name}.iter{}", number + 1))
+    copy(w, &round, &scope, (name, number + 1))
 }
 
 /// `L.iter3` as `L` and 3.
@@ -57,8 +58,15 @@ fn numbered(scope: &str) -> Option<(&str, u32)> {
     Some((name, number.parse().ok()?))
 }
 
-/// Makes the beads of `round` again, open, under the names of the next one.
-fn copy(w: &mut Write<'_>, round: &[Bead], scope: &str, next: &str) -> Result<Vec<BeadId>, MoleculeError> {
+/// Makes the beads of `round` again, open, under the names of the next one: `name` and its number.
+fn copy(
+    w: &mut Write<'_>,
+    round: &[Bead],
+    scope: &str,
+    (name, number): (&str, u32),
+) -> Result<Vec<BeadId>, MoleculeError> {
+    let next = format!("{name}.iter{number}");
+    let next = next.as_str();
     let renamed = |name: &str| match name.strip_prefix(scope) {
         Some(rest) => format!("{next}{rest}"),
         None => name.to_owned(),
@@ -89,14 +97,29 @@ fn copy(w: &mut Write<'_>, round: &[Bead], scope: &str, next: &str) -> Result<Ve
                 other.insert(key.into(), value);
             }
         }
+        let texts =
+            bead.metadata.get("round").and_then(|texts| serde_json::from_value::<RoundTexts>(texts.clone()).ok());
+        let texts = texts.unwrap_or_default();
+        let numbered = |text: &String, number: u32| {
+            fill_single(text, |var| (var == texts.var).then(|| number.to_string())).unwrap_or_else(|| text.clone())
+        };
+        let anew = |key: &str| texts.texts.get(key).map(|text| numbered(text, number));
+        // Of this round's labels, those that name it.
+        let label = |label: &String| {
+            let named = texts.labels.iter().find(|text| numbered(text, number - 1) == *label);
+            named.map_or_else(|| label.clone(), |text| numbered(text, number))
+        };
         let new = NewBead {
             // A step without a title is called by its name.
-            title: renamed(&bead.title),
-            description: bead.description.clone(),
-            acceptance_criteria: bead.acceptance_criteria.clone(),
+            title: anew("title").map_or_else(|| renamed(&bead.title), |title| fits(&title)),
+            description: anew("description").unwrap_or_else(|| bead.description.clone()),
+            acceptance_criteria: anew("acceptance").unwrap_or_else(|| bead.acceptance_criteria.clone()),
+            // What was noted in this round stays with it, and whoever took it up need not take up the next.
+            notes: anew("notes").unwrap_or_default(),
+            assignee: anew("assignee").unwrap_or_default(),
             priority: Some(bead.priority),
             issue_type: Some(bead.issue_type.clone()),
-            labels: bead.labels.clone(),
+            labels: bead.labels.iter().map(label).collect(),
             ephemeral: bead.ephemeral,
             parent,
             metadata,

@@ -1,14 +1,14 @@
 //! Squashing: what a molecule or wisp did, condensed into one closed bead.
 
-use super::digest::Rule;
+use super::digest::{Closers, Rule};
 use super::leave::{SMALL, leave};
 use super::{MoleculeError, is_step, view};
 use crate::base::BeadId;
-use crate::base::text::headline;
-use crate::store::{Bead, Close, IssueType, NewBead, Patch, Read, Stamp, Store, Write};
+use crate::base::text::{count, headline};
+use crate::store::{Bead, Close, IssueType, NewBead, Patch, Read, Stamp, Status, Store, Write};
 
 const REASON: &str = "squashed";
-/// Where the root of a molecule that was squashed when it was complete names its digest.
+/// Where the root of a molecule that was squashed names its digest.
 const DIGEST: &str = "digest";
 
 /// What was squashed.
@@ -39,6 +39,14 @@ struct Plan {
     below: Vec<BeadId>,
     deleted: Vec<BeadId>,
     keep_children: bool,
+}
+
+/// The digest that a molecule has already.
+pub fn digest_of(r: &Read<'_>, root: &BeadId) -> Result<Option<BeadId>, MoleculeError> {
+    let bead = view::need(r, root)?;
+    let digest = bead.meta_str(DIGEST).and_then(|id| BeadId::new(id).ok());
+    let digest = digest.map(|id| r.bead(&id)).transpose()?.flatten();
+    Ok(digest.filter(|bead| bead.status != Status::TOMBSTONE).map(|bead| bead.id))
 }
 
 /// Condenses a molecule into a digest. `summary` is its text; without one it is written as the formula's `[squash]` says.
@@ -87,8 +95,18 @@ pub(super) fn squash_complete(w: &mut Write<'_>, root: &BeadId) -> Result<Option
         return Ok(None);
     }
     let digest = Plan::of(w, root, None, true)?.record(w)?.digest_id;
-    w.update(root, Patch::default().with_meta(DIGEST, digest.as_str()))?;
     Ok(Some(w.need(&digest)?))
+}
+
+/// Who closed each of the steps, where the digest says so and this store has seen it.
+fn closers(r: &Read<'_>, rule: &Rule, steps: &[&Bead]) -> Result<Closers, MoleculeError> {
+    let mut closers = Closers::new();
+    for step in steps.iter().filter(|step| rule.names_closers() && step.is_over()) {
+        if let Some(closing) = r.history(&step.id)?.into_iter().rfind(|event| event.kind == "closed") {
+            closers.insert(step.id.clone(), closing.actor);
+        }
+    }
+    Ok(closers)
 }
 
 impl Plan {
@@ -103,9 +121,15 @@ impl Plan {
             }
         }
         metadata.insert("molecule".into(), root.as_str().into());
+        let rule = Rule::of(&bead);
+        let text = match summary {
+            Some(text) => text.to_owned(),
+            None => rule.text(&bead, &steps, &closers(r, &rule, &steps)?),
+        };
+        let wisps = below.iter().filter(|b| b.ephemeral).count();
         let digest = NewBead {
             title: format!("Digest: {}", headline(&bead.title, 450)),
-            description: summary.map_or_else(|| Rule::of(&bead).text(&bead, &steps), str::to_owned),
+            description: text,
             issue_type: Some(IssueType::TASK),
             priority: Some(bead.priority),
             labels: vec!["digest".into()],
@@ -121,7 +145,11 @@ impl Plan {
         Ok(Self {
             steps: steps.len(),
             digest,
-            reason: format!("Squashed from {} wisps", below.len()),
+            reason: if wisps > 0 {
+                format!("Squashed from {}", count(wisps, "wisp"))
+            } else {
+                format!("Squashed from {}", count(steps.len(), "step"))
+            },
             below: below.into_iter().map(|b| b.id).collect(),
             deleted,
             keep_children,
@@ -134,6 +162,9 @@ impl Plan {
         let digest = w.create(self.digest)?.id;
         w.close(&digest, Close { force: true, ..Close::because(self.reason) })?;
         let root = self.root.id;
+        if !self.root.ephemeral || self.keep_children {
+            w.update(&root, Patch::default().with_meta(DIGEST, digest.as_str()))?;
+        }
         w.emit("squashed", root.as_str(), serde_json::json!({ "digest": digest, "steps": self.steps }))?;
         let deleted = self.deleted.len() - usize::from(self.deleted.last() == Some(&root));
         Ok(Squashed {

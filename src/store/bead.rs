@@ -294,6 +294,11 @@ impl Bead {
         self.status.is_over()
     }
 
+    /// Closed for a reason that says that the work failed.
+    pub fn has_failed(&self) -> bool {
+        self.status == Status::CLOSED && super::write::is_failure(&self.close_reason)
+    }
+
     /// Whether it carries `label`.
     pub fn has_label(&self, label: &str) -> bool {
         self.labels.iter().any(|l| l == label)

@@ -10,6 +10,7 @@ use super::error::TownError;
 use super::mol::{self, StepView, Touched};
 use super::{agent, budget};
 use crate::base::Address;
+use crate::molecule::fan_out_failures;
 use crate::store::{Patch, Store};
 
 /// What became of a step.
@@ -22,6 +23,9 @@ pub struct StepDone {
     /// Why it cannot be told whether `next`, which only some changes need, is needed by this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<String>,
+    /// What its fan-out could not pour.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_poured: Vec<String>,
 }
 
 /// Closes the current step of the molecule on an agent's hook.
@@ -56,7 +60,8 @@ pub fn done(
             agent::progressed(w, agent, cx.now())?;
             budget::progressed(w, &hook.bead)?;
             w.emit("step_closed", step.id.as_str(), json!({ "agent": agent, "step": step.name, "bead": hook.bead }))?;
-            Ok::<_, TownError>(StepDone { closed: step, next, undecided })
+            let not_poured = fan_out_failures(&w.need(&step.id)?);
+            Ok::<_, TownError>(StepDone { closed: step, next, undecided, not_poured })
         })
     };
     let result = mol::deciding(attempt, || match &*worker.borrow() {

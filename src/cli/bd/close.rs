@@ -116,7 +116,8 @@ impl Outcome {
         }
         // Outside a town there are no convoys, and this finds none.
         crate::town::convoy::check(w, &done.bead.id)?;
-        self.closed.push(done.bead);
+        // With what became of its fan-out.
+        self.closed.push(w.need(&done.bead.id)?);
         for id in done.unblocked {
             self.unblocked.push(w.need(&id)?);
         }
@@ -133,6 +134,7 @@ impl Outcome {
         } else if !self.closed.is_empty() || self.refused.is_empty() {
             cx.out.print(&self.closed, |closed| told(closed));
         }
+        warn(&self.closed);
         let others = self.refused.len().saturating_sub(1);
         let Some(mut first) = self.refused.into_iter().next() else { return Ok(()) };
         if others > 0 {
@@ -228,6 +230,7 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
             ));
         }
     }
+    warn(&closed);
     cx.out.print(&value, |_| {
         let mut lines = vec![told(&closed)];
         match (&next, root) {
@@ -284,6 +287,13 @@ fn next_of(
     match (next, who) {
         (Some(next), Some(who)) => Ok(Some(w.claim(&next.id, who)?)),
         (next, _) => Ok(next),
+    }
+}
+
+/// Says what the fan-out of these steps could not pour.
+fn warn(closed: &[Bead]) {
+    for step in closed {
+        crate::cli::output::not_poured(step.id.as_str(), &molecule::fan_out_failures(step));
     }
 }
 

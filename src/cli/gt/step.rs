@@ -48,6 +48,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             next.name
         ));
     }
+    crate::cli::output::not_poured(done.closed.id.as_str(), &done.not_poured);
     cx.out.print(&done, |done| done.next.as_ref().map(|s| s.name.clone()).unwrap_or_default());
     Ok(())
 }

@@ -3,12 +3,12 @@
 //! A body step becomes `LOOP.iterN.STEP`. The first round has what the loop's step has (its needs, gate and
 //! condition), and whoever needs the loop needs the last step of the last round.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, text_bound, walk};
 use super::super::vars::fill_single;
-use super::super::{Diagnostic, Text, fill, range};
+use super::super::{Diagnostic, RoundTexts, Text, fill, range};
 use super::{Cx, Renamed};
 
 /// Unrolls all loops, also those in children.
@@ -104,6 +104,7 @@ fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed
             inside: &inside,
             var: body.var.as_ref(),
             value,
+            again: matches!(body.times, Times::Until(_)),
         };
         let made: Vec<StepDef> = body.body.iter().map(|s| round.copy(s)).collect();
         // Edges may name the loops in the body until all of them are unrolled.
@@ -229,6 +230,8 @@ struct Round<'a> {
     inside: &'a HashSet<Arc<str>>,
     var: Option<&'a Text>,
     value: i64,
+    /// Further rounds are made while the molecule runs, of the texts as they are before.
+    again: bool,
 }
 
 impl Round<'_> {
@@ -257,6 +260,9 @@ impl Round<'_> {
         }
         if let Some(var) = self.var {
             let value = self.value.to_string();
+            if self.again {
+                step.round = unfilled(step, var.as_str()).map(Arc::new);
+            }
             fill_texts(step, &|name| (name == var.as_str()).then(|| value.clone()));
         }
         if let Some(inner) = &mut step.repeat {
@@ -285,6 +291,25 @@ impl Round<'_> {
     }
 }
 
+/// The texts of a step that have `{var}` in them.
+fn unfilled(step: &StepDef, var: &str) -> Option<RoundTexts> {
+    let named = format!("{{{var}}}");
+    let (title, description) = (step.title.as_ref(), step.description.as_ref());
+    let boxed = [("notes", &step.notes), ("acceptance", &step.acceptance), ("assignee", &step.assignee)];
+    let boxed = boxed.into_iter().map(|(key, text)| (key, text.as_deref()));
+    let texts: BTreeMap<String, String> = [("title", title), ("description", description)]
+        .into_iter()
+        .chain(boxed)
+        .filter_map(|(key, text)| Some((key.to_owned(), text?.as_str().to_owned())))
+        .filter(|(_, text)| text.contains(&named))
+        .collect();
+    let mut labels: Vec<String> = step.labels.iter().map(|label| label.as_str().to_owned()).collect();
+    if !labels.iter().any(|label| label.contains(&named)) {
+        labels.clear();
+    }
+    (!texts.is_empty() || !labels.is_empty()).then(|| RoundTexts { var: var.to_owned(), texts, labels })
+}
+
 /// Fills single-brace placeholders in the texts that people read; ids and edges are left alone.
 pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<String>) {
     let fill = |text: &mut Text| {
@@ -296,6 +321,16 @@ pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<Stri
     let boxed = [&mut step.notes, &mut step.assignee, &mut step.acceptance];
     boxed.into_iter().flatten().for_each(|text| fill(text));
     step.labels.iter_mut().for_each(fill);
+    if let Some(round) = &mut step.round {
+        // The number of the round stays open: it is another one each time.
+        let round = Arc::make_mut(round);
+        let var = round.var.clone();
+        for text in round.texts.values_mut().chain(&mut round.labels) {
+            if let Some(new) = fill_single(text, |name| (name != var).then(|| value(name)).flatten()) {
+                *text = new;
+            }
+        }
+    }
     step.condition.iter_mut().for_each(fill);
     if let Some(gate) = &mut step.gate
         && let Some(id) = &gate.id

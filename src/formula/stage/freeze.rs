@@ -153,6 +153,7 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         condition: strings(&step.condition),
         only_if: step.touches.as_ref().map(|t| Box::new(OnlyIf { touches: strings(t) })),
         until: step.until.as_ref().map(|u| Box::new(Until { until: u.condition.as_str().to_owned(), max: u.max })),
+        round: step.round.as_deref().cloned().map(Box::new),
         on_complete: step.on_complete.as_ref().map(|o| {
             Box::new(OnComplete {
                 for_each: o.for_each.as_str().to_owned(),

@@ -328,3 +328,34 @@ fn a_loop_ends_when_a_file_is_there_or_a_variable_is_set_where_the_step_is_close
         assert_eq!(ended(&root), [format!("round 2: {until} held")]);
     }
 }
+
+#[test]
+fn a_round_begins_as_the_formula_has_it_with_its_own_number_and_the_variables_filled() {
+    let text = "formula = \"f\"\n[vars]\nn = \"9\"\nwho = \"zoe\"\n[[steps]]\nid = \"l\"\n[steps.loop]\n\
+        until = \"steps.complete >= {{n}}\"\nmax = 3\nvar = \"k\"\n[[steps.loop.body]]\nid = \"try\"\n\
+        title = \"round {k} of {{n}}\"\nnotes = \"look at {k}\"\nassignee = \"{{who}}\"\nlabels = [\"r{k}\", \"all\"]\n";
+    let proto = cook(&library(&[("f", text)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    let mut told = Vec::new();
+    while let Some(step) = run.store.read(|r| molecule::current(r, &run.root)).expect("reads") {
+        let labels = step.labels.iter().filter(|label| !label.starts_with("loop:")).cloned().collect::<Vec<_>>();
+        told.push(format!("{}, {}, {}, {}", step.title, step.notes, step.assignee, labels.join("+")));
+        let taken = Patch { notes: Some("it was hard".to_owned()), ..Patch::default().with_assignee("ann") };
+        run.store.write::<_, MoleculeError>(&at(run.ms), |w| Ok(w.update(&step.id, taken)?)).expect("writes");
+        let _ = run.close(json!({}));
+    }
+    assert_eq!(
+        told,
+        [
+            "round 1 of 9, look at 1, zoe, all+r1",
+            "round 2 of 9, look at 2, zoe, all+r2",
+            "round 3 of 9, look at 3, zoe, all+r3"
+        ]
+    );
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let ended: Vec<&str> = steps.iter().filter_map(|s| s.meta_str("loop_ended")).collect();
+    assert_eq!(ended, ["round 3: steps.complete >= 9 did not hold in the last round"]);
+    let mut run =
+        Run::new(&cook(&library(&[("f", &text.replace("\"9\"", "\"1\""))]), "f", &Vars::new()).expect("cooks"));
+    assert_eq!(run.finish(), ["round 1 of 1"]);
+}

@@ -26,7 +26,7 @@ fn worked(sandbox: &Sandbox, repo: &Path, how: &str) -> String {
     for (step, reason) in [("1", "nothing is burning"), ("2", "told the owner")] {
         let id = format!("{root}.{step}");
         sandbox.bd(repo, &["update", &id, "--status", "in_progress", "--assignee", "nux"]).ok();
-        sandbox.bd(repo, &["close", &id, "--reason", reason]).ok();
+        sandbox.bd(repo, &["--actor", "nux", "close", &id, "--reason", reason]).ok();
     }
     root
 }
@@ -100,4 +100,38 @@ fn what_squash_does_not_know_is_an_error_here_and_a_warning_elsewhere() {
     let options = Options { vars: &none, mode: Mode::Compile, aspects: &NoAspects };
     let cooked = compile(&library, "f", options).expect("cooks");
     assert_eq!(cooked.warnings.findings.len(), 2, "{}", cooked.warnings);
+}
+
+#[test]
+fn a_digest_says_who_closed_the_steps_and_of_how_many_it_is_made() {
+    let (sandbox, repo) = repo("include_metrics = true");
+    let root = sandbox.bd(&repo, &["mol", "pour", "f", "-q", "--assignee", "nux"]).ok();
+    for step in ["1", "2"] {
+        sandbox.bd(&repo, &["--actor", "ann", "close", &format!("{root}.{step}")]).ok();
+    }
+    sandbox.bd(&repo, &["mol", "squash", &root]).ok();
+    let made = digests(&sandbox, &repo);
+    assert!(text(&made[0]).contains("- ann: 2 steps") && !text(&made[0]).contains("nux"), "{}", text(&made[0]));
+    assert_eq!(made[0]["close_reason"], "Squashed from 2 steps");
+    let wisp = worked(&sandbox, &repo, "wisp");
+    let digest = sandbox.bd(&repo, &["mol", "squash", &wisp, "--json"]).json()["digest_id"].clone();
+    let shown = sandbox.bd(&repo, &["show", digest.as_str().expect("an id"), "--json"]).json();
+    assert_eq!(shown[0]["close_reason"], "Squashed from 2 wisps");
+}
+
+#[test]
+fn a_molecule_with_a_digest_gets_another_only_when_it_is_forced() {
+    for squash in ["trigger = \"manual\"", "trigger = \"on_complete\""] {
+        let (sandbox, repo) = repo(squash);
+        let root = worked(&sandbox, &repo, "pour");
+        if digests(&sandbox, &repo).is_empty() {
+            sandbox.bd(&repo, &["mol", "squash", &root]).ok();
+        }
+        let first = digests(&sandbox, &repo)[0]["id"].as_str().expect("an id").to_owned();
+        let refused = sandbox.bd(&repo, &["mol", "squash", &root]);
+        assert_eq!(refused.code, 5, "{}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("its digest is {first}")), "{}", refused.stderr);
+        sandbox.bd(&repo, &["mol", "squash", &root, "--force"]).ok();
+        assert_eq!(digests(&sandbox, &repo).len(), 2);
+    }
 }

@@ -77,3 +77,134 @@ fn workers_who_go_on_at_once_get_a_step_each() {
         assert!(now["status"] == "closed" || stands(&now) == stands(step), "{now} is no longer {step}");
     }
 }
+
+/// Closes one step after the other, as `ann`, until none can be taken up.
+fn works_through(sandbox: &Sandbox, repo: &Path, first: &str) {
+    let mut step = first.to_owned();
+    while let Some(next) = goes_on(sandbox, repo, "ann", &step, &[]) {
+        step = stands(&next).0.to_owned();
+    }
+}
+
+/// The names of the steps of a molecule that could be begun.
+fn free(sandbox: &Sandbox, repo: &Path, root: &str) -> Vec<String> {
+    let ready = sandbox.bd(repo, &["ready", "--mol", root, "--json"]).json();
+    let steps = ready.as_array().expect("beads").clone();
+    let name = |step: &Value| step["metadata"]["step"].as_str().unwrap_or_default().to_owned();
+    steps.iter().map(name).filter(|name| !name.is_empty()).collect()
+}
+
+/// Pours or bonds; the bead of `formula` in what came of it.
+fn made(sandbox: &Sandbox, repo: &Path, args: &[&str], formula: &str) -> String {
+    let came = sandbox.bd(repo, &[args, &["--json"]].concat()).json();
+    let id = came["id_mapping"].get(formula).or_else(|| came.get("new_epic_id")).expect("an id");
+    id.as_str().expect("a text").to_owned()
+}
+
+const CHAIN: &str = "[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n\
+    [[compose.bond_points]]\nid = \"aftera\"\nafter_step = \"a\"\n";
+const TWO: &str = "[[steps]]\nid = \"x\"\n[[steps]]\nid = \"y\"\nneeds = [\"x\"]\n";
+
+#[test]
+fn what_is_bonded_after_a_molecule_goes_on_when_its_last_step_is_closed() {
+    let (sandbox, repo) = repo(&[("f", CHAIN), ("two", TWO)]);
+    let pour = |name: &str| made(&sandbox, &repo, &["mol", "pour", name], name);
+    let alone = pour("f");
+    works_through(&sandbox, &repo, &format!("{alone}.1"));
+    assert_eq!(shown(&sandbox, &repo, &alone)["status"], "open", "nothing waits for it");
+    let first = pour("f");
+    let second = made(&sandbox, &repo, &["mol", "bond", &first, "two"], "two");
+    let case = made(&sandbox, &repo, &["mol", "bond", &first, "two", "--type", "conditional"], "two");
+    assert_eq!(free(&sandbox, &repo, &second), Vec::<String>::new());
+    works_through(&sandbox, &repo, &format!("{first}.1"));
+    assert_eq!(shown(&sandbox, &repo, &first)["close_reason"], "all its steps are closed");
+    assert_eq!(free(&sandbox, &repo, &second), ["x"]);
+    assert_eq!(free(&sandbox, &repo, &case), Vec::<String>::new(), "nothing has failed");
+    // One after what is done begins at once.
+    let late = made(&sandbox, &repo, &["mol", "bond", &alone, "two"], "two");
+    assert_eq!(free(&sandbox, &repo, &late), ["x"]);
+    let fails = pour("f");
+    let case = made(&sandbox, &repo, &["mol", "bond", &fails, "two", "--type", "conditional"], "two");
+    sandbox.bd(&repo, &["close", &format!("{fails}.1"), "--reason", "failed: no idea"]).ok();
+    sandbox.bd(&repo, &["close", &format!("{fails}.2")]).ok();
+    assert_eq!(shown(&sandbox, &repo, &fails)["close_reason"], format!("failed: {fails}.1"));
+    assert_eq!(free(&sandbox, &repo, &case), ["x"]);
+}
+
+#[test]
+fn molecules_at_one_bond_point_are_side_by_side_and_the_step_after_it_waits_for_both() {
+    let (sandbox, repo) = repo(&[("f", CHAIN), ("two", TWO)]);
+    let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let at = |more: &[&str]| {
+        made(&sandbox, &repo, &[&["mol", "bond", &root, "two", "--at", "aftera"], more].concat(), "two")
+    };
+    let (one, other) = (at(&[]), at(&[]));
+    let (case, part) = (at(&["--type", "conditional"]), at(&["--type", "parallel"]));
+    sandbox.bd(&repo, &["close", &format!("{root}.1")]).ok();
+    for (bonded, ready) in [(&one, 1), (&other, 1), (&case, 0), (&part, 1)] {
+        assert_eq!(free(&sandbox, &repo, bonded).len(), ready, "{bonded}");
+    }
+    works_through(&sandbox, &repo, &format!("{one}.1"));
+    let last = format!("{root}.2");
+    assert!(!free(&sandbox, &repo, &root).contains(&"b".to_owned()), "{last} waits for the other one");
+    works_through(&sandbox, &repo, &format!("{other}.1"));
+    assert!(free(&sandbox, &repo, &root).contains(&"b".to_owned()), "{last} waits for no case and no part");
+    assert_eq!(sandbox.bd(&repo, &["mol", "progress", &root, "--json"]).json()["total"], 4, "the part counts");
+    let failed = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let case =
+        made(&sandbox, &repo, &["mol", "bond", &failed, "two", "--at", "aftera", "--type", "conditional"], "two");
+    sandbox.bd(&repo, &["close", &format!("{failed}.1"), "--reason", "failed: no idea"]).ok();
+    assert_eq!(free(&sandbox, &repo, &case), ["x"]);
+}
+
+#[test]
+fn a_rehearsed_pour_lists_what_the_real_one_makes() {
+    let steps = "[vars]\nfast = \"yes\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\ncondition = \"!{{fast}}\"\n";
+    let (sandbox, repo) = repo(&[("f", steps)]);
+    for verb in ["pour", "wisp"] {
+        let told = sandbox.bd(&repo, &["mol", verb, "f", "--dry-run"]).ok();
+        assert!(told.contains("1 step)\n  a: a\n  left out, for their condition does not hold: b"), "{told}");
+        let value = sandbox.bd(&repo, &["mol", verb, "f", "--dry-run", "--json"]).json();
+        assert_eq!((value[0]["steps"].as_array().map(Vec::len), &value[0]["skipped"][0]), (Some(1), &"b".into()));
+        let both = sandbox.bd(&repo, &["mol", verb, "f", "--dry-run", "--var", "fast=no"]).ok();
+        assert!(both.contains("2 steps)\n  a: a\n  b: b"), "{both}");
+    }
+}
+
+#[test]
+fn a_fan_out_that_leaves_work_out_is_told_by_whoever_closes_the_step() {
+    let survey = "[[steps]]\nid = \"survey\"\n[steps.on_complete]\nfor_each = \"output.files\"\nbond = \"look\"\n\
+        vars = { path = \"{item.path}\" }\n";
+    let look = "[vars.path]\nrequired = true\n[[steps]]\nid = \"look\"\ntitle = \"look at {{path}}\"\n";
+    let (sandbox, repo) = repo(&[("f", survey), ("look", look)]);
+    for more in [&["--json"] as &[&str], &["--continue", "--quiet"], &["--continue", "--json"]] {
+        let root = sandbox.bd(&repo, &["mol", "pour", "f", "-q"]).ok();
+        let step = format!("{root}.1");
+        sandbox.bd(&repo, &["update", &step, "--meta", r#"output={"files":[{"path":"a"},{"name":"b"}]}"#]).ok();
+        let came = sandbox.bd(&repo, &[&["close", &step], more].concat());
+        assert_eq!(came.code, 0, "{}", came.stderr);
+        let warning = format!("warning: not all that {step} asks for was poured: item 1: the item has no `path`");
+        assert!(came.stderr.contains(&warning), "{more:?}: {}", came.stderr);
+        if more.contains(&"--json") {
+            assert!(came.stdout.contains("on_complete_failures"), "{more:?}: {}", came.stdout);
+        }
+        let titles = sandbox.bd(&repo, &["list", "--parent", &step, "--all", "--json"]).json().to_string();
+        assert!(!titles.contains("{item.path}"), "{titles}");
+    }
+}
+
+#[test]
+fn the_page_of_the_current_step_has_the_steps_that_were_asked_for() {
+    let (sandbox, repo) = repo(&[("f", THREE)]);
+    let root = sandbox.bd(&repo, &["mol", "pour", "f", "-q"]).ok();
+    let page = |more: &[&str]| sandbox.bd(&repo, &[&["mol", "current", &root], more].concat()).ok();
+    let has = |text: &str, steps: [bool; 3]| {
+        let there = ["1", "2", "3"].map(|n| text.contains(&format!("{root}.{n} ")));
+        assert_eq!(there, steps, "{text}");
+    };
+    has(&page(&[]), [true, true, true]);
+    has(&page(&["--limit", "1"]), [true, false, false]);
+    has(&page(&["--range", "2-3"]), [false, true, true]);
+    assert!(page(&["--range", "2-3"]).contains("… steps 2 to 3"));
+    has(&page(&["--range", "7-9"]), [false, false, false]);
+}

@@ -65,15 +65,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         })
         .collect();
     cx.out.print(&value, |_| {
-        let pages: Vec<String> =
-            all.iter().map(|(root, lines)| super::show::page(root.id.as_str(), &root.title, lines)).collect();
+        let page = |(root, lines): &(_, Vec<StepLine>)| super::show::page_of(root, lines, shown(lines, &args));
+        let pages: Vec<String> = all.iter().map(page).collect();
         if pages.is_empty() { format!("{who} works on no molecule") } else { pages.join("\n") }
     });
     Ok(())
 }
 
 /// The steps that were asked for; of a long molecule, without being asked, those around the current one.
-fn shown(lines: &[StepLine], args: &Args) -> Vec<StepLine> {
+fn shown<'l>(lines: &'l [StepLine], args: &Args) -> &'l [StepLine] {
     let (from, to) = match args.range {
         Some((from, to)) => (from - 1, to),
         None if lines.len() > 100 && args.limit.is_none() => {
@@ -83,5 +83,6 @@ fn shown(lines: &[StepLine], args: &Args) -> Vec<StepLine> {
         None => (0, lines.len()),
     };
     let take = to.saturating_sub(from).min(args.limit.unwrap_or(usize::MAX));
-    lines.iter().skip(from).take(take).cloned().collect()
+    let from = from.min(lines.len());
+    &lines[from..(from + take).min(lines.len())]
 }

@@ -8,7 +8,7 @@ use super::super::Context;
 use super::super::formula::library::{proto, var};
 use crate::base::text::count;
 use crate::cli::CliError;
-use crate::formula::{Proto, Vars};
+use crate::formula::{Proto, Step, Vars};
 use crate::molecule::{self, Bond, BondType, Partner, PourOpts, Poured};
 
 /// Pours a formula or a protomolecule.
@@ -103,30 +103,35 @@ pub(super) fn told(cx: &Context, verb: &str, proto: &Proto, poured: &Poured) -> 
     if poured.steps.len() > 40 {
         let _ = writeln!(out, "  … and {} more", poured.steps.len() - 40);
     }
-    if !poured.skipped.is_empty() {
-        let _ = writeln!(out, "  left out, for their condition does not hold: {}", poured.skipped.join(", "));
-    }
+    out.push_str(&without(&poured.skipped));
     let _ = write!(out, "next: bd mol current {}", poured.root);
     out
 }
 
 /// What would be poured.
 pub(super) fn dry<'p>(cx: &Context, protos: impl Iterator<Item = &'p Proto>, vars: &Vars) -> Result<(), CliError> {
-    let protos: Vec<&Proto> = protos.collect();
-    for proto in &protos {
-        molecule::check(proto, vars)?;
-    }
-    let value: Vec<_> =
-        protos.iter().map(|p| json!({ "formula": p.formula, "proto_id": p.id, "steps": p.steps })).collect();
+    let would = |proto: &'p Proto| molecule::would_pour(proto, vars).map(|(steps, left_out)| (proto, steps, left_out));
+    let all = protos.map(would).collect::<Result<Vec<_>, _>>()?;
+    let one = |(proto, steps, left_out): &(&Proto, Vec<Step>, Vec<String>)| json!({ "formula": proto.formula, "proto_id": proto.id, "steps": steps, "skipped": left_out });
+    let value: Vec<_> = all.iter().map(one).collect();
     cx.out.print(&value, |_| {
         let mut out = String::new();
-        for proto in &protos {
-            let _ = writeln!(out, "would pour {} ({}, {})", proto.formula, proto.id, count(proto.steps.len(), "step"));
-            for step in &proto.steps {
+        for (proto, steps, left_out) in &all {
+            let _ = writeln!(out, "would pour {} ({}, {})", proto.formula, proto.id, count(steps.len(), "step"));
+            for step in steps {
                 let _ = writeln!(out, "  {}: {}", step.id, super::filled(&step.title, vars));
             }
+            out.push_str(&without(left_out));
         }
         out
     });
     Ok(())
+}
+
+/// The steps that are left out.
+fn without(steps: &[String]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    format!("  left out, for their condition does not hold: {}\n", steps.join(", "))
 }

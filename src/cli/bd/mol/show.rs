@@ -8,7 +8,7 @@ use super::super::Context;
 use crate::base::text::headline;
 use crate::cli::CliError;
 use crate::molecule::{self, StepLine, StepState};
-use crate::store::Filter;
+use crate::store::{Bead, Filter};
 
 /// Shows a molecule.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         if let Some(groups) = &groups {
             value["parallel_groups"] = json!(groups);
         }
-        let mut text = page(bead.id.as_str(), &bead.title, &lines);
+        let mut text = page(&bead, &lines);
         if let Some(groups) = groups.filter(|g| !g.is_empty()) {
             let _ = writeln!(text, "\ncan run side by side: {}", groups.join(", "));
         }
@@ -62,18 +62,26 @@ fn parallel(lines: &[StepLine]) -> Vec<String> {
     if ready.len() > 1 { ready } else { Vec::new() }
 }
 
-/// The molecule as people read it.
-pub(super) fn page(id: &str, title: &str, lines: &[StepLine]) -> String {
+/// The molecule as people read it; of a long one, what is around the place where it stands.
+fn page(root: &Bead, lines: &[StepLine]) -> String {
+    if lines.len() <= 100 {
+        return page_of(root, lines, lines);
+    }
+    let at = lines.iter().position(|l| l.status != StepState::Done).unwrap_or(0).saturating_sub(5);
+    page_of(root, lines, &lines[at..(at + 40).min(lines.len())])
+}
+
+/// As [`page`], with these of its steps.
+pub(super) fn page_of(root: &Bead, lines: &[StepLine], shown: &[StepLine]) -> String {
     let done = lines.iter().filter(|l| l.status == StepState::Done).count();
-    let mut out = format!("{id}  {}  {done}/{}\n", headline(title, 100), lines.len());
-    let shown: Box<dyn Iterator<Item = &StepLine>> = if lines.len() > 100 {
-        // Of a long one, what is around the place where it stands.
-        let at = lines.iter().position(|l| l.status != StepState::Done).unwrap_or(0).saturating_sub(5);
-        let _ = writeln!(out, "  … steps {} to {}", at + 1, (at + 40).min(lines.len()));
-        Box::new(lines.iter().skip(at).take(40))
-    } else {
-        Box::new(lines.iter())
-    };
+    let mut out = format!("{}  {}  {done}/{}\n", root.id, headline(&root.title, 100), lines.len());
+    if shown.len() < lines.len() {
+        let first = shown.first().and_then(|first| lines.iter().position(|l| l.issue.id == first.issue.id));
+        let _ = match first {
+            Some(at) => writeln!(out, "  … steps {} to {}", at + 1, at + shown.len()),
+            None => writeln!(out, "  … none of its steps"),
+        };
+    }
     for line in shown {
         let (mark, word) = match line.status {
             StepState::Done => ("✓", ""),

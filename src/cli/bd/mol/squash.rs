@@ -21,7 +21,7 @@ pub struct Args {
     /// Leave a wisp's beads where they are
     #[arg(long)]
     keep_children: bool,
-    /// Also a poured molecule whose steps are not all closed: those stay as they are
+    /// Also a poured molecule whose steps are not all closed (those stay as they are), and one that has a digest
     #[arg(long)]
     force: bool,
     /// Say what would be squashed, and change nothing
@@ -59,8 +59,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// How many steps of a poured molecule are open; refused without `force` when there are any. Of a wisp nothing stays.
+/// How many steps of a poured molecule are open; refused without `force` when there are any, and where there is a digest.
+/// Of a wisp nothing stays.
 fn finished(r: &Read<'_>, root: &BeadId, steps: &[Bead], force: bool) -> Result<usize, CliError> {
+    if let Some(digest) = molecule::digest_of(r, root)?.filter(|_| !force) {
+        return Err(molecule::MoleculeError::Squashed { root: root.clone(), digest: digest.to_string() }.into());
+    }
     if r.need(root)?.ephemeral {
         return Ok(0);
     }
