@@ -43,6 +43,28 @@ fn one_command_that_fails_undoes_the_whole_batch() {
 }
 
 #[test]
+fn what_takes_the_tracker_away_or_waits_for_others_is_no_part_of_a_batch() {
+    let repo = Repo::new();
+    let kept = repo.add("kept", &[]);
+    repo.bd(&["history", &kept]).ok();
+    for verb in ["uninstall --force", "restore --force", "init", "import", "export", "sync", "doctor", "history @9"] {
+        for each in [false, true] {
+            let args: &[&str] = if each { &["batch", "--each"] } else { &["batch"] };
+            // The reference to line 9 is not known when the lines are read.
+            let ran = repo.bd_reads(args, &format!("{verb}\nupdate nope -p 1\n"));
+            let told = ran.stdout.clone() + &ran.stderr;
+            let name = verb.split(' ').next().expect("a verb");
+            let refused = format!("`bd {name}` cannot be part of a batch");
+            assert!(ran.code == 1 && (told.contains(&refused) || told.contains("`@9`")), "{verb}: {told}");
+        }
+    }
+    assert_eq!(repo.titles(&["list"]), ["kept"]);
+    let history = repo.bd_reads(&["batch"], &format!("update {kept} -p 1\nhistory @1\n"));
+    assert!(history.stderr.contains("`bd history` cannot be part of a batch"), "{}", history.stderr);
+    assert_eq!(repo.bd(&["show", &kept, "--json"]).json()[0]["priority"], 2, "nothing was changed");
+}
+
+#[test]
 fn a_batch_that_cannot_be_understood_waits_for_nobody() {
     let repo = Repo::new();
     let lock = std::fs::File::open(repo.dir.join(".beads/write.lock")).expect("the lock of writers");

@@ -159,6 +159,8 @@ fn alone(verb: &Verb) -> Option<&'static str> {
         Verb::Batch(_) => Some("it is one"),
         Verb::Init(_) | Verb::Completion(_) => Some("it does not work on beads"),
         Verb::Import(_) | Verb::Export(_) => Some("it reads or writes all beads at once"),
+        Verb::Restore(_) | Verb::Uninstall(_) => Some("it takes the tracker away that the others work with"),
+        Verb::Sync(_) | Verb::History(_) | Verb::Doctor(_) => Some("it waits for others, who wait for us"),
         Verb::Gate(args) if args.asks_outside() => Some("nobody may wait for the network while others wait for us"),
         _ => None,
     }
