@@ -6,6 +6,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,17 +46,26 @@ pub struct Drained {
 pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, LedgerError> {
     let started = Instant::now();
     let folder = store.beads_dir().to_owned();
-    let mut done = Drained::default();
     if store.read(|r| r.outbox(0, 1))?.is_empty() {
-        return Ok(done);
+        return Ok(Drained::default());
     }
     let mine = if budget.is_some() { try_hold(&folder)? } else { Some(hold(&folder)?) };
-    let Some(_mine) = mine else { return Ok(Drained { commits: 0, left: true }) };
-    let repo = open_or_create(&folder)?;
+    let Some(mine) = mine else { return Ok(Drained { commits: 0, left: true }) };
+    drain_held(store, &mine, budget.map(|budget| (started, budget)))
+}
+
+/// As [`drain`], for who holds the ledger: at most for a time that began at an instant.
+pub(super) fn drain_held(
+    store: &mut Store,
+    _mine: &File,
+    budget: Option<(Instant, Duration)>,
+) -> Result<Drained, LedgerError> {
+    let mut done = Drained::default();
+    let repo = open_or_create(store.beads_dir())?;
     let replica = store.replica()?;
     loop {
         // Read under the lock: another drain may have taken what was there before.
-        let left = budget.map(|b| b.saturating_sub(started.elapsed()));
+        let left = budget.map(|(started, whole)| whole.saturating_sub(started.elapsed()));
         let long_enough = left.is_none_or(|l| l >= LONG_TIME);
         let rows = store.read(|r| r.outbox(0, if long_enough { CHUNK } else { SMALL_CHUNK }))?;
         if rows.is_empty() {

@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::drain::{drain, drain_held};
+use super::sync::one_at_a_time;
 use super::{Ledger, LedgerError, hold::hold, layout};
 use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time, atomic};
-use crate::store::{LedgerDoc, Stamp, Store};
+use crate::store::{LedgerDoc, Quiet, Stamp, Store, StoreError};
 
 /// Beads written in one transaction.
 const CHUNK: usize = 1000;
@@ -26,17 +28,43 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
     /// Files of the ledger that are no beads, and why; they stay in the ledger.
     pub left_out: Vec<String>,
+    /// Why what waited in the old store could not all be recorded first.
+    #[serde(skip)]
+    pub unrecorded: Option<String>,
 }
 
-/// Rebuilds the store in `beads_dir` from its ledger. `prefix`: its own; none takes that of the most beads.
+/// Rebuilds the store in `beads_dir` from its ledger. `prefix`: its own; none takes that of the old store, or of the
+/// most beads.
 ///
-/// A store that is there is replaced only with `force`.
+/// A store that is there is replaced only with `force`; what waits in it goes into the ledger first, as far as it can be
+/// read. Others that write wait from then on until the new store is in its place.
 pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time) -> Result<Restored, LedgerError> {
     let place = beads_dir.join("beads.db");
-    if place.exists() && !force {
-        return Err(crate::store::StoreError::StoreExists(place).into());
+    let allowed = || {
+        if place.exists() && !force { Err(StoreError::StoreExists(place.clone())) } else { Ok(()) }
+    };
+    allowed()?;
+    // What is long is done while others can write still; what fails here fails again below, and is told then.
+    if let Ok(mut old) = Store::open(beads_dir) {
+        let _ = drain(&mut old, None);
     }
-    let _mine = hold(beads_dir)?;
+    let _no_sync = one_at_a_time(beads_dir)?;
+    let mine = hold(beads_dir)?;
+    let (_quiet, mut old) = loop {
+        let old = if place.exists() { Store::open(beads_dir).ok() } else { None };
+        let quiet = Quiet::wait(beads_dir)?;
+        match old {
+            Some(mut old) => {
+                if old.alone(&quiet) {
+                    break (quiet, Some(old));
+                }
+            }
+            None => break (quiet, None),
+        }
+    };
+    allowed()?;
+    let unrecorded = old.as_mut().and_then(|old| drain_held(old, &mine, None).err()).map(|error| in_full(&error));
+    let prefix = prefix.or_else(|| old.as_ref()?.prefix().ok());
     let ledger = Ledger::open(beads_dir)?.ok_or_else(|| LedgerError::NoLedger(beads_dir.join(layout::FOLDER)))?;
     let (mut docs, mut left_out) = (Vec::new(), Vec::new());
     let mut largest = (0, None);
@@ -64,13 +92,19 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
     fill(&mut store, &by, &docs)?;
     store.close()?;
     pass(Point::RestoreBuilt);
+    // Then the file says it all, and nobody who is cut off here parts it from its log.
+    if let Some(old) = &old
+        && let Err(error) = old.empty_log()
+    {
+        tracing::debug!(%error, "the old store keeps its log");
+    }
     let replaced = set_aside(beads_dir, &place, now)?;
     pass(Point::RestoreAside);
     std::fs::rename(building.join("beads.db"), &place).map_err(LedgerError::io("rename", &place))?;
     pass(Point::RestoreNamed);
     atomic::sync_folder(beads_dir).map_err(LedgerError::io("flush", beads_dir))?;
     std::fs::remove_dir_all(&building).map_err(LedgerError::io("remove", &building))?;
-    Ok(Restored { beads: docs.len(), prefix, replaced, left_out })
+    Ok(Restored { beads: docs.len(), prefix, replaced, left_out, unrecorded })
 }
 
 /// Rows first, then edges: an edge is judged by the bead that it leads to.
@@ -92,20 +126,25 @@ fn fill(store: &mut Store, by: &Stamp, docs: &[LedgerDoc]) -> Result<(), LedgerE
     Ok(())
 }
 
-/// Moves the store that is there out of the way, with the files that belong to it: these first, or a new store
-/// could come to stand beside the log of another.
+/// Moves the store that is there out of the way, and then the files that belong to it, also those of one that is gone:
+/// a new store must not come to stand beside the log of another. In this order whoever opens a store sees by the name of
+/// the file whether its log was still in place.
 fn set_aside(beads_dir: &Path, place: &Path, now: Time) -> Result<Option<PathBuf>, LedgerError> {
-    if !place.exists() {
-        return Ok(None);
-    }
     let aside = beads_dir.join(format!("beads.db.replaced-{}", now.millis()));
-    for end in ["-wal", "-shm", ""] {
+    let there = place.exists();
+    for end in ["", "-wal", "-shm"] {
         let (from, to) = (with_end(place, end), with_end(&aside, end));
         if from.exists() {
             std::fs::rename(&from, &to).map_err(LedgerError::io("rename", &from))?;
         }
     }
-    Ok(Some(aside))
+    Ok(there.then_some(aside))
+}
+
+/// An error with its causes, on one line.
+fn in_full(error: &LedgerError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

@@ -126,6 +126,41 @@ fn a_store_that_is_there_is_replaced_only_when_told_and_kept_aside() {
 }
 
 #[test]
+fn a_write_through_a_store_that_was_opened_before_goes_to_the_new_one() {
+    let mut t = filled();
+    let mut group = Store::open(&t.beads()).expect("open");
+    let now = Time::from_millis(t.now);
+    let done = restore(&t.beads(), None, true, now).expect("restore");
+    assert_eq!(done.unrecorded, None);
+    let log = done.replaced.expect("kept aside").with_extension(format!("replaced-{}-wal", now.millis()));
+    assert_eq!(std::fs::metadata(log).map_or(0, |log| log.len()), 0, "the old file says it all");
+    let id = t.add(NewBead::titled("after"));
+    group.begin_group().expect("begin");
+    let by = Stamp::new("tess", Time::from_millis(t.now + 1));
+    let in_group = group.write::<_, StoreError>(&by, |w| w.create(NewBead::titled("in a group"))).expect("create").id;
+    group.end_group(true).expect("end");
+    let new = Store::open(&t.beads()).expect("open");
+    for id in [id, in_group] {
+        assert!(new.read::<_, StoreError>(|r| r.bead(&id)).expect("read").is_some(), "{id} is in the new store");
+    }
+}
+
+#[test]
+fn no_log_of_a_database_that_is_gone_comes_to_stand_beside_the_new_one() {
+    let mut t = filled();
+    let beads = t.beads();
+    drain(&mut t.store, None).expect("drain");
+    let before = dump(&t.store).expect("dump");
+    t.add(NewBead::titled("only in the log"));
+    std::fs::remove_file(beads.join("beads.db")).expect("remove");
+    assert!(std::fs::metadata(beads.join("beads.db-wal")).expect("a log").len() > 0);
+    let done = restore(&beads, None, false, Time::from_millis(t.now)).expect("restore");
+    assert_eq!(done.replaced, None);
+    let new = Store::open(&beads).expect("open");
+    assert_eq!((dump(&new).expect("dump"), new.check().expect("check")), (before, Vec::new()));
+}
+
+#[test]
 fn without_a_ledger_nothing_is_made() {
     let dir = tempfile::tempdir().expect("temp folder");
     let nothing = restore(dir.path(), None, false, Time::from_millis(START));

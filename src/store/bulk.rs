@@ -2,7 +2,8 @@
 
 use std::fs::{File, TryLockError};
 
-use super::file::{EACH_ON_DISK, open_lock};
+use super::file::EACH_ON_DISK;
+use super::lock::open_lock;
 use super::{Batch, Stamp, Store, StoreError};
 
 /// What the batches are called whose beads go away together.

@@ -1,14 +1,14 @@
 //! Opening, reading and writing a store.
 
-use std::cell::OnceCell;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::lock::{Locked, Quiet, identity, open_lock, wait_for_database, writers};
 use super::{Read, Stamp, StoreError, Write, schema};
 use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time};
@@ -21,11 +21,6 @@ const LONG_LOG: u64 = 512 * 1024;
 /// Each transaction is on disk when it has ended.
 pub(super) const EACH_ON_DISK: &str =
     "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192";
-const LOCK: &str = "write.lock";
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
-}
 
 /// An open store.
 #[derive(Debug)]
@@ -34,9 +29,11 @@ pub struct Store {
     /// Device and number of the file, where the system tells.
     file: Option<(u64, u64)>,
     conn: Connection,
-    lock: OnceCell<File>,
+    lock: Option<Arc<File>>,
     /// The write lock, held while several writes are one transaction.
-    group: Option<File>,
+    group: Option<Locked>,
+    /// Whoever has the store holds the write lock.
+    alone: bool,
 }
 
 impl Store {
@@ -45,8 +42,7 @@ impl Store {
         let io = |error| StoreError::Io { path: beads_dir.to_owned(), error };
         std::fs::create_dir_all(beads_dir).map_err(io)?;
         let path = beads_dir.join(FILE);
-        let lock = open_lock(beads_dir, LOCK)?;
-        lock.lock().map_err(|error| StoreError::Io { path: beads_dir.join(LOCK), error })?;
+        let lock = Locked::take(writers(beads_dir)?, beads_dir)?;
         if path.exists() {
             return Err(StoreError::StoreExists(path));
         }
@@ -79,22 +75,38 @@ impl Store {
     }
 
     /// Opens the store in `beads_dir` for reading and writing; changes nothing but an older format.
+    ///
+    /// Where another database is just being put in its place, that one is opened.
     pub fn open(beads_dir: &Path) -> Result<Self, StoreError> {
         let path = beads_dir.join(FILE);
+        loop {
+            // The log is opened by its name, after the file: the name must mean the same file before and after.
+            let file = identity(&path);
+            let opened = Self::open_file(beads_dir, &path, file);
+            if matches!(opened, Err(StoreError::NoStore(_))) {
+                wait_for_database(beads_dir);
+            }
+            if identity(&path) == file {
+                return opened;
+            }
+        }
+    }
+
+    fn open_file(beads_dir: &Path, path: &Path, file: Option<(u64, u64)>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = match Connection::open_with_flags(&path, flags) {
+        let conn = match Connection::open_with_flags(path, flags) {
             Ok(conn) => conn,
-            Err(_) if !path.exists() => return Err(StoreError::NoStore(path)),
-            Err(error) => return Err(unreadable(&path, &error)),
+            Err(_) if !path.exists() => return Err(StoreError::NoStore(path.to_owned())),
+            Err(error) => return Err(unreadable(path, &error)),
         };
         conn.set_prepared_statement_cache_capacity(128);
         conn.busy_timeout(Duration::from_secs(30))?;
-        let found = schema::version(&conn).map_err(|e| unreadable(&path, &e))?.ok_or_else(|| StoreError::Damaged {
-            path: path.clone(),
+        let found = schema::version(&conn).map_err(|e| unreadable(path, &e))?.ok_or_else(|| StoreError::Damaged {
+            path: path.to_owned(),
             detail: "this file is no store of beads".to_owned(),
         })?;
         if !(1..=schema::NEWEST).contains(&found) {
-            return Err(StoreError::Version { path, found, known: schema::NEWEST });
+            return Err(StoreError::Version { path: path.to_owned(), found, known: schema::NEWEST });
         }
         if found < schema::NEWEST {
             upgrade(&conn, beads_dir)?;
@@ -106,7 +118,7 @@ impl Store {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 1048576")?;
         conn.execute_batch(EACH_ON_DISK)?;
-        Ok(Self { dir: beads_dir.to_owned(), file: identity(&path), conn, lock: OnceCell::new(), group: None })
+        Ok(Self { dir: beads_dir.to_owned(), file, conn, lock: None, group: None, alone: false })
     }
 
     /// Whether the file of this store is still the one in its place: false when it was taken away or another one was
@@ -136,7 +148,7 @@ impl Store {
         if self.group.is_some() {
             return self.write_in_group(by, f);
         }
-        let lock = Locked::take(self.lock()?, &self.dir)?;
+        let lock = self.locked()?;
         let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
         self.expect_format()?;
         pass(Point::StoreBegun);
@@ -166,12 +178,11 @@ impl Store {
     ///
     /// A write that fails is undone alone; the others of the group stand until the end of the group decides.
     pub fn begin_group(&mut self) -> Result<(), StoreError> {
-        let file = open_lock(&self.dir, LOCK)?;
-        file.lock().map_err(|error| StoreError::Io { path: self.dir.join(LOCK), error })?;
+        let lock = self.locked()?;
         let open = Transaction::begin(&self.conn, "BEGIN IMMEDIATE")?;
         self.expect_format()?;
         open.keep();
-        self.group = Some(file);
+        self.group = lock;
         Ok(())
     }
 
@@ -223,7 +234,7 @@ impl Store {
 
     /// Closes the store with everything in its one file.
     pub fn close(self) -> Result<(), StoreError> {
-        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.empty_log()?;
         self.conn.close().map_err(|(_, error)| error.into())
     }
 
@@ -265,28 +276,36 @@ impl Store {
         &self.conn
     }
 
-    fn lock(&self) -> Result<&File, StoreError> {
-        if let Some(file) = self.lock.get() {
-            return Ok(file);
+    /// Waits for the write lock; none where it is held for this store already. Whoever held it may have put another
+    /// database in the place of this one: then that one is opened, or the write would be lost with the old one.
+    fn locked(&mut self) -> Result<Option<Locked>, StoreError> {
+        if self.alone {
+            return Ok(None);
         }
-        let file = open_lock(&self.dir, LOCK)?;
-        Ok(self.lock.get_or_init(|| file))
+        loop {
+            let file = match self.lock.take() {
+                Some(file) => file,
+                None => writers(&self.dir)?,
+            };
+            let lock = Locked::take(Arc::clone(self.lock.insert(file)), &self.dir)?;
+            if self.in_place() {
+                return Ok(Some(lock));
+            }
+            drop(lock);
+            *self = Self::open(&self.dir)?;
+        }
     }
-}
 
-/// The write lock, while held: writers queue here, in the order the system wakes them, before `BEGIN IMMEDIATE`.
-struct Locked<'a>(&'a File);
-
-impl<'a> Locked<'a> {
-    fn take(file: &'a File, dir: &Path) -> Result<Self, StoreError> {
-        file.lock().map_err(|error| StoreError::Io { path: dir.join(LOCK), error })?;
-        Ok(Self(file))
+    /// Writes from here on need not wait: nobody else does, as long as `quiet` lives. False when another database was
+    /// put in the place of this one before.
+    pub fn alone(&mut self, _quiet: &Quiet) -> bool {
+        self.alone = self.in_place();
+        self.alone
     }
-}
 
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
+    /// Brings all that was written into the file itself; nothing of the log is left then, unless somebody reads long.
+    pub fn empty_log(&self) -> Result<(), StoreError> {
+        Ok(self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 }
 
@@ -322,16 +341,9 @@ impl Drop for Transaction<'_> {
     }
 }
 
-pub(super) fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
-    let path = dir.join(name);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    file.map_err(|error| StoreError::Io { path, error })
-}
-
 /// Brings a file of an older format to the newest, once, whoever else opens it now.
 fn upgrade(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
-    let file = open_lock(dir, LOCK)?;
-    let lock = Locked::take(&file, dir)?;
+    let lock = Locked::take(writers(dir)?, dir)?;
     let open = Transaction::begin(conn, "BEGIN IMMEDIATE")?;
     // Somebody may have done it while we waited.
     schema::migrate(conn, schema::version(conn)?.unwrap_or(0))?;

@@ -3,8 +3,7 @@
 use super::Context;
 use crate::base::{Prefix, text};
 use crate::cli::{CliError, output};
-use crate::ledger::{self, drain};
-use crate::store::Store;
+use crate::ledger;
 
 /// Makes the database anew from the ledger alone: every bead with its edges, labels and comments, as far as they
 /// were recorded. What is local (wisps, hooks, settings) is not in the ledger.
@@ -26,16 +25,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     {
         return Err(CliError::refused("the town is at work with this database").hint("`gt shutdown` first"));
     }
-    let mut prefix = args.prefix.as_deref().map(|p| Prefix::new(p.trim_end_matches('-'))).transpose()?;
-    if args.force
-        && let Ok(mut old) = Store::open(&place.beads_dir)
-    {
-        prefix = prefix.or_else(|| old.prefix().ok());
-        // What waits in a database that can be read goes into the ledger first.
-        if let Err(error) = drain(&mut old, None) {
-            cx.out.note(&format!("note: the old database could not be recorded to its end: {error}"));
-        }
-    }
+    let prefix = args.prefix.as_deref().map(|p| Prefix::new(p.trim_end_matches('-'))).transpose()?;
     let done = ledger::restore(&place.beads_dir, prefix, args.force, cx.now()).map_err(|error| match error {
         ledger::LedgerError::Store(crate::store::StoreError::StoreExists(path)) => {
             CliError::refused(format!("there is a database at {}", path.display()))
@@ -43,6 +33,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         }
         other => other.into(),
     })?;
+    if let Some(error) = &done.unrecorded {
+        cx.out.note(&format!("note: the old database could not be recorded to its end: {error}"));
+    }
     cx.out.print(&done, |done| {
         let kept = done.replaced.as_ref().map(|p| format!("\n  the old one is {}", p.display())).unwrap_or_default();
         format!("✓ {} from the ledger, new ids like {}-a3f{kept}", text::count(done.beads, "bead"), done.prefix)

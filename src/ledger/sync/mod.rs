@@ -9,6 +9,7 @@ mod settle;
 mod take;
 
 use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -62,12 +63,18 @@ pub struct SyncStatus {
     pub behind: usize,
 }
 
+/// Waits until no sync is at work; none is while the file lives.
+pub(super) fn one_at_a_time(beads_dir: &Path) -> Result<File, LedgerError> {
+    let path = beads_dir.join(LOCK);
+    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
+    lock.lock().map_err(LedgerError::io("lock", &path))?;
+    Ok(lock)
+}
+
 /// Exchanges everything with the repository at `url`.
 pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerError> {
     let folder = store.beads_dir().to_owned();
-    let lock_path = folder.join(LOCK);
-    let lock = File::create(&lock_path).map_err(LedgerError::io("create", &lock_path))?;
-    lock.lock().map_err(LedgerError::io("lock", &lock_path))?;
+    let _alone = one_at_a_time(&folder)?;
     {
         // These refs are a sync's own, and packed under the lock of the ledger.
         let _mine = hold(&folder)?;

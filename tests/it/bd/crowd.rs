@@ -33,6 +33,38 @@ fn thirty_processes_writing_at_once_lose_nothing() {
 }
 
 #[test]
+fn a_database_that_is_made_anew_while_others_write_loses_nothing() {
+    let repo = Repo::new();
+    repo.add("first", &[]);
+    let bd = env!("CARGO_BIN_EXE_bd");
+    let writers: Vec<Child> = (0..4)
+        .map(|n| spawn(&repo, &format!("for i in 1 2 3 4 5 6 7 8; do '{bd}' create \"w{n} $i\" -q || exit 1; done")))
+        .collect();
+    let import: String = (0..600)
+        .map(|n| format!("{{\"id\":\"app-in{n}\",\"title\":\"came in\",\"status\":\"open\",\"priority\":2}}\n"))
+        .collect();
+    std::fs::write(repo.dir.join("in.jsonl"), import).expect("write");
+    let importer = spawn(&repo, &format!("'{bd}' import in.jsonl --json"));
+    for _ in 0..4 {
+        repo.bd(&["restore", "--force"]).ok();
+    }
+    let mut acknowledged: HashSet<String> = (0..600).map(|n| format!("app-in{n}")).collect();
+    let imported = importer.wait_with_output().expect("wait");
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    for child in writers {
+        let out = child.wait_with_output().expect("wait");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        acknowledged.extend(String::from_utf8(out.stdout).expect("text").lines().map(str::to_owned));
+    }
+    let listed = repo.bd(&["list", "-n", "0", "--json"]).json();
+    let listed: HashSet<String> =
+        listed.as_array().expect("array").iter().map(|b| b["id"].as_str().expect("id").to_owned()).collect();
+    let lost: Vec<_> = acknowledged.difference(&listed).collect();
+    assert!(lost.is_empty() && listed.len() == acknowledged.len() + 1, "acknowledged and lost: {lost:?}");
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+}
+
+#[test]
 fn a_bead_is_claimed_once_whoever_races() {
     let repo = Repo::new();
     for n in 0..8 {

@@ -1,0 +1,93 @@
+//! The locks of a store's folder. Writers queue at one of them; bulk work holds others from its first transaction to its
+//! last.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{KINDS, StoreError};
+
+const WRITERS: &str = "write.lock";
+
+/// Device and number of a file, where the system tells.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// A file of the folder to lock; made if it is not there.
+pub(super) fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
+    let path = dir.join(name);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    file.map_err(|error| StoreError::Io { path, error })
+}
+
+/// The file at which writers queue.
+pub(super) fn writers(dir: &Path) -> Result<Arc<File>, StoreError> {
+    open_lock(dir, WRITERS).map(Arc::new)
+}
+
+/// The write lock, while held: writers queue here, in the order the system wakes them, before `BEGIN IMMEDIATE`.
+#[derive(Debug)]
+pub(super) struct Locked(Arc<File>);
+
+impl Locked {
+    /// Waits for the lock.
+    pub(super) fn take(file: Arc<File>, dir: &Path) -> Result<Self, StoreError> {
+        file.lock().map_err(|error| StoreError::Io { path: dir.join(WRITERS), error })?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Waits for whoever is just putting a database in its place; nothing is made for it.
+pub(super) fn wait_for_database(dir: &Path) {
+    // Where the lock cannot be had, nobody writes either.
+    if let Ok(file) = OpenOptions::new().write(true).open(dir.join(WRITERS))
+        && file.lock().is_ok()
+    {
+        let _ = file.unlock();
+    }
+}
+
+/// Nobody writes and no bulk work is under way in a store, while this lives: its database may be put aside.
+#[derive(Debug)]
+pub struct Quiet {
+    _writers: Locked,
+    _bulk: Vec<File>,
+}
+
+impl Quiet {
+    /// Waits for all that write to the store in `beads_dir`, whether its database can be read or not.
+    pub fn wait(beads_dir: &Path) -> Result<Self, StoreError> {
+        loop {
+            let writers = Locked::take(writers(beads_dir)?, beads_dir)?;
+            let mut bulk = Vec::new();
+            let busy = KINDS.iter().map(|kind| format!("{kind}.lock")).find_map(|name| {
+                let taken = open_lock(beads_dir, &name).and_then(|file| match file.try_lock() {
+                    Ok(()) => Ok(Some(file)),
+                    Err(TryLockError::WouldBlock) => Ok(None),
+                    Err(TryLockError::Error(error)) => Err(StoreError::Io { path: beads_dir.join(&name), error }),
+                });
+                match taken {
+                    Ok(Some(file)) => {
+                        bulk.push(file);
+                        None
+                    }
+                    Ok(None) => Some(Ok(name)),
+                    Err(error) => Some(Err(error)),
+                }
+            });
+            let Some(busy) = busy.transpose()? else { return Ok(Self { _writers: writers, _bulk: bulk }) };
+            // Bulk work needs the lock of writers to come to its end.
+            drop((writers, bulk));
+            let file = open_lock(beads_dir, &busy)?;
+            file.lock().map_err(|error| StoreError::Io { path: beads_dir.join(&busy), error })?;
+        }
+    }
+}
