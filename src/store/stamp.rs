@@ -28,13 +28,27 @@ pub(super) struct Tick {
     pub(super) counter: u16,
 }
 
+/// The end of the year 9999, in milliseconds.
+const END_MS: u64 = 253_402_300_800_000;
+/// The replica in the stamps of what a line of `issues.jsonl` says: the same in every clone that reads the line, and
+/// before the name of any clone, so that at one instant what a clone wrote is the later.
+pub(super) const LINE: &str = ".line";
+
 impl Tick {
+    /// The first value of an instant; one beyond those that [`Self::parse`] reads is the last of them.
+    pub(super) fn at(time: Time) -> Self {
+        Self { ms: (time.millis().max(0) as u64).min(END_MS - 1), counter: 0 }
+    }
+
     /// The value that follows `self` when the machine says `now`.
     pub(super) fn next(self, now: Time) -> Self {
         let ms = now.millis().max(0) as u64;
-        if ms > self.ms {
-            Self { ms, counter: 0 }
-        } else if self.counter == u16::MAX {
+        if ms > self.ms { Self { ms, counter: 0 } } else { self.after() }
+    }
+
+    /// The least value that is later.
+    pub(super) fn after(self) -> Self {
+        if self.counter == u16::MAX {
             Self { ms: self.ms + 1, counter: 0 }
         } else {
             Self { ms: self.ms, counter: self.counter + 1 }
@@ -56,7 +70,7 @@ impl Tick {
         }
         let n = u64::from_str_radix(digits, 16).ok()?;
         let tick = Self { ms: n >> 16, counter: (n & 0xffff) as u16 };
-        (tick.ms < 253_402_300_800_000).then_some(tick)
+        (tick.ms < END_MS).then_some(tick)
     }
 
     /// As one integer, for storing.
@@ -85,5 +99,15 @@ mod tests {
         assert_eq!(Tick::from_int(b.to_int()), b);
         assert_eq!(Tick::parse(&b.text("aa-b")), Some(b));
         assert_eq!(Tick::parse("ffffffffffffffff-aa"), None);
+    }
+
+    #[test]
+    fn what_a_line_says_comes_before_what_any_clone_wrote_at_that_instant() {
+        let at = Tick::at(Time::from_millis(1_000));
+        let clone = super::super::file::replica_name(std::path::Path::new("/x"), Time::from_millis(0));
+        assert!(at.text(LINE) < at.text(&clone) && at.text(&clone) < at.after().text(LINE));
+        assert_eq!(Tick::parse(&at.text(LINE)), Some(at));
+        let last = Tick::at(Time::from_millis(i64::MAX));
+        assert_eq!(Tick::parse(&last.text(LINE)), Some(last));
     }
 }

@@ -25,9 +25,7 @@ pub(super) struct Moved {
     pub(super) to: BeadId,
     /// Its file under the new id.
     pub(super) doc: String,
-    /// The copy of the store that made it: edges that this copy drew to the old id meant this bead.
-    pub(super) replica: String,
-    /// It was this copy's bead, and not the remote's.
+    /// It was this copy's bead, and not the remote's: edges that this copy has to the old id meant this one.
     pub(super) was_ours: bool,
 }
 
@@ -41,18 +39,17 @@ pub(super) fn settle(ours: &str, theirs: &str) -> Result<Settled, MergeError> {
         let (stays, moves, birth) = if was_ours { (theirs, ours, a) } else { (ours, theirs, b) };
         if let Some(to) = birth.new_id() {
             let doc = renamed(moves, &birth.id, &to)?;
-            let moved = Moved { from: birth.id, to, doc, replica: birth.replica, was_ours };
+            let moved = Moved { from: birth.id, to, doc, was_ours };
             return Ok(Settled { stays: canonical(stays)?, moved: Some(moved) });
         }
     }
     Ok(Settled { stays: merge(ours, theirs)?, moved: None })
 }
 
-/// When a bead was made, and by which copy of the store.
+/// When a bead was made.
 struct Birth {
     id: BeadId,
     at: Time,
-    replica: String,
 }
 
 impl Birth {
@@ -63,12 +60,7 @@ impl Birth {
         if clock.get("created_at").is_some() {
             return None;
         }
-        let replica = clock["*"].as_str().and_then(|stamp| stamp.split_once('-')).map_or("", |(_, replica)| replica);
-        Some(Self {
-            id: BeadId::new(file["id"].as_str()?).ok()?,
-            at: file["created_at"].as_str()?.parse().ok()?,
-            replica: replica.to_owned(),
-        })
+        Some(Self { id: BeadId::new(file["id"].as_str()?).ok()?, at: file["created_at"].as_str()?.parse().ok()? })
     }
 
     /// Eight characters after the prefix: long enough that no other bead has them.
@@ -121,7 +113,7 @@ mod tests {
         let (here, there) = (settle(&first, &later).expect("settles"), settle(&later, &first).expect("settles"));
         assert_eq!((&here.stays, &here.stays), (&first, &there.stays));
         let (a, b) = (here.moved.expect("moved"), there.moved.expect("moved"));
-        assert_eq!((&a.to, &a.doc, a.replica.as_str()), (&b.to, &b.doc, "bbb"));
+        assert_eq!((&a.to, &a.doc), (&b.to, &b.doc));
         assert!(!a.was_ours && b.was_ours && a.to.parent().is_none() && a.to.prefix() == "gt", "{}", a.to);
         assert!(a.doc.contains(r#""renamed_from":"gt-a.1""#) && a.doc.contains("later"), "{}", a.doc);
         assert_eq!(settle(&a.doc, &b.doc).expect("settles"), Settled { stays: a.doc, moved: None });

@@ -127,9 +127,10 @@ fn merge_in<'f>(
             Err(reason) => taken.left_out.push(format!("{id}: {reason}")),
         }
     }
+    let ours = moved.iter().map(|other| w.dependents(&other.from)).collect::<Result<Vec<_>, _>>()?;
     w.adopt(&docs)?;
-    for other in moved {
-        w.follow_renamed(&other.from, &other.to, &other.replica, other.was_ours)?;
+    for (other, ours) in moved.into_iter().zip(ours) {
+        w.follow_renamed(&other.from, &other.to, &ours, other.was_ours)?;
         taken.renamed.push((other.from, other.to));
     }
     taken.changed += docs.len();

@@ -11,6 +11,8 @@ use crate::base::fault::tests::cut_off;
 use crate::ledger::dump;
 use crate::store::{Close, DepKind, NewBead, NewDep, Patch, ReadyQuery, StoreError, Write};
 
+mod import;
+
 const START: i64 = 1_767_225_600_000;
 const DAY: i64 = 86_400_000;
 

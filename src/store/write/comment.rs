@@ -22,6 +22,10 @@ impl Write<'_> {
             created_at: self.by.now,
             extra: crate::store::Map::new(),
         };
+        // The same words, said twice at one instant, are two comments all the same.
+        while self.has_comment(stored.num, &comment)? {
+            comment.created_at = comment.created_at.plus_millis(1);
+        }
         comment.id = self.insert_comment(stored.num, &comment)?;
         self.bump(&stored.bead)?;
         self.emit("commented", id.as_str(), serde_json::json!({ "comment": comment.id, "text": text }))?;
@@ -38,22 +42,32 @@ impl Write<'_> {
                 .query_row([], |r| r.get(0))?,
             id => id,
         };
-        let content = format!("{}|{}|{}|{}", self.stamp, comment.author, comment.created_at, comment.text);
-        let uid = data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..10]);
+        let stamp = self.stamp_over("");
         self.run(
             "INSERT INTO comments (bead, uid, id, author, text, created_at, added, other) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (bead, uid) DO NOTHING",
             (
                 num,
-                uid,
+                uid(comment),
                 number,
                 &comment.author,
                 &comment.text,
                 comment.created_at.to_string(),
-                &self.stamp,
+                stamp,
                 packed(&comment.extra),
             ),
         )?;
         Ok(number)
     }
+    fn has_comment(&self, num: i64, comment: &Comment) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT 1 FROM comments WHERE bead = ?1 AND uid = ?2")?;
+        Ok(statement.exists((num, uid(comment)))?)
+    }
+}
+
+/// The lasting name of a comment, by what it says alone: in every clone the same, wherever it came from.
+fn uid(comment: &Comment) -> String {
+    let Comment { issue_id, author, text, created_at, .. } = comment;
+    let content = format!("{issue_id}|{author}|{}|{text}", created_at.nanos());
+    data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..10])
 }

@@ -156,7 +156,8 @@ impl Write<'_> {
     /// Adds the row, its labels and its text, and judges edges that already lead to it.
     pub(super) fn insert(&mut self, bead: &Bead) -> Result<i64, StoreError> {
         let mut columns = vec!["id", "batch", "stamps", "defer_over"];
-        let stamps = serde_json::json!({ "*": self.stamp }).to_string();
+        let stamp = self.stamp_over("");
+        let stamps = serde_json::json!({ "*": stamp }).to_string();
         let over = bead.defer_until.is_some_and(|t| t <= self.by.now);
         let mut values = vec![
             Sql::Text(bead.id.to_string()),
@@ -173,7 +174,7 @@ impl Write<'_> {
         self.run(&sql, params_from_iter(values))?;
         let num = self.conn.last_insert_rowid();
         for label in &bead.labels {
-            self.run("INSERT INTO labels (bead, label, added) VALUES (?1, ?2, ?3)", (num, label, &self.stamp))?;
+            self.run("INSERT INTO labels (bead, label, added) VALUES (?1, ?2, ?3)", (num, label, &stamp))?;
         }
         self.index_text(num, bead)?;
         if bead.id.parent().is_none() {

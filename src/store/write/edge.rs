@@ -1,5 +1,7 @@
 //! Drawing and removing edges.
 
+use rusqlite::OptionalExtension as _;
+
 use super::Write;
 use super::blocking::{Edge, waits_for};
 use crate::base::BeadId;
@@ -97,10 +99,15 @@ impl Write<'_> {
     pub(super) fn draw(&mut self, bead: &Bead, dep: &NewDep) -> Result<(), StoreError> {
         let target = &dep.depends_on_id;
         let (spawner, any_child) = waits_for(&dep.kind, target, &dep.metadata);
-        let removed = "SELECT 1 FROM deps WHERE issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3 AND live = 0";
-        if self.conn.prepare_cached(removed)?.exists((bead.id.as_str(), target.as_str(), dep.kind.as_str()))? {
-            self.advance();
-        }
+        let removed: Option<String> = self
+            .conn
+            .prepare_cached(
+                "SELECT max(added, coalesce(removed, '')) FROM deps
+                 WHERE issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3 AND live = 0",
+            )?
+            .query_row((bead.id.as_str(), target.as_str(), dep.kind.as_str()), |r| r.get(0))
+            .optional()?;
+        let stamp = self.stamp_over(&removed.unwrap_or_default());
         let num: i64 = self
             .conn
             .prepare_cached(
@@ -122,7 +129,7 @@ impl Write<'_> {
                     self.by.now.to_string(),
                     &self.by.actor,
                     &dep.metadata,
-                    &self.stamp,
+                    &stamp,
                 ),
                 |r| r.get(0),
             )?;
@@ -150,8 +157,10 @@ impl Write<'_> {
     /// Removes an edge; it stays as a removed one.
     pub(super) fn unlink(&mut self, edge: &Edge) -> Result<(), StoreError> {
         self.cut(edge)?;
-        self.advance();
-        self.run("UPDATE deps SET removed = ?2 WHERE num = ?1", (edge.num, &self.stamp))?;
+        let added: String =
+            self.conn.prepare_cached("SELECT added FROM deps WHERE num = ?1")?.query_row([edge.num], |r| r.get(0))?;
+        let stamp = self.stamp_over(&added);
+        self.run("UPDATE deps SET removed = ?2 WHERE num = ?1", (edge.num, stamp))?;
         let payload = serde_json::json!({ "type": edge.kind, "depends_on": edge.target });
         self.emit("dep_removed", &edge.issue, payload)?;
         let issue = crate::store::row::id(&edge.issue)?;

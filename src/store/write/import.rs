@@ -24,10 +24,12 @@ impl Write<'_> {
     pub(in crate::store) fn stage_line(&mut self, batch: Batch, line: &Incoming) -> Result<(), StoreError> {
         self.read.staging = batch.0;
         let bead = &line.bead;
+        self.begin_line(bead.updated_at);
         let num = self.insert(bead)?;
         for comment in &bead.comments {
             self.insert_comment(num, comment)?;
         }
+        self.end_line();
         self.keep_source(num, line)
     }
 
@@ -38,9 +40,11 @@ impl Write<'_> {
             let number = bead.id.as_str().rsplit('.').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
             self.run("UPDATE beads SET next_child = max(next_child, ?2) WHERE id = ?1", (parent.as_str(), number))?;
         }
+        self.begin_line(bead.updated_at);
         for dep in &bead.dependencies {
             self.draw_as_is(bead, dep)?;
         }
+        self.end_line();
         if !bead.dependencies.is_empty() {
             self.note_shown_edges(&bead.id, shown(bead))?;
         }
@@ -63,6 +67,7 @@ impl Write<'_> {
         let mut new = line.bead.clone();
         (new.labels, new.dependencies, new.comments) = (have.clone(), Vec::new(), Vec::new());
         let at = new.updated_at;
+        self.begin_line(at);
         self.save(old, new)?;
         for label in have.iter().filter(|label| !line.bead.has_label(label)) {
             self.remove_label(&line.bead.id, label)?;
@@ -72,6 +77,7 @@ impl Write<'_> {
         }
         let gone = self.overwrite_edges(line)?;
         self.overwrite_comments(num, line)?;
+        self.end_line();
         self.run(
             "UPDATE beads SET updated_at = ?2, updated_ns = ?3 WHERE num = ?1",
             (num, at.to_string(), crate::store::row::nanos(at)),
@@ -157,10 +163,14 @@ impl Write<'_> {
             if (number, &extra) == (same.id, &same.extra) {
                 continue;
             }
-            self.advance();
+            let known: String = self
+                .conn
+                .prepare_cached("SELECT added FROM comments WHERE num = ?1")?
+                .query_row([row], |r| r.get(0))?;
+            let stamp = self.stamp_over(&known);
             self.run(
                 "UPDATE comments SET id = ?2, other = ?3, added = ?4 WHERE num = ?1",
-                (row, number, crate::store::row::packed(&extra), &self.stamp),
+                (row, number, crate::store::row::packed(&extra), stamp),
             )?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Labels: a set whose members carry stamps of their coming and going.
 
+use rusqlite::OptionalExtension as _;
+
 use super::Write;
 use crate::base::BeadId;
 use crate::store::StoreError;
@@ -13,11 +15,11 @@ impl Write<'_> {
         if stored.bead.has_label(label) {
             return Ok(false);
         }
-        self.advance();
+        let stamp = self.label_stamp(stored.num, label)?;
         self.run(
             "INSERT INTO labels (bead, label, added) VALUES (?1, ?2, ?3)
              ON CONFLICT (bead, label) DO UPDATE SET live = 1, added = excluded.added",
-            (stored.num, label, &self.stamp),
+            (stored.num, label, stamp),
         )?;
         self.relabel(&stored, |labels| labels.push(label.to_owned()))?;
         self.emit("label_added", id.as_str(), serde_json::json!({ "label": label }))?;
@@ -31,15 +33,25 @@ impl Write<'_> {
         if !stored.bead.has_label(label) {
             return Ok(false);
         }
-        self.advance();
+        let stamp = self.label_stamp(stored.num, label)?;
         self.run(
             "UPDATE labels SET live = 0, removed = ?3 WHERE bead = ?1 AND label = ?2",
-            (stored.num, label, &self.stamp),
+            (stored.num, label, stamp),
         )?;
         self.relabel(&stored, |labels| labels.retain(|l| l != label))?;
         self.emit("label_removed", id.as_str(), serde_json::json!({ "label": label }))?;
         self.touch(id, format!("label -{label}"));
         Ok(true)
+    }
+
+    /// The stamp for adding or removing a label, later than when it last came or went.
+    fn label_stamp(&mut self, num: i64, label: &str) -> Result<String, StoreError> {
+        let known: Option<String> = self
+            .conn
+            .prepare_cached("SELECT max(added, coalesce(removed, '')) FROM labels WHERE bead = ?1 AND label = ?2")?
+            .query_row((num, label), |r| r.get(0))
+            .optional()?;
+        Ok(self.stamp_over(&known.unwrap_or_default()))
     }
 
     fn relabel(&mut self, stored: &Stored, change: impl FnOnce(&mut Vec<String>)) -> Result<(), StoreError> {

@@ -30,9 +30,9 @@ use std::ops::Deref;
 use rusqlite::Connection;
 use touched::Touched;
 
-use super::stamp::Tick;
+use super::stamp::{LINE, Tick};
 use super::{Read, Stamp, StoreError};
-use crate::base::BeadId;
+use crate::base::{BeadId, Time};
 
 /// A transaction that changes the store. It reads what it has written.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct Write<'a> {
     replica: String,
     /// The clock value of this transaction, with the replica: what changes are stamped with.
     stamp: String,
+    /// While a line of a file is read in: its clock value, which stamps what it says.
+    line: Option<Tick>,
     /// Beads to be written to the outbox at the end, with what happened to them.
     dirty: Touched,
     /// Beads that were held back when this transaction began and are not now.
@@ -69,6 +71,7 @@ impl<'a> Write<'a> {
             tick,
             stamp: tick.text(&replica),
             replica,
+            line: None,
             dirty: Touched::default(),
             unblocked: Vec::new(),
         };
@@ -97,6 +100,42 @@ impl<'a> Write<'a> {
     fn advance(&mut self) {
         self.tick = self.tick.next(self.by.now);
         self.stamp = self.tick.text(&self.replica);
+    }
+
+    /// What follows is said by a line whose bead last changed at `updated`, until [`Self::end_line`].
+    ///
+    /// It is stamped by the line and not by this copy's clock: two clones that read one line write the same, whenever
+    /// they do, and the later of them takes nothing back that was changed in between. No such stamp is later than the
+    /// present; the clock moves past the line all the same, so that a change made after it counts as later even where
+    /// the machine's clock is behind.
+    fn begin_line(&mut self, updated: Time) {
+        let at = Tick::at(updated);
+        self.line = Some(at.min(Tick::at(self.by.now)));
+        self.tick = self.tick.max(at);
+    }
+
+    /// What follows is written by this copy again.
+    fn end_line(&mut self) {
+        self.line = None;
+        self.stamp = self.tick.text(&self.replica);
+    }
+
+    /// The stamp for a change of what bears the stamp `known`, or none: later than that.
+    fn stamp_over(&mut self, known: &str) -> String {
+        let Some(line) = self.line else {
+            if known >= self.stamp.as_str() {
+                self.advance();
+            }
+            return self.stamp.clone();
+        };
+        let stamp = line.text(LINE);
+        if stamp.as_str() > known {
+            return stamp;
+        }
+        // The line is the newer one by the bead's times, and the clock of whoever wrote that was ahead of them.
+        let after = Tick::parse(known).unwrap_or(self.tick).after();
+        self.tick = self.tick.max(after);
+        after.text(LINE)
     }
 
     fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {

@@ -2,17 +2,20 @@
 
 use super::Write;
 use crate::base::BeadId;
-use crate::store::{StoreError, file, row};
+use crate::store::{Dep, StoreError, file, row};
 
 impl Write<'_> {
-    /// Lets edges that the copy `replica` drew to `from` lead to `to`; a hook on it too when the bead was `ours`.
+    /// Lets the edges lead to `to` that meant the renamed bead: when it was `ours`, those that led to `from` before the
+    /// merge, which are `here`, and a hook on it, too; else those that came with the merge.
     ///
     /// The old edge counts as removed at the moment it was drawn and the new one as drawn then, so that every copy
     /// that does this does the same.
-    pub fn follow_renamed(&mut self, from: &BeadId, to: &BeadId, replica: &str, ours: bool) -> Result<(), StoreError> {
-        let theirs = format!("%-{replica}");
-        for edge in self.edges("depends_on_id = ?1 AND added LIKE ?2", (from.as_str(), &theirs))? {
+    pub fn follow_renamed(&mut self, from: &BeadId, to: &BeadId, here: &[Dep], ours: bool) -> Result<(), StoreError> {
+        for edge in self.edges("depends_on_id = ?1", [from.as_str()])? {
             let issue = row::id(&edge.issue)?;
+            if here.iter().any(|dep| dep.issue_id == issue && dep.kind == edge.kind) != ours {
+                continue;
+            }
             let Some(dep) = self.deps(&issue)?.into_iter().find(|d| d.depends_on_id == *from && d.kind == edge.kind)
             else {
                 continue;
@@ -20,7 +23,7 @@ impl Write<'_> {
             let Some(stored) = self.stored(&issue)? else { continue };
             let quoted = |id: &BeadId| format!("\"{id}\"");
             let metadata = dep.metadata.replace(&quoted(from), &quoted(to));
-            let dep = crate::store::Dep { depends_on_id: to.clone(), metadata, ..dep };
+            let dep = Dep { depends_on_id: to.clone(), metadata, ..dep };
             self.cut(&edge)?;
             self.run("UPDATE deps SET removed = added WHERE num = ?1", [edge.num])?;
             self.draw_as_is(&stored.bead, &dep)?;

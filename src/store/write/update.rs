@@ -52,7 +52,9 @@ impl Write<'_> {
         new.updated_at = self.by.now.max(old.bead.updated_at);
         let mut stamps: Map = serde_json::from_str(&old.stamps).unwrap_or_default();
         for register in &changed {
-            stamps.insert(register.clone(), Value::String(self.stamp.clone()));
+            let known = stamps.get(register).or_else(|| stamps.get("*")).and_then(Value::as_str).unwrap_or_default();
+            let stamp = self.stamp_over(known);
+            stamps.insert(register.clone(), Value::String(stamp));
         }
         let stamps = Value::Object(stamps).to_string();
         let mut sets = vec!["stamps = ?".to_owned()];
