@@ -20,7 +20,7 @@ use super::rig::Rig;
 use super::roles::execute::evidence_text;
 use super::{budget, hook, hosts, mol, names, poured, retire, spawn};
 use crate::base::{Address, BeadId, Prefix, RigName, Time, WorkerName, text};
-use crate::config::Overrides;
+use crate::config::{Layer, Overrides};
 use crate::formula::{Proto, Vars};
 use crate::molecule::{self, MOLECULE};
 use crate::queue::{MR_KEY, MrMeta, State};
@@ -97,6 +97,8 @@ pub struct Ready {
     vars: Vars,
     /// Whether formula or values were named for this sling: whoever slings the bead later does not know them.
     chosen: bool,
+    /// Whether a flag names the formula.
+    flagged: bool,
     force: bool,
     convoy: bool,
     /// The runtime that a person named for this sling.
@@ -129,10 +131,11 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
         None => None,
     };
     let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
+    let flagged = matches!(opts.overrides.formula, Some((Layer::Flag, _)));
     let chosen = opts.overrides.formula.is_some() || !opts.vars.is_empty();
     let (vars, force, convoy) = (opts.vars.clone(), opts.force, opts.convoy);
     let (runtimes, search_path) = (hosts::runtimes(cx)?, cx.around.path.clone());
-    Ok(Ready { rig, host, proto, vars, chosen, force, convoy, named, runtimes, search_path })
+    Ok(Ready { rig, host, proto, vars, chosen, flagged, force, convoy, named, runtimes, search_path })
 }
 
 /// What slinging `bead` would do, given what the store holds now. A runtime that is not installed is an error.
@@ -164,8 +167,12 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead) -> Result<Plan,
         None => None,
     };
     let formula = match &molecule {
-        None if held.is_none() => to_pour(ready, &bead, waits.is_some())?,
-        _ => None,
+        _ if held.is_some() => None,
+        Some(root) => {
+            refuse_other(r, ready, &bead, root)?;
+            None
+        }
+        None => to_pour(ready, &bead, waits.is_some())?,
     };
     if formula.is_none() && !ready.vars.is_empty() {
         return Err(unused_values(&bead, molecule.as_ref(), &rig.name));
@@ -199,6 +206,20 @@ fn to_pour(ready: &Ready, bead: &Bead, waits: bool) -> Result<Option<String>, To
     let Some(proto) = ready.proto.as_ref().filter(|_| ready.chosen || !waits) else { return Ok(None) };
     molecule::check(proto, &mol::values(proto, &ready.vars, &bead.id, &bead.title))?;
     Ok(Some(proto.formula.clone()))
+}
+
+/// Refuses where a person named a formula and the bead's molecule is one of another.
+fn refuse_other(r: &Read<'_>, ready: &Ready, bead: &Bead, root: &BeadId) -> Result<(), TownError> {
+    let Some(proto) = ready.proto.as_ref().filter(|_| ready.flagged) else { return Ok(()) };
+    let poured = r.need(root)?;
+    let own = molecule::formula_of(&poured).unwrap_or_default();
+    if own == proto.formula {
+        return Ok(());
+    }
+    let (id, rig) = (&bead.id, &ready.rig.name);
+    Err(TownError::refused(format!("{id} goes on with molecule {root} of formula {own}, not with {}", proto.formula))
+        .hint(format!("go on: gt sling {id} {rig}"))
+        .hint(format!("begin anew: bd mol burn {root} --force")))
 }
 
 /// Values were given, and nothing is poured that would take them.

@@ -264,6 +264,10 @@ fn the_molecule_that_was_poured_for_a_bead_is_the_one_it_goes_through() {
     let refused = town.bd(&["mol", "pour", "shiny", "--for", &bead]);
     assert_eq!(refused.code, 5);
     assert!(refused.stderr.contains(&format!("{bead} has a molecule already: {root}")), "{}", refused.stderr);
+    let refused = town.gt(&["sling", &bead, "app", "--no-start", "--formula", "shiny"]);
+    assert_eq!(refused.code, 5);
+    let why = format!("{bead} goes on with molecule {root} of formula release, not with shiny");
+    assert!(refused.stderr.contains(&why), "{}", refused.stderr);
     town.sling(&bead);
     assert_eq!(town.as_worker("toast", &["hook", "--field", "molecule.id"]).ok(), root);
     assert_eq!(town.as_worker("toast", &["hook", "--field", "step.title"]).ok(), "Set the version to 1.2.0");

@@ -11,7 +11,7 @@ use crate::town::{TownError, poured, wake};
 pub struct Args {
     /// What it is about.
     title: String,
-    /// Its beads; for a poured molecule, the bead that it is for.
+    /// Its beads; for a poured molecule, the bead that it is for (one is filed where there is none).
     beads: Vec<String>,
     /// Who gets mail when it lands; the Mayor when no address is given.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "mayor")]
