@@ -13,10 +13,13 @@ pub struct Args {
     /// The file; stdout when left out.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write no beads over a file that has some.
+    /// Write also over a file with beads that were never read here.
     #[arg(long)]
     force: bool,
 }
+
+/// So many ids are named.
+const FEW: usize = 5;
 
 impl Args {
     /// Into this file.
@@ -27,16 +30,33 @@ impl Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let exported = cx.read(|r| Ok(r.export()?))?;
-    let Some(path) = args.output else {
+    let path = args.output.map(|path| cx.env.path(path));
+    let old = path.as_ref().filter(|path| !args.force && path.is_file()).map(|path| {
+        std::fs::read(path).map_err(|e| CliError::path(path, &e, "name a file that can be read: bd export -o FILE"))
+    });
+    let old = old.transpose()?.unwrap_or_default();
+    let (exported, unread) = cx.read(|r| {
+        let exported = r.export()?;
+        let unread = r.unread(&old, &exported)?;
+        Ok((exported, unread))
+    })?;
+    let Some(path) = path else {
         output::bytes(&exported);
         return Ok(());
     };
-    let path = cx.env.path(path);
-    let filled = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
-    if exported.is_empty() && filled && !args.force {
-        return Err(CliError::refused(format!("there are no beads here, and {} has some", path.display()))
-            .hint(format!("`bd import {}` brings them in; --force empties the file", path.display())));
+    let refused = |what: String| {
+        let shown = path.display();
+        CliError::refused(format!("{what}; nothing was written"))
+            .hint(format!("`bd import {shown}` brings them in; `bd export -o {shown} --force` writes over them"))
+    };
+    if !unread.is_empty() {
+        let some: Vec<&str> = unread.iter().take(FEW).map(|id| id.as_str()).collect();
+        let more = if unread.len() > FEW { ", …" } else { "" };
+        let count = text::count(unread.len(), "bead");
+        return Err(refused(format!("{} has {count} never read here: {}{more}", path.display(), some.join(", "))));
+    }
+    if exported.is_empty() && !old.is_empty() {
+        return Err(refused(format!("there are no beads here, and {} is not empty", path.display())));
     }
     atomic::write(&path, &exported).map_err(|e| {
         CliError::user(format!("{} cannot be written: {e}", path.display()))

@@ -12,6 +12,7 @@ mod line;
 mod lines;
 mod members;
 mod salvage;
+mod unread;
 
 pub use exact::{unwrapped, value};
 pub use import::{Finding, Imported, main_prefix, read_file};

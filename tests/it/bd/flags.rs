@@ -131,6 +131,50 @@ fn the_file_of_issues_is_written_and_read_by_sync_for_those_who_are_used_to_that
 }
 
 #[test]
+fn lines_that_were_never_read_here_are_not_written_over() {
+    let repo = Repo::new();
+    let file = repo.dir.join(".beads/issues.jsonl");
+    let line = |id: &str| {
+        let times = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z""#;
+        format!("{{\"id\":\"{id}\",\"title\":\"{id}\",\"status\":\"open\",\"priority\":2,{times}}}\n")
+    };
+    let mine = repo.add("mine", &[]);
+    let gone = repo.add("gone", &[]);
+    let refused = |args: &[&str], ids: &str| {
+        let before = std::fs::read(&file).expect("the file");
+        let ran = repo.bd(args);
+        assert!(ran.code == 5 && ran.stderr.contains(&format!("never read here: {ids};")), "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("`bd import ") && ran.stderr.contains("--force` writes over"), "{}", ran.stderr);
+        assert_eq!(std::fs::read(&file).expect("the file"), before);
+    };
+    // A file that was never adopted; odd lines are read as an import would read them.
+    std::fs::write(
+        &file,
+        line("fl-1") + "{\"id\":\"fl-0\",\"title\":\"odd\"}{\"id\":\"fl-9\",\"title\":\"t\"}\nno line\n",
+    )
+    .expect("write");
+    let write = ["export", "-o", ".beads/issues.jsonl"];
+    refused(&["sync", "--flush-only"], "fl-0, fl-1, fl-9");
+    refused(&write, "fl-0, fl-1, fl-9");
+    repo.bd(&["import"]).fails();
+    repo.bd(&["delete", &gone, "--force"]).ok();
+    repo.bd(&["sync", "--flush-only"]).ok();
+    // What others add later.
+    let text = std::fs::read_to_string(&file).expect("the file");
+    std::fs::write(&file, text + &line("fl-2") + &line(&gone) + &line(&mine)).expect("write");
+    refused(&["sync", "--flush-only"], "fl-2");
+    repo.bd(&["export", "-o", "elsewhere.jsonl"]).ok();
+    repo.bd(&["import"]).ok();
+    repo.bd(&["sync", "--flush-only"]).ok();
+    let text = std::fs::read_to_string(&file).expect("the file");
+    assert!(text.contains("\"fl-2\"") && text.contains("\"fl-9\"") && text.contains(&mine), "{text}");
+    std::fs::write(&file, line("fl-3")).expect("write");
+    refused(&write, "fl-3");
+    repo.bd(&[&write[..], &["--force"]].concat()).ok();
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), text);
+}
+
+#[test]
 fn a_rehearsed_import_says_what_would_come_in_and_changes_nothing() {
     let repo = Repo::new();
     let kept = repo.add("kept", &[]);
