@@ -114,7 +114,8 @@ fn set_aside(dir: &std::path::Path, now: Time) -> Result<PathBuf, LedgerError> {
     Ok(to)
 }
 
-fn told(error: &LedgerError) -> String {
+/// An error and its cause.
+pub(super) fn told(error: &LedgerError) -> String {
     let cause = std::error::Error::source(error).map(|e| format!(": {e}")).unwrap_or_default();
     format!("{error}{cause}")
 }

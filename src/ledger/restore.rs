@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::compare::told;
 use super::drain::{drain, drain_held};
 use super::sync::one_at_a_time;
 use super::{Ledger, LedgerError, hold::hold, layout};
@@ -63,7 +64,7 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
         }
     };
     allowed()?;
-    let unrecorded = old.as_mut().and_then(|old| drain_held(old, &mine, None).err()).map(|error| in_full(&error));
+    let unrecorded = old.as_mut().and_then(|old| drain_held(old, &mine, None).err()).map(|error| told(&error));
     let prefix = prefix.or_else(|| old.as_ref()?.prefix().ok());
     let ledger = Ledger::open(beads_dir)?.ok_or_else(|| LedgerError::NoLedger(beads_dir.join(layout::FOLDER)))?;
     let (mut docs, mut left_out) = (Vec::new(), Vec::new());
@@ -139,12 +140,6 @@ fn set_aside(beads_dir: &Path, place: &Path, now: Time) -> Result<Option<PathBuf
         }
     }
     Ok(there.then_some(aside))
-}
-
-/// An error with its causes, on one line.
-fn in_full(error: &LedgerError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {
