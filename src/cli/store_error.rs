@@ -42,6 +42,11 @@ fn hint(error: &StoreError) -> Option<String> {
             "its ledger is there: `bd restore` makes the database anew from it".to_owned()
         }
         StoreError::NoStore(_) => "`bd init` makes one here; `bd where` says where it is looked for".to_owned(),
+        StoreError::Foreign(path) => {
+            let file = path.display();
+            let adopts = if path.with_file_name("issues.jsonl").exists() { " --from-jsonl" } else { "" };
+            format!("nothing was changed; `mv {file} {file}.other` keeps it, then `bd init{adopts}` makes a tracker here")
+        }
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
         StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),

@@ -121,6 +121,9 @@ pub enum StoreError {
         /// The newest this program knows.
         known: i64,
     },
+    /// The file is a database, and not one of ours.
+    #[error("{} is a database of another program", .0.display())]
+    Foreign(PathBuf),
     /// The file cannot be read as a store.
     #[error("the store at {} is damaged or unreadable: {detail}", path.display())]
     Damaged {
@@ -178,7 +181,12 @@ impl StoreError {
     pub fn is_fault(&self) -> bool {
         matches!(
             self,
-            Self::NoStore(_) | Self::Version { .. } | Self::Damaged { .. } | Self::Io { .. } | Self::Sqlite(_)
+            Self::NoStore(_)
+                | Self::Foreign(_)
+                | Self::Version { .. }
+                | Self::Damaged { .. }
+                | Self::Io { .. }
+                | Self::Sqlite(_)
         )
     }
 }

@@ -40,11 +40,21 @@ impl Store {
     /// Makes the folder and an empty store in it, whose own prefix is `prefix`.
     pub fn create(beads_dir: &Path, prefix: &Prefix, now: Time) -> Result<Self, StoreError> {
         let io = |error| StoreError::Io { path: beads_dir.to_owned(), error };
-        std::fs::create_dir_all(beads_dir).map_err(io)?;
         let path = beads_dir.join(FILE);
+        if path.exists() {
+            return Err(StoreError::StoreExists(path));
+        }
+        std::fs::create_dir_all(beads_dir).map_err(io)?;
         let lock = Locked::take(writers(beads_dir)?, beads_dir)?;
         if path.exists() {
             return Err(StoreError::StoreExists(path));
+        }
+        // The log of a database that is gone would be taken for that of the new one.
+        for end in ["-wal", "-shm"] {
+            let left = beads_dir.join(format!("{FILE}{end}"));
+            if left.exists() {
+                std::fs::rename(left, beads_dir.join(format!("{FILE}.left-{}{end}", now.millis()))).map_err(io)?;
+            }
         }
         // Built under another name: whoever looks sees no store or a whole one.
         let building = beads_dir.join("beads.db.new");
@@ -101,10 +111,13 @@ impl Store {
         };
         conn.set_prepared_statement_cache_capacity(128);
         conn.busy_timeout(Duration::from_secs(30))?;
-        let found = schema::version(&conn).map_err(|e| unreadable(path, &e))?.ok_or_else(|| StoreError::Damaged {
-            path: path.to_owned(),
-            detail: "this file is no store of beads".to_owned(),
-        })?;
+        let Some(found) = schema::version(&conn).map_err(|e| unreadable(path, &e))? else {
+            let path = path.to_owned();
+            if schema::is_foreign(&conn).map_err(|e| unreadable(&path, &e))? {
+                return Err(StoreError::Foreign(path));
+            }
+            return Err(StoreError::Damaged { path, detail: "this file is no store of beads".to_owned() });
+        };
         if !(1..=schema::NEWEST).contains(&found) {
             return Err(StoreError::Version { path: path.to_owned(), found, known: schema::NEWEST });
         }

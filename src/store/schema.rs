@@ -36,3 +36,9 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<Option<i64>> {
     }
     conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map(Some)
 }
+
+/// Whether an open file that bears another mark than ours, or none, holds tables, and none of ours.
+pub(super) fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) > 0 AND count(*) FILTER (WHERE name = 'outbox') = 0 FROM sqlite_master";
+    conn.query_row(sql, [], |row| row.get(0))
+}

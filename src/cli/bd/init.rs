@@ -53,6 +53,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     match Store::create(&place.beads_dir, &prefix, cx.now()) {
         Ok(_) => {}
         Err(error @ StoreError::StoreExists(_)) => {
+            if let Err(foreign @ StoreError::Foreign(_)) = Store::open(&place.beads_dir) {
+                return Err(foreign.into());
+            }
             // One that was killed may not have come so far.
             exclude::hide(&place.beads_dir)?;
             let error = CliError::from(error);

@@ -6,7 +6,7 @@ use super::{Context, exclude};
 use crate::base::text;
 use crate::cli::{CliError, Kind};
 use crate::ledger;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Removes the tracker's database, ledger and locks, and the lines that hide them from git. What you track
 /// yourself below `.beads` stays.
@@ -20,6 +20,14 @@ pub struct Args {
     dry_run: bool,
 }
 
+/// The locks that are made as they are needed; nothing is ever written in them.
+const LOCKS: [&str; 7] =
+    ["write.lock", "ledger.lock", "sync.lock", "import.lock", "create.lock", "pour.lock", "burn.lock"];
+/// The ledger, and where a restore builds.
+const FOLDERS: [&str; 2] = ["ledger.git", "restore.new"];
+/// What `SQLite` keeps beside a database.
+const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let place = cx.place();
@@ -28,12 +36,21 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             .hint("`bd where` says which tracker belongs to a folder"));
     }
     let dir = &place.beads_dir;
-    let ours = ours(dir)?;
-    if ours.is_empty() && !dir.join("beads.db").exists() {
+    if ours(dir)?.is_empty() && !dir.join("beads.db").exists() {
         return Err(CliError::not_found(format!("there is no tracker in {}", dir.display()))
             .hint("`bd where` says where it is looked for"));
     }
+    if let Err(foreign @ StoreError::Foreign(_)) = Store::open(dir) {
+        let mut error = CliError::refused(foreign.to_string());
+        error.hints = vec![format!(
+            "nothing was removed; move it aside first: mv {0}/beads.db {0}/beads.db.other",
+            dir.display()
+        )];
+        return Err(error);
+    }
     let alone = only_here(dir)?;
+    // Looked for now: whoever opened the database made its log.
+    let ours = ours(dir)?;
     if !args.dry_run && !args.force && alone != Some(0) {
         let what = alone.map_or("a database that cannot be read".to_owned(), |n| text::count(n, "bead"));
         return Err(CliError::refused(format!("{} has {what} that may be nowhere else", dir.display()))
@@ -68,26 +85,31 @@ fn ours(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(CliError::user(format!("{}: {e}", dir.display()))),
     };
-    let globs: Vec<&str> = exclude::HIDDEN
-        .iter()
-        .filter_map(|line| line.strip_prefix(".beads/"))
-        .map(|l| l.trim_end_matches('/'))
-        .collect();
-    let is_ours = |name: &str| {
-        globs.iter().any(|glob| match glob.split_once('*') {
-            Some((head, tail)) => {
-                name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
-            }
-            None => name == *glob,
-        })
-    };
     let mut found: Vec<PathBuf> = entries
         .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| is_ours(&entry.path(), name)))
         .map(|entry| entry.path())
         .collect();
     found.sort();
     Ok(found)
+}
+
+/// Whether this program makes files of that name, and this can be one of them.
+fn is_ours(path: &Path, name: &str) -> bool {
+    if LOCKS.contains(&name) {
+        return std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    }
+    let numbered = |head: &str| {
+        let rest =
+            name.strip_prefix(head).map(|rest| SIDES.iter().find_map(|end| rest.strip_suffix(end)).unwrap_or(rest));
+        rest.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let database = |base: &str| name.strip_prefix(base).is_some_and(|end| end.is_empty() || SIDES.contains(&end));
+    FOLDERS.contains(&name)
+        || database("beads.db")
+        || database("beads.db.new")
+        || numbered("beads.db.replaced-")
+        || numbered("ledger.git.broken-")
 }
 
 /// How many beads are, as far as can be known, in no other place: neither on a remote nor in `issues.jsonl`.

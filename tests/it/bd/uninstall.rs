@@ -115,3 +115,63 @@ fn init_offers_to_adopt_what_is_tracked() {
     assert!(partly.stderr.contains("issues.jsonl:2:"), "{}", partly.stderr);
     assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["id"], "bd-1");
 }
+
+#[test]
+fn files_that_only_look_like_those_of_the_tracker_stay() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    let beads = dir.join(".beads");
+    std::fs::create_dir_all(beads.join("ledger.github")).expect("folder");
+    for name in [
+        "last-touched",
+        "daemon.lock",
+        "journal.db",
+        "beads.db.backup",
+        "beads.db.replaced-mine",
+        "sync.lock",
+        "ledger.github/a",
+    ] {
+        std::fs::write(beads.join(name), "of another program").expect("write");
+    }
+    let before = everything(sandbox.path());
+    use_and_remove(&sandbox, &dir);
+    assert_eq!(everything(sandbox.path()), before);
+    // At once after a restore, too, when the database has no log yet.
+    sandbox.bd(&dir, &["init"]).ok();
+    let id = sandbox.bd(&dir, &["create", "x", "-q"]).ok();
+    sandbox.bd(&dir, &["history", &id]).ok();
+    sandbox.bd(&dir, &["restore", "--force"]).ok();
+    sandbox.bd(&dir, &["uninstall", "--force"]).ok();
+    assert_eq!(everything(sandbox.path()), before);
+}
+
+#[test]
+fn a_database_of_another_program_is_named_and_left_alone() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    let database = dir.join(".beads/beads.db");
+    std::fs::create_dir_all(dir.join(".beads")).expect("folder");
+    let other = rusqlite::Connection::open(&database).expect("a database");
+    other.execute_batch("CREATE TABLE issues (id TEXT); INSERT INTO issues VALUES ('old-1')").expect("a table");
+    drop(other);
+    let line = r#"{"id":"old-1","title":"tracked","status":"open","priority":2}"#;
+    std::fs::write(dir.join(".beads/issues.jsonl"), format!("{line}\n")).expect("write");
+    let before = everything(sandbox.path());
+    for args in [&["init"][..], &["init", "--from-jsonl"], &["list"], &["create", "x"], &["doctor"], &["info"]] {
+        let ran = sandbox.bd(&dir, args);
+        assert_eq!(ran.code, 7, "{args:?}: {}", ran.stderr);
+        let told = ran.stderr;
+        assert!(told.contains("is a database of another program") && !told.contains("restore"), "{args:?}: {told}");
+        assert!(told.contains("`mv ") && told.contains("`bd init --from-jsonl`"), "{args:?}: {told}");
+    }
+    let refused = sandbox.bd(&dir, &["uninstall", "--force"]);
+    assert!(refused.code == 5 && refused.stderr.contains("of another program"), "{}", refused.stderr);
+    assert_eq!(everything(sandbox.path()), before);
+    // The way that was named; a log that was left behind does not come to belong to the new database.
+    std::fs::write(dir.join(".beads/beads.db-wal"), "a log").expect("write");
+    std::fs::rename(&database, dir.join(".beads/beads.db.other")).expect("rename");
+    sandbox.bd(&dir, &["init", "--from-jsonl"]).ok();
+    assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["id"], "old-1");
+    sandbox.bd(&dir, &["uninstall"]).ok();
+    assert!(dir.join(".beads/beads.db.other").is_file());
+}
