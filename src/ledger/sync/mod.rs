@@ -66,7 +66,9 @@ pub struct SyncStatus {
 /// Waits until no sync is at work; none is while the file lives.
 pub(super) fn one_at_a_time(beads_dir: &Path) -> Result<File, LedgerError> {
     let path = beads_dir.join(LOCK);
-    let lock = File::create(&path).map_err(LedgerError::io("create", &path))?;
+    // What another program keeps under that name stays as it is.
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(LedgerError::io("create", &path))?;
     lock.lock().map_err(LedgerError::io("lock", &path))?;
     Ok(lock)
 }
