@@ -140,22 +140,141 @@ impl Distilling<'_> {
         if bead.priority != 2 {
             step.insert("priority".into(), bead.priority.into());
         }
-        if !bead.labels.is_empty() {
-            step.insert("labels".into(), json!(bead.labels));
+        // Those that pouring makes of other keys come again with them.
+        let made =
+            |label: &&String| label.starts_with("loop:{") || label.ends_with("-children") && label.starts_with("gate:");
+        let labels: Vec<&String> = bead.labels.iter().filter(|label| !made(label)).collect();
+        if !labels.is_empty() {
+            step.insert("labels".into(), json!(labels));
         }
-        let needs: Vec<&str> = self
-            .r
-            .deps(&bead.id)?
-            .into_iter()
-            .filter(|d| d.kind == DepKind::BLOCKS)
-            .filter_map(|d| self.names.get(&d.depends_on_id).map(String::as_str))
-            .collect();
+        let (needs, more) = self.edges(bead)?;
         if !needs.is_empty() {
             step.insert("needs".into(), json!(needs));
         }
+        step.extend(more);
+        let who = given_to(self.r, bead)?;
+        if !who.is_empty() {
+            step.insert("assignee".into(), self.text(&who).into());
+        }
+        step.extend(self.metadata(bead));
         if !node.children.is_empty() {
             step.insert("children".into(), self.steps(&node.children)?);
         }
         Ok(Value::Object(step))
     }
+
+    /// What a step needs, and the keys `waits_for` and `gate`.
+    fn edges(&mut self, bead: &Bead) -> Result<(Vec<String>, Map<String, Value>), MoleculeError> {
+        let (mut needs, mut more) = (Vec::new(), Map::new());
+        for dep in self.r.deps(&bead.id)? {
+            let name = self.names.get(&dep.depends_on_id).cloned();
+            match name {
+                Some(name) if dep.kind == DepKind::BLOCKS && !needs.contains(&name) => needs.push(name),
+                Some(name) if dep.kind == DepKind::WAITS_FOR => {
+                    let any = dep.metadata.contains("any-children");
+                    let waits = if any { "any-children".to_owned() } else { format!("children-of({name})") };
+                    more.insert("waits_for".into(), waits.into());
+                    if any {
+                        // Of the step that it needs first.
+                        needs.retain(|need| *need != name);
+                        needs.insert(0, name);
+                    }
+                }
+                None if dep.kind == DepKind::BLOCKS && !more.contains_key("gate") => {
+                    let gate = self.r.bead(&dep.depends_on_id)?.filter(|bead| bead.issue_type == IssueType::GATE);
+                    more.extend(gate.map(|gate| ("gate".to_owned(), self.gate(&gate))));
+                }
+                _ => {}
+            }
+        }
+        Ok((needs, more))
+    }
+
+    fn gate(&mut self, gate: &Bead) -> Value {
+        let mut table = Map::new();
+        table.insert("type".into(), gate.await_type.as_str().into());
+        if !gate.await_id.is_empty() {
+            table.insert("id".into(), self.text(&gate.await_id).into());
+        }
+        if let Some(timeout) = written(gate.timeout) {
+            table.insert("timeout".into(), timeout.into());
+        }
+        table.into()
+    }
+
+    /// The keys that pouring keeps in the metadata, and what else is there but the traces of the work.
+    fn metadata(&mut self, bead: &Bead) -> Map<String, Value> {
+        let (mut keys, mut free) = (Map::new(), Map::new());
+        for (key, value) in &bead.metadata {
+            if TRACES.contains(&key.as_str()) {
+                continue;
+            }
+            let Some(mut value) = self.value(value) else { continue };
+            if let ("on_complete", Some(table)) = (key.as_str(), value.as_object_mut()) {
+                table.remove("proto");
+            }
+            let to = if ["run", "only_if", "on_complete"].contains(&key.as_str()) { &mut keys } else { &mut free };
+            to.insert(key.clone(), value);
+        }
+        if !free.is_empty() {
+            keys.insert("metadata".into(), free.into());
+        }
+        keys
+    }
+
+    /// A value with variables in its texts; none where it is nothing, which TOML cannot say.
+    fn value(&mut self, value: &Value) -> Option<Value> {
+        Some(match value {
+            Value::Null => return None,
+            Value::String(text) => self.text(text).into(),
+            Value::Array(items) => items.iter().filter_map(|item| self.value(item)).collect(),
+            Value::Object(table) => {
+                table.iter().filter_map(|(key, value)| Some((key.clone(), self.value(value)?))).collect()
+            }
+            other => other.clone(),
+        })
+    }
+}
+
+/// What pouring and working write into the metadata of a step.
+const TRACES: [&str; 11] = [
+    "step",
+    "formula",
+    "order",
+    "loop",
+    "round",
+    "round_of",
+    "loop_ended",
+    "output",
+    "outcome",
+    "on_complete_failures",
+    "bonded_at",
+];
+
+/// Whom a bead was given to, which is not whoever took it up.
+fn given_to(r: &Read<'_>, bead: &Bead) -> Result<String, MoleculeError> {
+    let history = r.history(&bead.id)?;
+    if !history.iter().any(|event| event.kind == "created") {
+        // It was made elsewhere; once begun, it is whoever took it up.
+        return Ok(if bead.started_at.is_none() { bead.assignee.clone() } else { String::new() });
+    }
+    let mut who = String::new();
+    for event in &history {
+        let fields = &event.payload["fields"];
+        match event.kind.as_str() {
+            "created" => who = event.payload["assignee"].as_str().unwrap_or_default().to_owned(),
+            "updated" if fields.get("assignee").is_some() && fields.get("started_at").is_none() => {
+                who = fields["assignee"][1].as_str().unwrap_or_default().to_owned();
+            }
+            _ => {}
+        }
+    }
+    Ok(who)
+}
+
+/// A time in nanoseconds as formulas write it, in one unit.
+fn written(nanos: i64) -> Option<String> {
+    let seconds = nanos / 1_000_000_000;
+    let unit = [(3_600, "h"), (60, "m"), (1, "s")].into_iter().find(|(size, _)| seconds % size == 0);
+    unit.filter(|_| seconds > 0).map(|(size, unit)| format!("{}{unit}", seconds / size))
 }

@@ -208,3 +208,69 @@ fn the_page_of_the_current_step_has_the_steps_that_were_asked_for() {
     assert!(page(&["--range", "2-3"]).contains("… steps 2 to 3"));
     has(&page(&["--range", "7-9"]), [false, false, false]);
 }
+
+#[test]
+fn what_is_distilled_keeps_gates_waits_metadata_and_whom_a_step_is_meant_for() {
+    let steps = r#"[[steps]]
+id = "build"
+assignee = "zoe"
+[steps.gate]
+type = "timer"
+timeout = "90m"
+[steps.metadata]
+where = "rig-7"
+sizes = [1, 2]
+
+[[steps]]
+id = "approve"
+needs = ["build"]
+[steps.gate]
+type = "human"
+
+[[steps]]
+id = "checked"
+needs = ["approve"]
+waits_for = "children-of(build)"
+[steps.gate]
+type = "gh:run"
+id = "release.yml"
+
+[[steps]]
+id = "merged"
+needs = ["checked", "build"]
+waits_for = "any-children"
+[steps.gate]
+type = "gh:pr"
+id = "12"
+timeout = "30s"
+"#;
+    let (sandbox, repo) = repo(&[("f", steps)]);
+    let root = sandbox.bd(&repo, &["mol", "pour", "f", "-q"]).ok();
+    let cooked = sandbox.bd(&repo, &["mol", "show", &root, "--json"]).json();
+    let steps = cooked["issues"].as_array().expect("beads").iter();
+    let approve = steps.clone().find(|bead| bead["metadata"]["step"] == "approve").expect("a step");
+    let id = approve["id"].as_str().expect("an id");
+    sandbox.bd(&repo, &["--actor", "ann", "update", id, "--status", "in_progress", "--assignee", "ann"]).ok();
+    let text = sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "rig=rig-7", "--dry-run"]).ok();
+    let kept = [
+        "assignee = \"zoe\"",
+        "type = \"timer\"",
+        "timeout = \"90m\"",
+        "where = \"{{rig}}\"",
+        "type = \"human\"",
+        "waits_for = \"children-of(build)\"",
+        "type = \"gh:run\"",
+        "id = \"release.yml\"",
+        "waits_for = \"any-children\"",
+        "type = \"gh:pr\"",
+        "id = \"12\"",
+        "timeout = \"30s\"",
+    ];
+    let lost: Vec<&str> = kept.into_iter().filter(|part| !text.contains(part)).collect();
+    assert!(lost.is_empty() && !text.contains("ann"), "{lost:?} in {text}");
+    sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "rig=rig-7"]).ok();
+    sandbox.bd(&repo, &["formula", "check", "again"]).ok();
+    let poured = sandbox.bd(&repo, &["mol", "pour", "again", "-q"]).ok();
+    let text = |root: &str| sandbox.bd(&repo, &["mol", "distill", root, "again", "--dry-run"]).ok();
+    assert_eq!(text(&poured), text(&root), "it is the same again");
+}
