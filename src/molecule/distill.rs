@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{MoleculeError, step_name};
+use super::{MoleculeError, is_molecule, step_name};
 use crate::base::BeadId;
 use crate::store::{Bead, DepKind, IssueType, Read, Status};
 
@@ -156,7 +156,7 @@ impl Distilling<'_> {
         if !who.is_empty() {
             step.insert("assignee".into(), self.text(&who).into());
         }
-        step.extend(self.metadata(bead));
+        step.extend(metadata(node));
         if !node.children.is_empty() {
             step.insert("children".into(), self.steps(&node.children)?);
         }
@@ -201,39 +201,39 @@ impl Distilling<'_> {
         }
         table.into()
     }
+}
 
-    /// The keys that pouring keeps in the metadata, and what else is there but the traces of the work.
-    fn metadata(&mut self, bead: &Bead) -> Map<String, Value> {
-        let (mut keys, mut free) = (Map::new(), Map::new());
-        for (key, value) in &bead.metadata {
-            if TRACES.contains(&key.as_str()) {
-                continue;
-            }
-            let Some(mut value) = self.value(value) else { continue };
-            if let ("on_complete", Some(table)) = (key.as_str(), value.as_object_mut()) {
-                table.remove("proto");
-            }
-            let to = if ["run", "only_if", "on_complete"].contains(&key.as_str()) { &mut keys } else { &mut free };
-            to.insert(key.clone(), value);
+/// The keys that pouring keeps in the metadata, and what else is there but the traces of the work.
+fn metadata(Node { bead, children }: &Node) -> Map<String, Value> {
+    let (mut keys, mut free) = (Map::new(), Map::new());
+    for (key, value) in &bead.metadata {
+        // The root of a molecule that came up below a step says only what it was poured from.
+        // What a fan-out made is among the steps.
+        let done = key == "on_complete" && children.iter().any(|child| is_molecule(&child.bead));
+        if is_molecule(bead) || done || TRACES.contains(&key.as_str()) {
+            continue;
         }
-        if !free.is_empty() {
-            keys.insert("metadata".into(), free.into());
+        let Some(mut value) = said(value) else { continue };
+        if let ("on_complete", Some(table)) = (key.as_str(), value.as_object_mut()) {
+            table.remove("proto");
         }
-        keys
+        let to = if ["run", "only_if", "on_complete"].contains(&key.as_str()) { &mut keys } else { &mut free };
+        to.insert(key.clone(), value);
     }
+    if !free.is_empty() {
+        keys.insert("metadata".into(), free.into());
+    }
+    keys
+}
 
-    /// A value with variables in its texts; none where it is nothing, which TOML cannot say.
-    fn value(&mut self, value: &Value) -> Option<Value> {
-        Some(match value {
-            Value::Null => return None,
-            Value::String(text) => self.text(text).into(),
-            Value::Array(items) => items.iter().filter_map(|item| self.value(item)).collect(),
-            Value::Object(table) => {
-                table.iter().filter_map(|(key, value)| Some((key.clone(), self.value(value)?))).collect()
-            }
-            other => other.clone(),
-        })
-    }
+/// A value without what is nothing, which TOML cannot say. Pouring copies it as it is, so no variable goes into it.
+fn said(value: &Value) -> Option<Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Array(items) => items.iter().filter_map(said).collect(),
+        Value::Object(table) => table.iter().filter_map(|(key, value)| Some((key.clone(), said(value)?))).collect(),
+        other => other.clone(),
+    })
 }
 
 /// What pouring and working write into the metadata of a step.

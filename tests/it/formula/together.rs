@@ -251,12 +251,12 @@ timeout = "30s"
     let approve = steps.clone().find(|bead| bead["metadata"]["step"] == "approve").expect("a step");
     let id = approve["id"].as_str().expect("an id");
     sandbox.bd(&repo, &["--actor", "ann", "update", id, "--status", "in_progress", "--assignee", "ann"]).ok();
-    let text = sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "rig=rig-7", "--dry-run"]).ok();
+    let text = sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "worker=zoe", "--dry-run"]).ok();
     let kept = [
-        "assignee = \"zoe\"",
+        "assignee = \"{{worker}}\"",
         "type = \"timer\"",
         "timeout = \"90m\"",
-        "where = \"{{rig}}\"",
+        "where = \"rig-7\"",
         "type = \"human\"",
         "waits_for = \"children-of(build)\"",
         "type = \"gh:run\"",
@@ -268,7 +268,7 @@ timeout = "30s"
     ];
     let lost: Vec<&str> = kept.into_iter().filter(|part| !text.contains(part)).collect();
     assert!(lost.is_empty() && !text.contains("ann"), "{lost:?} in {text}");
-    sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "rig=rig-7"]).ok();
+    sandbox.bd(&repo, &["mol", "distill", &root, "again", "--var", "worker=zoe"]).ok();
     sandbox.bd(&repo, &["formula", "check", "again"]).ok();
     let poured = sandbox.bd(&repo, &["mol", "pour", "again", "-q"]).ok();
     let text = |root: &str| sandbox.bd(&repo, &["mol", "distill", root, "again", "--dry-run"]).ok();
