@@ -29,6 +29,7 @@ mod id;
 pub mod interchange;
 mod lock;
 mod new;
+mod order;
 mod outbox;
 mod patch;
 mod query;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::line::{format_line, parse_line};
+use crate::store::order::{self, Said};
 use crate::store::read::SEEN;
 use crate::store::row::{self, COLUMNS, Stored};
 use crate::store::{Bead, Comment, Dep, Read, StoreError};
@@ -33,25 +34,27 @@ impl Read<'_> {
 
     fn all_comments(&self) -> Result<HashMap<String, Vec<Comment>>, StoreError> {
         let rows = self.rows(
-            "SELECT b.id, c.id, c.author, c.text, c.created_at, c.other FROM comments c JOIN beads b ON b.num = c.bead
-             WHERE c.live = 1 ORDER BY c.num",
+            "SELECT b.id, c.id, c.author, c.text, c.created_at, c.other, c.num, c.uid
+             FROM comments c JOIN beads b ON b.num = c.bead WHERE c.live = 1",
             [],
             |r| {
-                Ok(Comment {
+                let comment = Comment {
                     id: r.get(1)?,
                     issue_id: row::id(&r.get::<_, String>(0)?)?,
                     author: r.get(2)?,
                     text: r.get(3)?,
                     created_at: row::parse_time(&r.get::<_, String>(4)?)?,
                     extra: row::unpacked(&r.get::<_, String>(5)?)?,
-                })
+                };
+                Ok(Said { row: r.get(6)?, uid: r.get(7)?, comment })
             },
         )?;
-        let mut comments: HashMap<String, Vec<Comment>> = HashMap::new();
-        for comment in rows {
-            comments.entry(comment.issue_id.to_string()).or_default().push(comment);
+        let mut all: HashMap<String, Vec<Said>> = HashMap::new();
+        for said in rows {
+            all.entry(said.comment.issue_id.to_string()).or_default().push(said);
         }
-        Ok(comments)
+        let listed = |all| order::list(all).into_iter().map(|said| said.comment).collect();
+        Ok(all.into_iter().map(|(id, all)| (id, listed(all))).collect())
     }
 
     /// The bytes of `issues.jsonl`: a line for each bead but wisps made here, by id.
@@ -71,7 +74,7 @@ impl Read<'_> {
             let source = sources.get(bead.id.as_str()).filter(|source| {
                 let text = String::from_utf8_lossy(source);
                 let parsed = parse_line(text.trim_end_matches('\r'), prefix.as_str());
-                parsed.is_ok_and(|parsed| format_line(&parsed.bead) == line)
+                parsed.is_ok_and(|parsed| format_line(&order::listed(&parsed.bead)) == line)
             });
             out.extend_from_slice(source.map_or(line.as_bytes(), Vec::as_slice));
             out.push(b'\n');

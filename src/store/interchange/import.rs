@@ -11,6 +11,7 @@ use super::lines::{Line, is_conflict_marker, split};
 use super::members::Guesses;
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Prefix};
+use crate::store::order;
 use crate::store::{Batch, Bead, Stamp, Store, StoreError};
 
 /// Beads written in one transaction: a few tens of milliseconds.
@@ -310,7 +311,7 @@ fn objects(text: &str) -> Vec<&str> {
 /// The bytes of the line, when our writer would not reproduce them, or would not write the bead.
 fn source(bead: &Bead, line: &Line<'_>, whole: bool) -> Option<Vec<u8>> {
     let bytes = line.bytes.filter(|_| whole)?;
-    (bead.ephemeral || format_line(bead).as_bytes() != bytes).then(|| bytes.to_vec())
+    (bead.ephemeral || format_line(&order::listed(bead)).as_bytes() != bytes).then(|| bytes.to_vec())
 }
 
 /// Adds a bead. Of two lines for one bead the newer counts, the later one of equals, and takes no edge away that the

@@ -6,6 +6,7 @@ use rusqlite::Row;
 
 use super::{Read, SEEN, seen_batches};
 use crate::base::BeadId;
+use crate::store::order;
 use crate::store::row::{self, COLUMNS, Stored};
 use crate::store::{Bead, Dep, DepKind, EpicCount, StoreError};
 
@@ -54,19 +55,22 @@ impl Read<'_> {
         while let Some(row) = rows.next()? {
             edges.push(edge(row)?);
         }
+        // Those that one transaction drew stay in its order.
+        edges.sort_by_key(|dep| dep.created_at);
         Ok(edges)
     }
 
     /// Every live edge, by dependent. For whole-graph questions.
     pub fn all_deps(&self) -> Result<Vec<Dep>, StoreError> {
-        let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {EDGE} FROM deps d WHERE d.live = 1 AND {EDGE_SEEN} ORDER BY d.issue_id, d.num"
-        ))?;
+        let mut statement =
+            self.conn.prepare_cached(&format!("SELECT {EDGE} FROM deps d WHERE d.live = 1 AND {EDGE_SEEN}"))?;
         let mut rows = statement.query([])?;
         let mut edges = Vec::new();
         while let Some(row) = rows.next()? {
             edges.push(edge(row)?);
         }
+        order::edges(&mut edges);
+        edges.sort_by(|a, b| a.issue_id.cmp(&b.issue_id));
         Ok(edges)
     }
 

@@ -13,6 +13,7 @@ pub(super) mod tally;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::order::{self, Said};
 use super::row::{COLUMNS, Stored};
 use super::{Bead, Comment, StoreError};
 use crate::base::{BeadId, Prefix};
@@ -82,23 +83,29 @@ impl<'a> Read<'a> {
 
     /// Its comments, oldest first.
     pub fn comments(&self, id: &BeadId) -> Result<Vec<Comment>, StoreError> {
+        Ok(self.said(id)?.into_iter().map(|said| said.comment).collect())
+    }
+
+    /// As [`Self::comments`], with their rows.
+    pub(super) fn said(&self, id: &BeadId) -> Result<Vec<Said>, StoreError> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT c.id, c.author, c.text, c.created_at, c.other FROM comments c JOIN beads b ON b.num = c.bead
-             WHERE b.id = ?1 AND c.live = 1 ORDER BY c.num",
+            "SELECT c.id, c.author, c.text, c.created_at, c.other, c.num, c.uid
+             FROM comments c JOIN beads b ON b.num = c.bead WHERE b.id = ?1 AND c.live = 1",
         )?;
         let mut rows = statement.query([id.as_str()])?;
-        let mut comments = Vec::new();
+        let mut all = Vec::new();
         while let Some(row) = rows.next()? {
-            comments.push(Comment {
+            let comment = Comment {
                 id: row.get(0)?,
                 issue_id: id.clone(),
                 author: row.get(1)?,
                 text: row.get(2)?,
                 created_at: super::row::time(row, 3)?.unwrap_or(crate::base::Time::from_millis(0)),
                 extra: super::row::unpacked(&row.get::<_, String>(4)?)?,
-            });
+            };
+            all.push(Said { row: row.get(5)?, uid: row.get(6)?, comment });
         }
-        Ok(comments)
+        Ok(order::list(all))
     }
 
     pub(super) fn stored(&self, id: &BeadId) -> Result<Option<Stored>, StoreError> {

@@ -1,11 +1,17 @@
 //! Comments.
 
-use sha2::{Digest, Sha256};
-
 use super::Write;
 use crate::base::BeadId;
+use crate::store::order::uid;
 use crate::store::row::packed;
 use crate::store::{Comment, StoreError};
+
+/// A number that no comment of the bead is listed with: of those that share one, each but the first has a later one.
+/// One near the largest integer, of a file, does not count: none could follow it.
+const NEXT_NUMBER: &str = "SELECT 1 + max(
+         (SELECT coalesce(max(num), 0) FROM comments),
+         (SELECT coalesce(max(id), 0) + count(*) - count(DISTINCT id)
+          FROM comments WHERE bead = ?1 AND id < 4611686018427387904))";
 
 impl Write<'_> {
     /// Adds a comment by the actor of this write.
@@ -36,10 +42,7 @@ impl Write<'_> {
     /// Writes a comment; its number is `comment.id`, or a new one when that is 0.
     pub(super) fn insert_comment(&mut self, num: i64, comment: &Comment) -> Result<i64, StoreError> {
         let number = match comment.id {
-            0 => self
-                .conn
-                .prepare_cached("SELECT coalesce(max(num), 0) + 1 FROM comments")?
-                .query_row([], |r| r.get(0))?,
+            0 => self.conn.prepare_cached(NEXT_NUMBER)?.query_row([num], |r| r.get(0))?,
             id => id,
         };
         let stamp = self.stamp_over("");
@@ -59,15 +62,9 @@ impl Write<'_> {
         )?;
         Ok(number)
     }
+
     fn has_comment(&self, num: i64, comment: &Comment) -> Result<bool, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT 1 FROM comments WHERE bead = ?1 AND uid = ?2")?;
         Ok(statement.exists((num, uid(comment)))?)
     }
-}
-
-/// The lasting name of a comment, by what it says alone: in every clone the same, wherever it came from.
-fn uid(comment: &Comment) -> String {
-    let Comment { issue_id, author, text, created_at, .. } = comment;
-    let content = format!("{issue_id}|{author}|{}|{text}", created_at.nanos());
-    data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..10])
 }

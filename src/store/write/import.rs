@@ -148,9 +148,8 @@ impl Write<'_> {
 
     /// What the line does not state of a comment that is here stays as it is.
     fn overwrite_comments(&mut self, num: i64, line: &Incoming) -> Result<(), StoreError> {
-        let rows: Vec<i64> =
-            self.rows("SELECT num FROM comments WHERE bead = ?1 AND live = 1 ORDER BY num", [num], |r| Ok(r.get(0)?))?;
-        let there: Vec<(i64, Comment)> = rows.into_iter().zip(self.comments(&line.bead.id)?).collect();
+        let there = self.said(&line.bead.id)?;
+        let there: Vec<(i64, Comment)> = there.into_iter().map(|said| (said.row, said.comment)).collect();
         for (n, (comment, same)) in line.bead.comments.iter().zip(paired(line, &there)).enumerate() {
             let guessed = line.guesses.comment(n, "id");
             let Some((row, same)) = same.and_then(|at| there.get(at)) else {

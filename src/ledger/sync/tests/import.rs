@@ -164,3 +164,60 @@ fn of_two_beads_that_files_gave_one_id_each_keeps_the_edges_of_its_file() {
         assert_eq!(target(&drawn), "younger");
     }
 }
+
+#[test]
+fn clones_in_the_same_state_list_comments_and_edges_alike() {
+    let mut t = Clones::new(2);
+    let id = t.add(0, "talked about", None);
+    let others: Vec<BeadId> = (0..6).map(|n| t.add(0, &format!("other {n}"), None)).collect();
+    t.sync_all();
+    let words = ["one", "two", "three", "four", "five", "six"];
+    for (n, word) in words.iter().enumerate() {
+        t.write(n % 2, |w| w.add_comment(&id, word).map(drop));
+        t.write(n % 2, |w| w.add_dep(&id, NewDep::new(DepKind::BLOCKS, others[5 - n].clone())).map(drop));
+    }
+    t.agreed();
+    let restored = t.dir.path().join("restored");
+    let copied = Command::new("cp").arg("-r").arg(t.stores[0].beads_dir()).arg(&restored).status();
+    assert!(copied.expect("cp runs").success());
+    crate::ledger::restore(&restored, None, true, Time::from_millis(START)).expect("restore");
+    t.stores.push(Store::open(&restored).expect("open"));
+    let exports: Vec<Vec<u8>> =
+        t.stores.iter().map(|store| store.read::<_, StoreError>(|r| r.export()).expect("export")).collect();
+    assert!(exports.iter().all(|text| *text == exports[0]));
+    let bead = t.bead(2, &id);
+    let said: Vec<&str> = bead.comments.iter().map(|c| c.text.as_str()).collect();
+    assert_eq!(said, words);
+    let numbers: std::collections::BTreeSet<i64> = bead.comments.iter().map(|c| c.id).collect();
+    assert_eq!(numbers.len(), words.len());
+    let drawn: Vec<&BeadId> = bead.dependencies.iter().map(|d| &d.depends_on_id).collect();
+    assert_eq!(drawn, others.iter().rev().collect::<Vec<_>>());
+    // The next comment's number is none of those that are shown.
+    let next = t.write(1, |w| w.add_comment(&id, "seven"));
+    assert!(!numbers.contains(&next.id), "{} in {numbers:?}", next.id);
+}
+
+#[test]
+fn a_line_whose_edges_and_comments_stand_in_another_order_is_written_back_as_it_was() {
+    let mut t = Clones::new(1);
+    let (made, later) = (Time::from_millis(START - DAY), Time::from_millis(START - DAY / 2));
+    let edge = |to: &str, at: Time| {
+        format!(r#"{{"issue_id":"gt-2","depends_on_id":"{to}","type":"blocks","created_at":"{at}"}}"#)
+    };
+    let said = |id: i64, at: Time| {
+        format!(r#"{{"id":{id},"issue_id":"gt-2","author":"cyd","text":"said at {at}","created_at":"{at}"}}"#)
+    };
+    let line = format!(
+        r#"{{"id":"gt-2","title":"docs","status":"open","priority":2,"issue_type":"task","created_at":"{made}","updated_at":"{later}","dependencies":[{},{}],"comments":[{},{},{}]}}"#,
+        edge("gt-9", later),
+        edge("gt-8", made),
+        said(4, later),
+        said(4, made),
+        said(4, made),
+    );
+    t.import(0, &format!("{line}\n"));
+    let text = t.stores[0].read::<_, StoreError>(|r| r.export()).expect("export");
+    assert_eq!(String::from_utf8(text).expect("text").trim_end(), line);
+    let said: Vec<(i64, Time)> = t.bead(0, &ids().1).comments.iter().map(|c| (c.id, c.created_at)).collect();
+    assert_eq!(said, [(4, made), (5, later)], "the same words at the same instant are one");
+}
