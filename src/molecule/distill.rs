@@ -262,9 +262,9 @@ fn given_to(r: &Read<'_>, bead: &Bead) -> Result<String, MoleculeError> {
     for event in &history {
         let fields = &event.payload["fields"];
         match event.kind.as_str() {
-            "created" => who = event.payload["assignee"].as_str().unwrap_or_default().to_owned(),
+            "created" => event.payload["assignee"].as_str().unwrap_or_default().clone_into(&mut who),
             "updated" if fields.get("assignee").is_some() && fields.get("started_at").is_none() => {
-                who = fields["assignee"][1].as_str().unwrap_or_default().to_owned();
+                fields["assignee"][1].as_str().unwrap_or_default().clone_into(&mut who);
             }
             _ => {}
         }

@@ -190,7 +190,9 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
     let (needs, depends_on) = (std::mem::take(&mut begins.needs), std::mem::take(&mut begins.depends_on));
     begins.needs.clone_from(&step.needs);
     begins.depends_on.clone_from(&step.depends_on);
-    needs.iter().for_each(|id| begins.need(id));
+    for id in &needs {
+        begins.need(id);
+    }
     for id in depends_on {
         if !begins.needs.contains(&id) && !begins.depends_on.contains(&id) {
             begins.depends_on.push(id);
