@@ -82,7 +82,7 @@ fn workers_who_go_on_at_once_get_a_step_each() {
 fn works_through(sandbox: &Sandbox, repo: &Path, first: &str) {
     let mut step = first.to_owned();
     while let Some(next) = goes_on(sandbox, repo, "ann", &step, &[]) {
-        step = stands(&next).0.to_owned();
+        stands(&next).0.clone_into(&mut step);
     }
 }
 
