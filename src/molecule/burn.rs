@@ -1,6 +1,6 @@
 //! Burning: a molecule goes without a record.
 
-use super::leave::{SMALL, leave};
+use super::leave::{SMALL, alone, leave};
 use super::{MoleculeError, view};
 use crate::base::BeadId;
 use crate::store::{Read, Stamp, Store, Write};
@@ -50,11 +50,13 @@ pub fn burn(w: &mut Write<'_>, root: &BeadId, force: bool) -> Result<Burnt, Mole
 /// As [`burn`], several at once and whatever their size: all of them go at one moment, or none.
 pub fn burn_all(store: &mut Store, by: &Stamp, roots: &[BeadId], force: bool) -> Result<Vec<Burnt>, MoleculeError> {
     let plan = |r: &Read<'_>| roots.iter().map(|root| Burnt::of(r, root, force)).collect::<Result<Vec<_>, _>>();
-    let burnt = store.read(plan)?;
-    let ids: Vec<BeadId> = burnt.iter().flat_map(|b| b.deleted_ids.iter().cloned()).collect();
-    if ids.len() <= SMALL || store.in_group() {
+    let many: usize = store.read(plan)?.iter().map(|b| b.deleted_count).sum();
+    if many <= SMALL || store.in_group() {
         return store.write(by, |w| roots.iter().map(|root| burn(w, root, force)).collect());
     }
-    leave(store, by, REASON, &ids, |w| burnt.iter().try_for_each(|b| b.announce(w)))?;
+    let alone = alone(store, by)?;
+    let burnt = store.read(plan)?;
+    let ids: Vec<BeadId> = burnt.iter().flat_map(|b| b.deleted_ids.iter().cloned()).collect();
+    leave(store, &alone, by, REASON, &ids, |w| burnt.iter().try_for_each(|b| b.announce(w)))?;
     Ok(burnt)
 }

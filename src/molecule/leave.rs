@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::MoleculeError;
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
-use crate::store::{LEAVING, Stamp, Store, StoreError, Write};
+use crate::store::{LEAVING, Staging, Stamp, Store, StoreError, Write};
 
 /// Up to so many beads go in one transaction.
 pub(super) const SMALL: usize = 200;
@@ -18,21 +18,29 @@ const PAUSE: Duration = Duration::from_micros(300);
 /// So many beads are removed in one turn.
 const REMOVED: usize = 200;
 
+/// So many beads are brought into the file itself at once.
+const UNSETTLED: usize = 3_000;
+
+/// The lock of who takes beads away. To be held from before it is decided which: two that take the same ones would
+/// take them from each other.
+pub(super) fn alone(store: &mut Store, by: &Stamp) -> Result<Staging, StoreError> {
+    store.none_leaving(by, REMOVED)
+}
+
 /// Takes `ids` away for `reason`. `last` is written with the transaction that hides them; when it fails, they stay.
 ///
 /// Not for a group, which is one transaction.
 pub(super) fn leave<T>(
     store: &mut Store,
+    _alone: &Staging,
     by: &Stamp,
     reason: &str,
     ids: &[BeadId],
     last: impl FnOnce(&mut Write<'_>) -> Result<T, MoleculeError>,
 ) -> Result<T, MoleculeError> {
-    while store.drop_left(by, LEAVING, REMOVED)? {}
-    let _lock = store.staging(LEAVING)?;
     let batch = store.write(by, |w| w.new_leaving(LEAVING))?;
     let hidden = store.bulk::<_, MoleculeError>(|store| {
-        let mut rest = ids.iter();
+        let (mut rest, mut unsettled) = (ids.iter(), 0);
         while !rest.as_slice().is_empty() {
             store.write::<_, StoreError>(by, |w| {
                 let started = Instant::now();
@@ -44,6 +52,11 @@ pub(super) fn leave<T>(
                 Ok(())
             })?;
             pass(Point::LeaveGathered);
+            let gathered = ids.len() - rest.len();
+            if gathered - unsettled >= UNSETTLED {
+                unsettled = gathered;
+                store.checkpoint()?;
+            }
             std::thread::sleep(PAUSE);
         }
         store.checkpoint()?;
@@ -65,12 +78,20 @@ pub(super) fn leave<T>(
     };
     pass(Point::LeaveHidden);
     // What nobody sees any more need not be gone from the disk before somebody is told.
-    store.bulk::<_, MoleculeError>(|store| {
+    let removed = store.bulk::<_, StoreError>(|store| {
+        let mut turns = 0;
         while store.write::<_, StoreError>(by, |w| w.discard_some(batch, REMOVED))? {
             pass(Point::LeaveRemoved);
+            turns += 1;
+            if turns % (UNSETTLED / REMOVED) == 0 {
+                store.checkpoint()?;
+            }
             std::thread::sleep(PAUSE);
         }
         Ok(())
-    })?;
+    });
+    if let Err(error) = removed {
+        tracing::warn!(%error, "what is left of beads that are gone is removed later");
+    }
     Ok(answer)
 }

@@ -47,8 +47,13 @@ pub fn pour_large(
             pour(w, proto, vars, opts)
         });
     }
-    while store.drop_left(by, BATCH, DROPPED)? {}
-    let _staging = store.staging(BATCH)?;
+    // A group holds the store: it waits for nobody who may wait for that, and nobody else sees what it stages.
+    let _staging = if store.in_group() {
+        None
+    } else {
+        while store.drop_left(by, BATCH, DROPPED)? {}
+        Some(store.staging(BATCH)?)
+    };
     let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch(BATCH)?))?;
     match stage(store, by, &pouring, &shape, batch) {
         Ok((root, steps)) => Ok(Poured { root, steps, skipped: pouring.skipped }),

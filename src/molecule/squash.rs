@@ -1,7 +1,7 @@
 //! Squashing: what a molecule or wisp did, condensed into one closed bead.
 
 use super::digest::{Closers, Rule};
-use super::leave::{SMALL, leave};
+use super::leave::{SMALL, alone, leave};
 use super::{MoleculeError, is_step, view};
 use crate::base::BeadId;
 use crate::base::text::{count, headline};
@@ -83,8 +83,11 @@ pub fn squash_any(
     if plan.deleted.is_empty() {
         return store.write(by, |w| plan.record(w));
     }
+    let alone = alone(store, by)?;
+    // Somebody else may have done it meanwhile.
+    let plan = store.read(|r| Plan::of(r, root, summary, keep_children))?;
     let leaving = plan.deleted.clone();
-    leave(store, by, REASON, &leaving, |w| plan.record(w))
+    leave(store, &alone, by, REASON, &leaving, |w| plan.record(w))
 }
 
 /// Files the digest of a molecule whose last step has just been closed, if its formula wants that and it has none. The

@@ -112,7 +112,8 @@ pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), Sto
     }
     w.update(bead, Patch::default().with_meta(QUARANTINED, why))?;
     w.emit("quarantined", bead.as_str(), json!({ "why": why }))?;
-    let worker = agent::all(w)?.into_iter().find(|row| row.bead.as_ref() == Some(bead));
+    let dead = |row: &agent::AgentRow| row.bead.as_ref() == Some(bead) && row.state == agent::AgentState::Dead;
+    let worker = agent::all(w)?.into_iter().find(dead);
     let ended =
         worker.and_then(|row| row.last_line).map_or(String::new(), |line| format!("\nIts worker's last line: {line}"));
     w.create(NewBead {

@@ -109,6 +109,7 @@ fn is_ours(path: &Path, name: &str) -> bool {
         || database("beads.db")
         || database("beads.db.new")
         || numbered("beads.db.replaced-")
+        || numbered("beads.db.left-")
         || numbered("ledger.git.broken-")
 }
 

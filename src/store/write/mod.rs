@@ -34,6 +34,9 @@ use super::stamp::{LINE, Tick};
 use super::{Read, Stamp, StoreError};
 use crate::base::{BeadId, Time};
 
+/// A machine's clock may be behind a line that was written elsewhere by so much.
+const AHEAD_MS: i64 = 7 * 24 * 3_600_000;
+
 /// A transaction that changes the store. It reads what it has written.
 #[derive(Debug)]
 pub struct Write<'a> {
@@ -107,11 +110,11 @@ impl<'a> Write<'a> {
     /// It is stamped by the line and not by this copy's clock: two clones that read one line write the same, whenever
     /// they do, and the later of them takes nothing back that was changed in between. No such stamp is later than the
     /// present; the clock moves past the line all the same, so that a change made after it counts as later even where
-    /// the machine's clock is behind.
+    /// the machine's clock is behind, by [`AHEAD_MS`] at most: one line that lies years ahead takes no clock there.
     fn begin_line(&mut self, updated: Time) {
         let at = Tick::at(updated);
         self.line = Some(at.min(Tick::at(self.by.now)));
-        self.tick = self.tick.max(at);
+        self.tick = self.tick.max(at.min(Tick::at(self.by.now.plus_millis(AHEAD_MS))));
     }
 
     /// What follows is written by this copy again.

@@ -129,6 +129,24 @@ fn what_was_added_to_a_molecule_while_it_went_is_no_longer_part_of_anything() {
     assert_eq!(store.read::<_, StoreError>(|r| r.deps(&late)).expect("reads"), []);
 }
 
+#[test]
+fn of_two_that_burn_one_molecule_one_does_and_the_other_finds_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut first = store(dir.path());
+    let (root, waits) = molecule(&mut first, true);
+    let burn = || {
+        let mut store = Store::open(&dir.path().join(".beads")).expect("opens");
+        molecule::burn_all(&mut store, &stamp(5), std::slice::from_ref(&root), false)
+    };
+    let results = std::thread::scope(|scope| {
+        let other = scope.spawn(burn);
+        [burn(), other.join().expect("ends")]
+    });
+    assert_eq!(results.iter().filter(|burnt| burnt.is_ok()).count(), 1, "{results:?}");
+    assert!(results.iter().any(|burnt| matches!(burnt, Err(MoleculeError::Store(StoreError::NotFound { .. })))));
+    assert_eq!((seen(&first, &root, &waits), unfinished(&first)), ((0, true), 0));
+}
+
 /// Kills the command at every place that is passed while beads go, and looks at what it left.
 fn killed_anywhere(ephemeral: bool, command: impl Fn(&BeadId) -> Vec<String>, digests: usize) {
     for point in POINTS {

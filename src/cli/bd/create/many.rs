@@ -227,7 +227,8 @@ impl Plan {
         let by = cx.stamp();
         let mut line = 0;
         let made = cx.change_store(|store| {
-            let _staging = store.staging(BATCH)?;
+            // A group holds the store: it waits for nobody who may wait for that.
+            let _staging = if store.in_group() { None } else { Some(store.staging(BATCH)?) };
             let batch = store.write::<_, CliError>(&by, |w| Ok(w.new_batch(BATCH)?))?;
             let mut made: HashMap<usize, BeadId> = HashMap::new();
             let filed = self.order.chunks(CHUNK).try_for_each(|chunk| {
