@@ -44,9 +44,14 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
     let allowed = || {
         if place.exists() && !force { Err(StoreError::StoreExists(place.clone())) } else { Ok(()) }
     };
+    let old = Store::open(beads_dir);
+    if let Err(foreign @ StoreError::Foreign(_)) = old {
+        // Another program's is not ours to put aside.
+        return Err(foreign.into());
+    }
     allowed()?;
     // What is long is done while others can write still; what fails here fails again below, and is told then.
-    if let Ok(mut old) = Store::open(beads_dir) {
+    if let Ok(mut old) = old {
         let _ = drain(&mut old, None);
     }
     let _no_sync = one_at_a_time(beads_dir)?;

@@ -1,6 +1,7 @@
 //! Burning: a molecule goes without a record.
 
-use super::leave::{SMALL, alone, leave};
+use super::leave::{alone, leave};
+use super::turns::SMALL;
 use super::{MoleculeError, view};
 use crate::base::BeadId;
 use crate::store::{Read, Stamp, Store, Write};

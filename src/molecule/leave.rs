@@ -2,24 +2,13 @@
 //! in short ones. A crash leaves all of them or none that anybody can see; what it left unseen is removed as what is left
 //! of a pour ([`super::sweep`]).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::MoleculeError;
+use super::turns::{REMOVED, TURN, UNSETTLED, give_way};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
 use crate::store::{LEAVING, Staging, Stamp, Store, StoreError, Write};
-
-/// Up to so many beads go in one transaction.
-pub(super) const SMALL: usize = 200;
-/// Others wait at most about that long for the store.
-const TURN: Duration = Duration::from_millis(20);
-/// How long nobody writes between two turns: those who have just been woken need a moment.
-const PAUSE: Duration = Duration::from_micros(300);
-/// So many beads are removed in one turn.
-const REMOVED: usize = 200;
-
-/// So many beads are brought into the file itself at once.
-const UNSETTLED: usize = 3_000;
 
 /// The lock of who takes beads away. To be held from before it is decided which: two that take the same ones would
 /// take them from each other.
@@ -57,7 +46,7 @@ pub(super) fn leave<T>(
                 unsettled = gathered;
                 store.checkpoint()?;
             }
-            std::thread::sleep(PAUSE);
+            give_way();
         }
         store.checkpoint()?;
         store.end_bulk()?;
@@ -86,7 +75,7 @@ pub(super) fn leave<T>(
             if turns % (UNSETTLED / REMOVED) == 0 {
                 store.checkpoint()?;
             }
-            std::thread::sleep(PAUSE);
+            give_way();
         }
         Ok(())
     });

@@ -30,6 +30,7 @@ mod proto;
 mod rounds;
 mod squash;
 mod sweep;
+mod turns;
 mod view;
 mod wisp;
 

@@ -5,28 +5,19 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::MoleculeError;
 use super::pour::{PourOpts, Poured, Pouring, edges, pour};
 use super::proto::{freeze, freeze_into};
+use super::turns::{REMOVED, SMALL, TURN, UNSETTLED, give_way};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
 use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store};
 
-/// Up to so many steps are poured in one transaction.
-const SMALL: usize = 200;
-/// Others wait at most about that long for the store.
-const TURN: Duration = Duration::from_millis(20);
-/// How long nobody writes between two turns.
-const PAUSE: Duration = Duration::from_micros(300);
 /// Steps that are prepared together, and how many such parts are prepared ahead.
 const PART: usize = 100;
 const AHEAD: usize = 16;
-/// So many beads are brought into the file itself at once.
-const UNSETTLED: usize = 3_000;
-/// So many beads of a batch that was left are dropped in one turn.
-const DROPPED: usize = 200;
 /// What its batches are called.
 const BATCH: &str = "pour";
 
@@ -51,7 +42,7 @@ pub fn pour_large(
     let _staging = if store.in_group() {
         None
     } else {
-        while store.drop_left(by, BATCH, DROPPED)? {}
+        while store.drop_left(by, BATCH, REMOVED)? {}
         Some(store.staging(BATCH)?)
     };
     let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch(BATCH)?))?;
@@ -66,7 +57,7 @@ pub fn pour_large(
 }
 
 fn discard(store: &mut Store, by: &Stamp, batch: Batch) -> Result<(), MoleculeError> {
-    while store.write::<_, MoleculeError>(by, |w| Ok(w.discard_some(batch, DROPPED)?))? {}
+    while store.write::<_, MoleculeError>(by, |w| Ok(w.discard_some(batch, REMOVED)?))? {}
     Ok(())
 }
 
@@ -196,8 +187,7 @@ fn write_all(
             unsettled = 0;
             store.checkpoint()?;
         }
-        // The lock goes to whoever asks first: those who have just been woken need a moment for it.
-        std::thread::sleep(PAUSE);
+        give_way();
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Squashing: what a molecule or wisp did, condensed into one closed bead.
 
 use super::digest::{Closers, Rule};
-use super::leave::{SMALL, alone, leave};
+use super::leave::{alone, leave};
+use super::turns::SMALL;
 use super::{MoleculeError, is_step, view};
 use crate::base::BeadId;
 use crate::base::text::{count, headline};

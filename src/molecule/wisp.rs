@@ -1,6 +1,6 @@
 //! Wisps that are lying about.
 
-use super::leave::SMALL;
+use super::turns::SMALL;
 use super::{Burnt, MoleculeError, burn, burn_all, is_molecule};
 use crate::base::span::Span;
 use crate::base::{BeadId, Time};

@@ -266,7 +266,7 @@ fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
     }
     if let Some((mr, meta)) = hook::open_request(r, bead)? {
         return Err(TownError::refused(format!("{id} has been handed in: {mr} is {}", meta.state))
-            .hint(format!("look at it: gt review {id}")));
+            .hint(format!("look at it: gt review diff {id}")));
     }
     if let Some(why) = budget::why_quarantined(bead)
         && !ready.force

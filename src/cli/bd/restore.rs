@@ -12,7 +12,7 @@ pub struct Args {
     /// Replace the database that is there; it is kept beside the new one.
     #[arg(long)]
     force: bool,
-    /// What new ids begin with; that of the most beads when left out.
+    /// What new ids begin with; as in the old database, or that of the most beads, when left out.
     #[arg(short, long)]
     prefix: Option<String>,
 }

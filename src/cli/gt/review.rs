@@ -10,7 +10,7 @@ use crate::base::text::{count, headline, printable};
 use crate::cli::CliError;
 use crate::town::review::{self, Review};
 use crate::town::standing::Standing;
-use crate::town::{Finish, TownError};
+use crate::town::{Finish, TownError, lifecycle};
 
 /// Lists the changes in the queue and those that came back; those that wait for your word come first.
 #[derive(Debug, clap::Args)]
@@ -86,6 +86,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             cx.out.print(&back, |r| format!("✓ {} goes back to {} with your comment", r.bead, r.worker));
             if let Finish::Waits(why) = finish {
                 cx.out.note(&format!("{}: {why}", back.worker));
+            }
+            if !store.read(lifecycle::is_up).map_err(TownError::from)? {
+                cx.out.note(&format!("note: the town is down: nothing watches {} (gt start)", back.worker));
             }
         }
     }

@@ -157,11 +157,21 @@ fn a_database_of_another_program_is_named_and_left_alone() {
     let line = r#"{"id":"old-1","title":"tracked","status":"open","priority":2}"#;
     std::fs::write(dir.join(".beads/issues.jsonl"), format!("{line}\n")).expect("write");
     let before = everything(sandbox.path());
-    for args in [&["init"][..], &["init", "--from-jsonl"], &["list"], &["create", "x"], &["doctor"], &["info"]] {
+    let verbs: [&[&str]; 8] = [
+        &["init"],
+        &["init", "--from-jsonl"],
+        &["list"],
+        &["create", "x"],
+        &["doctor"],
+        &["info"],
+        &["restore"],
+        &["restore", "--force"],
+    ];
+    for args in verbs {
         let ran = sandbox.bd(&dir, args);
         assert_eq!(ran.code, 7, "{args:?}: {}", ran.stderr);
         let told = ran.stderr;
-        assert!(told.contains("is a database of another program") && !told.contains("restore"), "{args:?}: {told}");
+        assert!(told.contains("is a database of another program") && !told.contains("bd restore"), "{args:?}: {told}");
         assert!(told.contains("`mv ") && told.contains("`bd init --from-jsonl`"), "{args:?}: {told}");
     }
     let refused = sandbox.bd(&dir, &["uninstall", "--force"]);

@@ -47,7 +47,9 @@ fn a_change_that_came_back_for_the_last_time_is_sent_back_to_its_worker_on_a_per
         assert!(shown.contains("no good at all") && shown.contains(&format!("gt review output {mr}")), "{shown}");
         assert!(shown.contains(&format!("gt review back {bead} --comment TEXT")), "{shown}");
     }
-    let back = town.gt(&["review", "back", &bead, "--comment", "try it so"]).ok();
+    let back = town.gt(&["review", "back", &bead, "--comment", "try it so"]);
+    assert!(back.stderr.contains("the town is down: nothing watches app/polecats/toast (gt start)"), "{}", back.stderr);
+    let back = back.ok();
     assert!(back.contains("goes back to app/polecats/toast"), "{back}");
     assert_eq!(town.as_worker("toast", &["hook", "--field", "step.name"]).ok(), "rework");
     assert!(town.as_worker("toast", &["prime"]).ok().contains("try it so"));
