@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::bus::{self, Batch, Sender, Wake};
 use super::client::{QueueStatus, Reply, Request, Status};
 use super::components::FileWatch;
-use super::drain::Drainer;
 use super::hands::Hands;
 use super::judge::Cursors;
-use super::keep::Keeper;
 use super::lock::DaemonLock;
 use super::merges::Merges;
 use super::patrol::HeardTo;
 use super::reload::{Fingerprint, Texts};
 use super::run::{DaemonError, World};
+use super::{drain, keep};
 use crate::base::process::{ExitWatch, ProcId};
 use crate::base::{RigName, Time};
 use crate::policy::Limits;
@@ -67,8 +67,8 @@ pub struct Dispatcher {
     pub(super) merges: Merges,
     /// When the remote of a rig was last looked at, for those that wait for another target.
     pub(super) looked: BTreeMap<RigName, Time>,
-    pub(super) drainer: Drainer,
-    pub(super) keeper: Keeper,
+    pub(super) drainer: Bell,
+    pub(super) keeper: Bell,
     /// Rigs whose configuration cannot be read, and why.
     pub(super) broken: Troubles,
     /// Queues that ended with an error when they last ended, and which.
@@ -144,8 +144,8 @@ impl Dispatcher {
         Ok(Self {
             hands: Hands::new(Arc::clone(&world), bus.clone()),
             merges: Merges::new(Arc::clone(&world), bus),
-            drainer: Drainer::start(Arc::clone(&world)),
-            keeper: Keeper::start(Arc::clone(&world)),
+            drainer: drain::start(Arc::clone(&world)),
+            keeper: keep::start(Arc::clone(&world)),
             world,
             store,
             lock,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use super::bell::Bell;
 use super::guard::guarded;
 use super::run::World;
 use crate::ledger;
@@ -13,30 +14,9 @@ const BUDGET: Duration = Duration::from_secs(3);
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// The thread's bell. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Drainer {
-    bell: Option<mpsc::SyncSender<()>>,
-}
-
-impl Drainer {
-    /// Starts the thread; without one the next command that writes drains instead.
-    pub fn start(world: Arc<World>) -> Self {
-        let (bell, rung) = mpsc::sync_channel(1);
-        let work = move || drain(&world, &rung);
-        let thread = std::thread::Builder::new().name("ledger".into()).spawn(work);
-        if let Err(error) = &thread {
-            tracing::error!(%error, "no thread can be started");
-        }
-        Self { bell: thread.is_ok().then_some(bell) }
-    }
-
-    /// Something was written. Rings once, however often it is called.
-    pub fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            let _ = bell.try_send(());
-        }
-    }
+/// Starts the thread.
+pub fn start(world: Arc<World>) -> Bell {
+    Bell::start("ledger", move |rung| drain(&world, &rung))
 }
 
 fn drain(world: &World, rung: &mpsc::Receiver<()>) {

@@ -5,6 +5,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::guard::guarded;
 use super::run::World;
 use crate::base::Time;
@@ -14,30 +15,9 @@ use crate::store::{Stamp, Store, StoreError};
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// The thread's bell. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Keeper {
-    bell: Option<mpsc::SyncSender<()>>,
-}
-
-impl Keeper {
-    /// Starts the thread; without one the next command does the same.
-    pub fn start(world: Arc<World>) -> Self {
-        let (bell, rung) = mpsc::sync_channel(1);
-        let work = move || keep(&world, &rung);
-        let thread = std::thread::Builder::new().name("keep".into()).spawn(work);
-        if let Err(error) = &thread {
-            tracing::error!(%error, "no thread can be started");
-        }
-        Self { bell: thread.is_ok().then_some(bell) }
-    }
-
-    /// Something was written: there may be a new timer. Rings once, however often it is called.
-    pub fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            let _ = bell.try_send(());
-        }
-    }
+/// Starts the thread.
+pub fn start(world: Arc<World>) -> Bell {
+    Bell::start("keep", move |rung| keep(&world, &rung))
 }
 
 fn keep(world: &World, rung: &mpsc::Receiver<()>) {

@@ -5,16 +5,17 @@
 //! that takes long is done by [`hands`] and [`merges`], each from an intent on disk. An idle daemon sleeps:
 //! nothing polls.
 
+mod bell;
 pub mod bus;
 pub mod client;
 pub mod components;
 pub mod dispatch;
-pub mod drain;
+mod drain;
 mod guard;
 pub mod hands;
 mod journal;
 pub mod judge;
-pub mod keep;
+mod keep;
 pub mod lock;
 pub mod merges;
 mod patrol;

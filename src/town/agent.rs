@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TownError;
+use super::hosts;
 use super::unreadable;
 use crate::base::process::ProcId;
 use crate::base::{Address, BeadId, RigName, Time};
@@ -147,6 +148,32 @@ pub struct AgentRow {
 }
 
 impl AgentRow {
+    /// An agent that is made at `now`, whose session has not been started yet.
+    pub fn new(address: Address, runtime: &str, host: HostKind, now: Time) -> Self {
+        Self {
+            state: AgentState::Spawning,
+            runtime: runtime.to_owned(),
+            host,
+            session: hosts::session_name(&address),
+            conversation: Some(hosts::conversation(&address, now)),
+            proc: None,
+            worktree: None,
+            branch: None,
+            base_commit: None,
+            bead: None,
+            started_at: None,
+            resumed: false,
+            last_progress_at: None,
+            restarts: 0,
+            waits: None,
+            dialog: None,
+            last_line: None,
+            told: None,
+            created_at: now,
+            address,
+        }
+    }
+
     /// The rig it belongs to.
     pub fn rig(&self) -> Option<&RigName> {
         self.address.rig()

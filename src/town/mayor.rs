@@ -25,29 +25,12 @@ pub fn ensure(cx: &Acting<'_>, store: &mut Store) -> Result<AgentRow, TownError>
     }
     let runtime = hosts::require_runtime(cx, config.runtime())?;
     let now = cx.now();
+    let host = hosts::choose(cx, config.host())?;
     let mut row = AgentRow {
-        address: me.clone(),
         state: AgentState::Idle,
-        runtime: config.runtime().to_owned(),
-        host: hosts::choose(cx, config.host())?,
-        session: hosts::session_name(&me),
-        conversation: Some(hosts::conversation(&me, now)),
-        proc: None,
-        worktree: None,
-        branch: None,
-        base_commit: None,
-        bead: None,
-        started_at: None,
-        last_progress_at: None,
-        resumed: false,
-        restarts: 0,
-        waits: None,
-        dialog: None,
-        last_line: None,
-        told: None,
-        created_at: now,
+        started_at: Some(now),
+        ..AgentRow::new(me.clone(), config.runtime(), host, now)
     };
-    row.started_at = Some(now);
     // Whoever is cut off while it types leaves the row of a Mayor that runs: nobody types to it again.
     let note = |told: &Told| {
         let begun = AgentRow { proc: Some(told.to.clone()), told: Some(told.clone()), ..row.clone() };

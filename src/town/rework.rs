@@ -121,27 +121,13 @@ fn fresh(r: &Read<'_>, cx: &Acting<'_>, meta: &MrMeta) -> Result<AgentRow, TownE
     let rig = cx.town.rig(&meta.rig, &crate::config::Overrides::default())?;
     let name = super::sling::free_name(&rig, &agent::of_rig(r, &rig.name)?);
     let address = crate::base::Address::Polecat(rig.name.clone(), name.clone());
+    let host = hosts::choose(cx, rig.config.host)?;
     Ok(AgentRow {
-        state: AgentState::Spawning,
-        runtime: rig.config.runtime.clone(),
-        host: hosts::choose(cx, rig.config.host)?,
-        session: hosts::session_name(&address),
-        conversation: Some(hosts::conversation(&address, cx.now())),
-        proc: None,
         worktree: Some(cx.town.worktree(&rig.name, &name)),
         branch: Some(super::sling::branch(&WorkerName::new(address.short())?, &meta.bead)),
-        base_commit: None,
         bead: Some(meta.bead.clone()),
-        started_at: None,
         last_progress_at: Some(cx.now()),
-        resumed: false,
-        restarts: 0,
-        waits: None,
-        dialog: None,
-        last_line: None,
-        told: None,
-        created_at: cx.now(),
-        address,
+        ..AgentRow::new(address, &rig.config.runtime, host, cx.now())
     })
 }
 

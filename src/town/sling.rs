@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use super::agent::{self, AgentRow, AgentState, HostKind};
+use super::agent::{self, AgentRow, HostKind};
 use super::around::Acting;
 use super::convoy::{self, ConvoyOpts};
 use super::error::TownError;
@@ -384,26 +384,11 @@ fn times_held(r: &Read<'_>, bead: &BeadId) -> Result<i64, TownError> {
 fn row(cx: &Acting<'_>, ready: &Ready, plan: &Plan, worker: &Address, branch: &str, now: Time) -> AgentRow {
     let worktree = WorkerName::new(worker.short()).ok().map(|name| cx.town.worktree(&ready.rig.name, &name));
     AgentRow {
-        address: worker.clone(),
-        state: AgentState::Spawning,
-        runtime: plan.runtime.clone(),
-        host: ready.host,
-        session: hosts::session_name(worker),
-        conversation: Some(hosts::conversation(worker, now)),
-        proc: None,
         worktree,
         branch: Some(branch.to_owned()),
-        base_commit: None,
         bead: Some(plan.bead.clone()),
-        started_at: None,
         last_progress_at: Some(now),
-        resumed: false,
-        restarts: 0,
-        waits: None,
-        dialog: None,
-        last_line: None,
-        told: None,
-        created_at: now,
+        ..AgentRow::new(worker.clone(), &plan.runtime, ready.host, now)
     }
 }
 

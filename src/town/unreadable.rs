@@ -177,26 +177,12 @@ fn anew(cx: &Acting<'_>, store: &Store, agent: &Address) -> Result<Option<AgentR
     let checked_out = rig.repo()?.worktree_at(&worktree)?.and_then(|tree| tree.branch);
     let now = cx.now();
     Ok(Some(AgentRow {
-        address: agent.clone(),
         // What has no hook has been handed in, and goes when that lands.
         state: if bead.is_some() { AgentState::Dead } else { AgentState::Done },
-        runtime: rig.config.runtime.clone(),
-        host: hosts::choose(cx, rig.config.host)?,
-        session: hosts::session_name(agent),
-        conversation: Some(hosts::conversation(agent, now)),
-        proc: None,
         worktree: Some(worktree),
         branch: checked_out.or_else(|| bead.as_ref().map(|bead| sling::branch(&name, bead))),
-        base_commit: None,
         bead,
-        started_at: None,
         last_progress_at: Some(now),
-        resumed: false,
-        restarts: 0,
-        waits: None,
-        dialog: None,
-        last_line: None,
-        told: None,
-        created_at: now,
+        ..AgentRow::new(agent.clone(), &rig.config.runtime, hosts::choose(cx, rig.config.host)?, now)
     }))
 }
