@@ -4,16 +4,19 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Command;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{CliError, Kind};
 
+/// What takes the place of a verb that is none here but is known elsewhere.
+pub type Instead = fn(&str) -> Option<&'static str>;
+
 /// The parsed command line of this process, or the exit code when that is all there is to do.
-pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
-    parse_from(std::env::args_os().collect())
+pub fn parse<C: clap::Parser>(instead: Instead) -> Result<C, ExitCode> {
+    parse_from(std::env::args_os().collect(), instead)
 }
 
-fn parse_from<C: clap::Parser>(args: Vec<OsString>) -> Result<C, ExitCode> {
+fn parse_from<C: clap::Parser>(args: Vec<OsString>, instead: Instead) -> Result<C, ExitCode> {
     if let Some(cli) = parse_called(&args) {
         return Ok(cli);
     }
@@ -23,6 +26,17 @@ fn parse_from<C: clap::Parser>(args: Vec<OsString>) -> Result<C, ExitCode> {
             error.kind(),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         );
+        let verb = match error.get(ContextKind::InvalidSubcommand) {
+            Some(ContextValue::String(verb)) if first_word(&args).is_some_and(|word| word == verb.as_str()) => {
+                instead(verb)
+            }
+            _ => None,
+        };
+        if let Some(words) = verb {
+            let mut told = told(&error);
+            told.hints = vec![words.to_owned()];
+            return told.report(json);
+        }
         if json && !help {
             return told(&error).report(true);
         }
@@ -32,13 +46,18 @@ fn parse_from<C: clap::Parser>(args: Vec<OsString>) -> Result<C, ExitCode> {
     })
 }
 
+/// The first argument that is no flag: the verb, but for the value of a flag that stands before it.
+fn first_word(args: &[OsString]) -> Option<&OsString> {
+    args.iter().skip(1).find(|arg| !arg.as_encoded_bytes().starts_with(b"-"))
+}
+
 /// The parsed command line, by a parser that knows no verb but the one that is called.
 ///
 /// clap gives a copy of each global flag to each verb it knows: for one verb of eighty that is most of the time and
 /// memory that a start takes. Whatever this parser does not take is left to the whole one, which knows how to tell it.
 fn parse_called<C: clap::Parser>(args: &[OsString]) -> Option<C> {
     let whole = C::command();
-    let word = args.iter().skip(1).find(|arg| !arg.as_encoded_bytes().starts_with(b"-"))?;
+    let word = first_word(args)?;
     let verb = whole.find_subcommand(word)?.clone();
     let one = Command::new(whole.get_name().to_owned())
         .args(whole.get_arguments().cloned())

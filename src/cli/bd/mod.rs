@@ -20,6 +20,7 @@ mod defer;
 mod delete;
 mod dep;
 mod doctor;
+mod elsewhere;
 mod epic;
 mod exclude;
 mod export;
@@ -217,7 +218,7 @@ enum Verb {
 
 /// Parses the command line, runs the verb, reports its error.
 pub fn main() -> ExitCode {
-    let cli: Cli = match super::parse::parse() {
+    let cli: Cli = match super::parse::parse(elsewhere::instead) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

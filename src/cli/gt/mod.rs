@@ -139,7 +139,7 @@ pub struct Context {
 
 /// Parses the command line, runs the verb, reports its error.
 pub fn main() -> ExitCode {
-    let cli: Cli = match super::parse::parse() {
+    let cli: Cli = match super::parse::parse(|_| None) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

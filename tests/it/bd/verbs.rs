@@ -118,6 +118,7 @@ fn a_wrong_command_line_is_told_in_json_to_those_who_asked_for_it() {
     let repo = Repo::new();
     for (program, args, words, tip) in [
         ("bd", &["creat", "x", "--json"][..], "unrecognized subcommand 'creat'", "'create'"),
+        ("bd", &["--json", "hooks", "install"], "unrecognized subcommand 'hooks'", "nothing is put into git's hooks"),
         ("gt", &["--json", "slig"], "unrecognized subcommand 'slig'", "'sling'"),
         ("bd", &["list", "--json", "--assigne", "x"], "unexpected argument '--assigne' found", "'--assignee'"),
     ] {
@@ -129,6 +130,8 @@ fn a_wrong_command_line_is_told_in_json_to_those_who_asked_for_it() {
         assert!(told["error"]["hints"][0].as_str().expect("hint").contains(tip), "{told}");
     }
     assert!(repo.bd(&["--json", "--help"]).ok().starts_with("Tracks issues"));
+    let ran = repo.bd(&["compact", "--analyze"]);
+    assert!(ran.code == 2 && ran.stderr.contains("hint: nothing is to be cleaned up by hand"), "{}", ran.stderr);
 }
 
 #[test]
