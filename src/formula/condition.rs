@@ -1,5 +1,6 @@
 //! Conditions: on variables, decided when a molecule is poured, and on the state of steps, decided while it runs.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -78,8 +79,10 @@ pub enum Runtime {
     Env(String, Op, String),
     /// `children.all(status == 'complete')`, `children(ref).any(…)`, `steps(ref).count(…) >= 2`.
     Group {
-        /// `children`, `descendants` or the id in `steps(id)` and the like.
-        of: String,
+        /// `children`, `descendants` or `steps`.
+        whose: String,
+        /// The step in parentheses; none means the step that the condition belongs to.
+        of: Option<String>,
         /// `all`, `any` or `count`.
         how: String,
         /// The inner condition.
@@ -168,7 +171,8 @@ impl Runtime {
                 ));
             }
             return Ok(Self::Group {
-                of: found.get(2).or(found.get(3)).map_or(&found[1], |m| m.as_str()).to_owned(),
+                whose: found[1].split('(').next().unwrap_or_default().trim().to_owned(),
+                of: found.get(2).or(found.get(3)).map(|m| m.as_str().to_owned()),
                 how: how.to_owned(),
                 inner: Box::new(Self::nested(&found[5], depth + 1)?),
                 bound,
@@ -188,6 +192,44 @@ impl Runtime {
         Err(format!("`{}` has none of the forms of a condition", crate::base::text::headline(text, 60)))
     }
 
+    /// The steps that it names.
+    pub fn steps(&self) -> Vec<&str> {
+        match self {
+            Self::Field { step, .. } => step.iter().map(String::as_str).collect(),
+            Self::Group { of, inner, .. } => of.iter().map(String::as_str).chain(inner.steps()).collect(),
+            Self::FileExists(_) | Self::Env(..) | Self::Stat(..) => Vec::new(),
+        }
+    }
+
+    /// Whether it speaks of the step that it belongs to, or of what is below that.
+    pub fn of_itself(&self) -> bool {
+        matches!(self, Self::Field { step: None, .. } | Self::Group { of: None, .. })
+    }
+
+    /// The step that must be closed, if that is all that it asks.
+    pub(crate) fn closed(&self) -> Option<&str> {
+        match self {
+            Self::Field { step: Some(step), path, op: Op::Eq, value }
+                if path == "status" && ["complete", "closed"].contains(&value.as_str()) =>
+            {
+                Some(step)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of other steps.
+    #[must_use]
+    pub(crate) fn renamed(self, name: &dyn Fn(&str) -> String) -> Self {
+        match self {
+            Self::Field { step, path, op, value } => Self::Field { step: step.map(|s| name(&s)), path, op, value },
+            Self::Group { whose, of, how, inner, bound } => {
+                Self::Group { whose, of: of.map(|s| name(&s)), how, inner: Box::new(inner.renamed(name)), bound }
+            }
+            other => other,
+        }
+    }
+
     /// Whether it holds.
     pub fn holds(&self, state: &dyn State) -> bool {
         match self {
@@ -195,8 +237,8 @@ impl Runtime {
             Self::Env(name, op, value) => compare(state.env(name).as_deref(), *op, value),
             Self::Stat(word, op, value) => compare(Some(&state.steps_in(word).to_string()), *op, value),
             Self::Field { step, path, op, value } => compare(state.field(step.as_deref(), path).as_deref(), *op, value),
-            Self::Group { of, how, inner, bound } => {
-                let members = state.members(of);
+            Self::Group { whose, of, how, inner, bound } => {
+                let members = state.members(of.as_deref(), whose == "descendants");
                 let holding = members.iter().filter(|id| inner.holds_for(state, id)).count();
                 match (how.as_str(), bound) {
                     ("count", Some((op, value))) => compare(Some(&holding.to_string()), *op, value),
@@ -213,6 +255,45 @@ impl Runtime {
             Self::Field { step: None, path, op, value } => compare(state.field(Some(id), path).as_deref(), *op, value),
             other => other.holds(state),
         }
+    }
+}
+
+impl fmt::Display for Runtime {
+    /// As formulas write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileExists(path) => write!(f, "file.exists({})", quoted(path)),
+            Self::Env(name, op, value) => write!(f, "env.{name} {op} {}", quoted(value)),
+            Self::Stat(word, op, value) => write!(f, "steps.{word} {op} {value}"),
+            Self::Field { step, path, op, value } => {
+                let step = step.as_ref().map(|step| format!("{step}.")).unwrap_or_default();
+                write!(f, "{step}{path} {op} {}", quoted(value))
+            }
+            Self::Group { whose, of, how, inner, bound } => {
+                let of = of.as_ref().map(|of| format!("({of})")).unwrap_or_default();
+                write!(f, "{whose}{of}.{how}({inner})")?;
+                bound.as_ref().map_or(Ok(()), |(op, value)| write!(f, " {op} {value}"))
+            }
+        }
+    }
+}
+
+/// In whichever quotes the text has none of.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') { '"' } else { '\'' };
+    format!("{quote}{text}{quote}")
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Ge => ">=",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Lt => "<",
+        })
     }
 }
 
@@ -257,8 +338,8 @@ pub trait State {
     fn steps_in(&self, status: &str) -> usize;
     /// `status` or `output.path` of a step; the judged step when `None`.
     fn field(&self, step: Option<&str>, path: &str) -> Option<String>;
-    /// Ids of `children`, `descendants`, or the children of the step with that id.
-    fn members(&self, of: &str) -> Vec<String>;
+    /// What is below the step `of` (`None` is the judged one) as names for [`State::field`]: its children, or `all` below.
+    fn members(&self, of: Option<&str>, all: bool) -> Vec<String>;
 }
 
 #[cfg(test)]
@@ -302,6 +383,16 @@ mod tests {
             "a.status == 'complete' ",
         ] {
             assert!(Runtime::parse(good).is_ok(), "{good}: {:?}", Runtime::parse(good));
+        }
+        for text in [
+            "file.exists('a/b')",
+            "env.CI == 'it\"s'",
+            "steps.complete >= 3",
+            "a.status == \"it's\"",
+            "descendants(a).count(status == 'complete') > 1",
+            "children.all(b.output.n != '3')",
+        ] {
+            assert_eq!(Runtime::parse(text).map(|c| c.to_string()), Ok(text.to_owned()), "written as it was read");
         }
         for bad in ["", "maybe", "children.all()", "children.count(status == 'x')", "file.exists(x)", "status = 1"] {
             assert!(Runtime::parse(bad).is_err(), "{bad}");

@@ -2,7 +2,7 @@
 
 use super::def::{Compose, Formula, Kind, StepDef, walk, walk_mut};
 use super::explain::{Change, Trace};
-use super::stage::{Cx, branch, check, control, expand, extends, freeze, patrol, weave};
+use super::stage::{Cx, branch, check, conditions, control, expand, extends, freeze, patrol, weave};
 use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Vars, Woven, fill};
 
 /// Whether placeholders stay.
@@ -215,6 +215,7 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
         trace.note("aspects", &steps);
     }
     if !cx.is_over() {
+        conditions::settle(cx, &mut steps);
         check::graph(cx, &steps, formula);
         patrol::check(cx, &steps, formula);
     }

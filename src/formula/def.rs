@@ -93,6 +93,8 @@ pub(crate) struct StepDef {
     pub(crate) waits_for: Option<Box<Text>>,
     pub(crate) condition: Vec<Text>,
     pub(crate) gate: Option<Arc<GateDef>>,
+    /// Conditions of gate rules.
+    pub(crate) held: Option<Arc<[Text]>>,
     pub(crate) expand: Option<Box<Text>>,
     pub(crate) expand_vars: Option<Arc<TextVars>>,
     pub(crate) repeat: Option<Arc<LoopDef>>,
@@ -128,6 +130,7 @@ impl StepDef {
             waits_for: None,
             condition: Vec::new(),
             gate: None,
+            held: None,
             expand: None,
             expand_vars: None,
             repeat: None,
@@ -152,6 +155,17 @@ impl StepDef {
     /// Whether none of these steps must come before it.
     pub(crate) fn begins(&self, among: &HashSet<Arc<str>>) -> bool {
         self.needs.iter().chain(&self.depends_on).all(|id| !among.contains(&id.value))
+    }
+
+    /// Adds conditions of gate rules, each once.
+    pub(crate) fn hold(&mut self, conditions: &[Text]) {
+        let mut all: Vec<Text> = self.held.iter().flat_map(|held| held.iter()).cloned().collect();
+        for condition in conditions {
+            if !all.contains(condition) {
+                all.push(condition.clone());
+            }
+        }
+        self.held = (!all.is_empty()).then(|| all.into());
     }
 
     /// Adds an edge, once.

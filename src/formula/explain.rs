@@ -53,6 +53,7 @@ struct Look {
     needs: Vec<Arc<str>>,
     labels: Vec<Arc<str>>,
     conditions: Vec<Arc<str>>,
+    held: Vec<Arc<str>>,
     title: Option<Arc<str>>,
     description: Option<Arc<str>>,
     waits_for: Option<Arc<str>>,
@@ -70,6 +71,7 @@ impl Look {
             needs,
             labels: all(&step.labels),
             conditions: all(&step.condition),
+            held: all(step.held.as_deref().unwrap_or_default()),
             title: one(step.title.as_ref()),
             description: one(step.description.as_ref()),
             waits_for: one(step.waits_for.as_deref()),
@@ -91,6 +93,7 @@ impl Look {
             ("needs", &self.needs, &now.needs),
             ("label", &self.labels, &now.labels),
             ("condition", &self.conditions, &now.conditions),
+            ("gate", &self.held, &now.held),
         ] {
             what.extend(old.iter().filter(|t| !new.contains(t)).map(|t| format!("- {word} {t}")));
             what.extend(new.iter().filter(|t| !old.contains(t)).map(|t| format!("+ {word} {t}")));

@@ -33,6 +33,9 @@ pub fn tree(proto: &Proto) -> String {
         if let Some(gate) = &step.gate {
             let _ = write!(out, "  [gate {}]", gate.kind);
         }
+        for condition in &step.held {
+            let _ = write!(out, "  [until {condition}]");
+        }
         out.push('\n');
     }
     out

@@ -159,6 +159,9 @@ pub struct Step {
     /// Waits for something outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Box<Gate>>,
+    /// Conditions of gate rules on the running molecule; the step is held until all have held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
     /// Conditions on variables; the step is left out at pour unless all hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condition: Vec<String>,

@@ -148,6 +148,7 @@ fn after_close(
     }
     super::rounds::next(w, &top, &step, outside)?;
     groups(w, &top, &step.id, outside, closed)?;
+    super::held::release(w, &step.id, outside)?;
     closed.extend(close_awaited(w, &top)?);
     Ok(())
 }
@@ -225,6 +226,7 @@ fn skip(
     let top = super::find::top_of(w, &step.id)?.unwrap_or_else(|| root.clone());
     super::rounds::next(w, &top, &w.need(&step.id)?, outside)?;
     groups(w, &top, &step.id, outside, skipped)?;
+    super::held::release(w, &step.id, outside)?;
     skipped.extend(close_awaited(w, &top)?);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::formula::condition::Static;
+use crate::formula::condition::{Runtime, Static};
 use crate::formula::{Proto, Step, Vars};
 
 /// A step that is poured: as the proto has it, or with other needs.
@@ -46,10 +46,15 @@ pub(super) fn filter<'p>(proto: &'p Proto, vars: &Vars) -> (Vec<Kept<'p>>, Vec<S
         .map(|step| {
             let without = |of: &String| gone.contains(of.as_str());
             let waits = step.waits_for.as_ref().and_then(|w| w.of.as_ref());
-            if !step.needs.iter().any(without) && !waits.is_some_and(without) {
+            let held = |condition: &String| {
+                !Runtime::parse(condition).is_ok_and(|c| c.steps().into_iter().any(|name| gone.contains(name)))
+            };
+            if !step.needs.iter().any(without) && !waits.is_some_and(without) && step.held.iter().all(held) {
                 return Kept::Same(step);
             }
             let mut step = step.clone();
+            // A gate rule that asks for a step that does not come would hold for ever.
+            step.held.retain(held);
             if step.needs.iter().any(|n| gone.contains(n.as_str())) {
                 step.needs = bridged(&step.needs, &needs);
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{MoleculeError, is_molecule, step_name};
+use super::{CONDITION, MoleculeError, is_molecule, step_name};
 use crate::base::BeadId;
 use crate::store::{Bead, DepKind, IssueType, Read, Status};
 
@@ -24,7 +24,7 @@ pub fn distill(
     if top.is_empty() {
         return Err(MoleculeError::NothingBelow(epic.clone()));
     }
-    let mut this = Distilling { r, names: names(&beads), vars, used: HashSet::new() };
+    let mut this = Distilling { r, names: names(&beads), vars, used: HashSet::new(), rules: Vec::new() };
     let description = if root.description.is_empty() { root.title.clone() } else { root.description.clone() };
     let mut formula = Map::new();
     formula.insert("formula".into(), name.into());
@@ -37,6 +37,9 @@ pub fn distill(
         formula.insert("vars".into(), json!(vars));
     }
     formula.insert("steps".into(), steps);
+    if !this.rules.is_empty() {
+        formula.insert("compose".into(), json!({ "gate": this.rules }));
+    }
     Ok(Value::Object(formula))
 }
 
@@ -101,6 +104,8 @@ struct Distilling<'a> {
     names: HashMap<BeadId, String>,
     vars: &'a BTreeMap<String, String>,
     used: HashSet<String>,
+    /// Gate rules.
+    rules: Vec<Value>,
 }
 
 impl Distilling<'_> {
@@ -141,8 +146,10 @@ impl Distilling<'_> {
             step.insert("priority".into(), bead.priority.into());
         }
         // Those that pouring makes of other keys come again with them.
-        let made =
-            |label: &&String| label.starts_with("loop:{") || label.ends_with("-children") && label.starts_with("gate:");
+        let made = |label: &&String| {
+            ["loop:{", "gate:{"].iter().any(|begin| label.starts_with(begin))
+                || label.ends_with("-children") && label.starts_with("gate:")
+        };
         let labels: Vec<&String> = bead.labels.iter().filter(|label| !made(label)).collect();
         if !labels.is_empty() {
             step.insert("labels".into(), json!(labels));
@@ -180,9 +187,17 @@ impl Distilling<'_> {
                         needs.insert(0, name);
                     }
                 }
-                None if dep.kind == DepKind::BLOCKS && !more.contains_key("gate") => {
-                    let gate = self.r.bead(&dep.depends_on_id)?.filter(|bead| bead.issue_type == IssueType::GATE);
-                    more.extend(gate.map(|gate| ("gate".to_owned(), self.gate(&gate))));
+                None if dep.kind == DepKind::BLOCKS => {
+                    match self.r.bead(&dep.depends_on_id)?.filter(|bead| bead.issue_type == IssueType::GATE) {
+                        Some(gate) if gate.await_type == CONDITION => {
+                            let condition = self.text(&gate.await_id);
+                            self.rules.push(json!({ "before": self.names[&bead.id], "condition": condition }));
+                        }
+                        Some(gate) if !more.contains_key("gate") => {
+                            more.insert("gate".to_owned(), self.gate(&gate));
+                        }
+                        _ => {}
+                    }
                 }
                 _ => {}
             }

@@ -12,7 +12,7 @@
 //! A molecule is its beads and nothing else: whoever reads it after a crash, be it another agent, sees the same next
 //! step. The root (type `molecule`) has metadata `formula`, `proto` and, if it was poured for a bead, `for`. A step
 //! is a child of the root (or of the step above it) with metadata `step` and `formula`; its `needs` are `blocks`
-//! edges. A step's gate is a bead of type `gate` that blocks it.
+//! edges. A step's gate is a bead of type `gate` that blocks it; so is each gate rule's.
 
 mod advance;
 mod bond;
@@ -23,7 +23,9 @@ mod distill;
 mod error;
 mod fan_out;
 mod find;
+mod held;
 mod leave;
+mod now;
 mod pour;
 mod pour_large;
 mod proto;
@@ -41,6 +43,7 @@ pub use distill::{distill, slug};
 pub use error::MoleculeError;
 pub use fan_out::fan_out_failures;
 pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
+pub use held::{CONDITION, holds};
 pub use pour::{MOLECULE, PourOpts, Poured, check, pour, would_pour};
 pub use pour_large::pour_large;
 pub use proto::{Kept, freeze, freeze_into, keep_persistent, protos, thaw};

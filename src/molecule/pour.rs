@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::MoleculeError;
 use super::conditions::{self, Kept};
+use super::{MoleculeError, held};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
 use crate::formula::{Gate, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, names_in};
@@ -88,10 +88,16 @@ impl<'p> Pouring<'p> {
         root(w, self.proto, &self.vars, self.opts)
     }
 
-    /// The bead of a step, and the one of its gate; without parent and edges.
-    pub(super) fn beads(&self, order: usize, step: &Step) -> (NewBead, Option<NewBead>) {
-        let gate = step.gate.as_ref().map(|gate| gate_bead(self.proto, step, gate, &self.vars, self.opts));
-        (step_bead(self.proto, step, &self.vars, self.opts, order), gate)
+    /// The bead of a step, and those of its gates with their names; without parent and edges.
+    pub(super) fn beads(&self, order: usize, step: &Step) -> (NewBead, Vec<(String, NewBead)>) {
+        let own = step.gate.as_deref().map(|gate| gate_bead(self.proto, step, gate, &self.vars, self.opts));
+        let rules = step.held.iter().map(|condition| {
+            let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None };
+            gate_bead(self.proto, step, &gate, &self.vars, self.opts)
+        });
+        let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
+        let gates = own.into_iter().chain(rules).enumerate().map(|(i, gate)| (name(i), gate)).collect();
+        (step_bead(self.proto, step, &self.vars, self.opts, order), gates)
     }
 
     /// Says that it is poured: to everybody, and to the bead that it is for.
@@ -102,7 +108,7 @@ impl<'p> Pouring<'p> {
         let steps = if self.opts.root_only { 0 } else { self.steps.len() };
         let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": steps });
         w.emit("poured", root.as_str(), payload)?;
-        Ok(())
+        held::release(w, root, None)
     }
 
     fn pour(self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
@@ -123,13 +129,13 @@ impl<'p> Pouring<'p> {
         let mut later: Vec<(BeadId, DepKind, String, &str)> = Vec::new();
         for (order, step) in &self.steps {
             let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(root).clone();
-            let (mut new, gate) = self.beads(*order, step);
-            if let Some(mut gate) = gate {
+            let (mut new, gates) = self.beads(*order, step);
+            for (name, mut gate) in gates {
                 gate.prefix = own_id(w, &parent)?;
                 gate.parent = Some(parent.clone());
                 let gate = w.create(gate)?.id;
                 new.deps.push(NewDep::new(DepKind::BLOCKS, gate.clone()));
-                made.push((format!("gate-{}", step.id), gate));
+                made.push((name, gate));
             }
             let mut open = Vec::new();
             for (kind, metadata, target) in edges(step) {
@@ -244,6 +250,7 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
         for text in [&step.title, &step.description, &step.notes, assignee, gate, until] {
             used.extend(names_in(text));
         }
+        used.extend(step.held.iter().flat_map(|condition| names_in(condition)));
     }
     used.extend(names_in(&proto.description));
     for (name, var) in &proto.vars {
@@ -289,6 +296,9 @@ fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Ne
     }
     if let Some(squash) = &proto.squash {
         metadata.insert("squash".into(), squash.clone());
+    }
+    if proto.steps.iter().any(|step| !step.held.is_empty()) {
+        metadata.insert(held::HELD.into(), true.into());
     }
     if !proto.bond_points.is_empty() {
         metadata.insert("bond_points".into(), json!(proto.bond_points));
@@ -401,7 +411,8 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
     }
     let mut metadata = Map::new();
     metadata.insert("gate_of".into(), step.id.as_str().into());
-    if let Some(round) = round_of(proto, &step.id) {
+    // A gate rule holds the first round alone: its step is named once.
+    if let Some(round) = round_of(proto, &step.id).filter(|_| gate.kind != held::CONDITION) {
         metadata.insert("round_of".into(), round.into());
     }
     metadata.insert("formula".into(), proto.formula.as_str().into());

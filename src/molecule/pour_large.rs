@@ -12,7 +12,7 @@ use super::pour::{PourOpts, Poured, Pouring, edges, pour};
 use super::proto::{freeze, freeze_into};
 use super::turns::{REMOVED, SMALL, TURN, UNSETTLED, give_way};
 use crate::base::BeadId;
-use crate::formula::{Proto, Vars};
+use crate::formula::{Proto, Step, Vars};
 use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store};
 
 /// Steps that are prepared together, and how many such parts are prepared ahead.
@@ -61,19 +61,24 @@ fn discard(store: &mut Store, by: &Stamp, batch: Batch) -> Result<(), MoleculeEr
     Ok(())
 }
 
-/// Who is below whom and what waits for what: for each step its gate, then itself.
+/// How many gates a step has.
+fn gates(step: &Step) -> usize {
+    usize::from(step.gate.is_some()) + step.held.len()
+}
+
+/// Who is below whom and what waits for what: for each step its gates, then itself.
 fn shape(pouring: &Pouring<'_>) -> Shape {
     let mut index: HashMap<&str, usize> = HashMap::with_capacity(pouring.steps.len());
     let mut next = 0;
     for (_, step) in &pouring.steps {
-        next += usize::from(step.gate.is_some());
+        next += gates(step);
         index.insert(&step.id, next);
         next += 1;
     }
     let mut shape = Shape::new();
     for (_, step) in &pouring.steps {
         let parent = step.parent.as_deref().and_then(|p| index.get(p).copied());
-        let gate = step.gate.as_ref().map(|_| (Hold::Blocks, shape.push(parent, [])));
+        let gates: Vec<_> = (0..gates(step)).map(|_| (Hold::Blocks, shape.push(parent, []))).collect();
         let others = edges(step).into_iter().filter_map(|(kind, metadata, target)| {
             let hold = if kind == DepKind::BLOCKS {
                 Hold::Blocks
@@ -84,7 +89,7 @@ fn shape(pouring: &Pouring<'_>) -> Shape {
             };
             Some((hold, *index.get(target)?))
         });
-        shape.push(parent, gate.into_iter().chain(others));
+        shape.push(parent, gates.into_iter().chain(others));
     }
     shape.seal();
     shape
@@ -137,9 +142,9 @@ fn prepare(pouring: &Pouring<'_>, filing: &Filing<'_>, send: &SyncSender<Part>, 
     for steps in pouring.steps.chunks(PART) {
         let (mut names, mut beads): (Vec<String>, Vec<NewBead>) = (Vec::new(), Vec::new());
         for (order, step) in steps {
-            let (bead, gate) = pouring.beads(*order, step);
-            if let Some(gate) = gate {
-                names.push(format!("gate-{}", step.id));
+            let (bead, gates) = pouring.beads(*order, step);
+            for (name, gate) in gates {
+                names.push(name);
                 beads.push(gate);
             }
             names.push(step.id.clone());

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::now::Now;
 use super::pour::fits;
 use super::{MoleculeError, Outside};
 use crate::base::BeadId;
-use crate::formula::condition::{Runtime, State};
+use crate::formula::condition::Runtime;
 use crate::formula::{RoundTexts, Until, fill_single};
-use crate::store::{Bead, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Sort, Status, Write};
+use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
 pub(super) fn next(
@@ -42,7 +43,8 @@ pub(super) fn next(
         return Ok(Vec::new());
     };
     let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
-    let state = Now { round: &round, step, scope: &scope, outside };
+    let steps = super::view::own_steps(w, root)?;
+    let state = Now { r: w, steps: &steps, step: Some(step), scope: Some(&scope), outside };
     let held = Runtime::parse(&until.until).is_ok_and(|c| c.holds(&state));
     if held || number >= until.max {
         let how = if held { "held" } else { "did not hold in the last round" };
@@ -53,7 +55,7 @@ pub(super) fn next(
 }
 
 /// `L.iter3` as `L` and 3.
-fn numbered(scope: &str) -> Option<(&str, u32)> {
+pub(super) fn numbered(scope: &str) -> Option<(&str, u32)> {
     let (name, number) = scope.rsplit_once(".iter")?;
     Some((name, number.parse().ok()?))
 }
@@ -147,64 +149,4 @@ fn copy(
     }
     w.emit("round_begun", next, json!({ "steps": again.len() }))?;
     Ok(round.iter().filter_map(|b| again.get(&b.id).cloned()).collect())
-}
-
-/// The round as its condition sees it.
-struct Now<'a> {
-    round: &'a [Bead],
-    /// The step that was closed last.
-    step: &'a Bead,
-    scope: &'a str,
-    /// Where it was closed.
-    outside: Option<Outside<'a>>,
-}
-
-impl Now<'_> {
-    /// A step by its name in the formula, with or without the round before it.
-    fn named(&self, name: &str) -> Option<&Bead> {
-        let full = format!("{}.{name}", self.scope);
-        self.round.iter().find(|b| super::step_name(b).is_some_and(|n| n == name || n == full))
-    }
-}
-
-/// The word that conditions use for a status.
-fn word(status: &Status) -> &str {
-    match status.as_str() {
-        "closed" => "complete",
-        "open" => "pending",
-        other => other,
-    }
-}
-
-impl State for Now<'_> {
-    fn file_exists(&self, path: &str) -> bool {
-        self.outside.is_some_and(|outside| outside.folder.join(path).exists())
-    }
-
-    fn env(&self, name: &str) -> Option<String> {
-        self.outside?.env.get(name).cloned()
-    }
-
-    fn steps_in(&self, status: &str) -> usize {
-        let steps = self.round.iter().filter(|b| b.issue_type != IssueType::GATE);
-        steps.filter(|b| word(&b.status) == status || b.status.as_str() == status).count()
-    }
-
-    fn field(&self, step: Option<&str>, path: &str) -> Option<String> {
-        let bead = match step {
-            Some(name) => self.named(name)?,
-            None => self.step,
-        };
-        if path == "status" {
-            return Some(word(&bead.status).to_owned());
-        }
-        let mut keys = path.split('.');
-        let first = bead.metadata.get(keys.next()?)?;
-        let value = keys.try_fold(first, |value, key| value.get(key))?;
-        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    }
-
-    fn members(&self, _: &str) -> Vec<String> {
-        self.round.iter().filter_map(|b| super::step_name(b).map(str::to_owned)).collect()
-    }
 }

@@ -13,26 +13,37 @@ pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
     Ok(all(r, root)?.into_iter().filter(is_step).collect())
 }
 
+/// As [`steps`], without those of molecules that hang in it.
+pub(super) fn own_steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
+    let mut below = all(r, root)?;
+    if below.iter().any(is_molecule) {
+        below = nested(r, root, |bead| !is_molecule(bead))?;
+    }
+    Ok(below.into_iter().filter(is_step).collect())
+}
+
 /// Every bead below the root, parents before their children.
 pub(super) fn all(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
     let mut below = r.find(&Filter { under: Some(root.clone()), sort: Sort::Id, ..Filter::default() })?;
     if below.iter().any(is_molecule) {
-        return nested(r, root);
+        return nested(r, root, |_| true);
     }
     below.sort_by_key(order);
     Ok(below)
 }
 
-/// As [`all`], where molecules are part of the molecule: each in one piece.
-fn nested(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
+/// As [`all`], where molecules are part of the molecule: each in one piece. Below a bead that is not to be `entered`
+/// nothing is looked at.
+fn nested(r: &Read<'_>, root: &BeadId, entered: impl Fn(&Bead) -> bool) -> Result<Vec<Bead>, StoreError> {
     let mut out = Vec::new();
     let mut seen: HashSet<BeadId> = HashSet::from([root.clone()]);
     let mut todo = children(r, root)?;
     while let Some(bead) = todo.pop() {
         if seen.insert(bead.id.clone()) {
-            let below = children(r, &bead.id)?;
+            if entered(&bead) {
+                todo.extend(children(r, &bead.id)?);
+            }
             out.push(bead);
-            todo.extend(below);
         }
     }
     Ok(out)

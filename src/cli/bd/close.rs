@@ -82,8 +82,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     all.report(cx, args.suggest_next)
 }
 
-/// What conditions of loops are judged by: the work tree around, and the environment.
-fn outside(cx: &Context) -> Outside<'_> {
+/// What conditions of loops and gates are judged by: the work tree around, and the environment.
+pub(super) fn outside(cx: &Context) -> Outside<'_> {
     let cwd = &cx.env.cwd;
     Outside { folder: cx.env.work_tree().unwrap_or(cwd), env: &cx.env.all }
 }

@@ -14,7 +14,7 @@ pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: &mut [StepDef], compose: &
         return;
     }
     let mut needs: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
-    let mut labels: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
+    let mut held: HashMap<Arc<str>, Vec<Text>> = HashMap::new();
     for branch in &compose.branch {
         let named = std::iter::once(&branch.from).chain(&branch.steps).chain(&branch.join);
         let named: Vec<Text> = named.map(|id| cx.last(id)).collect();
@@ -23,26 +23,36 @@ pub(in super::super) fn apply(cx: &mut Cx<'_>, steps: &mut [StepDef], compose: &
             continue;
         }
         for step in &branch.steps {
-            needs.entry(cx.first(step).value).or_default().push(cx.last(&branch.from));
-            if let Some(join) = &branch.join {
-                needs.entry(cx.first(join).value).or_default().push(cx.last(step));
+            for begins in cx.begin(step) {
+                needs.entry(begins.value).or_default().push(cx.last(&branch.from));
+            }
+            for joins in branch.join.iter().flat_map(|join| cx.begin(join)) {
+                needs.entry(joins.value).or_default().push(cx.last(step));
             }
         }
     }
     for gate in &compose.gate {
-        let before = cx.first(&gate.before);
-        if known(cx, steps, &before) {
-            let json = serde_json::json!({ "condition": gate.condition.as_str() }).to_string();
-            let label = gate.condition.with(format!("gate:{}", html_escaped(&json)));
-            labels.entry(before.value).or_default().push(label);
+        if known(cx, steps, &cx.first(&gate.before)) {
+            for begins in cx.begin(&gate.before) {
+                held.entry(begins.value).or_default().push(gate.condition.clone());
+            }
         }
     }
     walk_mut(steps, &mut |step| {
         for need in needs.get(&step.id.value).into_iter().flatten() {
             step.need(need);
         }
-        step.labels.extend(labels.get(&step.id.value).into_iter().flatten().cloned());
+        if let Some(conditions) = held.get(&step.id.value) {
+            step.labels.extend(conditions.iter().map(label));
+            step.hold(conditions);
+        }
     });
+}
+
+/// The label that a gate rule leaves on its step, as the original wrote it.
+fn label(condition: &Text) -> Text {
+    let json = serde_json::json!({ "condition": condition.as_str() }).to_string();
+    condition.with(format!("gate:{}", html_escaped(&json)))
 }
 
 /// Whether a step has that id; says so if not.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, walk};
 use super::super::{At, Diagnostic, Text, truthy, vars};
 use super::Cx;
@@ -77,6 +78,13 @@ fn needs<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef], index: &Index<'_>) -> Vec<Ve
                 let to = known(cx, index, id, "step", step.id.as_str());
                 if let Some(to) = to.filter(|to| edges.iter().all(|(e, _)| e != to)) {
                     edges.push((to, id));
+                }
+            }
+            // Who is held until another step is closed waits for it as who needs it; that it is one was looked at.
+            for text in step.held.iter().flat_map(|held| held.iter()) {
+                let condition = Runtime::parse(text.as_str()).ok();
+                if let Some(to) = condition.as_ref().and_then(Runtime::closed).and_then(|id| index.get(id)) {
+                    edges.push((*to, text));
                 }
             }
             edges

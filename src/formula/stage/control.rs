@@ -211,6 +211,7 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
     }
     begins.waits_for = begins.waits_for.take().or_else(|| step.waits_for.clone());
     begins.gate = begins.gate.take().or_else(|| step.gate.clone());
+    begins.hold(step.held.as_deref().unwrap_or_default());
 }
 
 /// What holds for the loop's step holds for each of its steps.

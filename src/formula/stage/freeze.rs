@@ -150,6 +150,7 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         gate: step.gate.as_ref().map(|g| {
             Box::new(Gate { kind: g.kind.as_str().to_owned(), id: string(&g.id), timeout: string(&g.timeout) })
         }),
+        held: step.held.as_ref().map(|held| strings(held)).unwrap_or_default(),
         condition: strings(&step.condition),
         only_if: step.touches.as_ref().map(|t| Box::new(OnlyIf { touches: strings(t) })),
         until: step.until.as_ref().map(|u| Box::new(Until { until: u.condition.as_str().to_owned(), max: u.max })),

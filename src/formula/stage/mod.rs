@@ -2,6 +2,7 @@
 
 pub(super) mod branch;
 pub(super) mod check;
+pub(super) mod conditions;
 pub(super) mod control;
 pub(super) mod expand;
 pub(super) mod extends;
@@ -40,8 +41,15 @@ pub(super) struct Cx<'a> {
     /// Bytes of text made so far, at most, against `limits.bytes`.
     text: u64,
     over: bool,
-    /// Steps in whose place others came: the first and the last of these.
-    replaced: HashMap<Arc<str>, (Arc<str>, Arc<str>)>,
+    /// Steps in whose place others came.
+    replaced: HashMap<Arc<str>, Instead>,
+}
+
+/// What came in the place of a step.
+struct Instead {
+    /// Those of them that need none of the others, the first one first.
+    begin: Vec<Arc<str>>,
+    last: Arc<str>,
 }
 
 impl<'a> Cx<'a> {
@@ -69,24 +77,39 @@ impl<'a> Cx<'a> {
     pub(super) fn replace(&mut self, renamed: &mut Renamed, id: &Text, made: &[StepDef]) {
         let (Some(first), Some(last)) = (made.first(), made.last()) else { return };
         renamed.insert(id, &last.id);
-        self.replaced.insert(Arc::clone(&id.value), (Arc::clone(&first.id.value), Arc::clone(&last.id.value)));
+        let own = control::ids(made);
+        let others = made[1..].iter().filter(|step| step.begins(&own));
+        let begin = std::iter::once(first).chain(others).map(|step| Arc::clone(&step.id.value)).collect();
+        self.replaced.insert(Arc::clone(&id.value), Instead { begin, last: Arc::clone(&last.id.value) });
     }
 
     /// The step that begins what came in the place of `id`; without such, `id`.
     pub(super) fn first(&self, id: &Text) -> Text {
-        self.follow(id, |(first, _)| first)
+        self.begin(id).into_iter().next().unwrap_or_else(|| id.clone())
+    }
+
+    /// All steps that begin what came in the place of `id`, the first one first; without such, `id`.
+    pub(super) fn begin(&self, id: &Text) -> Vec<Text> {
+        let mut out = Vec::new();
+        let mut todo = vec![(&id.value, 0)];
+        while let Some((at, depth)) = todo.pop() {
+            // Bounded: what came in the place of a step may have its name.
+            match self.replaced.get(at).filter(|_| depth < self.limits.depth) {
+                Some(instead) if !instead.begin.contains(at) => {
+                    todo.extend(instead.begin.iter().rev().map(|next| (next, depth + 1)));
+                }
+                _ => out.push(id.with(&**at)),
+            }
+        }
+        out
     }
 
     /// The step that ends what came in the place of `id`; without such, `id`.
     pub(super) fn last(&self, id: &Text) -> Text {
-        self.follow(id, |(_, last)| last)
-    }
-
-    fn follow(&self, id: &Text, end: impl Fn(&(Arc<str>, Arc<str>)) -> &Arc<str>) -> Text {
         let mut at = &id.value;
         // Bounded: what came in the place of a step may have its name.
         for _ in 0..self.limits.depth {
-            match self.replaced.get(at).map(&end) {
+            match self.replaced.get(at).map(|instead| &instead.last) {
                 Some(next) if next != at => at = next,
                 _ => break,
             }

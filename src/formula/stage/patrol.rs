@@ -71,7 +71,7 @@ fn unfit(step: &StepDef) -> Option<(&'static str, &super::super::At)> {
     if !step.children.is_empty() {
         return Some(("children", &id.at));
     }
-    if step.gate.is_some() {
+    if step.gate.is_some() || step.held.is_some() {
         return Some(("a gate", &id.at));
     }
     if let Some(waits) = &step.waits_for {

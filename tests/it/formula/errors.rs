@@ -317,3 +317,35 @@ fn each_stage_tells_what_it_made_and_what_it_changed() {
         ]
     );
 }
+
+#[test]
+fn a_condition_on_the_molecule_names_steps_that_are_there() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"test\"\n[[steps]]\nid = \"l\"\n[steps.loop]\n\
+        until = \"reviw.output.ok == yes\"\nmax = 3\n[[steps.loop.body]]\nid = \"review\"\n[[steps]]\nid = \"submit\"\n\
+        [[compose.gate]]\nbefore = \"submit\"\ncondition = \"children(tset).all(status == 'complete')\"\n\
+        [[compose.gate]]\nbefore = \"submit\"\ncondition = \"status == 'complete'\"\n\
+        [[compose.gate]]\nbefore = \"test\"\ncondition = \"submit.status == 'complete'\"\n\
+        [[compose.gate]]\nbefore = \"submit\"\ncondition = \"test.status == 'complete'\"\n\
+        [[compose.gate]]\nbefore = \"sumbit\"\ncondition = \"l.status == 'complete'\"\n";
+    let report = cooked(text).expect_err("it is wrong");
+    let told: Vec<String> = report
+        .findings
+        .iter()
+        .map(|f| {
+            let place = f.place().unwrap_or_default();
+            format!(
+                "{} {} | {}",
+                place.rsplit("toml:").next().unwrap_or_default(),
+                f.message,
+                f.help.as_deref().unwrap_or_default()
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    7:9 the condition of the loop names `reviw`, which is no step | did you mean `review`?
+    15:13 the condition of the gate before `submit` names `tset`, which is no step | did you mean `test`?
+    18:13 the gate before `submit` asks for something of `submit` itself | name the step that is meant, as in STEP.status == 'complete'
+    24:13 steps wait for each other: test -> submit -> test | an arrow reads `needs`; drop one of them, or no step of the circle can ever start
+    26:10 there is no step `sumbit` | did you mean `submit`?
+    ");
+}

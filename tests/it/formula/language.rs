@@ -114,7 +114,7 @@ fn an_until_loop_runs_once_and_remembers_its_end() {
 }
 
 #[test]
-fn branches_fork_and_join_and_gate_rules_label() {
+fn branches_fork_and_join_and_gate_rules_hold() {
     let proto = cooked(
         r#"formula = "f"
         [[steps]]
@@ -131,7 +131,7 @@ fn branches_fork_and_join_and_gate_rules_label() {
         join = "d"
         [[compose.gate]]
         before = "d"
-        condition = "children.all(status == 'complete')""#,
+        condition = "b.output.coverage >= 80""#,
     )
     .expect("cooks");
     insta::assert_snapshot!(edges(&proto), @r"
@@ -140,7 +140,8 @@ fn branches_fork_and_join_and_gate_rules_label() {
     c <- a
     d <- b, c
     ");
-    assert!(proto.step("d").expect("a step").labels[0].starts_with("gate:{"));
+    let d = proto.step("d").expect("a step");
+    assert_eq!((&d.held[..], &d.labels[0][..6]), (&["b.output.coverage >= 80".to_owned()][..], "gate:{"));
 }
 
 const TWICE: &str = r#"formula = "twice"

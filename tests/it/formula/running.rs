@@ -359,3 +359,100 @@ fn a_round_begins_as_the_formula_has_it_with_its_own_number_and_the_variables_fi
         Run::new(&cook(&library(&[("f", &text.replace("\"9\"", "\"1\""))]), "f", &Vars::new()).expect("cooks"));
     assert_eq!(run.finish(), ["round 1 of 1"]);
 }
+
+/// A step that a gate rule holds until `condition`, after `test` with two tries and beside `note`.
+fn held(condition: &str) -> Result<Proto, gastown::formula::Report> {
+    let text = format!(
+        "formula = \"f\"\n[vars.skip]\ndefault = \"\"\n[[steps]]\nid = \"test\"\n[[steps]]\nid = \"note\"\n[[steps]]\n\
+         id = \"docs\"\ncondition = \"{{{{skip}}}}\"\n[[steps]]\nid = \"submit\"\n\
+         [[compose.gate]]\nbefore = \"submit\"\ncondition = \"{condition}\"\n"
+    );
+    cook(&library(&[("f", &text)]), "f", &Vars::new())
+}
+
+#[test]
+fn a_gate_rule_holds_its_step_until_its_condition_holds() {
+    let mut run = Run::new(&held("test.output.verdict == 'pass'").expect("cooks"));
+    assert_eq!(run.ready(), ["test: test", "note: note"], "submit is held");
+    let _ = run.close(json!({ "verdict": "pass" }));
+    assert_eq!(run.ready(), ["note: note", "submit: submit"], "and released");
+    let mut run = Run::new(&held("test.output.verdict == 'pass'").expect("cooks"));
+    let _ = run.close(json!({ "verdict": "fail" }));
+    let last = run.close(json!({}));
+    assert!(last.next.is_none() && !last.complete, "the verdict holds it still");
+    let mut run = Run::new(&held("steps.complete >= 2").expect("cooks"));
+    assert_eq!(run.finish(), ["test", "note", "submit"]);
+    // What holds from the beginning holds nobody up, and neither does what never comes.
+    for condition in ["steps.complete == 0", "docs.status == 'complete'"] {
+        let run = Run::new(&held(condition).expect("cooks"));
+        assert_eq!(run.ready(), ["test: test", "note: note", "submit: submit"], "{condition}");
+    }
+}
+
+#[test]
+fn a_gate_rule_is_poured_alike_in_a_large_molecule() {
+    let mut text = "formula = \"f\"\n[[compose.gate]]\nbefore = \"last\"\ncondition = \"l.status == 'complete'\"\n\
+        [[steps]]\nid = \"l\"\n[steps.loop]\ncount = 300\n[[steps.loop.body]]\nid = \"x\"\n"
+        .to_owned();
+    text.push_str("[[steps]]\nid = \"last\"\ngate = { type = \"human\" }\n");
+    let proto = cook(&library(&[("f", &text)]), "f", &Vars::new()).expect("cooks");
+    assert_eq!(proto.step("last").expect("a step").held, ["l.iter300.x.status == 'complete'"]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let prefix = Prefix::new("tt").expect("a prefix");
+    let mut store = Store::create(&dir.path().join(".beads"), &prefix, at(0).now).expect("a store");
+    let poured = molecule::pour_large(&mut store, &at(1), &proto, &Vars::new(), &PourOpts::default()).expect("pours");
+    let bead = |name: &str| poured.steps.iter().find(|(step, _)| step == name).expect("made").1.clone();
+    let (person, rule, last) = (bead("gate-last"), bead("gate-last-2"), bead("l.iter300.x"));
+    let open =
+        |store: &Store, id: &BeadId| store.read::<_, MoleculeError>(|r| Ok(!r.need(id)?.is_over())).expect("reads");
+    assert!(open(&store, &person) && open(&store, &rule));
+    store
+        .write::<_, MoleculeError>(&at(2), |w| {
+            let how = Close { force: true, ..Close::because("done") };
+            molecule::close_step(w, &poured.root, &last, how, Advance::default())
+        })
+        .expect("closes");
+    assert!(open(&store, &person) && !open(&store, &rule), "the rule is opened, the person's is not");
+}
+
+#[test]
+fn a_gate_rule_on_a_file_is_opened_by_a_look_and_comes_back_from_a_molecule_that_is_distilled() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    let text = "formula = \"f\"\n[[steps]]\nid = \"ship\"\n[[compose.gate]]\nbefore = \"ship\"\n\
+        condition = \"file.exists('dist/app')\"\n";
+    std::fs::write(repo.join(".beads/formulas/f.formula.toml"), text).expect("written");
+    let root =
+        sandbox.bd(&repo, &["mol", "pour", "f", "--json"]).json()["new_epic_id"].as_str().expect("an id").to_owned();
+    let check = || sandbox.bd(&repo, &["gate", "check", "--json"]).json()["gates"][0].clone();
+    assert_eq!(check()["reason"], "file.exists('dist/app') does not hold");
+    std::fs::create_dir_all(repo.join("dist/app")).expect("made");
+    assert_eq!((&check()["outcome"], &check()["outcome"]), (&json!("resolved"), &json!(null)), "opened, once");
+    let current = sandbox.bd(&repo, &["mol", "current", &root, "--json"]).json();
+    assert_eq!(current[0]["current_step"]["title"], "ship");
+    let distilled = sandbox.bd(&repo, &["mol", "distill", &root, "again", "--json"]).json();
+    let again = std::fs::read_to_string(repo.join(".beads/formulas/again.formula.toml")).expect("written");
+    assert!(again.contains("[[compose.gate]]") && again.contains("file.exists('dist/app')"), "{distilled}\n{again}");
+    assert!(!again.contains("gate:{"), "{again}");
+    sandbox.bd(&repo, &["formula", "check", "again"]).ok();
+}
+
+#[test]
+fn a_loop_that_ends_by_a_step_that_was_expanded_looks_at_what_came_in_its_place() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"review.output.ok == yes\"\nmax = 5\n\
+        [[steps.loop.body]]\nid = \"review\"\nexpand = \"two\"\n";
+    let two = "formula = \"two\"\ntype = \"expansion\"\n[[template]]\nid = \"{target}.read\"\n[[template]]\n\
+        id = \"{target}.judge\"\nneeds = [\"{target}.read\"]\n";
+    let proto = cook(&library(&[("f", text), ("two", two)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    let mut order = String::new();
+    for output in [json!({}), json!({ "ok": "no" }), json!({}), json!({ "ok": "yes" })] {
+        let _ = writeln!(order, "{}", run.ready().join(" "));
+        let _ = run.close(output);
+    }
+    assert_eq!(order.lines().count(), 4);
+    assert_eq!(run.ready(), Vec::<String>::new(), "{order}");
+}

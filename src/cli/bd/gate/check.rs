@@ -6,6 +6,7 @@ use super::super::Context;
 use super::gh::{self, Verdict};
 use crate::base::{BeadId, Time, text};
 use crate::cli::{CliError, Kind};
+use crate::molecule::{self, CONDITION, Outside};
 use crate::store::{Bead, Close, Patch, Read, Status, opens_at};
 
 /// The metadata key that says why a gate needs a person.
@@ -27,13 +28,14 @@ pub(super) struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let now = cx.now();
+    let outside = super::super::close::outside(cx);
     let gates = cx.read(|r| {
         let mut gates = match args.ids.as_slice() {
             [] => super::gates(r, false)?,
             ids => ids.iter().map(|id| super::need(r, id)).collect::<Result<_, _>>()?,
         };
         gates.retain(|gate| !gate.is_over() && args.kind.as_ref().is_none_or(|kind| is(gate, kind)));
-        let local = gates.iter().map(|gate| look(r, gate, now)).collect::<Result<Vec<_>, _>>()?;
+        let local = gates.iter().map(|gate| look(r, gate, now, outside)).collect::<Result<Vec<_>, _>>()?;
         Ok(gates.into_iter().zip(local).collect::<Vec<_>>())
     })?;
     // The network is asked outside of every transaction.
@@ -66,7 +68,7 @@ fn changes(verdict: &Verdict) -> bool {
 }
 
 /// What the tracker itself knows about a gate; none when GitHub must be asked.
-fn look(r: &Read<'_>, gate: &Bead, now: Time) -> Result<Option<Verdict>, CliError> {
+fn look(r: &Read<'_>, gate: &Bead, now: Time, outside: Outside<'_>) -> Result<Option<Verdict>, CliError> {
     Ok(Some(match gate.await_type.as_str() {
         "gh:run" | "gh:pr" => return Ok(None),
         "timer" => match opens_at(gate) {
@@ -83,6 +85,11 @@ fn look(r: &Read<'_>, gate: &Bead, now: Time) -> Result<Option<Verdict>, CliErro
                 Some(bead) => Verdict::Pending(format!("{} is {}", bead.id, bead.status)),
             }
         }
+        CONDITION => match molecule::holds(r, gate, outside)? {
+            Some(true) => Verdict::Resolved(format!("{} holds", gate.await_id)),
+            Some(false) => Verdict::Pending(format!("{} does not hold", gate.await_id)),
+            None => Verdict::Escalated("only the gate rule of a formula makes a gate that can be judged".to_owned()),
+        },
         _ => Verdict::Pending("waits for somebody: bd gate resolve".to_owned()),
     }))
 }
