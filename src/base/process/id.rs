@@ -36,6 +36,12 @@ impl ProcId {
         Self { pid, start_ticks: 0, boot_id: platform::boot_id().to_owned() }
     }
 
+    /// The process of a child that is not yet collected. One that has ended already keeps its name until it is.
+    pub(crate) fn of_child(child: &std::process::Child) -> Self {
+        let pid = child.id();
+        platform::process(pid).map_or_else(|| Self::ended(pid), |row| Self::from_row(&row))
+    }
+
     /// Whether it leads a session of its own, as servers do that have left their terminal.
     pub(crate) fn own_session(&self) -> bool {
         self.row().is_some_and(|row| row.session == row.pid)
@@ -135,6 +141,22 @@ mod tests {
         child.wait().expect("ends");
         assert!(!id.alive());
         assert!(id.tree().is_empty());
+    }
+
+    #[test]
+    fn a_child_that_ended_before_anybody_looked_has_a_name_and_is_not_alive() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().expect("cat");
+        let running = ProcId::of(child.id()).expect("runs");
+        drop(child.stdin.take());
+        rustix::process::waitid(
+            rustix::process::WaitId::Pid(rustix::process::Pid::from_child(&child)),
+            rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT,
+        )
+        .expect("ends");
+        assert_eq!(ProcId::of(child.id()), None);
+        let ended = ProcId::of_child(&child);
+        assert!(!ended.alive() && ended.pid == running.pid);
+        child.wait().expect("collected");
     }
 
     #[test]

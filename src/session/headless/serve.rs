@@ -101,13 +101,11 @@ impl Served {
             .stdout(slave.try_clone()?)
             .stderr(slave)
             .spawn()?;
-        let started =
-            ProcId::of(child.id()).ok_or_else(|| io::Error::other("the agent ended at once")).and_then(|agent| {
-                let record = Record { host: ProcId::own(), agent, log: spec.log.clone(), size: spec.size, exit: None };
-                record.write(&spec.record)?;
-                Ok(record.agent)
-            });
-        let agent = started.inspect_err(|_| {
+        // One that has ended by now was a session all the same: how it ended is written down as of any other.
+        let agent = ProcId::of_child(&child);
+        let record =
+            Record { host: ProcId::own(), agent: agent.clone(), log: spec.log.clone(), size: spec.size, exit: None };
+        record.write(&spec.record).inspect_err(|_| {
             let _ = child.kill();
             let _ = child.wait();
         })?;

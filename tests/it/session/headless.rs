@@ -61,7 +61,7 @@ fn a_host_ends_with_its_agent_and_ends_what_the_agent_left() {
         while [ ! -s left ]; do sleep 0.01; done; exit 0",
     );
     let host = host_of(&ground, "a");
-    assert_eq!(ground.end("a"), Some(0));
+    assert_eq!(ground.end("a"), 0);
     eventually("the host's end", || (!host.alive()).then_some(()));
     assert!(ground.living().is_empty());
 }
@@ -71,7 +71,7 @@ fn a_host_ends_although_what_the_agent_left_writes_without_end() {
     let ground = Ground::headless();
     ground.start("a", "(trap '' HUP; exec yes) & exit 3");
     let host = host_of(&ground, "a");
-    assert_eq!(ground.end("a"), Some(3));
+    assert_eq!(ground.end("a"), 3);
     eventually("the host's end", || (!host.alive()).then_some(()));
     assert!(ground.living().is_empty());
 }

@@ -40,7 +40,7 @@ on_each_host! {
         assert_eq!(probe.pid, Some(proc.clone()));
         assert!(probe.changed.is_some());
         assert_eq!(ground.host.send("a", "some words", &Signs::default()).expect("sent"), Delivery::Typed);
-        assert_eq!(ground.end("a"), Some(7));
+        assert_eq!(ground.end("a"), 7);
         assert!(!proc.alive());
         // The last picture stays until the session is stopped.
         let screen = ground.host.screen("a", 50).expect("screen");
@@ -72,7 +72,7 @@ on_each_host! {
 
     fn an_ended_session_starts_anew(ground) {
         let first = ground.start("a", "exit 3");
-        assert_eq!(ground.end("a"), Some(3));
+        assert_eq!(ground.end("a"), 3);
         let second = ground.start("a", "echo again; exec sleep 1000");
         assert_ne!(first, second);
         assert!(ground.see("a", "again").starts_with("again"));

@@ -80,7 +80,7 @@ fn a_town_deep_in_the_folders_has_a_server_too() {
 fn the_last_screen_outlives_its_program() {
     let Some(ground) = Ground::tmux() else { return };
     ground.start("a", "echo first; seq 1 60; exit 4");
-    assert_eq!(ground.end("a"), Some(4));
+    assert_eq!(ground.end("a"), 4);
     let screen = ground.host.screen("a", 100).expect("screen");
     assert!(screen.starts_with("first\n1\n2\n") && screen.ends_with("59\n60"), "{screen}");
 }
