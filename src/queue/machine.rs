@@ -61,6 +61,21 @@ impl State {
         }
     }
 
+    /// What is so of a change in this state, to follow its name: `failed its gates`.
+    pub const fn is(self) -> &'static str {
+        match self {
+            Self::Queued => "waits in the queue",
+            Self::Held => "passed its gates and waits for a person's word",
+            Self::Building => "is being merged for a try",
+            Self::Gating => "is being tested",
+            Self::Pushing => "is being pushed",
+            Self::Merged => "has landed",
+            Self::Conflict => "does not merge cleanly with its target",
+            Self::Failed => "failed its gates",
+            Self::Rejected => "was sent back",
+        }
+    }
+
     /// Reads a word back.
     pub fn from_word(word: &str) -> Option<State> {
         Self::ALL.into_iter().find(|s| s.word() == word)

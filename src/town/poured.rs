@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::agent::AgentRow;
 use super::error::TownError;
 use super::sling::{self, Plan, Ready};
 use crate::base::{BeadId, Prefix};
@@ -63,18 +64,19 @@ pub fn file(w: &mut Write<'_>, id: &BeadId, prefix: Option<&Prefix>) -> Result<B
     Ok(bead.id)
 }
 
-/// What slinging `id` would do, which may be a molecule that no bead is filed for yet.
-pub fn foresee(r: &Read<'_>, ready: &Ready, id: &BeadId) -> Result<Plan, TownError> {
+/// What slinging `id` would do, which may be a molecule that no bead is filed for yet, once there are the workers
+/// `ahead`, too.
+pub(super) fn foresee(r: &Read<'_>, ready: &Ready, id: &BeadId, ahead: &[AgentRow]) -> Result<Plan, TownError> {
     let root = match work(r, id)? {
         Work::Bead(work) => {
-            let plan = sling::decide(r, ready, &work)?;
+            let plan = sling::decide_after(r, ready, &work, ahead)?;
             return Ok(Plan { asked: (plan.bead != *id).then(|| id.clone()), ..plan });
         }
         Work::Unfiled(root) => root,
     };
     let mut bead = Bead { issue_type: IssueType::TASK, ..*root };
     bead.metadata.insert(MOLECULE.into(), json!(bead.id));
-    let plan = sling::decide_on(r, ready, bead)?;
+    let plan = sling::decide_on(r, ready, bead, ahead)?;
     let branch = plan.worker.as_ref().map(|worker| format!("gt/{}/{}-…", worker.short(), ready.prefix()));
     Ok(Plan { asked: Some(id.clone()), branch, ..plan })
 }

@@ -11,12 +11,12 @@ use super::error::TownError;
 use super::finish::Finish;
 use super::intent::{self, Act, Intent, Spawn};
 use super::roles::keep::{self, Hold};
-use super::{budget, hook, hosts, spawn};
+use super::{budget, hook, hosts, review, spawn};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId};
 use crate::git;
 use crate::policy::MOST_RESTARTS;
-use crate::store::{Bead, Patch, Status, Store, StoreError, Write};
+use crate::store::{Bead, IssueType, Patch, Read, Status, Store, StoreError, Write};
 
 /// The metadata key of a bead whose work was given back: the commit that the next worker goes on from.
 pub const LEFT_OFF: &str = "left_off";
@@ -80,6 +80,7 @@ pub enum Next {
 /// Gives a bead back on a person's word: its worker goes, what it made is kept, and the next worker goes on from there.
 pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str, next: Next) -> Result<Finish, TownError> {
     let intent = store.write(&cx.stamp(), |w| {
+        refuse_unslung(w, bead, next)?;
         let intent = requeue_plan(w, bead, why)?;
         match next {
             Next::Held => {
@@ -99,6 +100,27 @@ pub fn requeue(cx: &Acting<'_>, store: &mut Store, bead: &BeadId, why: &str, nex
     match intent {
         Some(intent) => super::finish(cx, store, &intent),
         None => Ok(Finish::Done),
+    }
+}
+
+/// Refuses what is on nobody's hook, did not come back from the queue either, and is not held back for somebody to get.
+fn refuse_unslung(r: &Read<'_>, bead: &BeadId, next: Next) -> Result<(), TownError> {
+    let found = r.need(bead)?;
+    if found.issue_type.is_machinery() {
+        let see = if found.issue_type == IssueType::CONVOY { "gt convoy status" } else { "bd show" };
+        return Err(TownError::refused(format!("{bead} is a {}, which is on no hook", found.issue_type))
+            .hint(format!("name a bead that is worked on: {see} {bead}")));
+    }
+    let begun = [Status::HOOKED, Status::IN_PROGRESS].contains(&found.status) || review::is_back(r, &found)?.is_some();
+    if begun || found.is_over() || r.hook_of(bead)?.is_some() || hook::open_request(r, &found)?.is_some() {
+        return Ok(());
+    }
+    match keep::hold(r, bead.as_str(), i64::MAX)? {
+        Some(_) if next == Next::Anybody => Ok(()),
+        Some(_) => Err(TownError::refused(format!("{bead} is on no hook, and held back already"))
+            .hint(format!("go on: {}", budget::sling_command(&found)))),
+        None => Err(TownError::refused(format!("{bead} is on no hook"))
+            .hint(format!("keep it from being slung: bd defer {bead}"))),
     }
 }
 

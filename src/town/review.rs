@@ -11,8 +11,8 @@ use super::{budget, hook};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
 use crate::queue::request::{self, Request};
-use crate::queue::{MR_KEY, State, wait};
-use crate::store::{Filter, IssueType, Read, Status, Store};
+use crate::queue::{MR_KEY, MrMeta, State, wait};
+use crate::store::{Bead, Filter, IssueType, Read, Status, Store, StoreError};
 
 /// A change in the queue, as a reviewer sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,14 +105,21 @@ pub fn came_back(r: &Read<'_>) -> Result<Vec<Request>, TownError> {
         Filter { labels: vec![budget::QUARANTINE.into()], statuses: vec![Status::OPEN], ..Filter::default() };
     let mut back = Vec::new();
     for bead in r.find(&handed_in)?.into_iter().chain(r.find(&in_quarantine)?) {
-        // A request that cannot be read is told elsewhere, and stops nobody else.
-        let Ok(Some((id, meta))) = hook::last_request(r, &bead) else { continue };
-        let over = meta.state.is_final() && meta.state != State::Merged;
-        if over && r.hook_of(&bead.id)?.is_none() {
+        if let Some((id, _)) = is_back(r, &bead)? {
             back.push(Request::load(r, &id)?);
         }
     }
     Ok(back)
+}
+
+/// The request of a bead that is one of [`came_back`]; none when it is not. A request that cannot be read is told
+/// elsewhere, and stops nobody else.
+pub(super) fn is_back(r: &Read<'_>, bead: &Bead) -> Result<Option<(BeadId, MrMeta)>, StoreError> {
+    let waits =
+        bead.status == Status::IN_PROGRESS || (bead.status == Status::OPEN && budget::why_quarantined(bead).is_some());
+    let Ok(Some((id, meta))) = hook::last_request(r, bead) else { return Ok(None) };
+    let over = meta.state.is_final() && meta.state != State::Merged;
+    Ok((waits && over && r.hook_of(&bead.id)?.is_none()).then_some((id, meta)))
 }
 
 /// The merge request that an id means: its own, or that of the bead it is for.

@@ -4,6 +4,9 @@
 //! the convoy and the intent in one transaction; [`super::finish`] makes worktree and session. A dry run
 //! prints the plan that `decide` gave.
 
+mod elsewhere;
+mod foresee;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +30,8 @@ use crate::queue::{MR_KEY, MrMeta, State};
 use crate::session::Runtimes;
 use crate::store::{Bead, Patch, Read, Status, Store, StoreError, Write};
 
+pub use foresee::{Foreseen, foresee};
+
 /// How to sling.
 #[derive(Debug, Clone)]
 pub struct SlingOpts {
@@ -40,11 +45,20 @@ pub struct SlingOpts {
     pub convoy: bool,
     /// Sling a bead that is blocked, deferred or in quarantine all the same.
     pub force: bool,
+    /// Sling a bead that belongs to another rig all the same.
+    pub abroad: bool,
 }
 
 impl Default for SlingOpts {
     fn default() -> Self {
-        Self { overrides: Overrides::default(), vars: Vars::default(), work_tree: None, convoy: true, force: false }
+        Self {
+            overrides: Overrides::default(),
+            vars: Vars::default(),
+            work_tree: None,
+            convoy: true,
+            force: false,
+            abroad: false,
+        }
     }
 }
 
@@ -100,7 +114,10 @@ pub struct Ready {
     /// Whether a flag names the formula.
     flagged: bool,
     force: bool,
+    abroad: bool,
     convoy: bool,
+    /// The other rigs of the town whose configuration can be read, each with what ids of its beads begin with.
+    others: Vec<(Prefix, RigName)>,
     /// The runtime that a person named for this sling.
     named: Option<String>,
     runtimes: Runtimes,
@@ -112,6 +129,11 @@ impl Ready {
     /// What ids of the rig's beads begin with.
     pub(super) fn prefix(&self) -> &Prefix {
         self.rig.prefix()
+    }
+
+    /// Whether all that was ever made for a bead was made in this rig, as far as its id says.
+    fn is_home(&self, bead: &Bead) -> bool {
+        bead.id.prefix() == self.prefix().as_str() && convoy::slung_to(bead).is_none_or(|rig| rig == self.rig.name)
     }
 }
 
@@ -133,18 +155,43 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
     let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
     let flagged = matches!(opts.overrides.formula, Some((Layer::Flag, _)));
     let chosen = opts.overrides.formula.is_some() || !opts.vars.is_empty();
-    let (vars, force, convoy) = (opts.vars.clone(), opts.force, opts.convoy);
-    let (runtimes, search_path) = (hosts::runtimes(cx)?, cx.around.path.clone());
-    Ok(Ready { rig, host, proto, vars, chosen, flagged, force, convoy, named, runtimes, search_path })
+    let others = cx.town.rigs_apart()?.rigs.into_iter().filter(|other| other.name != rig.name);
+    Ok(Ready {
+        others: others.map(|other| (other.prefix().clone(), other.name)).collect(),
+        vars: opts.vars.clone(),
+        force: opts.force,
+        abroad: opts.abroad,
+        convoy: opts.convoy,
+        runtimes: hosts::runtimes(cx)?,
+        search_path: cx.around.path.clone(),
+        rig,
+        host,
+        proto,
+        chosen,
+        flagged,
+        named,
+    })
 }
 
 /// What slinging `bead` would do, given what the store holds now. A runtime that is not installed is an error.
 pub fn decide(r: &Read<'_>, ready: &Ready, bead: &BeadId) -> Result<Plan, TownError> {
-    decide_on(r, ready, r.need(bead)?)
+    decide_after(r, ready, bead, &[])
 }
 
-/// [`decide`] for a bead that was read, or is only about to be filed.
-pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead) -> Result<Plan, TownError> {
+/// [`decide`], once there are these workers, too.
+pub(super) fn decide_after(r: &Read<'_>, ready: &Ready, bead: &BeadId, ahead: &[AgentRow]) -> Result<Plan, TownError> {
+    let bead = r.need(bead)?;
+    let elsewhere = elsewhere::refuse(r, ready, &bead);
+    let plan = decide_on(r, ready, bead, ahead)?;
+    // Who works on it here already was told so before.
+    if plan.held.is_none() {
+        elsewhere?;
+    }
+    Ok(plan)
+}
+
+/// [`decide_after`] for a bead that was read, or is only about to be filed with an id of this rig.
+pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead, ahead: &[AgentRow]) -> Result<Plan, TownError> {
     let rig = &ready.rig;
     // Asked for twice, or the Witness was faster: what was wanted is so.
     let held = r.hook_of(&bead.id)?.map(|hook| hook.agent).filter(|agent| agent.rig() == Some(&rig.name));
@@ -157,7 +204,8 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead) -> Result<Plan,
         hosts::installed(&ready.runtimes, &ready.search_path, &runtime)?;
     }
     let convoys: Vec<BeadId> = convoys.into_iter().map(|c| c.id).collect();
-    let agents = agent::of_rig(r, &rig.name)?;
+    let mut agents = agent::of_rig(r, &rig.name)?;
+    agents.extend_from_slice(ahead);
     let waits = if ready.force || held.is_some() { None } else { waits(r, rig, &bead, &agents)? };
     let name = free_name(rig, &agents);
     let worker = (waits.is_none() && held.is_none()).then(|| Address::Polecat(rig.name.clone(), name.clone()));
@@ -178,7 +226,11 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead) -> Result<Plan,
         return Err(unused_values(&bead, molecule.as_ref(), &rig.name));
     }
     let new_convoy = ready.convoy && convoys.is_empty();
-    let left_off = bead.meta_str(retire::LEFT_OFF).map(str::to_owned);
+    let left_off = match bead.meta_str(retire::LEFT_OFF) {
+        // What was left off in another rig is there, and of no use here.
+        Some(commit) if !ready.is_home(&bead) && rig.repo()?.resolve(commit).is_err() => None,
+        left_off => left_off.map(str::to_owned),
+    };
     Ok(Plan {
         by_itself: rig.config.witness && (new_convoy || !convoys.is_empty()),
         new_convoy,
@@ -289,7 +341,7 @@ fn waits(r: &Read<'_>, rig: &Rig, bead: &Bead, agents: &[AgentRow]) -> Result<Op
     }
     let busy = agents.iter().filter(|a| a.wants_session()).count();
     if busy >= rig.config.workers as usize {
-        return Ok(Some(format!("all {} of rig {} are busy", text::count(busy, "worker"), rig.name)));
+        return Ok(Some(format!("waits for a worker: all {} of rig {} are busy", text::count(busy, "worker"), rig.name)));
     }
     Ok(None)
 }
@@ -318,7 +370,7 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     let id = plan.bead.clone();
     if plan.new_convoy && plan.convoys.is_empty() {
         let opts = ConvoyOpts { active: true, ..ConvoyOpts::default() };
-        let made = convoy::create(w, &format!("Work: {}", plan.title), std::slice::from_ref(&id), &opts)?;
+        let made = convoy::create(w, &shared_title(&plan.title, 1), std::slice::from_ref(&id), &opts)?;
         plan.convoys.push(made.id);
     }
     convoy::activate(w, &id, &plan.rig)?;
@@ -357,6 +409,9 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
         patch.meta.push((MR_KEY.into(), None));
         // Where it goes on stays known, whatever becomes of this worker.
         patch = patch.with_meta(retire::LEFT_OFF, meta.commit);
+    } else if hook::last_request(w, &bead)?.is_some_and(|(_, meta)| meta.rig != plan.rig) {
+        // It was taken away from that rig, and goes on from nothing that was handed in there.
+        patch.meta.push((MR_KEY.into(), None));
     }
     w.hook(&worker, &id, plan.molecule.as_ref())?;
     if let Some(root) = &plan.molecule {
@@ -451,23 +506,27 @@ pub fn sling(
         .collect())
 }
 
+/// The title of a convoy for so many beads, the first of which is called this.
+fn shared_title(first: &str, beads: usize) -> String {
+    match beads {
+        0 | 1 => format!("Work: {first}"),
+        n => format!("Work: {first} and {}", text::count(n - 1, "other")),
+    }
+}
+
 /// One convoy for those beads of a batch that are in none.
 fn one_convoy(w: &mut Write<'_>, ready: &Ready, beads: &[BeadId]) -> Result<Option<BeadId>, TownError> {
     let mut alone = Vec::new();
     for id in beads {
-        if w.hook_of(id)?.is_some_and(|hook| hook.agent.rig() == Some(&ready.rig.name)) {
-            continue;
+        if w.hook_of(id)?.is_none_or(|hook| hook.agent.rig() != Some(&ready.rig.name)) {
+            refuse(w, ready, &w.need(id)?)?;
         }
-        refuse(w, ready, &w.need(id)?)?;
-        if convoy::of(w, id)?.is_empty() {
+        if convoy::of(w, id)?.is_empty() && !alone.contains(id) {
             alone.push(id.clone());
         }
     }
     let Some(first) = alone.first() else { return Ok(None) };
-    let title = match alone.len() {
-        1 => format!("Work: {}", w.need(first)?.title),
-        n => format!("Work: {} and {}", w.need(first)?.title, text::count(n - 1, "other")),
-    };
+    let title = shared_title(&w.need(first)?.title, alone.len());
     let made = convoy::create(w, &title, &alone, &ConvoyOpts { active: true, ..ConvoyOpts::default() })?;
     Ok(Some(made.id))
 }

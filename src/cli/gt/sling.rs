@@ -11,7 +11,7 @@ use crate::cli::{CliError, formula_error};
 use crate::config::HostChoice;
 use crate::store::Store;
 use crate::town::convoy;
-use crate::town::sling::{self, Plan, SlingOpts, Slung};
+use crate::town::sling::{self, Foreseen, Plan, SlingOpts, Slung};
 use crate::town::{TownError, lifecycle, poured, unchecked};
 
 /// Who waits longer than this is told for what.
@@ -38,7 +38,7 @@ pub struct Args {
     /// Make no convoy for beads that are in none.
     #[arg(long)]
     no_convoy: bool,
-    /// Sling a bead that is blocked, deferred or in quarantine all the same.
+    /// Sling a bead that is blocked, deferred, in quarantine or of another rig all the same.
     #[arg(short, long)]
     force: bool,
     /// Do not start the town's daemon.
@@ -79,13 +79,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let rig = here.town.rig(&name, &overrides)?;
     let vars = args.vars.iter().cloned().collect();
     let work_tree = cx.env.work_tree().map(Path::to_owned);
-    let opts = SlingOpts { overrides, vars, work_tree, convoy: !args.no_convoy, force: args.force };
+    let (convoy, force) = (!args.no_convoy, args.force);
+    let opts = SlingOpts { overrides, vars, work_tree, convoy, force, abroad: force };
     if args.dry_run {
         let ready = sling::prepare(&acting, rig, &opts)?;
-        let plans = store.read(|r| {
-            beads.iter().map(|id| poured::foresee(r, &ready, id)).collect::<Result<Vec<Plan>, TownError>>()
-        })?;
-        cx.out.print(&plans, |plans| plans.iter().map(would).collect::<Vec<_>>().join("\n"));
+        let foreseen = store.read(|r| sling::foresee(&acting, r, &ready, &beads))?;
+        cx.out.print(&foreseen.plans, |_| would_all(&foreseen));
         return Ok(());
     }
     let begun = acting.now();
@@ -213,6 +212,18 @@ fn did(one: &Slung, up: bool) -> String {
     }
 }
 
+/// Bead by bead, and the convoy that they share.
+fn would_all(foreseen: &Foreseen) -> String {
+    let mut lines: Vec<String> = foreseen.plans.iter().map(would).collect();
+    if let Some(title) = &foreseen.convoy {
+        let mut ids: Vec<&str> =
+            foreseen.plans.iter().filter(|plan| plan.new_convoy).map(|p| p.bead.as_str()).collect();
+        ids.dedup();
+        lines.push(format!("would make a convoy \"{title}\" of {}", ids.join(", ")));
+    }
+    lines.join("\n")
+}
+
 fn would(plan: &Plan) -> String {
     let filed = plan.asked.as_ref() == Some(&plan.bead);
     let mut lines = Vec::new();
@@ -225,9 +236,6 @@ fn would(plan: &Plan) -> String {
         (None, None) if plan.held.is_some() => format!("{} is worked on already: nothing to do", plan.bead),
         (_, why) => format!("would not start {} now: it {}", plan.bead, why.as_deref().unwrap_or("waits")),
     });
-    if plan.new_convoy {
-        lines.push(format!("  make a convoy \"Work: {}\"", plan.title));
-    }
     if let Some(branch) = &plan.branch {
         if let Some(mr) = &plan.came_back {
             lines.push(format!("  go on from what was handed in as {mr}, and take its former worker down"));

@@ -56,7 +56,10 @@ impl Desk {
             return Err(No::Refused(format!("all {all} of rig {name} are busy")));
         }
         if place.ready.is_none() {
-            place.ready = Some(match sling::prepare(cx, place.rig.clone(), &sling::SlingOpts::default()) {
+            // A rule that names another rig means it.
+            let abroad = scope.rig().is_none_or(|own| own.name != name);
+            let opts = sling::SlingOpts { abroad, ..sling::SlingOpts::default() };
+            place.ready = Some(match sling::prepare(cx, place.rig.clone(), &opts) {
                 Ok(ready) => Ok(ready),
                 Err(TownError::Store(error)) if error.is_fault() => return Err(TownError::Store(error).into()),
                 Err(error) => Err(error.to_string()),

@@ -6,6 +6,7 @@ mod conversations;
 mod convoy;
 mod deeds;
 mod done;
+mod elsewhere;
 mod examples;
 pub(crate) mod faults;
 mod formulas;
