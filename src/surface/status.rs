@@ -10,7 +10,7 @@ use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
-use crate::queue::{self, Request, State, admission, push, wait};
+use crate::queue::{self, Request, State, admission, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
@@ -225,10 +225,7 @@ fn rig_status(
     // Whoever was put back by it has what made it pause.
     let by_it = |request: &&Request| pause.as_ref().is_some_and(|pause| request.mr.why.as_ref() == Some(&pause.why));
     let printed = open.iter().find(by_it).map(standing::printed).unwrap_or_default();
-    let mut paused = match push::damage(r, &rig.name)? {
-        Some(told) => Some(told),
-        None => pause.map(|pause| format!("{} ({})", pause.why, pause.again(now))),
-    };
+    let mut paused = standing::paused(r, &rig.name, &open, now)?;
     if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
         paused =
             Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));

@@ -1,18 +1,22 @@
 //! Reviews: changes that wait for a person's word.
 
+mod judge;
+mod sent_back;
+
 use serde::Serialize;
 
 use super::around::Acting;
 use super::error::TownError;
-use super::finish::Finish;
-use super::rework::{self, Evidence};
 use super::standing::{self, Outlook, Standing};
 use super::{budget, hook};
 use crate::base::{Address, BeadId, RigName, Time};
 use crate::config::Overrides;
 use crate::queue::request::{self, Request};
-use crate::queue::{MR_KEY, MrMeta, State, wait};
-use crate::store::{Bead, Filter, IssueType, Read, Status, Store, StoreError};
+use crate::queue::{MR_KEY, MrMeta, State};
+use crate::store::{Bead, Filter, IssueType, Read, Status, StoreError};
+
+pub use judge::{accept, back};
+pub use sent_back::{SentBack, sent_back};
 
 /// A change in the queue, as a reviewer sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,12 +53,16 @@ pub struct Review {
     /// The command by which its bead goes to a worker again.
     #[serde(skip)]
     pub sling: String,
+    /// What became of it before, when its bead was handed in earlier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_back: Option<SentBack>,
     /// What the queue found: gate results and the like.
     pub evidence: crate::store::Map,
 }
 
 impl Review {
-    fn of(outlook: &Outlook, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
+    fn of(cx: &Acting<'_>, outlook: &Outlook, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
+        let sent_back = sent_back(cx, r, &request)?;
         let state = request.state();
         let waits = outlook.standing(r, &request)?;
         let printed = standing::printed(&request);
@@ -76,6 +84,7 @@ impl Review {
             why: mr.why.filter(|_| !state.in_hand()),
             waits,
             printed,
+            sent_back,
             evidence: mr.evidence,
         })
     }
@@ -90,7 +99,7 @@ pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
         let outlook = Outlook::of(cx, r, &rig)?;
         let back = back.iter().filter(|request| request.mr.rig == rig).cloned();
         for request in request::open(r, &rig)?.into_iter().chain(back) {
-            all.push(Review::of(&outlook, r, request)?);
+            all.push(Review::of(cx, &outlook, r, request)?);
         }
     }
     all.sort_by_key(|review| (!review.waits_for_you, !review.state.is_final(), review.queued_at));
@@ -134,7 +143,7 @@ pub fn find(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<Review, TownEr
         })?
     };
     let request = Request::load(r, &mr)?;
-    Review::of(&Outlook::of(cx, r, &request.mr.rig)?, r, request)
+    Review::of(cx, &Outlook::of(cx, r, &request.mr.rig)?, r, request)
 }
 
 /// The change as a patch, against the target as it is now.
@@ -155,79 +164,4 @@ pub fn output(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, Town
             .hint(format!("see what is known of it: gt why {}", request.id)));
     }
     Ok(output.to_owned())
-}
-
-/// Lets a change land.
-pub fn accept(cx: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<Review, TownError> {
-    let review = store.write(&cx.stamp(), |w| {
-        let review = find(cx, w, id)?;
-        if review.state != State::Held {
-            let approved = Request::load(w, &review.mr)?.mr.approved.is_some();
-            let rig = cx.town.rig(&review.rig, &Overrides::default())?;
-            if rig.config.gates.is_empty() && !review.state.is_final() {
-                let config = rig.config_path();
-                return Err(TownError::refused(format!("{} is {}: its rig has no gate", review.mr, review.state))
-                    .hint(format!("nothing lands before there is one: add [gates.NAME] to {}", config.display())));
-            }
-            if approved && !review.state.is_final() {
-                return Err(TownError::refused(format!("{} is accepted already; it is {}", review.mr, review.state))
-                    .hint("see how far it is: gt queue"));
-            }
-            let hint = match review.state {
-                State::Queued if wait::wait(w, &review.mr)?.is_some() => "see why it waits: gt queue",
-                State::Queued | State::Building | State::Gating | State::Pushing => {
-                    "its gates run first; then accept it: gt review"
-                }
-                _ => "see what waits: gt review",
-            };
-            return Err(TownError::refused(format!("{} is {}", review.mr, review.state)).hint(hint));
-        }
-        request::accept(w, &review.mr)?;
-        find(cx, w, id)
-    })?;
-    super::wake(cx.town);
-    Ok(review)
-}
-
-/// Sends a change back to its worker with a comment, on a person's word: also one that came back from the queue for
-/// the last time. Its budgets are whole again.
-pub fn back(cx: &Acting<'_>, store: &mut Store, id: &BeadId, comment: &str) -> Result<(Review, Finish), TownError> {
-    let evidence =
-        Evidence { why: crate::base::text::headline(comment, 120), text: format!("{} says:\n\n{comment}", cx.by) };
-    let (intent, review) = store.write(&cx.stamp(), |w| {
-        let mut review = find(cx, w, id)?;
-        refuse_back(w, &review)?;
-        let intent = rework::asked(w, cx, &review.mr, &evidence)?;
-        if let Some(hook) = w.hook_of(&review.bead)? {
-            review.worker = hook.agent;
-        }
-        review.state = Request::load(w, &review.mr)?.state();
-        Ok::<_, TownError>((intent, review))
-    })?;
-    super::wake(cx.town);
-    let finish = match intent {
-        Some(intent) => super::finish(cx, store, &intent)?,
-        None => Finish::Nothing,
-    };
-    Ok((review, finish))
-}
-
-fn refuse_back(r: &Read<'_>, review: &Review) -> Result<(), TownError> {
-    let bead = r.need(&review.bead)?;
-    if review.state == State::Merged {
-        return Err(TownError::refused(format!("{} has landed", review.mr)).hint("file a new bead: bd create TITLE"));
-    }
-    if bead.is_over() {
-        let error = TownError::refused(format!("{} is {}", bead.id, bead.status));
-        return Err(error.hint(format!("open it again: bd reopen {}", bead.id)));
-    }
-    if let Some(hook) = r.hook_of(&bead.id)? {
-        return Err(TownError::refused(format!("{} is on the hook of {} again", bead.id, hook.agent))
-            .hint(format!("say it there: bd comments add {} TEXT", bead.id)));
-    }
-    if review.state.in_hand() {
-        return Err(TownError::refused(format!("{} is {} right now", review.mr, review.state))
-            .hint("wait until its gates have run: gt queue"));
-    }
-    Ok(())
 }

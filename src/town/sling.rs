@@ -341,7 +341,11 @@ fn waits(r: &Read<'_>, rig: &Rig, bead: &Bead, agents: &[AgentRow]) -> Result<Op
     }
     let busy = agents.iter().filter(|a| a.wants_session()).count();
     if busy >= rig.config.workers as usize {
-        return Ok(Some(format!("waits for a worker: all {} of rig {} are busy", text::count(busy, "worker"), rig.name)));
+        return Ok(Some(format!(
+            "waits for a worker: all {} of rig {} are busy",
+            text::count(busy, "worker"),
+            rig.name
+        )));
     }
     Ok(None)
 }

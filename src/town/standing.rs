@@ -9,7 +9,7 @@ use super::roles::keep;
 use crate::base::{RigName, Time, text};
 use crate::config::{Landing, Overrides};
 use crate::queue::{Request, State, admission, push, wait};
-use crate::store::Read;
+use crate::store::{Read, StoreError};
 
 /// What a request that is not over waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ pub struct Outlook {
     /// Why nothing at all is merged, and what changes that.
     stopped: Option<String>,
     /// Why the queue takes nothing for now.
-    paused: Option<String>,
+    paused: Option<Standing>,
 }
 
 impl Outlook {
@@ -50,10 +50,11 @@ impl Outlook {
             _ => None,
         };
         let paused = match push::damage(r, rig)? {
-            Some(told) => Some(told),
-            None => wait::pause(r, rig)?
-                .filter(|pause| pause.holds(now))
-                .map(|pause| format!("{} ({})", pause.why, pause.again(now))),
+            Some(text) => Some(Standing { text, by_itself: false }),
+            None => wait::pause(r, rig)?.filter(|pause| pause.holds(now)).map(|pause| Standing {
+                text: format!("{} ({})", pause.why, pause.again(now)),
+                by_itself: !pause.is_final(),
+            }),
         };
         let reviewed = found.is_some_and(|found| found.config.landing != Landing::Direct);
         Ok(Self { now, reviewed, stopped, paused })
@@ -88,16 +89,22 @@ impl Outlook {
         if request.state().in_hand() {
             return by_itself(format!("the queue works on it; {then}"));
         }
-        if let Some(paused) = &self.paused {
-            return for_a_person(paused.clone());
-        }
+        // What a request waits for by itself outlasts the pause of its queue, and says itself when it is tried again.
         if let Some(wait) = wait::wait(r, &request.id)? {
-            let again = wait.again(self.now).map_or(String::new(), |again| format!(" ({again})"));
-            return for_a_person(wait.why + &again);
+            return Ok(match wait.again(self.now) {
+                // Another target comes by itself, another configuration does not.
+                Some(again) => Standing { by_itself: wait.base.is_some(), text: format!("{} ({again})", wait.why) },
+                None => Standing { text: wait.why, by_itself: false },
+            });
+        }
+        if let Some(paused) = &self.paused {
+            return Ok(paused.clone());
         }
         if let Some(hold) = keep::hold(r, request.id.as_str(), self.now.millis())? {
-            let until = hold.until_ms.map_or(String::new(), |at| format!(", until {}", Time::from_millis(at)));
-            return for_a_person(format!("held: {}{until}", hold.why));
+            return match hold.until_ms {
+                Some(at) => by_itself(format!("held: {}, until {}", hold.why, Time::from_millis(at))),
+                None => for_a_person(format!("held: {}", hold.why)),
+            };
         }
         if let Some(refusal) = admission::refusal(r, &request.id)? {
             return for_a_person(refusal.text());
@@ -105,6 +112,25 @@ impl Outlook {
         let why = request.mr.why.clone().map_or_else(|| wait::note(r, &request.id), |why| Ok(Some(why)))?;
         by_itself(why.unwrap_or_else(|| format!("waits for its turn; {then}")))
     }
+}
+
+/// Why the queue of a rig takes nothing for now, and when that is over, beside what its `open` requests wait for
+/// themselves: those that do have their own time, and the pause is about the others.
+pub fn paused(r: &Read<'_>, rig: &RigName, open: &[Request], now: Time) -> Result<Option<String>, StoreError> {
+    if let Some(told) = push::damage(r, rig)? {
+        return Ok(Some(told));
+    }
+    let Some(pause) = wait::pause(r, rig)?.filter(|pause| pause.holds(now)) else { return Ok(None) };
+    let queued: Vec<&Request> = open.iter().filter(|request| request.state() == State::Queued).collect();
+    let mut own = 0;
+    for request in &queued {
+        own += usize::from(wait::wait(r, &request.id)?.is_some_and(|wait| wait.again(now).is_some()));
+    }
+    Ok(Some(match own {
+        all if all > 0 && all == queued.len() && !pause.is_final() => pause.why,
+        some if some > 0 && !pause.is_final() => format!("{} (the others {})", pause.why, pause.again(now)),
+        _ => format!("{} ({})", pause.why, pause.again(now)),
+    }))
 }
 
 /// So many lines of what a gate printed are shown.

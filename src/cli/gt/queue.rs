@@ -7,14 +7,14 @@ use crate::base::{BeadId, RigName, Time};
 use crate::cli::CliError;
 use crate::queue::{self, State, push, wait};
 use crate::store::Read;
-use crate::town::standing::Outlook;
+use crate::town::standing::{self, Outlook};
 use crate::town::{Acting, TownError, lost_request, unreadable};
 
 /// Show the merge queue of a rig, or of all.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The rig; all of them when absent.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     rig: Option<String>,
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -39,6 +39,8 @@ enum Verb {
 struct Queue {
     rig: RigName,
     paused: Option<wait::Pause>,
+    #[serde(skip)]
+    waits: Option<String>,
     requests: Vec<Line>,
 }
 
@@ -90,18 +92,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         })?;
         crate::town::wake(&place.town);
     }
-    let (now, acting) = (cx.env.now(), place.acting());
+    let acting = place.acting();
     let queues =
         store.read(|r| rigs.iter().map(|rig| read(&acting, r, rig)).collect::<Result<Vec<Queue>, TownError>>())?;
-    for rig in &rigs {
-        if let Some(told) = store.read(|r| push::damage(r, rig)).map_err(TownError::from)? {
-            cx.out.note(&format!("warning: queue of {rig}: {told}"));
-        }
-    }
     for lost in store.read(unreadable::all).map_err(TownError::from)?.iter().filter(|lost| lost.is_request()) {
         cx.out.note(&format!("warning: {}", lost.text()));
     }
-    cx.out.print(&queues, |queues| text_of(queues, now));
+    cx.out.print(&queues, |queues| text_of(queues));
     Ok(())
 }
 
@@ -123,8 +120,9 @@ fn mended(closed: &lost_request::Closed) -> String {
 
 fn read(cx: &Acting<'_>, r: &Read<'_>, rig: &RigName) -> Result<Queue, TownError> {
     let now = cx.now();
-    let (outlook, mut requests) = (Outlook::of(cx, r, rig)?, Vec::new());
-    for request in queue::open(r, rig)? {
+    let (outlook, mut requests, open) = (Outlook::of(cx, r, rig)?, Vec::new(), queue::open(r, rig)?);
+    let paused = standing::paused(r, rig, &open, now)?;
+    for request in open {
         let waits = outlook.standing(r, &request)?.filter(|_| !request.state().in_hand());
         requests.push(Line {
             id: request.id.to_string(),
@@ -139,15 +137,15 @@ fn read(cx: &Acting<'_>, r: &Read<'_>, rig: &RigName) -> Result<Queue, TownError
             why: waits.map(|waits| waits.text),
         });
     }
-    Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.holds(now)), requests })
+    Ok(Queue { rig: rig.clone(), paused: wait::pause(r, rig)?.filter(|p| p.holds(now)), waits: paused, requests })
 }
 
-fn text_of(queues: &[Queue], now: Time) -> String {
+fn text_of(queues: &[Queue]) -> String {
     let mut lines = Vec::new();
     for queue in queues {
         lines.push(format!("{}  {}", queue.rig, crate::base::text::count(queue.requests.len(), "merge request")));
-        if let Some(pause) = &queue.paused {
-            lines.push(format!("  paused: {} ({})", pause.why, pause.again(now)));
+        if let Some(why) = &queue.waits {
+            lines.push(format!("  paused: {why}"));
         }
         for line in &queue.requests {
             let age = crate::base::span::Span::seconds(line.age_seconds);

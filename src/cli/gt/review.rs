@@ -10,7 +10,7 @@ use crate::base::text::{count, headline, printable};
 use crate::cli::CliError;
 use crate::town::review::{self, Review};
 use crate::town::standing::Standing;
-use crate::town::{Finish, TownError, lifecycle};
+use crate::town::{Finish, TownError};
 
 /// Lists the changes in the queue and those that came back; those that wait for your word come first.
 #[derive(Debug, clap::Args)]
@@ -33,12 +33,14 @@ enum Verb {
         /// The bead, or its merge request.
         id: String,
     },
-    /// Let a change land
+    /// Let changes land: all that are named, or none when one of them may not
     Accept {
-        /// The bead, or its merge request.
-        id: String,
+        /// Beads, or their merge requests.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
-    /// Send a change back to its worker
+    /// Send a change back to its worker; that is no failure: its attempts and budgets begin anew. In a town that is down the
+    /// worker begins with the town
     Back {
         /// The bead, or its merge request.
         id: String,
@@ -67,17 +69,24 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             cx.out.print(&all, |all| all.iter().map(line).collect::<Vec<_>>().join("\n"));
         }
         Some(Verb::Diff { id: text }) => {
-            let diff = store.read(|r| review::diff(&acting, r, &place::bead(r, &text)?))?;
+            let (diff, history) = store.read(|r| {
+                let id = place::bead(r, &text)?;
+                Ok::<_, TownError>((review::diff(&acting, r, &id)?, review::find(&acting, r, &id)?.sent_back))
+            })?;
+            if let Some(history) = history {
+                cx.out.note(&history.text());
+            }
             cx.out.print(&serde_json::json!({ "diff": diff }), |_| diff.clone());
         }
         Some(Verb::Output { id: text }) => {
             let output = store.read(|r| review::output(&acting, r, &place::bead(r, &text)?))?;
             cx.out.print(&serde_json::json!({ "output": output }), |_| printable(&output));
         }
-        Some(Verb::Accept { id: text }) => {
-            let id = id(&text)?;
-            let accepted = review::accept(&acting, &mut store, &id)?;
-            cx.out.print(&accepted, |r| format!("✓ {} ({}) may land on its target", r.bead, r.mr));
+        Some(Verb::Accept { ids }) => {
+            let ids = ids.iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
+            let accepted = review::accept(&acting, &mut store, &ids)?;
+            let line = |r: &Review| format!("✓ {} ({}) may land on its target", r.bead, r.mr);
+            cx.out.print(&accepted, |all| all.iter().map(line).collect::<Vec<_>>().join("\n"));
         }
         Some(Verb::Back { id: text, comment }) => {
             let id = id(&text)?;
@@ -86,9 +95,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             cx.out.print(&back, |r| format!("✓ {} goes back to {} with your comment", r.bead, r.worker));
             if let Finish::Waits(why) = finish {
                 cx.out.note(&format!("{}: {why}", back.worker));
-            }
-            if !store.read(lifecycle::is_up).map_err(TownError::from)? {
-                cx.out.note(&format!("note: the town is down: nothing watches {} (gt start)", back.worker));
             }
         }
     }
@@ -119,6 +125,7 @@ fn line(r: &Review) -> String {
     let paths: Vec<&str> = r.paths.iter().take(3).map(String::as_str).collect();
     let more = r.paths.len().saturating_sub(3);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let history = r.sent_back.as_ref().map_or(String::new(), |back| format!("\n    {}", back.text()));
     let printed: String = r.printed.iter().map(|line| format!("\n      {line}")).collect();
     let next = if r.waits_for_you {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
@@ -127,12 +134,14 @@ fn line(r: &Review) -> String {
         let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · {1}", r.bead, r.sling);
         format!("{why}{printed}\n    {next}")
     } else {
-        let asked = |waits: &Standing| if waits.by_itself { " (nothing is asked of you)" } else { "" };
+        let asked = |waits: &Standing| {
+            if waits.by_itself && !waits.text.contains("gt ") { " (nothing is asked of you)" } else { "" }
+        };
         let waits = r.waits.as_ref().map_or(String::new(), |it| format!("\n    {}{}", it.text, asked(it)));
         waits + &printed
     };
     format!(
-        "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{next}",
+        "{}  {:<44} {:<8} {} in {}{more}  by {}{}{}{history}{next}",
         r.bead,
         headline(&r.title, 44),
         r.state.word(),

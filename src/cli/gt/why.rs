@@ -14,7 +14,7 @@ use crate::queue::{MR_KEY, Request, State};
 use crate::store::{DecisionRow, Event, IssueType, Read, StoreError};
 use crate::town::roles::keep;
 use crate::town::standing::{self, Outlook};
-use crate::town::{Acting, TownError, agent, budget, last_words};
+use crate::town::{Acting, TownError, agent, budget, last_words, review};
 
 /// Say why something happened: the decisions about a bead, a merge request or an agent.
 #[derive(Debug, clap::Args)]
@@ -166,6 +166,9 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
         && let Ok(request) = Request::load(r, &mr)
     {
         let _ = write!(text, "; {mr} is {}", request.state());
+        if let Some(back) = review::sent_back(cx, r, &request)? {
+            let _ = write!(text, "; {}", back.text());
+        }
         printed = standing::printed(&request);
         if let Some(standing) = Outlook::of(cx, r, &request.mr.rig)?.standing(r, &request)? {
             waits = Some(standing.text);

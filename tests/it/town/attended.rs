@@ -57,6 +57,7 @@ fn a_rework_waits_while_a_person_is_attached_and_says_so() {
     let _ = town.hand_in("toast");
     let pid = town.agents()[0]["pid"].clone();
     let person = Person::attach(&town, "toast");
+    town.up();
     let back = town.gt(&["review", "back", &bead, "--comment", "name it better"]);
     assert!(back.stderr.contains("a person is attached to its session; it is started anew"), "{}", back.stderr);
     let _ = back.ok();

@@ -15,6 +15,7 @@ mod lifecycle;
 mod newcomer;
 mod reads;
 mod requests;
+mod reviews;
 mod rework;
 mod rig;
 mod runtimes;

@@ -79,5 +79,21 @@ fn a_push_that_the_remote_refuses_is_told_once() {
     for told in ["pre-receive hook declined", "the remote refuses pushes to main", "the remote refused the push"] {
         assert_eq!(status.matches(told).count(), 1, "{told}: {status}");
     }
+    // Whoever waits alone says when it is tried again; what else says so is about the others.
+    let one_time = |said: &str| {
+        let times: Vec<&str> = said.match_indices("or now: gt queue retry").map(|(at, _)| &said[..at]).collect();
+        times.iter().filter(|said| !said.contains("(the others again in")).count() <= 1
+    };
+    let line = |said: &str, of: &str| said.lines().filter(|line| line.contains(of)).collect::<Vec<_>>().join("\n");
+    let refused = eventually("all to wait alone", || {
+        let status = town.gt(&["status"]).ok();
+        (!status.contains("again in ")).then_some(status)
+    });
+    let again = "again when the target has moved";
+    assert!(refused.contains(again) && one_time(&refused), "{refused}");
+    for command in [&["queue"][..], &["review"], &["why", &beads[0]]] {
+        let said = town.gt(command).ok();
+        assert!(said.contains(again) && !line(&said, "refused the push").contains("again in "), "{command:?}: {said}");
+    }
     town.gt(&["shutdown"]).ok();
 }
