@@ -1,4 +1,4 @@
-//! Ids, addresses, clock, paths, atomic files, child processes, text and platform differences.
+//! Ids, addresses, clock, paths, atomic files, locks, child processes, text and platform differences.
 //!
 //! The bottom of the crate: imports nothing of it, knows nothing of beads or towns.
 
@@ -7,6 +7,7 @@ pub mod atomic;
 pub mod clock;
 pub mod fault;
 pub mod id;
+pub mod lock;
 pub mod path;
 pub mod platform;
 pub mod process;

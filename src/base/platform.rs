@@ -28,7 +28,7 @@ fn pid_of(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-pub use imp::{boot_id, environment_has, exit_fd, process, processes, signal};
+pub use imp::{boot_id, environment_has, exit_fd, lock_holder, process, processes, signal};
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -83,6 +83,26 @@ mod imp {
     /// A descriptor that becomes readable when `pid` ends; `None` when it has ended or cannot be watched.
     pub fn exit_fd(pid: u32) -> Option<OwnedFd> {
         pidfd_open(pid_of(pid)?, PidfdFlags::empty()).ok()
+    }
+
+    /// The process that holds a lock on `file`.
+    pub fn lock_holder(file: &std::fs::File) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt;
+        let of = file.metadata().ok().map(|meta| (meta.dev(), meta.ino()))?;
+        let locks = std::fs::read_to_string("/proc/locks").ok()?;
+        let holds = |line: &str| -> Option<u32> {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            // An arrow stands before those who wait.
+            words.next().filter(|kind| *kind == "FLOCK")?;
+            let (pid, place) = (words.nth(2)?.parse().ok()?, words.next()?);
+            (place.rsplit(':').next()?.parse::<u64>().ok()? == of.1).then_some(pid)
+        };
+        // Of the device, the list may have another number than the file: the process says whether it has the file open.
+        let has_it = |pid: &u32| {
+            let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            open.filter_map(|entry| std::fs::metadata(entry.path()).ok()).any(|meta| (meta.dev(), meta.ino()) == of)
+        };
+        locks.lines().filter_map(holds).find(has_it)
     }
 
     /// Sends `signal` to the process `pid` that started at `start`, and to no later owner of the number.
@@ -153,6 +173,11 @@ mod imp {
 
     /// No descriptor tells of a process's end here: callers wait in short steps.
     pub fn exit_fd(_: u32) -> Option<OwnedFd> {
+        None
+    }
+
+    /// The process that holds a lock on `file`; never known here.
+    pub fn lock_holder(_file: &std::fs::File) -> Option<u32> {
         None
     }
 

@@ -9,6 +9,7 @@ impl From<LedgerError> for CliError {
         let kind = match error {
             LedgerError::Store(error) => return error.into(),
             LedgerError::NoLedger(_) => Kind::NotFound,
+            LedgerError::Slow { .. } => Kind::Timeout,
             _ => Kind::Store,
         };
         let mut told = Self::from_error(kind, &error);

@@ -14,6 +14,7 @@ mod ledger_error;
 mod molecule_error;
 pub mod output;
 pub mod parse;
+mod signals;
 mod store_error;
 mod town_error;
 

@@ -6,8 +6,11 @@ use crate::store::StoreError;
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::NotFound { .. } | StoreError::NoDep { .. } | StoreError::NoStore(_) => Kind::NotFound,
+            StoreError::NotFound { .. } | StoreError::Erased(_) | StoreError::NoDep { .. } | StoreError::NoStore(_) => {
+                Kind::NotFound
+            }
             StoreError::Ambiguous { .. } | StoreError::Invalid { .. } => Kind::User,
+            _ if error.is_held() => Kind::Timeout,
             _ if error.is_fault() => Kind::Store,
             _ => Kind::Refused,
         };
@@ -33,6 +36,14 @@ fn hint(error: &StoreError) -> Option<String> {
             let first = by.first().map_or("ID", |id| id.as_str());
             format!("close {first} first, or close this one all the same with --force")
         }
+        StoreError::ReadOnly => "nothing was changed; without --readonly it does".to_owned(),
+        StoreError::Erased(_) => "`bd list --ephemeral --all` shows the wisps that there are".to_owned(),
+        StoreError::Refused { what: "a wisp", .. } => {
+            "file it as a wisp, too (--ephemeral), or below a parent that lasts: wisps never reach the ledger".to_owned()
+        }
+        StoreError::Refused { id, what: "deleted", .. } => {
+            format!("a deleted bead stays as it was; `bd show {id}` shows it, `bd create` files a new one")
+        }
         StoreError::Refused { verb: "close", what: "pinned", .. } => "use --force to close it all the same".to_owned(),
         StoreError::Claimed { id, .. } => format!("`bd ready --unassigned` lists work that nobody has; `bd show {id}` says who has this"),
         StoreError::NotClaimable { id, .. } => format!("`bd update {id} --status open` puts it back"),
@@ -50,6 +61,10 @@ fn hint(error: &StoreError) -> Option<String> {
         StoreError::StoreExists(_) => "`bd info` describes it".to_owned(),
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
         StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),
+        StoreError::Held { holder: Some(pid), .. } => {
+            format!("nothing was changed; `ps -p {pid}` shows what it is, `--lock-timeout 5m` waits longer")
+        }
+        held if held.is_held() => "nothing was changed; `--lock-timeout 5m` waits longer".to_owned(),
         full if full.is_full() => "nothing was changed; make room on that disk, then run it again".to_owned(),
         StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
             "nothing was changed and nothing was written elsewhere; `bd doctor` says what is wrong, `bd restore --force` makes the database anew from the ledger and keeps this one aside".to_owned()

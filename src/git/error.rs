@@ -22,6 +22,9 @@ pub enum GitError {
     /// A path that is no git repository.
     #[error("`{0}` is not a git repository")]
     NotARepository(PathBuf),
+    /// A git repository of somebody else, which git does not open for us.
+    #[error("`{0}` belongs to another user of this machine")]
+    NotOurs(PathBuf),
     /// `git` ended with an error.
     #[error("git {what} failed: {message}")]
     Failed {
@@ -191,6 +194,13 @@ impl GitError {
         Some(match self {
             Self::Missing => "install git and see that it is on PATH".to_owned(),
             Self::TooOld { needed, .. } => format!("install git {needed} or newer"),
+            Self::NotOurs(path) => {
+                let path = path.display();
+                format!(
+                    "nothing is wrong with it: give it to yourself with `chown -R`, run this as its owner, or trust it: \
+                     git config --global --add safe.directory {path}"
+                )
+            }
             Self::NotARepository(path) => format!("look at `git -C {} status`", path.display()),
             Self::Unreachable { remote, cause, .. } => cause.hint(remote),
             Self::Timeout { .. } => "look at the network, or at a credential prompt that nobody sees".to_owned(),
@@ -200,6 +210,15 @@ impl GitError {
             Self::Moved { .. } => "somebody else moved it; look at it and run the command again".to_owned(),
             Self::NoSuch(_) | Self::Failed { .. } | Self::Io { .. } | Self::Object(_) => return None,
         })
+    }
+
+    /// Whether something was not let near what it looked for, which may be sound all the same.
+    pub fn is_kept_out(&self) -> bool {
+        match self {
+            Self::NotOurs(_) | Self::Io { .. } => true,
+            Self::Object(error) => error.code() == git2::ErrorCode::Owner || error.class() == git2::ErrorClass::Os,
+            _ => false,
+        }
     }
 
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
@@ -215,4 +234,21 @@ fn show(oid: Option<&Oid>) -> String {
 fn short_list(oids: &[Oid]) -> String {
     let shown: Vec<String> = oids.iter().take(3).map(|o| o.to_string()[..10].to_owned()).collect();
     if oids.len() > 3 { format!("{}, …", shown.join(", ")) } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_kept_out_does_not_call_it_broken() {
+        let error = |code, class| GitError::from(git2::Error::new(code, class, "x"));
+        let (generic, owner) = (git2::ErrorCode::GenericError, git2::ErrorCode::Owner);
+        assert!(error(owner, git2::ErrorClass::Config).is_kept_out(), "another user's");
+        assert!(error(generic, git2::ErrorClass::Os).is_kept_out(), "no permission");
+        assert!(!error(generic, git2::ErrorClass::Zlib).is_kept_out(), "a damaged object");
+        assert!(!error(git2::ErrorCode::NotFound, git2::ErrorClass::Odb).is_kept_out(), "a lost object");
+        let hint = GitError::NotOurs("/x/ledger.git".into()).hint().unwrap_or_default();
+        assert!(hint.contains("safe.directory /x/ledger.git"), "{hint}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Clone, fetch and push against real remotes, with somebody else pushing in between.
 
 use super::fixture::Fixture;
+use super::program::NETWORK;
 use super::{Cause, GitError, Oid, Push, Repo};
 
 const MAIN: &str = "refs/heads/main";
@@ -143,7 +144,7 @@ fn what_keeps_a_remote_from_being_read_is_told_apart() {
         assert!(matches!(error, GitError::Unreachable { cause: c, .. } if c == cause), "{said}: {error:?}");
         assert!(error.hint().is_some_and(|h| h.contains(hint)), "{said}: {:?}", error.hint());
     }
-    let absent = repo.fetch_from(&f.remote().display().to_string(), "refs/heads/absent");
+    let absent = repo.fetch_from(&f.remote().display().to_string(), "refs/heads/absent", NETWORK);
     assert!(matches!(absent, Err(GitError::Unreachable { cause: Cause::NoRef, .. })), "{absent:?}");
 }
 

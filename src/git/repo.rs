@@ -52,6 +52,7 @@ impl Repo {
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let found = git2::Repository::open(path).map_err(|e| match e.code() {
             git2::ErrorCode::NotFound => GitError::NotARepository(path.to_owned()),
+            git2::ErrorCode::Owner => GitError::NotOurs(path.to_owned()),
             _ => GitError::Object(e),
         })?;
         let common = found.commondir().to_owned();

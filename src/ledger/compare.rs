@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde_json::{Map, Value};
+
 use super::{Ledger, LedgerError, canonical, drain, drain::forget, hold::hold, layout, merge, sync};
 use crate::base::{BeadId, Time};
-use crate::store::{Stamp, Store};
+use crate::store::{Read, Stamp, Store};
 
 /// Where ledger and store differ. What waits in the outbox is no difference.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
     let mut seen = BTreeSet::new();
     let ledger = match Ledger::open(store.beads_dir()) {
         Ok(ledger) => ledger,
+        Err(error) if error.is_kept_out() => return Err(error),
         Err(error) => {
             found.broken = Some(told(&error));
             return Ok(found);
@@ -54,6 +57,7 @@ pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
                         found.behind.extend(ours.map(|_| id));
                         continue;
                     };
+                    let theirs = without_wisps(r, &id, theirs)?;
                     let Some(ours) = ours else {
                         // What is on its way out is recorded when it is gone.
                         if !r.is_hidden(&id)? {
@@ -75,7 +79,7 @@ pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
             Ok(())
         });
         match looked {
-            Err(error @ LedgerError::Git(_)) => found.broken = Some(told(&error)),
+            Err(error @ LedgerError::Git(_)) if !error.is_kept_out() => found.broken = Some(told(&error)),
             other => other?,
         }
         if found.broken.is_none() {
@@ -84,6 +88,30 @@ pub fn compare(store: &Store) -> Result<Compared, LedgerError> {
         Ok(())
     })?;
     Ok(found)
+}
+
+/// A ledger file without its edges to wisps of this store, which are none of its business: an older version of this
+/// program let them in.
+fn without_wisps(r: &Read<'_>, id: &BeadId, doc: String) -> Result<String, LedgerError> {
+    let Ok(mut file) = serde_json::from_str::<Map<String, Value>>(&doc) else { return Ok(doc) };
+    let mut wisps = BTreeSet::new();
+    let edges = file.get("_v").and_then(|v| v["deps"].as_object()).into_iter().flat_map(Map::keys);
+    for edge in edges {
+        let target = edge.split('|').next().unwrap_or_default();
+        if r.is_wisp(target)? {
+            wisps.insert(target.to_owned());
+        }
+    }
+    if wisps.is_empty() {
+        return Ok(doc);
+    }
+    if let Some(deps) = file.get_mut("dependencies").and_then(Value::as_array_mut) {
+        deps.retain(|dep| dep["depends_on_id"].as_str().is_none_or(|target| !wisps.contains(target)));
+    }
+    if let Some(stamps) = file.get_mut("_v").and_then(|v| v["deps"].as_object_mut()) {
+        stamps.retain(|edge, _| !wisps.contains(edge.split('|').next().unwrap_or_default()));
+    }
+    canonical(&Value::Object(file).to_string()).map_err(|e| LedgerError::odd(id, e))
 }
 
 /// Brings both to what either says: the store takes what the ledger has newer, and the other way round.

@@ -49,6 +49,9 @@ pub fn drain(store: &mut Store, budget: Option<Duration>) -> Result<Drained, Led
     if store.read(|r| r.outbox(0, 1))?.is_empty() {
         return Ok(Drained::default());
     }
+    if store.is_readonly() {
+        return Ok(Drained { commits: 0, left: true });
+    }
     let mine = if budget.is_some() { try_hold(&folder)? } else { Some(hold(&folder)?) };
     let Some(mine) = mine else { return Ok(Drained { commits: 0, left: true }) };
     drain_held(store, &mine, budget.map(|budget| (started, budget)))
@@ -165,10 +168,9 @@ pub(super) fn forget(w: &mut Write<'_>) -> Result<(), LedgerError> {
 /// The ledger beside the store; made if there is none.
 pub(super) fn open_or_create(beads_dir: &Path) -> Result<Repo, LedgerError> {
     let path = beads_dir.join(layout::FOLDER);
-    if let Ok(repo) = Repo::open(&path)
-        && repo.raw().config()?.get_string("gc.auto").is_ok()
-    {
-        return Ok(repo);
+    match Repo::open(&path) {
+        Ok(repo) if repo.raw().config()?.get_string("gc.auto").is_ok() => Ok(repo),
+        Err(error) if error.is_kept_out() => Err(error.into()),
+        _ => Ok(Repo::create(&path)?),
     }
-    Ok(Repo::create(&path)?)
 }

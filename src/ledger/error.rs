@@ -1,5 +1,6 @@
 //! What can go wrong with the ledger. Nothing is lost by it: the outbox keeps what is not committed.
 
+use crate::base::span::Span;
 use crate::git::GitError;
 use crate::store::StoreError;
 
@@ -30,6 +31,14 @@ pub enum LedgerError {
         url: String,
         /// What it said.
         reason: String,
+    },
+    /// The remote did not answer in time.
+    #[error("`{url}` did not answer within {}", Span::from(*limit))]
+    Slow {
+        /// The remote.
+        url: String,
+        /// The time that it had.
+        limit: std::time::Duration,
     },
     /// Others pushed so often that no round was left.
     #[error("others pushed to `{url}` in each of {rounds} rounds")]
@@ -87,10 +96,19 @@ impl LedgerError {
             Self::Rejected { .. } => {
                 Some("what was received is merged here; `bd sync` sends the rest once the remote lets it".to_owned())
             }
+            Self::Slow { url, .. } => Some(format!(
+                "see whether `git ls-remote {url}` answers without asking a question; `bd config set sync.timeout 10m` gives \
+                 it more time; nothing is lost: `bd sync` again"
+            )),
             Self::Busy { .. } => Some("nothing is lost: `bd sync` again".to_owned()),
             Self::NoLedger(_) => Some("`bd where` says where the tracker is; `bd init` makes a new one".to_owned()),
             Self::Store(_) => None,
         }
+    }
+
+    /// Whether we were not let near the ledger, which may be sound all the same.
+    pub(super) fn is_kept_out(&self) -> bool {
+        matches!(self, Self::Git(error) if error.is_kept_out()) || matches!(self, Self::Io { .. })
     }
 
     pub(super) fn odd(id: &crate::base::BeadId, error: super::MergeError) -> Self {

@@ -4,11 +4,14 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
 use super::{LedgerError, layout};
+use crate::base::lock::{self, How};
+use crate::store::StoreError;
 
-/// Waits until nobody else writes the ledger beside the store in `beads_dir`; nobody does while the file lives.
+/// Waits, for a while, until nobody else writes the ledger beside the store in `beads_dir`; nobody does while the file
+/// lives.
 pub(super) fn hold(beads_dir: &Path) -> Result<File, LedgerError> {
     let lock = open(beads_dir)?;
-    lock.lock().map_err(LedgerError::io("lock", &beads_dir.join(layout::LOCK)))?;
+    lock::wait(&lock, How::Alone).map_err(|error| StoreError::lock(beads_dir.join(layout::LOCK), error))?;
     forget_dead(beads_dir);
     Ok(lock)
 }

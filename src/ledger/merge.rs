@@ -3,7 +3,8 @@
 //! A file is a set of registers (each scalar field, each key of `metadata`, and the status with all that belongs to
 //! it) and three sets (labels, edges, comments). A register is decided by its stamp in `_v.clock`, or `*` for those
 //! that never changed; equal stamps by the value's text. A deleted bead stays deleted. A member of a set is there
-//! when it was added after it was last removed. Everything is a maximum, so the merge is commutative, associative
+//! when it was added after it was last removed. A stamp beyond the year 9999 counts as none, or nothing could ever be later
+//! than it. Everything is a maximum, so the merge is commutative, associative
 //! and idempotent, and keys that this version does not know are merged like all others.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::base::Time;
+use crate::store::is_beyond;
 
 /// Why two files cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +152,7 @@ impl Doc {
             _ => Map::new(),
         };
         let mut clock = take_object(&mut stamps, "clock");
+        clock.retain(|_, stamp| !stamp.as_str().is_some_and(is_beyond));
         let base = take_text(&mut clock, "*");
         let updated_at = take_text(&mut file, "updated_at");
         let names = match file.shift_remove("labels") {
@@ -301,7 +304,9 @@ fn join_sets(mut a: BTreeMap<String, Member>, b: BTreeMap<String, Member>) -> BT
 
 fn members(stamps: Map<String, Value>) -> BTreeMap<String, Member> {
     let member = |pair: &Value| {
-        let at = |i: usize| pair.get(i).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let at = |i: usize| {
+            pair.get(i).and_then(Value::as_str).filter(|stamp| !is_beyond(stamp)).unwrap_or_default().to_owned()
+        };
         Member { added: at(0), removed: at(1), value: None }
     };
     stamps.iter().map(|(name, pair)| (name.clone(), member(pair))).collect()

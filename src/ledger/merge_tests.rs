@@ -57,6 +57,18 @@ fn the_later_write_of_a_field_wins_and_other_fields_stay() {
 }
 
 #[test]
+fn a_stamp_that_no_clock_can_pass_wins_nothing() {
+    let far = json!({"id": "gt-a", "title": "far", "status": "open", "labels": ["x"],
+                     "_v": {"clock": {"*": "1-a", "title": "ffffffffffff0000-x"}, "labels": {"x": ["1-a", "zz"]}}});
+    let now = json!({"id": "gt-a", "title": "now", "status": "open",
+                     "_v": {"clock": {"*": "1-a", "title": "5-a"}}});
+    let m = joined(&doc(&far), &doc(&now));
+    assert_eq!(m, joined(&doc(&now), &doc(&far)));
+    assert_eq!((field(&m, "/title"), field(&m, "/labels")), (json!("now"), json!(["x"])));
+    assert_eq!(field(&m, "/_v/clock/title"), "5-a");
+}
+
+#[test]
 fn a_deleted_bead_stays_deleted() {
     let dead = json!({"id": "gt-a", "status": "tombstone", "delete_reason": "no", "_v": {"clock": {"*": "1-a", "status": "2-a"}}});
     let edited = json!({"id": "gt-a", "status": "in_progress", "_v": {"clock": {"*": "1-a", "status": "9-b"}}});

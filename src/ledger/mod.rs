@@ -33,7 +33,7 @@ pub use merge::{MergeError, merge};
 pub use read::{Entry, Ledger};
 pub use repack::{Repacked, repack, wants_repack};
 pub use restore::{Restored, restore};
-pub use sync::{SyncStatus, Synced, rehearse, status, sync};
+pub use sync::{Remote, SyncStatus, Synced, rehearse, status, sync};
 
 #[cfg(test)]
 mod merge_tests;

@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use super::file::EACH_ON_DISK;
 use super::lock::open_lock;
 use super::{Batch, Stamp, Store, StoreError};
+use crate::base::lock::{How, wait};
 
 /// What the batches are called whose beads go away together.
 pub const LEAVING: &str = "burn";
@@ -30,7 +31,7 @@ impl Store {
     pub fn staging(&self, note: &str) -> Result<Staging, StoreError> {
         let name = format!("{note}.lock");
         let file = open_lock(self.beads_dir(), &name)?;
-        file.lock_shared().map_err(|error| StoreError::Io { path: self.beads_dir().join(name), error })?;
+        wait(&file, How::Shared).map_err(|error| StoreError::lock(self.beads_dir().join(name), error))?;
         Ok(Staging(file))
     }
 

@@ -31,6 +31,14 @@ word_type!(
         DUPLICATES = "duplicates",
         /// Replaces the target.
         SUPERSEDES = "supersedes",
+        /// Written by the target.
+        AUTHORED_BY = "authored-by",
+        /// Given to the target.
+        ASSIGNED_TO = "assigned-to",
+        /// Approved by the target.
+        APPROVED_BY = "approved-by",
+        /// Says that the target is so.
+        ATTESTS = "attests",
         /// A convoy follows the target.
         TRACKS = "tracks",
         /// Holds until the target is over.

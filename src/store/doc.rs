@@ -32,7 +32,9 @@ impl Read<'_> {
 /// The ledger file of `stored`, ended by a line feed.
 pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, StoreError> {
     let mut bead = stored.bead.clone();
+    let deps = dep_stamps(read, &bead.id)?;
     bead.dependencies = read.deps(&bead.id)?;
+    bead.dependencies.retain(|dep| deps.contains_key(&edge_name(&dep.depends_on_id, &dep.kind)));
     bead.dependencies.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));
     let odd = |e: serde_json::Error| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() };
     let mut file = match serde_json::to_value(&bead).map_err(odd)? {
@@ -49,15 +51,7 @@ pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, St
     stamps.insert("clock".to_owned(), clock.into());
     let sets = [
         ("labels", pairs(read, "SELECT label, added, removed FROM labels WHERE bead = ?1 ORDER BY label", stored.num)?),
-        (
-            "deps",
-            pairs(
-                read,
-                "SELECT d.depends_on_id || '|' || d.kind, d.added, d.removed FROM deps d
-                 JOIN beads b ON b.id = d.issue_id WHERE b.num = ?1 ORDER BY 1",
-                stored.num,
-            )?,
-        ),
+        ("deps", deps.into_iter().collect()),
         ("comments", comment_stamps),
     ];
     for (name, set) in sets {
@@ -67,6 +61,30 @@ pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, St
     }
     file.insert("_v".to_owned(), stamps.into());
     Ok(format!("{}\n", Value::Object(file)))
+}
+
+/// The stamps of the edges of a bead, removed ones too; those to wisps are this store's own.
+fn dep_stamps(read: &Read<'_>, id: &BeadId) -> Result<BTreeMap<String, Value>, StoreError> {
+    let rows = read.rows(
+        "SELECT depends_on_id, kind, spawner, added, removed FROM deps WHERE issue_id = ?1",
+        [id.as_str()],
+        |r| {
+            let (target, kind): (String, String) = (r.get(0)?, r.get(1)?);
+            Ok((target, kind, r.get::<_, Option<String>>(2)?, stamp_pair(r.get(3)?, r.get(4)?)))
+        },
+    )?;
+    let mut stamps = BTreeMap::new();
+    for (target, kind, spawner, stamp) in rows {
+        if !read.leads_to_wisp(&target, spawner.as_deref())? {
+            stamps.insert(edge_name(&target, &kind), stamp);
+        }
+    }
+    Ok(stamps)
+}
+
+/// What an edge is called in `_v`.
+fn edge_name(target: &impl std::fmt::Display, kind: &impl std::fmt::Display) -> String {
+    format!("{target}|{kind}")
 }
 
 fn pairs(read: &Read<'_>, sql: &str, num: i64) -> Result<Map, StoreError> {
@@ -167,7 +185,7 @@ impl LedgerDoc {
         labels.extend(std::mem::take(label_spans));
         let mut deps = Vec::new();
         for dep in &bead.dependencies {
-            let span = dep_spans.remove(&format!("{}|{}", dep.depends_on_id, dep.kind)).unwrap_or_else(unstamped);
+            let span = dep_spans.remove(&edge_name(&dep.depends_on_id, &dep.kind)).unwrap_or_else(unstamped);
             deps.push((dep.depends_on_id.clone(), dep.kind.clone(), span, Some(dep.clone())));
         }
         for (name, span) in std::mem::take(dep_spans) {

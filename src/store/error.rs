@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::base::BeadId;
+use crate::base::lock::LockError;
+use crate::base::span::Span;
 
 /// An error of the store. An unreadable store is always an error and never an empty answer.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum StoreError {
         /// An id like it.
         similar: Option<String>,
     },
+    /// It was a wisp, and is gone.
+    #[error("there is no bead `{0}` any more: it was a wisp, and nothing stays of those")]
+    Erased(BeadId),
     /// A short id that several beads answer to.
     #[error("ambiguous id `{given}` matches {}", handful(matches))]
     Ambiguous {
@@ -140,6 +145,22 @@ pub enum StoreError {
         /// Why.
         error: std::io::Error,
     },
+    /// Others held a lock for all the time that was waited for it.
+    #[error(
+        "waited {} for {}, which {} holds", Span::from(*waited), path.display(),
+        holder.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    Held {
+        /// The lock.
+        path: PathBuf,
+        /// So long was waited.
+        waited: std::time::Duration,
+        /// Who holds it, where the system tells.
+        holder: Option<u32>,
+    },
+    /// It was opened for reading alone.
+    #[error("this would write, and --readonly was given")]
+    ReadOnly,
     /// `SQLite` failed.
     #[error("the store failed: {0}")]
     Sqlite(rusqlite::Error),
@@ -166,6 +187,24 @@ fn versions(found: i64, known: i64) -> String {
 impl StoreError {
     pub(super) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { field, reason: reason.into() }
+    }
+
+    /// A lock that could not be had.
+    pub(crate) fn lock(path: PathBuf, error: LockError) -> Self {
+        match error {
+            LockError::Held { waited, holder } => Self::Held { path, waited, holder },
+            LockError::Io(error) => Self::Io { path, error },
+        }
+    }
+
+    /// Whether others kept us from it for as long as we waited.
+    pub fn is_held(&self) -> bool {
+        let busy = [rusqlite::ErrorCode::DatabaseBusy, rusqlite::ErrorCode::DatabaseLocked];
+        match self {
+            Self::Held { .. } => true,
+            Self::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| busy.contains(&code)),
+            _ => false,
+        }
     }
 
     /// Whether there was no room on the disk.

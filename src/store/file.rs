@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -11,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::lock::{Locked, Quiet, identity, open_lock, wait_for_database, writers};
 use super::{Read, Stamp, StoreError, Write, schema};
 use crate::base::fault::{Point, pass};
-use crate::base::{Prefix, Time};
+use crate::base::{Prefix, Time, lock};
 
 const FILE: &str = "beads.db";
 /// The log of changes that stands beside it.
@@ -34,6 +33,8 @@ pub struct Store {
     group: Option<Locked>,
     /// Whoever has the store holds the write lock.
     alone: bool,
+    /// Nothing may be written through it.
+    readonly: bool,
 }
 
 impl Store {
@@ -102,6 +103,16 @@ impl Store {
         }
     }
 
+    /// As [`Self::open`]; every write through it is refused.
+    pub fn open_to_read(beads_dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self { readonly: true, ..Self::open(beads_dir)? })
+    }
+
+    /// Whether every write through it is refused.
+    pub fn is_readonly(&self) -> bool {
+        self.readonly
+    }
+
     fn open_file(beads_dir: &Path, path: &Path, file: Option<(u64, u64)>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match Connection::open_with_flags(path, flags) {
@@ -110,7 +121,7 @@ impl Store {
             Err(error) => return Err(unreadable(path, &error)),
         };
         conn.set_prepared_statement_cache_capacity(128);
-        conn.busy_timeout(Duration::from_secs(30))?;
+        conn.busy_timeout(lock::patience())?;
         let Some(found) = schema::version(&conn).map_err(|e| unreadable(path, &e))? else {
             let path = path.to_owned();
             if schema::is_foreign(&conn).map_err(|e| unreadable(&path, &e))? {
@@ -131,7 +142,7 @@ impl Store {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 1048576")?;
         conn.execute_batch(EACH_ON_DISK)?;
-        Ok(Self { dir: beads_dir.to_owned(), file, conn, lock: None, group: None, alone: false })
+        Ok(Self { dir: beads_dir.to_owned(), file, conn, lock: None, group: None, alone: false, readonly: false })
     }
 
     /// Whether the file of this store is still the one in its place: false when it was taken away or another one was
@@ -266,10 +277,10 @@ impl Store {
         Ok(self.conn.query_row("SELECT value FROM meta WHERE key = 'replica'", [], |row| row.get(0))?)
     }
 
-    /// A file of the store's folder, locked for this process until the file is dropped; waits for it.
+    /// A file of the store's folder, locked for this process until the file is dropped; waits for it, for a while.
     pub fn hold(&self, name: &str) -> Result<File, StoreError> {
         let file = open_lock(&self.dir, name)?;
-        file.lock().map_err(|error| StoreError::Io { path: self.dir.join(name), error })?;
+        lock::wait(&file, lock::How::Alone).map_err(|error| StoreError::lock(self.dir.join(name), error))?;
         Ok(file)
     }
 
@@ -292,6 +303,9 @@ impl Store {
     /// Waits for the write lock; none where it is held for this store already. Whoever held it may have put another
     /// database in the place of this one: then that one is opened, or the write would be lost with the old one.
     fn locked(&mut self) -> Result<Option<Locked>, StoreError> {
+        if self.readonly {
+            return Err(StoreError::ReadOnly);
+        }
         if self.alone {
             return Ok(None);
         }
@@ -300,7 +314,8 @@ impl Store {
                 Some(file) => file,
                 None => writers(&self.dir)?,
             };
-            let lock = Locked::take(Arc::clone(self.lock.insert(file)), &self.dir)?;
+            let lock = Locked::take(Arc::clone(&file), &self.dir)?;
+            self.lock = Some(file);
             if self.in_place() {
                 return Ok(Some(lock));
             }

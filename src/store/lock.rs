@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{KINDS, StoreError};
+use crate::base::lock::{How, wait};
 
 const WRITERS: &str = "write.lock";
 
@@ -32,9 +33,9 @@ pub(super) fn writers(dir: &Path) -> Result<Arc<File>, StoreError> {
 pub(super) struct Locked(Arc<File>);
 
 impl Locked {
-    /// Waits for the lock.
+    /// Waits for the lock. When that fails, the file must not be waited on again.
     pub(super) fn take(file: Arc<File>, dir: &Path) -> Result<Self, StoreError> {
-        file.lock().map_err(|error| StoreError::Io { path: dir.join(WRITERS), error })?;
+        wait(&file, How::Alone).map_err(|error| StoreError::lock(dir.join(WRITERS), error))?;
         Ok(Self(file))
     }
 }
@@ -49,7 +50,7 @@ impl Drop for Locked {
 pub(super) fn wait_for_database(dir: &Path) {
     // Where the lock cannot be had, nobody writes either.
     if let Ok(file) = OpenOptions::new().write(true).open(dir.join(WRITERS))
-        && file.lock().is_ok()
+        && wait(&file, How::Alone).is_ok()
     {
         let _ = file.unlock();
     }
@@ -63,7 +64,8 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    /// Waits for all that write to the store in `beads_dir`, whether its database can be read or not.
+    /// Waits for all that write to the store in `beads_dir`, whether its database can be read or not, for each as long as
+    /// this process waits for a lock.
     pub fn wait(beads_dir: &Path) -> Result<Self, StoreError> {
         loop {
             let writers = Locked::take(writers(beads_dir)?, beads_dir)?;
@@ -87,7 +89,7 @@ impl Quiet {
             // Bulk work needs the lock of writers to come to its end.
             drop((writers, bulk));
             let file = open_lock(beads_dir, &busy)?;
-            file.lock().map_err(|error| StoreError::Io { path: beads_dir.join(&busy), error })?;
+            wait(&file, How::Alone).map_err(|error| StoreError::lock(beads_dir.join(&busy), error))?;
         }
     }
 }

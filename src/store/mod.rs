@@ -62,7 +62,7 @@ pub use read::Read;
 pub use read::gates::opens_at;
 pub use shape::{Hold, Shape};
 pub use stage::Batch;
-pub use stamp::Stamp;
+pub use stamp::{Stamp, is_beyond};
 pub use status::{IssueType, Status};
 pub use write::Write;
 pub use write::leave::Crossing;

@@ -1,8 +1,7 @@
 //! The order in which edges and comments are listed, and the numbers of the comments.
 //!
 //! Both follow from what they say and from nothing that one copy of the store has alone, so that two copies in the
-//! same state export the same text. Where edges are shown, those of one instant stand as this copy has them: it drew
-//! the steps of a molecule in their order, which their ids do not have.
+//! same state show and export the same.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

@@ -30,6 +30,11 @@ pub(super) struct Tick {
 
 /// The end of the year 9999, in milliseconds.
 const END_MS: u64 = 253_402_300_800_000;
+/// Whether a stamp, as text, is later than all that a clock can say: following it would leave no room for later ones.
+pub fn is_beyond(stamp: &str) -> bool {
+    stamp >= format!("{END_MS:012x}").as_str()
+}
+
 /// The replica in the stamps of what a line of `issues.jsonl` says: the same in every clone that reads the line, and
 /// before the name of any clone, so that at one instant what a clone wrote is the later.
 pub(super) const LINE: &str = ".line";
@@ -109,5 +114,6 @@ mod tests {
         assert_eq!(Tick::parse(&at.text(LINE)), Some(at));
         let last = Tick::at(Time::from_millis(i64::MAX));
         assert_eq!(Tick::parse(&last.text(LINE)), Some(last));
+        assert!(!is_beyond(&last.text(LINE)) && is_beyond("ffffffffffffffff-aa") && is_beyond("x") && !is_beyond(""));
     }
 }

@@ -31,6 +31,16 @@ pub(super) fn dep_kind(text: &str) -> Result<DepKind, String> {
     word(text).map(|word| DepKind::new(&word))
 }
 
+/// Refuses an edge to a capability of another project, as in `external:PROJECT:CAPABILITY`, also behind the edge's kind.
+pub(super) fn no_other_project(text: &str) -> Result<(), CliError> {
+    let end = text.split_once(':').map_or("", |(_, end)| end);
+    if !text.starts_with("external:") && !end.starts_with("external:") {
+        return Ok(());
+    }
+    Err(CliError::refused(format!("`{text}`: nothing here looks into other projects, so nothing would ever end that wait"))
+        .hint("`bd gate create --type gh:pr --await NUMBER --blocks ID` waits for a change elsewhere, `--type human` for a person's word"))
+}
+
 fn word(text: &str) -> Result<String, String> {
     let good =
         !text.is_empty() && text.len() <= 50 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:".contains(&b));

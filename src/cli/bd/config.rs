@@ -36,7 +36,7 @@ enum What {
 }
 
 /// Settings that mean something, and those under a prefix that ends with a dot.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "formula.max_bytes",
     "formula.max_depth",
     "formula.max_file_bytes",
@@ -48,6 +48,7 @@ const KNOWN: [&str; 14] = [
     "hierarchy.max-depth",
     "status.custom",
     "sync.remote",
+    super::sync::TIMEOUT,
     "types.custom",
     "wisp.keep",
     "wisp.abandon",
@@ -110,6 +111,9 @@ fn check(key: &str, value: &str) -> Result<(), CliError> {
         "hierarchy.max-depth" if !matches!(value.parse(), Ok(1..=20)) => return bad("use 1 to 20"),
         "max_collision_prob" if !value.parse::<f64>().is_ok_and(|p| p > 0.0 && p < 1.0) => {
             return bad("use a number between 0 and 1");
+        }
+        super::sync::TIMEOUT if !value.parse::<Span>().is_ok_and(|span| span.as_millis() > 0) => {
+            return bad("use a length of time as in 5m");
         }
         "wisp.keep" | "wisp.abandon" if value != "never" && value.parse::<Span>().is_err() => {
             return bad("use a length of time as in 24h, or never");

@@ -19,18 +19,21 @@ pub struct Context {
     place: OnceCell<Place>,
     store: RefCell<Option<Store>>,
     wrote: Cell<bool>,
+    /// Nothing may be changed.
+    pub(super) readonly: bool,
 }
 
 impl Context {
     /// A context; the store is opened by the first verb that needs it.
     pub fn new(env: Env, out: Output) -> Self {
-        Self { env, out, place: OnceCell::new(), store: RefCell::new(None), wrote: Cell::new(false) }
+        Self { env, out, place: OnceCell::new(), store: RefCell::new(None), wrote: Cell::new(false), readonly: false }
     }
 
     /// Runs `f` on the same store in other surroundings: a command of a batch.
     pub(super) fn with_output<T>(&self, env: Env, out: Output, f: impl FnOnce(&Self) -> T) -> T {
         let place = self.place.clone();
-        let inner = Self { env, out, place, store: RefCell::new(self.store.take()), wrote: Cell::new(false) };
+        let (store, wrote, readonly) = (RefCell::new(self.store.take()), Cell::new(false), self.readonly);
+        let inner = Self { env, out, place, store, wrote, readonly };
         let answer = f(&inner);
         self.wrote.set(self.wrote.get() || inner.wrote.get());
         self.store.replace(inner.store.take());
@@ -128,6 +131,7 @@ impl Context {
     fn opened<'s>(&self, slot: &'s mut Option<Store>) -> Result<&'s mut Store, CliError> {
         let store = match slot.take() {
             Some(store) => store,
+            None if self.readonly => Store::open_to_read(&self.place().beads_dir)?,
             None => Store::open(&self.place().beads_dir)?,
         };
         Ok(slot.insert(store))

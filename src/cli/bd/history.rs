@@ -12,7 +12,7 @@ use crate::ledger::{Entry, Ledger, drain};
 pub struct Args {
     /// The bead.
     id: String,
-    /// Only the newest N.
+    /// Only the newest N; 0 for all.
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
     /// With --json: the bead as it was after each transition.
@@ -37,7 +37,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(ledger) => ledger.history(&id)?,
         None => Vec::new(),
     };
-    if let Some(limit) = args.limit {
+    if let Some(limit) = args.limit.filter(|limit| *limit > 0) {
         entries.drain(..entries.len().saturating_sub(limit));
     }
     let mut rows = Vec::new();

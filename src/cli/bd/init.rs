@@ -7,6 +7,7 @@ use super::{Context, exclude, import};
 use crate::base::Prefix;
 use crate::base::fault::{Point, pass};
 use crate::cli::CliError;
+use crate::ledger::Ledger;
 use crate::store::{Store, StoreError, interchange};
 
 /// Where a repository tracks its issues.
@@ -50,6 +51,13 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(prefix) => Prefix::new(prefix.trim_end_matches('-'))?,
         None => guess_prefix(place, text.clone().or_else(|| std::fs::read(&tracked).ok()).as_deref()),
     };
+    if !place.beads_dir.join("beads.db").exists() && lost_database(&place.beads_dir) {
+        return Err(CliError::refused(format!(
+            "{} has a ledger with beads, and its database is gone",
+            place.beads_dir.display()
+        ))
+        .hint("`bd restore` makes the database anew from it; `bd uninstall --force` removes it for good"));
+    }
     match Store::create(&place.beads_dir, &prefix, cx.now()) {
         Ok(_) => {}
         Err(error @ StoreError::StoreExists(_)) => {
@@ -87,6 +95,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     match (imported, adopted) {
         (Some(done), Some(path)) => import::report(cx, &path.display().to_string(), &done, import::IN),
         _ => Ok(()),
+    }
+}
+
+/// Whether a ledger is in the folder that has beads, or cannot be read: a new database beside it would not be the one
+/// that it was written from.
+pub(super) fn lost_database(beads_dir: &Path) -> bool {
+    match Ledger::open(beads_dir) {
+        Ok(None) => false,
+        Ok(Some(ledger)) => ledger.prefixes().map_or(true, |prefixes| !prefixes.is_empty()),
+        Err(_) => true,
     }
 }
 

@@ -72,6 +72,11 @@ fn change(cx: &Context, mut ids: Vec<String>, add: bool) -> Result<(), CliError>
         }
         Ok(done)
     })?;
+    if add && label == "template" {
+        cx.out.note(
+            "note: a bead with this label is a pattern: it is never ready and never closed, until the label goes",
+        );
+    }
     cx.out.print(&done, |done| {
         let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
         done.iter()

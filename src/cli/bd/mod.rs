@@ -85,11 +85,17 @@ pub struct Globals {
     /// Act in this name.
     #[arg(long, value_name = "NAME", global = true)]
     actor: Option<String>,
+    /// Change nothing: what would is refused.
+    #[arg(long, global = true)]
+    readonly: bool,
+    /// Wait so long for others who write, and no longer; 30s when left out.
+    #[arg(long, value_name = "SPAN", global = true)]
+    lock_timeout: Option<crate::base::span::Span>,
     // The database by its path, for those who know this flag; BEADS_DIR names the folder.
     #[arg(long, value_name = "FILE", global = true, hide = true)]
     db: Option<std::path::PathBuf>,
-    // Flags of other trackers that ask for what is always so here: no daemon, nothing flushed behind your back, writers
-    // that wait for each other, all said that there is to say.
+    // Flags of other trackers that ask for what is always so here: no daemon, nothing flushed behind your back, all said
+    // that there is to say.
     #[arg(long, global = true, hide = true)]
     no_daemon: bool,
     #[arg(long, global = true, hide = true)]
@@ -100,8 +106,6 @@ pub struct Globals {
     allow_stale: bool,
     #[arg(long, global = true, hide = true)]
     sandbox: bool,
-    #[arg(long, value_name = "SPAN", global = true, hide = true)]
-    lock_timeout: Option<String>,
     #[arg(short, long, global = true, hide = true)]
     verbose: bool,
 }
@@ -246,7 +250,14 @@ fn run(cli: Cli) -> Result<(), CliError> {
         env.actor = cli.globals.actor;
     }
     env.arm_fault()?;
-    let cx = Context::new(env, Output { json: cli.globals.json, quiet: cli.globals.quiet });
+    if let Some(patience) = cli.globals.lock_timeout {
+        crate::base::lock::set_patience(std::time::Duration::from_millis(patience.as_millis().max(0).cast_unsigned()));
+    }
+    let mut cx = Context::new(env, Output { json: cli.globals.json, quiet: cli.globals.quiet });
+    if cli.globals.readonly {
+        readonly(&cli.verb)?;
+        cx.readonly = true;
+    }
     let done = dispatch(&cx, cli.verb);
     cx.after();
     crate::cli::gt::revive::after(&cx.env);
@@ -264,6 +275,19 @@ fn folder_of(file: &std::path::Path) -> Result<std::path::PathBuf, CliError> {
         file.display()
     ))
     .hint("name that file, or its folder in the variable BEADS_DIR"))
+}
+
+/// Refuses what would change more than the store lets it; whatever else writes is refused by the store.
+fn readonly(verb: &Verb) -> Result<(), CliError> {
+    let word = match verb {
+        Verb::Init(_) => "init",
+        Verb::Restore(_) => "restore",
+        Verb::Uninstall(_) => "uninstall",
+        Verb::Sync(args) if !args.only_looks() => "sync",
+        _ => return Ok(()),
+    };
+    Err(CliError::refused(format!("`bd {word}` would write, and --readonly was given"))
+        .hint("without --readonly it does"))
 }
 
 fn dispatch(cx: &Context, verb: Verb) -> Result<(), CliError> {

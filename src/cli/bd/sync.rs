@@ -1,16 +1,24 @@
 //! `bd sync`: exchanges the ledger with a git repository that the user named.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::Context;
 use super::place::{git_common_dir, main_work_tree};
-use crate::base::text;
-use crate::cli::{CliError, output};
+use crate::base::span::Span;
+use crate::base::{process, text};
+use crate::cli::{CliError, output, signals};
 use crate::git::Repo;
-use crate::ledger::{self, SyncStatus, Synced};
+use crate::ledger::{self, Remote, SyncStatus, Synced};
 
 /// The setting that names the remote.
 const SETTING: &str = "sync.remote";
+/// The setting that says how long a fetch or a push may take.
+pub(super) const TIMEOUT: &str = "sync.timeout";
+
+/// How long git has to end by itself when we are ended.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Exchanges all beads with a git repository that you name: fetch, merge bead by bead, push. Two clones may change
 /// the same beads at the same time; of one field the later change stays.
@@ -31,6 +39,13 @@ pub struct Args {
     flush_only: bool,
     #[arg(long, hide = true, conflicts_with_all = ["remote", "status", "dry_run", "flush_only"])]
     import_only: bool,
+}
+
+impl Args {
+    /// Whether nothing is written at all.
+    pub(super) fn only_looks(&self) -> bool {
+        self.status
+    }
 }
 
 /// Runs the verb.
@@ -57,12 +72,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let beside = cx.place().beads_dir.parent().filter(|_| !here).unwrap_or(&cx.env.cwd);
     let url = address(cx, &named, beside)?;
     if args.dry_run {
-        let would = cx.with_store(|store| Ok(ledger::rehearse(store, &url)?))?;
+        let would = with_remote(cx, url, |remote| cx.with_store(|store| Ok(ledger::rehearse(store, remote)?)))?;
         cx.out.print(&would, |would| format!("would receive {} and send {}", beads(would), sent(would)));
         return Ok(());
     }
     let stamp = cx.stamp();
-    let done = cx.change_store(|store| Ok(ledger::sync(store, &url, &stamp)?))?;
+    let done = with_remote(cx, url, |remote| cx.change_store(|store| Ok(ledger::sync(store, remote, &stamp)?)))?;
     cx.out.print(&done, |done| format!("✓ received {}, sent {}", beads(done), sent(done)));
     if !cx.out.json {
         for (from, to) in &done.renamed {
@@ -73,13 +88,51 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Runs `f` with the repository at `url` and the time that the settings give it. Meanwhile git ends with this program, and
+/// so does whatever git has started.
+fn with_remote<T>(cx: &Context, url: String, f: impl FnOnce(&Remote) -> Result<T, CliError>) -> Result<T, CliError> {
+    let set = cx.read(|r| Ok(r.setting(TIMEOUT)?))?;
+    let mut remote = Remote::at(url);
+    if let Some(span) = set.as_deref().and_then(|text| text.parse::<Span>().ok()) {
+        remote.limit = Duration::from_millis(span.as_millis().max(0).cast_unsigned());
+    }
+    let dir = cx.place().beads_dir.canonicalize().unwrap_or_else(|_| cx.place().beads_dir.clone());
+    let ending = Arc::new(Mutex::new(()));
+    let theirs = Arc::clone(&ending);
+    signals::listen(move |number| {
+        let _ending = theirs.lock();
+        for run in crate::git::running_below(&dir) {
+            let _ = process::kill_tree(&run, GRACE);
+        }
+        std::process::exit(128 + number);
+    })?;
+    let done = f(&remote);
+    // When git was ended because we are, this waits for our own end.
+    drop(ending.lock());
+    done
+}
+
+/// The remote that was named by a setting or met last, and whether it has all that this copy has: asked now. None when
+/// there was never one.
+pub(super) fn has_all(cx: &Context) -> Result<Option<(String, Result<bool, CliError>)>, CliError> {
+    let named = cx.read(|r| Ok(r.setting(SETTING)?))?;
+    let beside = cx.place().beads_dir.parent().unwrap_or(&cx.env.cwd);
+    let url = match named {
+        Some(named) => Some(address(cx, &named, beside)?),
+        None => cx.with_store(|store| Ok(ledger::status(store)?))?.last_url,
+    };
+    let Some(url) = url else { return Ok(None) };
+    let asked = with_remote(cx, url.clone(), |remote| cx.with_store(|store| Ok(ledger::rehearse(store, remote)?)));
+    Ok(Some((url, asked.map(|would| would.sent == 0))))
+}
+
 fn status(cx: &Context, remote: Option<String>) -> Result<(), CliError> {
     let status = cx.with_store(|store| Ok(ledger::status(store)?))?;
     let mut value = serde_json::to_value(&status).unwrap_or_default();
     value["remote"] = remote.clone().into();
     cx.out.print(&value, |_| {
         let remote = remote.unwrap_or_else(|| format!("none is named: bd config set {SETTING} URL"));
-        let SyncStatus { last, unfinished, backlog, ahead, behind } = &status;
+        let SyncStatus { last, unfinished, backlog, ahead, behind, .. } = &status;
         let last = last.map_or("never".to_owned(), |at| at.to_string());
         let cut = unfinished.map_or(String::new(), |at| format!("\n  one that began at {at} did not end; `bd sync` ends it"));
         format!(

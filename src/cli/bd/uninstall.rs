@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::{Context, exclude};
 use crate::base::text;
 use crate::cli::{CliError, Kind};
-use crate::ledger;
 use crate::store::{Store, StoreError};
 
 /// Removes the tracker's database, ledger and locks, and the lines that hide them from git. What you track
@@ -48,13 +47,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         )];
         return Err(error);
     }
-    let alone = only_here(dir)?;
+    // Whoever forces it need not be told what the remote has.
+    let (alone, why) = if args.force { (None, None) } else { only_here(cx, dir)? };
     // Looked for now: whoever opened the database made its log.
     let ours = ours(dir)?;
     if !args.dry_run && !args.force && alone != Some(0) {
-        let what = alone.map_or("a database that cannot be read".to_owned(), |n| text::count(n, "bead"));
-        return Err(CliError::refused(format!("{} has {what} that may be nowhere else", dir.display()))
-            .hint("`bd export -o FILE` or `bd sync --remote URL` keeps them; `bd uninstall --force` removes them"));
+        let what = alone.map_or("a database or ledger that cannot be read".to_owned(), |n| text::count(n, "bead"));
+        let mut error = CliError::refused(format!("{} has {what} that may be nowhere else", dir.display()))
+            .hint("`bd export -o FILE` or `bd sync --remote URL` keeps them; `bd uninstall --force` removes them");
+        error.causes.extend(why);
+        return Err(error);
     }
     let value = serde_json::json!({ "beads_dir": dir, "remove": ours, "only_here": alone, "dry_run": args.dry_run });
     if args.dry_run {
@@ -113,17 +115,28 @@ fn is_ours(path: &Path, name: &str) -> bool {
         || numbered("ledger.git.broken-")
 }
 
-/// How many beads are, as far as can be known, in no other place: neither on a remote nor in `issues.jsonl`.
-/// None when the database cannot be read.
-fn only_here(dir: &Path) -> Result<Option<usize>, CliError> {
+/// How many beads are, as far as can be known, in no other place: neither on a remote, which is asked, nor in
+/// `issues.jsonl`; and why it is not known better. None for the number when nothing can be read.
+fn only_here(cx: &Context, dir: &Path) -> Result<(Option<usize>, Option<String>), CliError> {
     if !dir.join("beads.db").exists() {
-        return Ok(Some(0));
+        let lost = super::init::lost_database(dir);
+        let why = "its database is gone, and its ledger is here: `bd restore` makes the one anew from the other";
+        return Ok(if lost { (None, Some(why.to_owned())) } else { (Some(0), None) });
     }
-    let Ok(store) = Store::open(dir) else { return Ok(None) };
-    let beads = store.read::<_, CliError>(|r| Ok(r.ledger_ids()?))?.len();
-    let status = ledger::status(&store)?;
-    let sent = status.last.is_some() && status.ahead == 0 && status.backlog == 0;
+    if Store::open(dir).is_err() {
+        return Ok((None, None));
+    }
+    let (beads, exported) = cx.read(|r| Ok((r.ledger_ids()?.len(), r.export()?)))?;
     let tracked = std::fs::read(dir.join("issues.jsonl")).unwrap_or_default();
-    let exported = store.read::<_, CliError>(|r| Ok(r.export()?))?;
-    Ok(Some(if sent || tracked == exported { 0 } else { beads }))
+    if beads == 0 || tracked == exported {
+        return Ok((Some(0), None));
+    }
+    Ok(match super::sync::has_all(cx)? {
+        None => (Some(beads), None),
+        Some((_, Ok(true))) => (Some(0), None),
+        Some((url, Ok(false))) => (Some(beads), Some(format!("`{url}` has not all of it: `bd sync` sends it"))),
+        Some((url, Err(error))) => {
+            (Some(beads), Some(format!("whether `{url}` has all of it could not be asked: {}", error.message)))
+        }
+    })
 }

@@ -1,8 +1,9 @@
 //! Statuses and types are open sets of words; a word that nobody uses is a slip of the finger.
 
+use super::Context;
 use crate::base::text;
 use crate::cli::CliError;
-use crate::store::{Filter, IssueType, Read, Status};
+use crate::store::{DepKind, Filter, IssueType, Read, Status};
 
 /// Types of other trackers that need no setting.
 const MORE_TYPES: [&str; 3] = ["spike", "story", "milestone"];
@@ -31,6 +32,16 @@ pub(super) fn check_filter(r: &Read<'_>, filter: &Filter) -> Result<(), CliError
         }
     }
     Ok(())
+}
+
+/// Says of a kind of edge that this program does not know what that means: any word may be one.
+pub(super) fn note_kind(cx: &Context, kind: &DepKind) {
+    if kind.is_known() {
+        return;
+    }
+    let like = text::similar(kind.as_str(), DepKind::KNOWN.iter().copied());
+    let like = like.map(|like| format!("; did you mean `{like}`?")).unwrap_or_default();
+    cx.out.note(&format!("note: `{kind}` is a dependency type of your own, which holds nothing back{like}"));
 }
 
 fn word(r: &Read<'_>, what: &str, given: &str, known: &[&'static str], setting: &str) -> Result<(), CliError> {

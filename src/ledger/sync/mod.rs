@@ -10,7 +10,7 @@ mod take;
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use super::hold::{forget_dead_locks, hold};
 use super::{LedgerError, direct, drain, drain::open_or_create, layout};
 use crate::base::fault::{Point, pass};
+use crate::base::lock::{self, How};
 use crate::base::{BeadId, Time, process};
-use crate::git::{Oid, Push, Repo};
-use crate::store::{Stamp, Store};
+use crate::git::{GitError, Oid, Push, Repo};
+use crate::store::{Stamp, Store, StoreError};
 
 /// How often a sync begins again because somebody else pushed meanwhile.
 const ROUNDS: u32 = 30;
@@ -53,6 +54,9 @@ pub struct Synced {
 pub struct SyncStatus {
     /// When the last sync ended.
     pub last: Option<Time>,
+    /// With which repository.
+    #[serde(skip)]
+    pub last_url: Option<String>,
     /// A sync began then and did not end; the next one ends it.
     pub unfinished: Option<Time>,
     /// Transitions that wait for the ledger.
@@ -63,18 +67,38 @@ pub struct SyncStatus {
     pub behind: usize,
 }
 
-/// Waits until no sync is at work; none is while the file lives.
+/// Waits, for a while, until no sync is at work; none is while the file lives.
 pub(super) fn one_at_a_time(beads_dir: &Path) -> Result<File, LedgerError> {
     let path = beads_dir.join(LOCK);
     // What another program keeps under that name stays as it is.
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
     let lock = lock.map_err(LedgerError::io("create", &path))?;
-    lock.lock().map_err(LedgerError::io("lock", &path))?;
+    lock::wait(&lock, How::Alone).map_err(|error| StoreError::lock(path, error))?;
     Ok(lock)
 }
 
-/// Exchanges everything with the repository at `url`.
-pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerError> {
+/// A remote, and how long each exchange with it may take.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// Its address.
+    pub url: String,
+    /// After this a fetch or a push is ended, with all that it started.
+    pub limit: Duration,
+}
+
+impl Remote {
+    /// The repository at `url`, which is given two minutes for each exchange.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), limit: Duration::from_secs(120) }
+    }
+
+    fn slow(&self) -> LedgerError {
+        LedgerError::Slow { url: self.url.clone(), limit: self.limit }
+    }
+}
+
+/// Exchanges everything with a remote.
+pub fn sync(store: &mut Store, remote: &Remote, by: &Stamp) -> Result<Synced, LedgerError> {
     let folder = store.beads_dir().to_owned();
     let _alone = one_at_a_time(&folder)?;
     {
@@ -87,17 +111,18 @@ pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerEr
     pass(Point::SyncIntended);
     take::drop_left_over(store, by)?;
     let mut done = Synced::default();
-    while !round(store, url, by, &mut done)? {
+    while !round(store, remote, by, &mut done)? {
         done.again += 1;
         if done.again >= ROUNDS {
-            return Err(LedgerError::Busy { url: url.to_owned(), rounds: ROUNDS });
+            return Err(LedgerError::Busy { url: remote.url.clone(), rounds: ROUNDS });
         }
         // Those who lost the same race do not all run again at the same moment.
         let apart = u64::from(std::process::id()) * 7919 % 60;
         process::pause(Duration::from_millis(apart + 10 * u64::from(done.again)));
     }
+    let last = json!({ "at": by.now.to_string(), "url": remote.url });
     store.write::<_, LedgerError>(by, |w| {
-        w.put_local(NOTES, "last", &intent)?;
+        w.put_local(NOTES, "last", &last)?;
         w.delete_local(NOTES, "intent")?;
         Ok(())
     })?;
@@ -105,9 +130,9 @@ pub fn sync(store: &mut Store, url: &str, by: &Stamp) -> Result<Synced, LedgerEr
 }
 
 /// What a sync would receive and send; fetches, and changes nothing else.
-pub fn rehearse(store: &mut Store, url: &str) -> Result<Synced, LedgerError> {
+pub fn rehearse(store: &Store, remote: &Remote) -> Result<Synced, LedgerError> {
     let repo = open_or_create(store.beads_dir())?;
-    fetch(&repo, url)?;
+    fetch(&repo, remote)?;
     let mut would = Synced::default();
     for branch in branches(&repo)? {
         if let Some(theirs) = branch.theirs.filter(|theirs| !has(&repo, branch.ours, *theirs)) {
@@ -130,6 +155,7 @@ pub fn status(store: &Store) -> Result<SyncStatus, LedgerError> {
     let mut status = store.read::<_, LedgerError>(|r| {
         Ok(SyncStatus {
             last: at(r.local_or_none(NOTES, "last")?),
+            last_url: r.local_or_none::<Value>(NOTES, "last")?.and_then(|n| n["url"].as_str().map(str::to_owned)),
             unfinished: at(r.local_or_none(NOTES, "intent")?),
             backlog: r.outbox_backlog()?.0,
             ..SyncStatus::default()
@@ -152,10 +178,10 @@ struct Branch {
 }
 
 /// One round; false when somebody else pushed meanwhile.
-fn round(store: &mut Store, url: &str, by: &Stamp, done: &mut Synced) -> Result<bool, LedgerError> {
+fn round(store: &mut Store, remote: &Remote, by: &Stamp, done: &mut Synced) -> Result<bool, LedgerError> {
     drain(store, None)?;
     let repo = open_or_create(store.beads_dir())?;
-    fetch(&repo, url)?;
+    fetch(&repo, remote)?;
     pass(Point::SyncFetched);
     for branch in branches(&repo)? {
         if let Some(theirs) = branch.theirs {
@@ -168,14 +194,16 @@ fn round(store: &mut Store, url: &str, by: &Stamp, done: &mut Synced) -> Result<
         let Some(ours) = branch.ours.filter(|ours| Some(*ours) != branch.theirs) else { continue };
         let sent = missing(&repo, Some(ours), branch.theirs)?;
         let expected = branch.theirs.unwrap_or(Oid::ZERO_SHA1);
-        match repo.push_cas(url, &branch.name, ours, expected)? {
+        let began = Instant::now();
+        match repo.push_within(&remote.url, &branch.name, ours, expected, remote.limit)? {
             Push::Pushed => done.sent += sent,
             Push::Rejected { moved: true, .. } => return Ok(false),
             Push::Rejected { reason, .. } => {
-                return Err(LedgerError::Rejected { url: url.to_owned(), reason });
+                return Err(LedgerError::Rejected { url: remote.url.clone(), reason });
             }
+            Push::Unreachable(_) if began.elapsed() >= remote.limit => return Err(remote.slow()),
             Push::Unreachable(message) => {
-                return Err(crate::git::GitError::unreachable(url, &message).into());
+                return Err(GitError::unreachable(&remote.url, &message).into());
             }
         }
         repo.set_ref(&theirs_name(&branch.name), ours, branch.theirs, "sync: pushed")?;
@@ -237,8 +265,11 @@ fn own_name_elsewhere(
     Ok(())
 }
 
-fn fetch(repo: &Repo, url: &str) -> Result<(), LedgerError> {
-    Ok(repo.fetch_from(url, &format!("+{OURS}*:{THEIRS}*"))?)
+fn fetch(repo: &Repo, remote: &Remote) -> Result<(), LedgerError> {
+    repo.fetch_from(&remote.url, &format!("+{OURS}*:{THEIRS}*"), remote.limit).map_err(|error| match error {
+        GitError::Timeout { .. } => remote.slow(),
+        error => error.into(),
+    })
 }
 
 fn theirs_name(branch: &str) -> String {

@@ -64,13 +64,13 @@ impl Clones {
 
     fn sync(&mut self, clone: usize) -> Synced {
         let (url, by) = (self.url(), self.by(clone));
-        sync(&mut self.stores[clone], &url, &by).expect("sync")
+        sync(&mut self.stores[clone], &Remote::at(&url), &by).expect("sync")
     }
 
     /// Syncs that are cut off at the `n`-th place; the clone is opened again as after a kill.
     fn cut_sync(&mut self, clone: usize, n: u32) {
         let (url, by) = (self.url(), self.by(clone));
-        if let Some(done) = cut_off(n, || sync(&mut self.stores[clone], &url, &by)) {
+        if let Some(done) = cut_off(n, || sync(&mut self.stores[clone], &Remote::at(&url), &by)) {
             done.expect("sync");
         }
         let folder: PathBuf = self.stores[clone].beads_dir().to_owned();

@@ -1,6 +1,6 @@
 //! Writing `issues.jsonl`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::line::{format_line, parse_line};
 use crate::store::order::{self, Said};
@@ -12,10 +12,13 @@ use crate::store::{Bead, Comment, Dep, Read, StoreError};
 const LASTING: &str = "(b.ephemeral = 0 OR EXISTS (SELECT 1 FROM source_lines s WHERE s.bead = b.num))";
 
 impl Read<'_> {
-    /// All beads but wisps made here, deleted ones too, by id, with labels, dependencies and comments filled in.
+    /// All beads but wisps made here, deleted ones too, by id, with labels, dependencies (but those on such wisps) and
+    /// comments filled in.
     pub fn all_whole(&self) -> Result<Vec<Bead>, StoreError> {
         let mut deps: HashMap<String, Vec<Dep>> = HashMap::new();
-        for dep in self.all_deps()? {
+        let sql = format!("SELECT b.id FROM beads b WHERE NOT {LASTING}");
+        let wisps: HashSet<String> = self.rows(&sql, [], |r| Ok(r.get(0)?))?.into_iter().collect();
+        for dep in self.all_deps()?.into_iter().filter(|dep| !wisps.contains(dep.depends_on_id.as_str())) {
             deps.entry(dep.issue_id.to_string()).or_default().push(dep);
         }
         let mut comments = self.all_comments()?;

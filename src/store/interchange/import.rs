@@ -12,7 +12,7 @@ use super::members::Guesses;
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Prefix};
 use crate::store::order;
-use crate::store::{Batch, Bead, Stamp, Store, StoreError};
+use crate::store::{Batch, Bead, Read, Stamp, Store, StoreError};
 
 /// Beads written in one transaction: a few tens of milliseconds.
 const CHUNK: usize = 400;
@@ -155,7 +155,11 @@ impl Store {
     fn compared(&self, text: &[u8], report: &mut Imported) -> Result<Compared, StoreError> {
         let prefix = self.prefix()?;
         let mut incoming = read_lines(text, prefix.as_str(), report);
-        let here = self.read(|r| clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings))?;
+        let here = self.read(|r| {
+            let here = clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings)?;
+            tell_orphans(r, &incoming, &mut report.findings)?;
+            Ok::<_, StoreError>(here)
+        })?;
         Ok((incoming, here))
     }
 
@@ -166,8 +170,7 @@ impl Store {
             let here = clash::standing(w, chunk.iter().map(|line| &line.bead.id))?;
             for line in chunk {
                 if report.counts(line, here.get(line.bead.id.as_str())) {
-                    for gone in w.overwrite(line)? {
-                        let text = format!("the newer line has no dependency {gone} any more; removed");
+                    for text in w.overwrite(line)? {
                         let id = line.bead.id.to_string();
                         report.findings.push(Finding { line: line.number, id, text, lost: false });
                     }
@@ -224,6 +227,22 @@ impl Store {
             w.hold_circles(new.iter().map(|line| &line.bead))
         })
     }
+}
+
+/// Tells of lines whose id says that they are parts of a bead that is neither here nor in the file.
+fn tell_orphans(
+    r: &Read<'_>,
+    incoming: &BTreeMap<BeadId, Incoming>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    for (id, line) in incoming {
+        let Some(parent) = id.parent() else { continue };
+        if !incoming.contains_key(&parent) && r.bead(&parent)?.is_none() {
+            let text = format!("its parent {parent} is neither here nor in the file; kept without one");
+            findings.push(Finding { line: line.number, id: id.to_string(), text, lost: false });
+        }
+    }
+    Ok(())
 }
 
 /// The edges that a line shows, as they are noted.

@@ -15,7 +15,7 @@ struct Named {
 }
 
 impl Read<'_> {
-    /// The beads of a file of issues that this store has neither now nor as deleted ones. `exported` is what is to take
+    /// The beads of a file of issues that this store has neither now nor as deleted ones, nor had as wisps. `exported` is what is to take
     /// its place: of lines that stand there nothing needs to be found out.
     pub fn unread(&self, file: &[u8], exported: &[u8]) -> Result<BTreeSet<BeadId>, StoreError> {
         let same: HashSet<&[u8]> = exported.split(|byte| *byte == b'\n').collect();
@@ -41,6 +41,12 @@ impl Read<'_> {
                 named.remove(id.as_str());
             }
         }
-        Ok(named)
+        let mut unread = BTreeSet::new();
+        for id in named {
+            if !self.is_erased(&id)? {
+                unread.insert(id);
+            }
+        }
+        Ok(unread)
     }
 }

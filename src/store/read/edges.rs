@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 use super::{Read, SEEN, seen_batches};
 use crate::base::BeadId;
@@ -32,20 +32,12 @@ const EDGE_HERE: &str = concat!("(d.batch = 0 OR d.batch = ?2 OR d.batch IN (", 
 impl Read<'_> {
     /// What it depends on.
     pub fn deps(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
-        self.edges(
-            &format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_HERE} ORDER BY d.num"),
-            id,
-        )
+        self.edges(&format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_HERE}"), id)
     }
 
     /// What depends on it.
     pub fn dependents(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
-        self.edges(
-            &format!(
-                "SELECT {EDGE} FROM deps d WHERE d.depends_on_id = ?1 AND d.live = 1 AND {EDGE_HERE} ORDER BY d.num"
-            ),
-            id,
-        )
+        self.edges(&format!("SELECT {EDGE} FROM deps d WHERE d.depends_on_id = ?1 AND d.live = 1 AND {EDGE_HERE}"), id)
     }
 
     fn edges(&self, sql: &str, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
@@ -55,8 +47,7 @@ impl Read<'_> {
         while let Some(row) = rows.next()? {
             edges.push(edge(row)?);
         }
-        // Those that one transaction drew stay in its order.
-        edges.sort_by_key(|dep| dep.created_at);
+        order::edges(&mut edges);
         Ok(edges)
     }
 
@@ -72,6 +63,19 @@ impl Read<'_> {
         order::edges(&mut edges);
         edges.sort_by(|a, b| a.issue_id.cmp(&b.issue_id));
         Ok(edges)
+    }
+
+    /// Whether this is a wisp; of what is not here its id tells.
+    pub fn is_wisp(&self, id: &str) -> Result<bool, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT ephemeral FROM beads WHERE id = ?1")?;
+        let found: Option<bool> = statement.query_row([id], |r| r.get(0)).optional()?;
+        Ok(found.unwrap_or_else(|| id.contains("-wisp-")))
+    }
+
+    /// Whether a wisp is at the end of an edge, or what it waits for.
+    pub(in crate::store) fn leads_to_wisp(&self, target: &str, spawner: Option<&str>) -> Result<bool, StoreError> {
+        let waits = spawner.filter(|spawner| *spawner != target);
+        Ok(self.is_wisp(target)? || waits.map_or(Ok(false), |spawner| self.is_wisp(spawner))?)
     }
 
     /// How many beads it depends on, and how many depend on it.
@@ -155,10 +159,13 @@ impl Read<'_> {
         Ok(EpicCount { total, closed })
     }
 
-    /// A way from `from` to `to` along live edges (all kinds but `relates-to`), both ends included.
+    /// A way from `from` to `to` along live edges (all kinds but `relates-to`) and from gates to the beads that they wait
+    /// for, both ends included.
     pub(in crate::store) fn path(&self, from: &BeadId, to: &BeadId) -> Result<Option<Vec<BeadId>>, StoreError> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT depends_on_id FROM deps WHERE issue_id = ?1 AND live = 1 AND kind <> 'relates-to' ORDER BY num",
+            "SELECT depends_on_id FROM (SELECT depends_on_id, num FROM deps
+                                        WHERE issue_id = ?1 AND live = 1 AND kind <> 'relates-to' ORDER BY num)
+             UNION ALL SELECT awaits FROM beads WHERE id = ?1 AND awaits IS NOT NULL AND over = 0",
         )?;
         let mut came: HashMap<String, Option<String>> = [(from.to_string(), None)].into();
         let mut queue = std::collections::VecDeque::from([from.to_string()]);

@@ -9,7 +9,8 @@ use crate::store::{StoreError, row};
 impl Read<'_> {
     /// The id that `text` means: exact, without its prefix, or any part of the hash that only one bead has.
     ///
-    /// Deleted beads answer only to their whole id.
+    /// Deleted beads answer only to their whole id, and a child never to that of its parent, also when there is none
+    /// any more.
     pub fn resolve(&self, text: &str) -> Result<BeadId, StoreError> {
         let text = text.trim();
         if let Ok(id) = BeadId::new(text)
@@ -37,6 +38,10 @@ impl Read<'_> {
             let id = row::id(&r.get::<_, String>(0)?)?;
             let hash = &id.as_str()[id.prefix().len().min(id.as_str().len())..];
             let hash = hash.strip_prefix('-').unwrap_or(hash);
+            let below = |whole: &str| whole.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'));
+            if below(hash) || below(id.as_str()) {
+                continue;
+            }
             if hash == wanted {
                 whole.push(id);
             } else if hash.contains(&wanted) || id.as_str().starts_with(&wanted) {
@@ -59,6 +64,11 @@ impl Read<'_> {
                 1 => return Ok(seen.remove(0)),
                 _ => return Err(StoreError::Ambiguous { given: text.to_owned(), matches: seen }),
             }
+        }
+        if let Ok(id) = BeadId::new(text)
+            && self.is_erased(&id)?
+        {
+            return Err(StoreError::Erased(id));
         }
         Err(self.not_found(text)?)
     }

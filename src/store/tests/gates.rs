@@ -89,6 +89,24 @@ fn a_gate_on_a_bead_opens_in_the_transaction_that_closes_it() {
 }
 
 #[test]
+fn a_gate_holds_back_nothing_that_it_waits_for() {
+    let mut temp = Temp::new();
+    let (first, second) = (temp.add("first"), temp.add("second"));
+    let part = temp.child(&first, "part");
+    temp.dep(&second, DepKind::BLOCKS, &first);
+    let own = gate(&mut temp, "bead", &[("await_id", json!(first))]);
+    let inner = gate(&mut temp, "bead", &[("await_id", json!(part))]);
+    let later = gate(&mut temp, "bead", &[("await_id", json!(format!("rig:{second}")))]);
+    for waits in [&own, &inner, &later] {
+        let refused = temp.write(|w| w.add_dep(&first, NewDep::new(DepKind::BLOCKS, waits.clone())));
+        assert!(matches!(&refused, Err(StoreError::Cycle { path }) if path.contains(waits)), "{refused:?}");
+    }
+    temp.dep(&second, DepKind::BLOCKS, &own);
+    temp.close(&first, "done");
+    assert_eq!(status(&temp, &own), "closed");
+}
+
+#[test]
 fn a_store_of_an_older_format_is_brought_to_the_newest_when_it_is_opened() {
     let mut temp = Temp::new();
     let timer = gate(&mut temp, "timer", &[("timeout", json!(HOUR * 1_000_000))]);

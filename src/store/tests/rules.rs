@@ -240,3 +240,14 @@ fn beads_that_are_alike_to_the_nanosecond_all_get_an_id_of_their_own() {
         .expect("create");
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 400);
 }
+
+#[test]
+fn edges_of_one_instant_are_listed_by_what_they_say_in_every_clone() {
+    let mut t = Temp::new();
+    let mut ends = [t.add("one"), t.add("two"), t.add("three")];
+    ends.sort();
+    let drawn: Vec<NewDep> = ends.iter().rev().map(|end| NewDep::new(DepKind::RELATED, end.clone())).collect();
+    let bead = t.write(|w| w.create(NewBead { deps: drawn, ..NewBead::titled("last") })).expect("create").id;
+    let listed: Vec<BeadId> = t.read(|r| r.deps(&bead)).into_iter().map(|dep| dep.depends_on_id).collect();
+    assert_eq!(listed, ends);
+}

@@ -18,10 +18,18 @@ impl Write<'_> {
     /// first, in the same transaction, or what is newer here is overwritten.
     pub fn adopt(&mut self, docs: &[LedgerDoc]) -> Result<(), StoreError> {
         let dirty = std::mem::take(&mut self.dirty);
-        docs.iter().try_for_each(|doc| self.adopt_bead(doc))?;
+        let mut were_wisps = Vec::new();
+        for doc in docs {
+            let id = &doc.bead.id;
+            if self.stored(id)?.is_some_and(|stored| stored.bead.ephemeral) {
+                were_wisps.push(id);
+            }
+            self.adopt_bead(doc)?;
+        }
         docs.iter().try_for_each(|doc| self.adopt_edges(doc))?;
         self.hold_circles(docs.iter().map(|doc| &doc.bead))?;
         self.dirty = dirty;
+        were_wisps.into_iter().try_for_each(|id| self.lasts_now(id))?;
         self.follow(docs)
     }
 

@@ -10,11 +10,8 @@ impl Write<'_> {
     /// Refused without `force`: a bead that waits for open ones by `blocks` edges, and a pinned one. Templates
     /// and deleted beads are never closed.
     pub fn close(&mut self, id: &BeadId, how: Close) -> Result<Closed, StoreError> {
-        let old = self.need_stored(id)?;
+        let old = self.need_living(id, "close")?;
         let refused = |what| Err(StoreError::Refused { verb: "close", id: id.clone(), what });
-        if old.bead.status == "tombstone" {
-            return refused("deleted");
-        }
         if old.bead.is_template {
             return refused("a template");
         }
@@ -44,10 +41,7 @@ impl Write<'_> {
 
     /// Opens a closed bead again; an open one stays as it is.
     pub fn reopen(&mut self, id: &BeadId, reason: &str) -> Result<Bead, StoreError> {
-        let old = self.need_stored(id)?;
-        if old.bead.status == "tombstone" {
-            return Err(StoreError::Refused { verb: "reopen", id: id.clone(), what: "deleted" });
-        }
+        let old = self.need_living(id, "reopen")?;
         if old.bead.status != "closed" {
             return Ok(old.bead);
         }

@@ -19,7 +19,7 @@ impl Write<'_> {
         if text.trim().is_empty() {
             return Err(StoreError::invalid("comment", "it is empty"));
         }
-        let stored = self.need_stored(id)?;
+        let stored = self.need_living(id, "comment on")?;
         let mut comment = Comment {
             id: 0,
             issue_id: id.clone(),

@@ -4,11 +4,16 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{OptionalExtension, Statement, params_from_iter};
 
 use super::Write;
+use super::edge::LASTING_CHILD;
 use crate::base::{BeadId, Prefix};
 use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Stamp, Status, StoreError, id, row};
 
 /// The longest title, in bytes.
 const TITLE_MAX: usize = 500;
+/// The label of patterns: a bead that has it is one.
+pub(super) const TEMPLATE: &str = "template";
+/// What is refused where the parent was deleted.
+const CHILD: &str = "file a child of";
 /// How deep child ids may nest, unless the setting `hierarchy.max-depth` says otherwise.
 const DEPTH_MAX: usize = 3;
 
@@ -16,7 +21,7 @@ impl Write<'_> {
     /// Files a bead: makes its id, draws its edges, counts it with its parent.
     pub fn create(&mut self, mut new: NewBead) -> Result<Bead, StoreError> {
         let parent = match &new.parent {
-            Some(parent) => Some(self.need_stored(parent)?.bead),
+            Some(parent) => Some(self.need_living(parent, CHILD)?.bead),
             None => None,
         };
         let (id, mut deps) = (new.id.take(), std::mem::take(&mut new.deps));
@@ -42,13 +47,12 @@ impl Write<'_> {
     ///
     /// Refused when it was deleted: every other copy that knows of that would delete it again.
     pub fn rewrite(&mut self, id: &BeadId, new: NewBead) -> Result<Bead, StoreError> {
-        let old = self.need_stored(id)?;
-        if old.bead.status == Status::TOMBSTONE {
-            return Err(StoreError::Refused { verb: "rewrite", id: id.clone(), what: "deleted" });
-        }
+        let old = self.need_living(id, "rewrite")?;
         let mut bead = fresh(self.by, new)?;
         bead.id = id.clone();
         (bead.created_at, bead.created_by) = (old.bead.created_at, old.bead.created_by.clone());
+        // What the ledger has once lasts.
+        bead.ephemeral &= old.bead.ephemeral;
         // Labels are a set of their own, of which each comes and goes with a stamp.
         let labels = std::mem::replace(&mut bead.labels, old.bead.labels.clone());
         self.save(old, bead.clone())?;
@@ -73,6 +77,9 @@ impl Write<'_> {
                 return Err(StoreError::Exists(id));
             }
             if let Some(parent) = id.parent() {
+                if self.need_living(&parent, CHILD)?.bead.ephemeral && !bead.ephemeral {
+                    return Err(StoreError::Refused { verb: LASTING_CHILD, id: parent, what: "a wisp" });
+                }
                 let number = id.as_str().rsplit('.').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
                 self.run("UPDATE beads SET next_child = max(next_child, ?2) WHERE id = ?1", (parent.as_str(), number))?;
             }
@@ -244,7 +251,7 @@ pub(in crate::store) fn fresh(by: &Stamp, new: NewBead) -> Result<Bead, StoreErr
     bead.labels.iter().try_for_each(|l| super::label::check_label(l))?;
     bead.ephemeral = new.ephemeral;
     bead.pinned = new.pinned;
-    bead.is_template = new.is_template;
+    bead.is_template = new.is_template || bead.has_label(TEMPLATE);
     if bead.status == "closed" {
         bead.closed_at.get_or_insert(by.now);
     } else if bead.status == "in_progress" {

@@ -2,14 +2,29 @@
 
 use super::Write;
 use crate::base::BeadId;
-use crate::store::{Status, StoreError};
+use crate::store::{Read, Status, StoreError};
 
 /// The live edges from and to a bead. As two searches: with `OR` between them every edge of the store is looked at.
 pub(in crate::store) const TOUCHING: &str = "num IN (SELECT num FROM deps WHERE issue_id = ?1 UNION SELECT num FROM deps WHERE depends_on_id = ?1 AND live = 1)";
 
-/// Forgets the removed edges to a bead; gives the beads at which they start.
-pub(in crate::store) const REMOVED_TO: &str =
-    "DELETE FROM deps WHERE depends_on_id = ?1 AND live = 0 RETURNING issue_id";
+/// Forgets the removed edges to a bead.
+pub(in crate::store) const REMOVED_TO: &str = "DELETE FROM deps WHERE depends_on_id = ?1 AND live = 0";
+
+/// Local table: wisps that came in a file of issues and are gone, by their ids.
+const READ_AND_GONE: &str = "read_and_gone";
+
+impl Read<'_> {
+    /// Whether a wisp was here and is gone. Of many that went together only those are known that came in a file.
+    pub(in crate::store) fn is_erased(&self, id: &BeadId) -> Result<bool, StoreError> {
+        if self.has_local(READ_AND_GONE, id.as_str())? {
+            return Ok(true);
+        }
+        let mut statement = self.conn.prepare_cached(
+            "SELECT 1 FROM events WHERE subject = ?1 AND kind = 'deleted' AND json_extract(payload, '$.ephemeral')",
+        )?;
+        Ok(statement.exists([id.as_str()])?)
+    }
+}
 
 impl Write<'_> {
     /// Deletes a bead and the edges to and from it. Refused while it is on a hook.
@@ -56,14 +71,11 @@ impl Write<'_> {
         self.run("DELETE FROM bead_text WHERE rowid = ?1", [num])?;
         self.run("DELETE FROM labels WHERE bead = ?1", [num])?;
         self.run("DELETE FROM comments WHERE bead = ?1", [num])?;
-        self.run("DELETE FROM source_lines WHERE bead = ?1", [num])?;
-        self.run("DELETE FROM deps WHERE issue_id = ?1", [id.as_str()])?;
-        let mut forget = self.conn.prepare_cached(REMOVED_TO)?;
-        let forgot = forget.query_map([id.as_str()], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        for issue in forgot {
-            // Its file in the ledger shows the removed edge.
-            self.touch_if_quiet(&crate::store::row::id(&issue)?, format!("forgets {id}"));
+        if self.run("DELETE FROM source_lines WHERE bead = ?1", [num])? > 0 {
+            self.put_local(READ_AND_GONE, id.as_str(), &true.into())?;
         }
+        self.run("DELETE FROM deps WHERE issue_id = ?1", [id.as_str()])?;
+        self.run(REMOVED_TO, [id.as_str()])?;
         self.run("DELETE FROM beads WHERE num = ?1", [num])?;
         Ok(())
     }

@@ -7,15 +7,26 @@ use super::blocking::{Edge, waits_for};
 use crate::base::BeadId;
 use crate::store::{Bead, Dep, DepKind, NewDep, StoreError};
 
+/// What is refused where the child lasts and the parent does not.
+pub(super) const LASTING_CHILD: &str = "give a lasting child to";
+
+/// An edge that is to be drawn, as far as it is known.
+fn edge_of(issue: &BeadId, dep: &NewDep) -> Edge {
+    let (spawner, any_child) = waits_for(&dep.kind, &dep.depends_on_id, &dep.metadata);
+    let (issue, target) = (issue.to_string(), dep.depends_on_id.to_string());
+    Edge { num: 0, issue, target, kind: dep.kind.clone(), active: false, spawner, any_child }
+}
+
 impl Write<'_> {
     /// Draws an edge: `issue` depends on the target. Drawing one that is there is no error.
     ///
-    /// Refused: an edge to itself, one that closes a circle (all kinds but `relates-to` count), and making an
-    /// epic the child of a plain bead.
+    /// Refused: an edge to itself, one of a deleted bead or to one, one that closes a circle (all kinds but
+    /// `relates-to` count, and a gate counts as depending on the bead it waits for), making an epic the child of a plain
+    /// bead, and making a bead that lasts the child of a wisp.
     pub fn add_dep(&mut self, issue: &BeadId, dep: NewDep) -> Result<Dep, StoreError> {
-        let bead = self.need_stored(issue)?.bead;
+        let bead = self.need_living(issue, "add a dependency to")?.bead;
         self.need_stored(&dep.depends_on_id)?;
-        if self.link(&bead, &dep, true)? {
+        if self.link(&bead, &dep, true)? && (bead.ephemeral || !self.is_local(&edge_of(&bead.id, &dep))?) {
             self.bump(&bead)?;
         }
         let found = self.deps(issue)?.into_iter().find(|d| d.depends_on_id == dep.depends_on_id && d.kind == dep.kind);
@@ -40,12 +51,16 @@ impl Write<'_> {
             let kind = kind.map(ToString::to_string);
             return Err(StoreError::NoDep { issue: issue.clone(), target: target.clone(), kind });
         }
+        let mut lasting = bead.ephemeral;
         for edge in self.edges("issue_id = ?1 AND depends_on_id = ?2", (issue.as_str(), target.as_str()))? {
             if kind.is_none_or(|k| *k == edge.kind) {
+                lasting |= !self.is_local(&edge)?;
                 self.unlink(&edge)?;
             }
         }
-        self.bump(&bead)?;
+        if lasting {
+            self.bump(&bead)?;
+        }
         Ok(gone)
     }
 
@@ -67,14 +82,7 @@ impl Write<'_> {
         {
             return Ok(false);
         }
-        if dep.kind == DepKind::PARENT_CHILD
-            && bead.issue_type == "epic"
-            && let Some(parent) = self.stored(target)?
-            && !matches!(parent.bead.issue_type.as_str(), "epic" | "molecule" | "convoy")
-        {
-            let (verb, what) = ("make a child of a plain bead of", "an epic");
-            return Err(StoreError::Refused { verb, id: bead.id.clone(), what });
-        }
+        self.check_end(bead, dep)?;
         if dep.kind != DepKind::RELATES_TO
             && (known
                 || self
@@ -91,14 +99,41 @@ impl Write<'_> {
         if self.staging == 0 {
             self.emit("dep_added", bead.id.as_str(), payload)?;
         }
-        self.touch(&bead.id, format!("{} {target}", dep.kind));
+        if !self.is_local(&edge_of(&bead.id, dep))? {
+            self.touch(&bead.id, format!("{} {target}", dep.kind));
+        }
         Ok(true)
+    }
+
+    /// Refuses an edge that the bead at its end, if it is here, does not go with.
+    fn check_end(&self, bead: &Bead, dep: &NewDep) -> Result<(), StoreError> {
+        let target = &dep.depends_on_id;
+        let mut statement =
+            self.conn.prepare_cached("SELECT status, issue_type, ephemeral FROM beads WHERE id = ?1")?;
+        let found = statement.query_row([target.as_str()], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, bool>(2)?))
+        });
+        let Some((status, issue_type, wisp)) = found.optional()? else { return Ok(()) };
+        let refused = |verb, id: &BeadId, what| Err(StoreError::Refused { verb, id: id.clone(), what });
+        if status == "tombstone" {
+            return refused("let anything depend on", target, "deleted");
+        }
+        if dep.kind != DepKind::PARENT_CHILD {
+            return Ok(());
+        }
+        if bead.issue_type == "epic" && !matches!(issue_type.as_str(), "epic" | "molecule" | "convoy") {
+            return refused("make a child of a plain bead of", &bead.id, "an epic");
+        }
+        if wisp && !bead.ephemeral {
+            return refused(LASTING_CHILD, target, "a wisp");
+        }
+        Ok(())
     }
 
     /// Writes the edge, counts the child and judges: without any check.
     pub(super) fn draw(&mut self, bead: &Bead, dep: &NewDep) -> Result<(), StoreError> {
         let target = &dep.depends_on_id;
-        let (spawner, any_child) = waits_for(&dep.kind, target, &dep.metadata);
+        let edge = edge_of(&bead.id, dep);
         let removed: Option<String> = self
             .conn
             .prepare_cached(
@@ -124,8 +159,8 @@ impl Write<'_> {
                     target.as_str(),
                     dep.kind.as_str(),
                     self.staging,
-                    &spawner,
-                    any_child,
+                    &edge.spawner,
+                    edge.any_child,
                     self.by.now.to_string(),
                     &self.by.actor,
                     &dep.metadata,
@@ -133,15 +168,7 @@ impl Write<'_> {
                 ),
                 |r| r.get(0),
             )?;
-        let edge = Edge {
-            num,
-            issue: bead.id.to_string(),
-            target: target.to_string(),
-            kind: dep.kind.clone(),
-            active: false,
-            spawner,
-            any_child,
-        };
+        let edge = Edge { num, ..edge };
         let outside = self.staging != 0 && !self.is_staged(target)?;
         if outside {
             self.run("INSERT OR IGNORE INTO batch_edges VALUES (?1, ?2)", (self.staging, num))?;
@@ -150,6 +177,26 @@ impl Write<'_> {
         }
         if self.judge(&edge)? {
             self.set_active(&edge, true)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an edge of a bead that lasts is this store's own, for a wisp stands at its end: the ledger does not get it.
+    pub(super) fn is_local(&self, edge: &Edge) -> Result<bool, StoreError> {
+        self.leads_to_wisp(&edge.target, edge.spawner.as_deref())
+    }
+
+    /// A wisp lasts from now on: the ledger gets the edges to it, too.
+    pub(super) fn lasts_now(&mut self, id: &BeadId) -> Result<(), StoreError> {
+        let issues = self.rows(
+            "SELECT issue_id FROM deps WHERE depends_on_id = ?1 AND live = 1
+             UNION SELECT issue_id FROM deps WHERE depends_on_id = ?1 AND live = 0
+             UNION SELECT issue_id FROM deps WHERE spawner = ?1 AND spawner IS NOT NULL AND live = 1",
+            [id.as_str()],
+            |r| crate::store::row::id(&r.get::<_, String>(0)?),
+        )?;
+        for issue in issues {
+            self.touch(&issue, format!("{id} lasts now"));
         }
         Ok(())
     }
@@ -163,8 +210,10 @@ impl Write<'_> {
         self.run("UPDATE deps SET removed = ?2 WHERE num = ?1", (edge.num, stamp))?;
         let payload = serde_json::json!({ "type": edge.kind, "depends_on": edge.target });
         self.emit("dep_removed", &edge.issue, payload)?;
-        let issue = crate::store::row::id(&edge.issue)?;
-        self.touch(&issue, format!("no longer {} {}", edge.kind, edge.target));
+        if !self.is_local(edge)? {
+            let issue = crate::store::row::id(&edge.issue)?;
+            self.touch(&issue, format!("no longer {} {}", edge.kind, edge.target));
+        }
         Ok(())
     }
 

@@ -58,14 +58,21 @@ impl Write<'_> {
     }
 
     /// Brings a bead that is here to the state of a newer line. Edges and comments are added, or take what the line
-    /// says of them. Removed is an edge that a file has shown and the newer line has no more: which those were is
-    /// the answer. What was drawn here and is in no file yet stays.
+    /// says of them. Removed is an edge that a file has shown and the newer line has no more. What was drawn here and is in no file yet stays.
+    ///
+    /// The answer is what the owner of the line should know.
     pub(in crate::store) fn overwrite(&mut self, line: &Incoming) -> Result<Vec<String>, StoreError> {
         let old = self.need_stored(&line.bead.id)?;
         let num = old.num;
         let have = old.bead.labels.clone();
         let mut new = line.bead.clone();
         (new.labels, new.dependencies, new.comments) = (have.clone(), Vec::new(), Vec::new());
+        let mut told = Vec::new();
+        if new.ephemeral && !old.bead.ephemeral {
+            // What the ledger has once lasts.
+            new.ephemeral = false;
+            told.push("the newer line calls it a wisp, and it lasts here; it lasts".to_owned());
+        }
         let at = new.updated_at;
         self.begin_line(at);
         self.save(old, new)?;
@@ -75,7 +82,7 @@ impl Write<'_> {
         for label in &line.bead.labels {
             self.add_label(&line.bead.id, label)?;
         }
-        let gone = self.overwrite_edges(line)?;
+        told.extend(self.overwrite_edges(line)?);
         self.overwrite_comments(num, line)?;
         self.end_line();
         self.run(
@@ -84,10 +91,10 @@ impl Write<'_> {
         )?;
         self.keep_source(num, line)?;
         self.touch(&line.bead.id, "imported again");
-        Ok(gone)
+        Ok(told)
     }
 
-    /// What the line does not state of an edge that is here stays as it is. Gives the edges that were removed.
+    /// What the line does not state of an edge that is here stays as it is. Tells of the edges that were removed.
     fn overwrite_edges(&mut self, line: &Incoming) -> Result<Vec<String>, StoreError> {
         let bead = &line.bead;
         let mut there = self.deps(&bead.id)?;
@@ -134,7 +141,8 @@ impl Write<'_> {
             let edge = format!("{}|{}", dep.depends_on_id, dep.kind);
             if noted.contains(&edge) && !line.spared.contains(&edge) {
                 self.remove_dep(&bead.id, &dep.depends_on_id, Some(&dep.kind))?;
-                gone.push(format!("{} {}", dep.kind, dep.depends_on_id));
+                let (kind, on) = (&dep.kind, &dep.depends_on_id);
+                gone.push(format!("the newer line has no dependency {kind} {on} any more; removed"));
             }
         }
         let shows = line.shows();

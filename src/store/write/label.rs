@@ -3,15 +3,16 @@
 use rusqlite::OptionalExtension as _;
 
 use super::Write;
+use super::create::TEMPLATE;
 use crate::base::BeadId;
-use crate::store::StoreError;
 use crate::store::row::Stored;
+use crate::store::{Bead, StoreError};
 
 impl Write<'_> {
     /// Adds a label; false when it is there.
     pub fn add_label(&mut self, id: &BeadId, label: &str) -> Result<bool, StoreError> {
         check_label(label)?;
-        let stored = self.need_stored(id)?;
+        let stored = self.need_living(id, "label")?;
         if stored.bead.has_label(label) {
             return Ok(false);
         }
@@ -24,12 +25,13 @@ impl Write<'_> {
         self.relabel(&stored, |labels| labels.push(label.to_owned()))?;
         self.emit("label_added", id.as_str(), serde_json::json!({ "label": label }))?;
         self.touch(id, format!("label +{label}"));
+        self.be_template(id, label, true)?;
         Ok(true)
     }
 
     /// Removes a label; false when it is not there.
     pub fn remove_label(&mut self, id: &BeadId, label: &str) -> Result<bool, StoreError> {
-        let stored = self.need_stored(id)?;
+        let stored = self.need_living(id, "label")?;
         if !stored.bead.has_label(label) {
             return Ok(false);
         }
@@ -41,7 +43,18 @@ impl Write<'_> {
         self.relabel(&stored, |labels| labels.retain(|l| l != label))?;
         self.emit("label_removed", id.as_str(), serde_json::json!({ "label": label }))?;
         self.touch(id, format!("label -{label}"));
+        self.be_template(id, label, false)?;
         Ok(true)
+    }
+
+    /// The label of patterns makes one, and its going makes work of it again. A line of a file says both by itself.
+    fn be_template(&mut self, id: &BeadId, label: &str, is: bool) -> Result<(), StoreError> {
+        if label == TEMPLATE && self.line.is_none() {
+            let old = self.need_stored(id)?;
+            let new = Bead { is_template: is, ..old.bead.clone() };
+            self.save(old, new)?;
+        }
+        Ok(())
     }
 
     /// The stamp for adding or removing a label, later than when it last came or went.

@@ -30,7 +30,8 @@ use std::ops::Deref;
 use rusqlite::Connection;
 use touched::Touched;
 
-use super::stamp::{LINE, Tick};
+use super::row::Stored;
+use super::stamp::{LINE, Tick, is_beyond};
 use super::{Read, Stamp, StoreError};
 use crate::base::{BeadId, Time};
 
@@ -126,13 +127,13 @@ impl<'a> Write<'a> {
     /// The stamp for a change of what bears the stamp `known`, or none: later than that.
     fn stamp_over(&mut self, known: &str) -> String {
         let Some(line) = self.line else {
-            if known >= self.stamp.as_str() {
+            if known >= self.stamp.as_str() && !is_beyond(known) {
                 self.advance();
             }
             return self.stamp.clone();
         };
         let stamp = line.text(LINE);
-        if stamp.as_str() > known {
+        if stamp.as_str() > known || is_beyond(known) {
             return stamp;
         }
         // The line is the newer one by the bead's times, and the clock of whoever wrote that was ahead of them.
@@ -150,11 +151,13 @@ impl<'a> Write<'a> {
         self.dirty.note(id, what.into());
     }
 
-    /// As [`Self::touch`], for a bead to which nothing else happened in this transaction.
-    fn touch_if_quiet(&mut self, id: &BeadId, what: String) {
-        if !self.dirty.holds(id) {
-            self.touch(id, what);
+    /// The bead of this id, unless it was deleted: nothing is done to a tombstone.
+    fn need_living(&self, id: &BeadId, verb: &'static str) -> Result<Stored, StoreError> {
+        let stored = self.need_stored(id)?;
+        if stored.bead.status == "tombstone" {
+            return Err(StoreError::Refused { verb, id: id.clone(), what: "deleted" });
         }
+        Ok(stored)
     }
 
     /// Deferrals that have passed no longer keep a bead from being ready; a few hundred a transaction at most.

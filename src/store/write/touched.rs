@@ -30,11 +30,6 @@ impl Touched {
         }
     }
 
-    /// Whether something happened to it.
-    pub(super) fn holds(&self, id: &BeadId) -> bool {
-        self.at.contains_key(id)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.at.is_empty()
     }

@@ -17,10 +17,7 @@ const NO_REGISTER: [&str; 5] = ["id", "updated_at", "labels", "dependencies", "c
 impl Write<'_> {
     /// Changes fields of a bead.
     pub fn update(&mut self, id: &BeadId, patch: Patch) -> Result<Bead, StoreError> {
-        let old = self.need_stored(id)?;
-        if old.bead.status == "tombstone" {
-            return Err(StoreError::Refused { verb: "update", id: id.clone(), what: "deleted" });
-        }
+        let old = self.need_living(id, "update")?;
         let new = apply(&old.bead, patch, self.by.now)?;
         super::create::check(&new)?;
         if new.status == "tombstone" {
@@ -76,6 +73,9 @@ impl Write<'_> {
             self.index_text(old.num, &new)?;
         }
         self.tell(&old.bead, &new, &changed)?;
+        if old.bead.ephemeral && !new.ephemeral {
+            self.lasts_now(&new.id)?;
+        }
         if old.bead.status != new.status || old.bead.close_reason != new.close_reason {
             self.status_changed(&new.id, &old.bead.status, &new.status)?;
         }

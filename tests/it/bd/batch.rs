@@ -47,6 +47,10 @@ fn what_takes_the_tracker_away_or_waits_for_others_is_no_part_of_a_batch() {
     let repo = Repo::new();
     let kept = repo.add("kept", &[]);
     repo.bd(&["history", &kept]).ok();
+    for flag in ["--readonly", "--lock-timeout 1s"] {
+        let refused = repo.bd_reads(&["batch"], &format!("{flag} create x\n")).fails();
+        assert!(refused.contains("as a whole"), "{flag}: {refused}");
+    }
     for verb in ["uninstall --force", "restore --force", "init", "import", "export", "sync", "doctor", "history @9"] {
         for each in [false, true] {
             let args: &[&str] = if each { &["batch", "--each"] } else { &["batch"] };

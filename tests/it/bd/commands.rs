@@ -212,16 +212,120 @@ fn a_wisp_is_no_work_and_is_not_listed() {
 }
 
 #[test]
-fn the_ledger_forgets_the_removed_edges_to_a_wisp_that_goes() {
+fn no_wisp_reaches_the_ledger_through_an_edge_of_a_bead_that_lasts() {
     let repo = Repo::new();
-    let (lasting, wisp) = (repo.add("lasting", &[]), repo.add("wisp", &["--ephemeral"]));
+    let (lasting, other) = (repo.add("lasting", &[]), repo.add("other", &[]));
+    let [wisp, gone] = ["wisp", "gone"].map(|title| repo.add(title, &["--ephemeral"]));
+    let born = repo.add("born with one", &["--deps", &wisp]);
     repo.bd(&["dep", "add", &lasting, &wisp]).ok();
-    repo.bd(&["dep", "remove", &lasting, &wisp]).ok();
+    repo.bd(&["dep", "add", &lasting, &other]).ok();
+    repo.bd(&["dep", "add", &other, &gone, "-t", "related"]).ok();
+    repo.bd(&["dep", "add", &other, &wisp, "-t", "related"]).ok();
+    repo.bd(&["dep", "remove", &other, &wisp]).ok();
+    repo.bd(&["delete", &gone, "--force"]).ok();
+    let refused = repo.bd(&["create", "child", "--parent", &wisp]);
+    assert_eq!(refused.code, 5);
+    let said = refused.fails();
+    assert!(said.contains(&format!("cannot give a lasting child to {wisp}: it is a wisp")), "{said}");
+    assert!(said.contains("hint:") && said.contains("--ephemeral"), "{said}");
+    assert_eq!(repo.bd(&["dep", "add", &born, &wisp, "-t", "parent-child"]).code, 5);
+    assert_eq!(repo.bd(&["gate", "create", "-t", "bead", "--await", &wisp, "--blocks", &other]).code, 5);
+    repo.bd(&["create", "part", "--parent", &wisp, "--ephemeral"]).ok();
+    // Here it holds back as any other edge does.
+    assert_eq!(repo.titles(&["ready"]), ["other"]);
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], json!([]), "the ledger says the same");
+    let git = |args: &[&str]| repo.sandbox.git(&repo.dir.join(".beads/ledger.git"), args).ok();
+    let all = git(&["log", "-p", "--all", "--format=%B"]);
+    assert!(all.contains(&lasting) && !all.contains("-wisp-"), "{all}");
+    let exported = repo.bd(&["export"]).ok();
+    assert!(exported.contains(&format!("\"depends_on_id\":\"{other}\"")) && !exported.contains("-wisp-"), "{exported}");
+    // A store made of the ledger alone has the same to record.
+    repo.bd(&["restore", "--force"]).ok();
+    assert_eq!(repo.bd(&["export"]).ok(), exported);
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], json!([]));
+}
+
+#[test]
+fn a_wisp_that_lasts_from_now_on_takes_the_edges_to_it_along() {
+    let repo = Repo::new();
+    let lasting = repo.add("lasting", &[]);
+    repo.bd(&["create", "wisp", "--ephemeral", "--id", "app-w"]).ok();
+    repo.bd(&["dep", "add", &lasting, "app-w"]).ok();
     repo.bd(&["history", &lasting]).ok();
+    let wisp = &repo.bd(&["show", "app-w", "--json"]).json()[0];
+    let line = json!({
+        "id": "app-w", "title": "no wisp any more", "status": "open", "priority": 2, "issue_type": "task",
+        "created_at": wisp["created_at"], "updated_at": "2040-01-01T00:00:00Z",
+    });
+    repo.bd_reads(&["import", "-"], &format!("{line}\n")).ok();
+    assert_eq!(repo.bd(&["show", "app-w", "--json"]).json()[0]["ephemeral"], serde_json::Value::Null);
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], json!([]));
+    let exported = repo.bd(&["export"]).ok();
+    assert!(exported.contains("\"depends_on_id\":\"app-w\""), "{exported}");
+    repo.bd(&["restore", "--force"]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["no wisp any more"]);
+    // The other way there is none: what the ledger has, lasts.
+    let line = line.to_string().replace("2040-", "2041-").replace("\"status\"", "\"ephemeral\":true,\"status\"");
+    let said = repo.bd_reads(&["import", "-", "--json"], &format!("{line}\n")).json();
+    assert!(said["findings"].to_string().contains("it lasts here"), "{said}");
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], json!([]));
+}
+
+#[test]
+fn nothing_is_done_to_a_bead_that_was_deleted() {
+    let repo = Repo::new();
+    let (gone, here) = (repo.add("gone", &[]), repo.add("here", &[]));
+    repo.bd(&["delete", &gone, "--force"]).ok();
+    let attempts: [&[&str]; 7] = [
+        &["comments", "add", &gone, "text"],
+        &["label", "add", &gone, "x"],
+        &["dep", "add", &gone, &here],
+        &["dep", "add", &here, &gone],
+        &["create", "child", "--parent", &gone],
+        &["create", "later", "--deps", &gone],
+        &["create", "child", "--id", &format!("{gone}.7")],
+    ];
+    for args in attempts {
+        let refused = repo.bd(args);
+        assert_eq!(refused.code, 5, "{args:?}");
+        let said = refused.fails();
+        assert!(said.contains("it is deleted") && said.contains("hint:"), "{args:?}: {said}");
+    }
+    let orphan = repo.bd(&["create", "child", "--id", "app-none.1"]);
+    assert_eq!(orphan.code, 4, "its parent is not here");
+    assert_eq!(repo.titles(&["list", "--all"]), ["here"]);
+}
+
+#[test]
+fn an_id_that_was_erased_does_not_mean_its_child() {
+    let repo = Repo::new();
+    let wisp = repo.add("wisp", &["--ephemeral"]);
+    let part = repo.add("part", &["--parent", &wisp, "--ephemeral"]);
     repo.bd(&["delete", &wisp, "--force"]).ok();
-    let history = repo.bd(&["history", &lasting]).ok();
-    assert!(history.contains(&format!("forgets {wisp}")), "{history}");
-    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+    let gone = repo.bd(&["show", &wisp]);
+    assert_eq!(gone.code, 4);
+    let said = gone.fails();
+    assert!(said.contains(&format!("there is no bead `{wisp}` any more: it was a wisp")), "{said}");
+    assert_eq!(repo.bd(&["show", &part, "--json"]).json()[0]["title"], "part");
+}
+
+#[test]
+fn a_wisp_of_a_file_that_was_burnt_keeps_nobody_from_writing_the_file() {
+    let repo = Repo::new();
+    let file = repo.dir.join(".beads/issues.jsonl");
+    let line = |id: &str, more: &str| {
+        format!(
+            "{{\"id\":\"{id}\",\"title\":\"t\",\"status\":\"open\",\"priority\":2,\"issue_type\":\"task\",\"created_at\":\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\"{more}}}\n"
+        )
+    };
+    std::fs::write(&file, line("app-1", "") + &line("app-wisp-1", ",\"ephemeral\":true")).expect("write");
+    repo.bd(&["import"]).ok();
+    repo.bd(&["delete", "app-wisp-1", "--force"]).ok();
+    repo.bd(&["export", "-o", &file.display().to_string()]).ok();
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), line("app-1", ""));
+    std::fs::write(&file, line("app-1", "") + &line("app-2", "")).expect("write");
+    let refused = repo.bd(&["export", "-o", &file.display().to_string()]).fails();
+    assert!(refused.contains("1 bead never read here: app-2"), "{refused}");
 }
 
 #[test]

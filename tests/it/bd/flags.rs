@@ -193,3 +193,105 @@ fn a_rehearsed_import_says_what_would_come_in_and_changes_nothing() {
     repo.bd(&["import", "in.jsonl"]).fails();
     assert_eq!(repo.bd(&["show", &kept, "--json"]).json()[0]["title"], "another title");
 }
+
+#[test]
+fn with_readonly_whatever_would_write_is_refused() {
+    let repo = Repo::new();
+    let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
+    let before = (repo.bd(&["export"]).ok(), repo.bd(&["config", "list"]).ok());
+    let writes: [&[&str]; 16] = [
+        &["create", "x"],
+        &["q", "x"],
+        &["update", &a, "-p", "0"],
+        &["close", &a],
+        &["delete", &a, "--force"],
+        &["label", "add", &a, "x"],
+        &["comments", "add", &a, "x"],
+        &["dep", "add", &a, &b],
+        &["gate", "create", "--blocks", &a],
+        &["config", "set", "my.own", "1"],
+        &["import", "-"],
+        &["batch"],
+        &["init"],
+        &["restore", "--force"],
+        &["uninstall", "--force"],
+        &["sync", "--remote", "./x.git"],
+    ];
+    for args in writes {
+        let line = format!("close {a}\n");
+        let refused = repo.bd_reads(&[&["--readonly"], args].concat(), &line);
+        assert_eq!(refused.code, 5, "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("--readonly"), "{args:?}: {}", refused.stderr);
+    }
+    let reads: [&[&str]; 6] =
+        [&["list"], &["show", &a], &["ready"], &["history", &a], &["sync", "--status"], &["doctor"]];
+    for args in reads {
+        repo.bd(&[args, &["--readonly"]].concat()).ok();
+    }
+    assert_eq!((repo.bd(&["export"]).ok(), repo.bd(&["config", "list"]).ok()), before);
+    assert_eq!(repo.bd(&["info", "--json"]).json()["ledger_backlog"], 2, "nothing was recorded either");
+}
+
+#[test]
+fn a_wait_for_another_project_is_refused_for_nothing_would_end_it() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let attempts: [&[&str]; 3] = [
+        &["dep", "add", &a, "external:other:thing"],
+        &["create", "x", "--deps", "external:other:thing"],
+        &["create", "x", "--deps", "blocks:external:other:thing"],
+    ];
+    for args in attempts {
+        let refused = repo.bd(args);
+        assert_eq!(refused.code, 5, "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("bd gate create"), "{args:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_dependency_type_that_nobody_knows_is_drawn_and_told_of() {
+    let repo = Repo::new();
+    let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
+    let drawn = repo.bd(&["dep", "add", &a, &b, "-t", "blokcs"]);
+    assert!(drawn.stderr.contains("did you mean `blocks`?"), "{}", drawn.stderr);
+    assert_eq!(drawn.code, 0);
+    assert!(repo.bd(&["create", "c", "--deps", &format!("mine:{a}")]).stderr.contains("holds nothing back"));
+    assert_eq!(repo.bd(&["dep", "add", &b, &a, "-t", "attests"]).code, 5, "a circle");
+    let known = repo.bd(&["create", "d", "--deps", &format!("approved-by:{a}")]);
+    assert_eq!((known.code, known.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_label_of_patterns_makes_one_until_it_goes() {
+    let repo = Repo::new();
+    let made = repo.add("made with it", &["-l", "template"]);
+    let given = repo.add("given it", &[]);
+    repo.add("work", &[]);
+    repo.bd(&["label", "add", &given, "template"]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["work"]);
+    assert!(repo.bd(&["close", &made]).fails().contains("it is a template"));
+    repo.bd(&["label", "remove", &given, "template"]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["given it", "work"]);
+    repo.bd(&["close", &given]).ok();
+}
+
+#[test]
+fn a_history_without_an_end_is_whole() {
+    let repo = Repo::new();
+    let id = repo.add("a", &[]);
+    repo.bd(&["close", &id]).ok();
+    let lines = |n: &str| repo.bd(&["history", &id, "-n", n]).ok().lines().count();
+    assert_eq!((lines("0"), lines("1"), lines("9")), (2, 1, 2));
+}
+
+#[test]
+fn a_line_of_many_beads_says_where_each_stands() {
+    let repo = Repo::new();
+    let lines = "{\"title\":\"begun\",\"status\":\"in_progress\",\"owner\":\"ada@example.org\"}\n";
+    let made = repo.bd_reads(&["create", "--stdin", "--json"], lines).json();
+    assert_eq!((&made[0]["status"], &made[0]["owner"]), (&json!("in_progress"), &json!("ada@example.org")));
+    for wrong in ["tombstone", "opne"] {
+        let refused = repo.bd_reads(&["create", "--stdin"], &format!("{{\"title\":\"x\",\"status\":\"{wrong}\"}}\n"));
+        assert_eq!(refused.code, 1, "{wrong}");
+    }
+}

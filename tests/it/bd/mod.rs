@@ -15,6 +15,7 @@ mod ledger;
 mod schema;
 mod uninstall;
 mod verbs;
+mod waiting;
 
 use std::path::PathBuf;
 

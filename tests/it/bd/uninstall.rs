@@ -146,6 +146,76 @@ fn files_that_only_look_like_those_of_the_tracker_stay() {
 }
 
 #[test]
+fn a_remote_is_asked_whether_it_has_all_before_the_tracker_goes() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    sandbox.bd(&dir, &["init"]).ok();
+    sandbox.bd(&dir, &["create", "x"]).ok();
+    sandbox.git(sandbox.path(), &["init", "-q", "--bare", "beads.git"]).ok();
+    sandbox.bd(&dir, &["sync", "--remote", "../beads.git"]).ok();
+    let would = || sandbox.bd(&dir, &["uninstall", "--dry-run", "--json"]).json()["only_here"].clone();
+    assert_eq!(would(), 0);
+    // What this copy remembers of the remote is not true any more.
+    let remote = sandbox.path().join("beads.git");
+    sandbox.git(&remote, &["update-ref", "-d", "refs/heads/beads/app"]).ok();
+    assert_eq!(would(), 1);
+    let refused = sandbox.bd(&dir, &["uninstall"]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.stderr.contains("has not all of it"), "{}", refused.stderr);
+    std::fs::rename(&remote, sandbox.path().join("away.git")).expect("rename");
+    let refused = sandbox.bd(&dir, &["uninstall"]);
+    assert_eq!(refused.code, 5);
+    assert!(refused.stderr.contains("could not be asked"), "{}", refused.stderr);
+    assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["title"], "x");
+    std::fs::rename(sandbox.path().join("away.git"), &remote).expect("rename");
+    sandbox.bd(&dir, &["sync", "--remote", "../beads.git"]).ok();
+    sandbox.bd(&dir, &["uninstall"]).ok();
+    assert!(!dir.join(".beads").exists());
+}
+
+#[test]
+fn a_ledger_whose_database_is_lost_is_restored_and_not_begun_anew() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    sandbox.bd(&dir, &["init"]).ok();
+    let id = sandbox.bd(&dir, &["create", "x", "-q"]).ok();
+    sandbox.bd(&dir, &["history", &id]).ok();
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.join(format!(".beads/beads.db{end}")));
+    }
+    let before = everything(&dir.join(".beads"));
+    for verb in ["init", "uninstall"] {
+        let refused = sandbox.bd(&dir, &[verb]);
+        assert_eq!(refused.code, 5, "{verb}: {}", refused.stderr);
+        assert!(refused.stderr.contains("bd restore"), "{verb}: {}", refused.stderr);
+        assert_eq!(everything(&dir.join(".beads")), before, "{verb}");
+    }
+    sandbox.bd(&dir, &["restore"]).ok();
+    assert_eq!(sandbox.bd(&dir, &["show", &id, "--json"]).json()[0]["title"], "x");
+}
+
+#[test]
+fn a_ledger_of_another_user_is_not_called_broken() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    sandbox.bd(&dir, &["init"]).ok();
+    let id = sandbox.bd(&dir, &["create", "x", "-q"]).ok();
+    sandbox.bd(&dir, &["history", &id]).ok();
+    let ledger = dir.join(".beads/ledger.git");
+    // Only root can give it away, and only then is it another user's.
+    if std::os::unix::fs::chown(&ledger, Some(4242), None).is_err() {
+        return;
+    }
+    let found = sandbox.bd(&dir, &["doctor", "--fix", "--json"]);
+    let told = serde_json::from_str::<serde_json::Value>(&found.stdout).expect("json")["findings"].to_string();
+    std::os::unix::fs::chown(&ledger, Some(0), None).expect("given back");
+    assert!(told.contains("belongs to another user") && told.contains("chown"), "{told}");
+    let beside = std::fs::read_dir(dir.join(".beads")).expect("list").flatten();
+    assert!(!beside.into_iter().any(|entry| entry.file_name().to_string_lossy().contains("broken")), "put aside");
+    sandbox.bd(&dir, &["doctor"]).ok();
+}
+
+#[test]
 fn a_database_of_another_program_is_named_and_left_alone() {
     let sandbox = Sandbox::new();
     let dir = repository(&sandbox);

@@ -125,6 +125,11 @@ fn parse(parser: &mut clap::Command, words: &[String]) -> Result<Cli, CliError> 
     if cli.globals.directory.is_some() {
         return Err(CliError::user("a command of a batch works where the batch does, without -C"));
     }
+    if cli.globals.readonly || cli.globals.lock_timeout.is_some() {
+        return Err(CliError::user(
+            "--readonly and --lock-timeout hold for a batch as a whole: give them to `bd batch`",
+        ));
+    }
     if let Some(why) = alone(&cli.verb) {
         let verb = words.iter().skip(1).find(|word| !word.starts_with('-')).map_or("", String::as_str);
         return Err(CliError::user(format!("`bd {verb}` cannot be part of a batch: {why}")));

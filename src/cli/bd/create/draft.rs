@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::arg;
 use crate::base::{BeadId, Time, text};
-use crate::store::{Map, NewBead};
+use crate::store::{Map, NewBead, Status};
 
 /// A bead to be filed, and where it was described.
 #[derive(Debug, Clone, Default)]
@@ -35,15 +35,17 @@ impl Problem {
 }
 
 /// The names under which fields may be given, and what they set. Spaces, `-` and `_` are the same, as are letter cases.
-const FIELDS: [(&str, &[&str]); 16] = [
+const FIELDS: [(&str, &[&str]); 18] = [
     ("title", &[]),
     ("description", &["body"]),
     ("design", &[]),
     ("acceptance_criteria", &["acceptance"]),
     ("notes", &[]),
+    ("status", &[]),
     ("priority", &[]),
     ("issue_type", &["type"]),
     ("assignee", &[]),
+    ("owner", &[]),
     ("labels", &["label"]),
     ("dependencies", &["deps", "depends_on"]),
     ("parent", &[]),
@@ -80,6 +82,14 @@ impl Draft {
             "design" => text.clone_into(&mut self.new.design),
             "acceptance_criteria" => text.clone_into(&mut self.new.acceptance_criteria),
             "notes" => text.clone_into(&mut self.new.notes),
+            "status" => {
+                let status = arg::status(text.trim())?;
+                if status == Status::TOMBSTONE {
+                    return Err("nothing is filed as deleted".to_owned());
+                }
+                self.new.status = Some(status);
+            }
+            "owner" => self.new.owner = one(),
             "priority" => self.new.priority = Some(arg::priority(text.trim())?),
             "issue_type" => self.new.issue_type = Some(arg::issue_type(text.trim())?),
             "assignee" => text.trim().trim_start_matches('@').clone_into(&mut self.new.assignee),

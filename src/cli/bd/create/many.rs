@@ -120,7 +120,7 @@ impl Plan {
         let mut titles: HashMap<String, usize> = HashMap::new();
         let mut ids: HashMap<&str, usize> = HashMap::new();
         for (n, draft) in drafts.iter().enumerate() {
-            if let Err(error) = words::check(r, None, draft.new.issue_type.as_ref()) {
+            if let Err(error) = words::check(r, draft.new.status.as_ref(), draft.new.issue_type.as_ref()) {
                 let hint = error.hints.first().map_or(String::new(), |hint| format!(" ({hint})"));
                 problems.push(Problem::new(draft.line, format!("{}{hint}", error.message)));
             }

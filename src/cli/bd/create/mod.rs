@@ -203,7 +203,7 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
     if args.kinds.validate {
         kinds::validate(&new)?;
     }
-    cx.write_or_rehearse(args.dry_run, |w| {
+    let (bead, deps) = cx.write_or_rehearse(args.dry_run, |w| {
         if let Some(id) = &new.id {
             check_id(cx, w, id, args.force)?;
         }
@@ -214,8 +214,10 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
         let bead = w.create(new)?;
         adopt(cx, w, &bead.id, &deps)?;
         last::touch(w, &bead.id)?;
-        Ok(bead)
-    })
+        Ok((bead, deps))
+    })?;
+    deps.iter().for_each(|dep| words::note_kind(cx, &dep.kind));
+    Ok(bead)
 }
 
 /// In a town, what was found while working on a bead of a convoy joins that convoy.
@@ -260,6 +262,7 @@ fn check_id(cx: &Context, r: &Read<'_>, id: &BeadId, force: bool) -> Result<(), 
 
 /// What `type:id` or `id` asks for: the kind of the edge and the text of its end.
 fn edge(text: &str) -> Result<(DepKind, &str), CliError> {
+    arg::no_other_project(text)?;
     match text.split_once(':') {
         Some((kind, id)) => Ok((arg::dep_kind(kind.trim()).map_err(CliError::user)?, id.trim())),
         None => Ok((DepKind::BLOCKS, text.trim())),

@@ -2,7 +2,7 @@
 
 use crate::base::BeadId;
 use crate::cli::CliError;
-use crate::cli::bd::Context;
+use crate::cli::bd::{Context, arg, words};
 use crate::store::{DepKind, NewDep};
 
 /// Draws an edge.
@@ -16,6 +16,7 @@ pub(in crate::cli::bd) fn add(
     if !metadata.is_empty() && serde_json::from_str::<serde_json::Value>(&metadata).is_err() {
         return Err(CliError::user("the metadata is no JSON"));
     }
+    arg::no_other_project(on)?;
     let dep = cx.write(|w| {
         let (id, on) = (w.resolve(id)?, w.resolve(on)?);
         let dep = w.add_dep(&id, NewDep { metadata, ..NewDep::new(kind, on) })?;
@@ -24,6 +25,7 @@ pub(in crate::cli::bd) fn add(
         }
         Ok(dep)
     })?;
+    words::note_kind(cx, &dep.kind);
     let value = serde_json::json!({
         "status": "added", "issue_id": dep.issue_id, "depends_on_id": dep.depends_on_id, "type": dep.kind,
     });

@@ -92,7 +92,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         if args.kind == Kind::Bead {
             // Kept whole, so that it means the same when more beads come.
             let id = subject.rsplit(':').next().unwrap_or_default();
-            subject = w.resolve(id)?.to_string();
+            let id = w.resolve(id)?;
+            if !args.ephemeral && w.need(&id)?.ephemeral {
+                return Err(CliError::refused(format!("a gate that lasts cannot wait for {id}: it is a wisp"))
+                    .hint("make the gate a wisp, too: --ephemeral; wisps never reach the ledger"));
+            }
+            subject = id.to_string();
         }
         if !subject.is_empty() {
             new.other.insert("await_id".to_owned(), subject.clone().into());

@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::cli::{CliError, Kind};
+use crate::cli::{CliError, signals};
 
 /// The number that stands for a reader who has gone away: that of SIGPIPE.
 const READER_GONE: i32 = 13;
@@ -19,31 +17,9 @@ pub(super) struct Interrupt(Arc<AtomicI32>);
 impl Interrupt {
     /// From now on SIGINT, SIGTERM and SIGHUP are noted and end nothing by themselves.
     pub(super) fn catch() -> Result<Self, CliError> {
-        let failed = |e: std::io::Error| CliError::new(Kind::Internal, format!("signals cannot be caught: {e}"));
         let noted = Self::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let mut caught = {
-            let _inside = runtime.enter();
-            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-            let caught: std::io::Result<Vec<_>> =
-                kinds.into_iter().map(|k| Ok((k.as_raw_value(), signal(k)?))).collect();
-            caught.map_err(failed)?
-        };
         let mine = noted.clone();
-        let listen = move || {
-            runtime.block_on(async {
-                let [first, second, third] = caught.as_mut_slice() else { return };
-                loop {
-                    let number = tokio::select! {
-                        _ = first.1.recv() => first.0,
-                        _ = second.1.recv() => second.0,
-                        _ = third.1.recv() => third.0,
-                    };
-                    mine.note(number);
-                }
-            });
-        };
-        std::thread::Builder::new().name("signals".into()).spawn(listen).map_err(failed)?;
+        signals::listen(move |number| mine.note(number))?;
         Ok(noted)
     }
 
