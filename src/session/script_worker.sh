@@ -11,13 +11,16 @@
 # a committed one is only closed, and one that was cut short is begun again on the last commit (what it had written is
 # kept under refs/gt/preserve).
 #
+# Work that has no block for any of its steps is not called done: the worker says so on the bead, and stops.
+#
 # It needs git and nothing else beside the shell (but rm, where a git that was killed left its lock).
 # Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
 set -u
 
 say() { printf 'script-worker: %s\n' "$*"; }
 fail() { say "$2" >&2; exit "$1"; }
-field() { gt hook --field "$1" || fail 1 "gt hook --field $1 failed"; }
+# One value of the hook. Whoever asks has to stop when this fails: what cannot be read is not empty.
+field() { gt hook --field "$1" || { say "gt hook --field $1 failed" >&2; return 1; }; }
 
 me=${PWD##*/}
 # Its own name on what it commits, also in the blocks: it has no HOME and no git configuration.
@@ -84,22 +87,24 @@ commit() {
 command -v gt >/dev/null || fail 3 "gt is not in PATH"
 [ "$(git rev-parse --is-inside-work-tree 2>/dev/null)" = true ] || fail 3 "$PWD is not in a git worktree"
 
-bead=$(field bead.id)
+bead=$(field bead.id) || exit 1
 [ -n "$bead" ] || { say "nothing on my hook"; exit 0; }
-title=$(field bead.title)
+title=$(field bead.title) || exit 1
 say "$me works on $bead: $title"
 
-# A description whose blocks are all for steps that the work does not have would be handed in as "no change".
-steps=$(field molecule.steps)
+# A description without a block for a step that the work has would be handed in as "no change".
+steps=$(field molecule.steps) || exit 1
 blocks=no matched=no
-description=$(field bead.description)
+description=$(field bead.description) || exit 1
 case $description in *'```sh'*) blocks=yes ;; esac
 for name in $steps; do
     if printf '%s\n' "$description" | block "$name" >/dev/null; then matched=yes; fi
 done
-if [ "$blocks" = yes ] && [ "$matched" = no ]; then
-    formula=$(field molecule.formula)
-    why="no block of the description names a step of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
+if [ "$matched" = no ]; then
+    formula=$(field molecule.formula) || exit 1
+    of="of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
+    why="the description has no block to run for a step $of: begin one with \`\`\`sh STEP"
+    [ "$blocks" = no ] || why="no block of the description names a step $of"
     if command -v bd >/dev/null; then
         case $(bd comments "$bead" 2>/dev/null) in
         *"$why"*) ;;
@@ -111,15 +116,15 @@ fi
 
 last=
 while :; do
-    step=$(field step.name)
-    id=$(field step.id)
+    step=$(field step.name) || exit 1
+    id=$(field step.id) || exit 1
     [ -n "$step" ] || break
     [ "$id" != "$last" ] || fail 1 "step $step ($id) is still open after it was closed"
     last=$id
     tidy "$id"
     if committed "$id"; then
         say "$step: was committed before"
-    elif script=$(field bead.description | block "$step"); then
+    elif script=$(printf '%s\n' "$description" | block "$step"); then
         say "$step: running its block"
         (
             export GT_STEP="$step" GT_STEP_ID="$id" GT_BEAD="$bead"
@@ -132,11 +137,12 @@ while :; do
         say "$step: nothing to run"
     fi
     # A block may have closed its step itself, with what it gave (--output).
-    [ "$(field step.id)" != "$id" ] || gt step done >/dev/null || fail 1 "step $step cannot be closed"
+    open=$(field step.id) || exit 1
+    [ "$open" != "$id" ] || gt step done >/dev/null || fail 1 "step $step cannot be closed"
 done
 
 say "all steps are closed, handing in"
 if ! gt done; then
-    [ -z "$(field bead.description | block implement)" ] || exit 1
-    gt done --no-change "the bead has no block that changes anything" || exit 1
+    [ -z "$(printf '%s\n' "$description" | block implement)" ] || exit 1
+    gt done --no-change "its blocks change nothing" || exit 1
 fi

@@ -20,6 +20,7 @@ hook=$(dirname -- "$0")/hook
 printf '%s\n' "$*" >> "$hook/said"
 case $1 in
 hook)
+    if [ -e "$hook/broken" ]; then echo "the store cannot be read" >&2; exit 7; fi
     case $3 in
     step.id) head -n 1 "$hook/steps" | cut -d ' ' -f 1 ;;
     step.name) head -n 1 "$hook/steps" | cut -d ' ' -f 2 ;;
@@ -160,10 +161,33 @@ fn a_block_that_fails_ends_it_and_closes_nothing() {
 
 #[test]
 fn work_that_changes_nothing_is_handed_in_as_such() {
-    let desk = Desk::new("Nothing to do here.");
+    let desk = Desk::new("```sh test\ntrue\n```");
     std::fs::write(desk.sandbox.path().join("bin/hook/refuse"), "").expect("written");
     desk.run().ok();
     assert_eq!(desk.said("done --no-change"), 1);
+}
+
+#[test]
+fn work_without_a_block_for_it_is_not_called_done() {
+    let desk = Desk::new("Nothing to do here.");
+    std::fs::write(desk.sandbox.path().join("bin/hook/refuse"), "").expect("written");
+    let ran = desk.run();
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    let why = "the description has no block to run for a step of work (steps: design implement test): begin one with ```sh STEP";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert_eq!((desk.said("step done"), desk.said("done")), (0, 0));
+}
+
+#[test]
+fn a_hook_that_cannot_be_read_is_neither_empty_nor_at_another_step() {
+    let desk = Desk::new("```sh\ntouch ../bin/hook/broken\n```");
+    let ran = desk.run();
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stderr.contains("gt hook --field step.id failed"), "{}", ran.stderr);
+    assert_eq!((desk.said("step done"), desk.said("done")), (1, 0), "only the step before it");
+    let ran = desk.run();
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("nothing on my hook"), "{}", ran.stdout);
 }
 
 #[test]
