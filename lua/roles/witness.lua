@@ -79,11 +79,7 @@ witness.each.worker("restart-dead", {
       act = function(w)
         return {
           gt.quarantine(w.bead),
-          gt.escalate(
-            w.bead,
-            "high",
-            "the worker of {bead.id} died again and again; see what it showed last: gt peek {bead.id}"
-          ),
+          gt.escalate(w.bead, "high", "the worker of {bead.id} died again and again"),
         }
       end,
     },

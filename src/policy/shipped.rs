@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::layer::{Layer, LayerSource};
 
-/// The built-in layer of a role; `None` when no such role is shipped.
+/// The built-in layer of a role; `None` when no such role is shipped. What it is called says that nobody has such a file.
 pub fn builtin(role: &str) -> Option<LayerSource> {
     let (_, text) = BUILTIN.iter().find(|(name, _)| *name == role)?;
-    Some(LayerSource::new(Layer::Builtin, format!("lua/roles/{role}.lua"), *text))
+    Some(LayerSource::new(Layer::Builtin, format!("built-in lua/roles/{role}.lua"), *text))
 }
 
 /// The roles that are shipped.

@@ -27,7 +27,13 @@ impl Refusal {
         if self.file.is_empty() {
             return format!("not admitted: {}", self.why);
         }
-        format!("not admitted: {} ({}:{}, {} layer)", self.why, self.file, self.line, self.layer)
+        // The name of a built-in file says so itself.
+        let layer = if self.layer == "builtin" || self.layer == "built-in" {
+            String::new()
+        } else {
+            format!(", {} layer", self.layer)
+        };
+        format!("not admitted: {} ({}:{}{layer})", self.why, self.file, self.line)
     }
 
     /// Whether both say the same. A reason that counts, such as how long something still takes, is no other word each

@@ -105,19 +105,32 @@ pub fn sling_command(bead: &Bead) -> String {
     format!("gt sling {force}{}", bead.id)
 }
 
-/// Takes a bead out of circulation and tells the overseer once.
-pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), StoreError> {
+/// Takes a bead out of circulation; whoever does it tells the overseer. False when it is in quarantine already.
+pub fn seclude(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<bool, StoreError> {
     if !w.add_label(bead, QUARANTINE)? {
-        return Ok(());
+        return Ok(false);
     }
     w.update(bead, Patch::default().with_meta(QUARANTINED, why))?;
     w.emit("quarantined", bead.as_str(), json!({ "why": why }))?;
-    let dead = |row: &agent::AgentRow| row.bead.as_ref() == Some(bead) && row.state == agent::AgentState::Dead;
-    let worker = agent::all(w)?.into_iter().find(dead);
-    let ended =
-        worker.and_then(|row| row.last_line).map_or(String::new(), |line| format!("\nIts worker's last line: {line}"));
+    Ok(true)
+}
+
+/// What a message about a bead in quarantine says below the reason: its worker's last words, and what to do.
+pub fn particulars(r: &Read<'_>, bead: &BeadId) -> Result<String, StoreError> {
+    use agent::AgentState::{Dead, Retiring};
+    let gone = |row: &agent::AgentRow| row.bead.as_ref() == Some(bead) && matches!(row.state, Dead | Retiring);
+    let line = agent::all(r)?.into_iter().find(gone).and_then(|row| row.last_line);
+    let ended = line.map_or(String::new(), |line| format!("\nIts worker's last line: {line}"));
+    Ok(format!("{ended}\n\nLook: gt peek {bead}, gt why {bead}\nGo on: gt sling --force {bead} RIG"))
+}
+
+/// Takes a bead out of circulation and tells the overseer once.
+pub fn quarantine(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<(), StoreError> {
+    if !seclude(w, bead, why)? {
+        return Ok(());
+    }
     w.create(NewBead {
-        description: format!("{why}{ended}\n\nLook: gt peek {bead}, gt why {bead}\nGo on: gt sling --force {bead} RIG"),
+        description: format!("{why}{}", particulars(w, bead)?),
         issue_type: Some(IssueType::MESSAGE),
         assignee: "overseer".into(),
         priority: Some(1),

@@ -13,6 +13,7 @@ use super::keep::{self, Hold};
 use super::reads::subject_key;
 use super::scope::Scope;
 use super::{desk, events, ladders};
+use crate::base::text::{count, headline};
 use crate::base::{Address, BeadId};
 use crate::molecule;
 use crate::policy::{Action, BeadRef, Because, Decision, NewBead as Wanted, Origin, Subject};
@@ -390,9 +391,15 @@ impl Act<'_, '_, '_> {
                     "medium" => 2,
                     _ => 3,
                 };
-                let title = crate::base::text::headline(text, 120);
+                let title = headline(text, 120);
                 let labels = vec![format!("severity:{}", severity.as_str())];
-                self.letter("overseer", &title, text, Some(priority), labels)?;
+                // What is in quarantine by the same decision is told of here alone.
+                let secluded = self.id(about).ok().filter(|id| self.secludes(id));
+                let more = match secluded {
+                    Some(id) => budget::particulars(self.w, &id)?,
+                    None => String::new(),
+                };
+                self.letter("overseer", &title, &format!("{text}{more}"), Some(priority), labels)?;
                 self.w.emit("escalated", &subject, json!({ "severity": severity.as_str(), "text": text }))?;
                 Ok(())
             }
@@ -546,13 +553,34 @@ impl Act<'_, '_, '_> {
     fn quarantine(&mut self, what: &Subject) -> Step {
         let id = self.id(what)?;
         let origin = &self.decision.origin;
-        let why = format!("{} decided so ({}:{})", origin.rule, origin.file, origin.line);
-        budget::quarantine(self.w, &id, &why)?;
+        let said = self.decision.actions.iter().find_map(|action| match action {
+            Action::Escalate { about, text, .. } => self.id(about).is_ok_and(|about| about == id).then_some(text),
+            _ => None,
+        });
+        let reason = said.map_or_else(|| format!("rule {} gives it up", origin.rule), |text| headline(text, 160));
+        let restarts = budget::spent(self.w, retire::RESTART, &id).map_or(0, |spent| spent.times);
+        let after =
+            if restarts > 0 { format!("after {}, ", count(restarts as usize, "restart")) } else { String::new() };
+        let why = format!("{reason} ({after}rule {}, {}:{})", origin.rule, origin.file, origin.line);
+        if said.is_some() {
+            budget::seclude(self.w, &id, &why)?;
+        } else {
+            budget::quarantine(self.w, &id, &why)?;
+        }
         if let Some(hook) = self.w.hook_of(&id)? {
             let intent = retire::plan(self.w, &hook.agent, "its bead is in quarantine", Some(&id))?;
             self.effect.intents.push(intent);
         }
         Ok(())
+    }
+
+    /// Whether the decision puts this bead into quarantine.
+    fn secludes(&self, id: &BeadId) -> bool {
+        let of = |action: &Action| match action {
+            Action::Quarantine { what } => self.id(what).is_ok_and(|what| what == *id),
+            _ => false,
+        };
+        self.decision.actions.iter().any(of)
     }
 
     fn sling(&mut self, bead: &BeadRef, to: Option<&str>) -> Step {

@@ -112,12 +112,12 @@ fn wrong_settings_are_load_errors() {
     ");
     insta::assert_snapshot!(load("patience = 300"), @r#"
     error: [roles.witness] patience = 300 is not a length of time, as in "5m"
-      --> lua/roles/witness.lua:13
+      --> built-in lua/roles/witness.lua:13
     13 | local cfg = witness.settings {
     "#);
     insta::assert_snapshot!(load("restarts = 0"), @r"
     error: [roles.witness] restarts = 0 is not within 1 to 20
-      --> lua/roles/witness.lua:13
+      --> built-in lua/roles/witness.lua:13
     13 | local cfg = witness.settings {
     ");
 }

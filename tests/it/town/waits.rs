@@ -145,6 +145,12 @@ fn why_a_worker_died_is_said_wherever_its_death_is() {
     }
     let messages = town.bd(&["list", "--type", "message", "--json", "--long"]).json();
     let text = messages.to_string();
+    assert_eq!(messages.as_array().map(Vec::len), Some(1), "one quarantine, one message: {text}");
+    let why =
+        format!("the worker of {bead} died again and again (after 1 restart, rule restart-dead, built-in lua/roles/");
+    for said in [town.gt(&["status"]).ok(), town.gt(&["why", &bead]).ok(), town.gt(&["convoy", "status"]).ok()] {
+        assert!(said.contains(&why), "{said}");
+    }
     assert!(text.contains("ended with status 7") && text.contains(&format!("gt peek {bead}")), "{text}");
     assert!(town.gt(&["peek", &bead]).ok().contains("the disk is full"));
     town.gt(&["shutdown"]).ok();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Context, roles};
 use crate::base::RigName;
 use crate::cli::CliError;
-use crate::policy::{self, Engine};
+use crate::policy::{self, Engine, Layer, LayerSource};
 
 /// Show the roles with their layers, or print a shipped role.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
             rig: role.rig.map(|r| r.to_string()),
             role: role.name,
             revision: engine.as_ref().map(|e| e.revision().to_owned()),
-            layers: role.layers.iter().map(|l| format!("{} {}", l.layer, l.path)).collect(),
+            layers: role.layers.iter().map(layer).collect(),
             rules: engine.as_ref().map(|e| e.rules().into_iter().map(|r| r.rule).collect()).unwrap_or_default(),
             settings: engine.as_ref().map(Engine::settings).unwrap_or_default(),
             errors,
@@ -56,6 +56,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     cx.out.print(&all, text_of);
     Ok(())
+}
+
+/// A layer and its file; that of a built-in one says which layer it is.
+fn layer(source: &LayerSource) -> String {
+    match source.layer {
+        Layer::Builtin => source.path.clone(),
+        layer => format!("{layer} {}", source.path),
+    }
 }
 
 fn text_of(all: &Vec<Shown>) -> String {

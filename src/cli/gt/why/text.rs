@@ -75,6 +75,8 @@ fn place(value: &Value) -> String {
     };
     match text(value, "file") {
         "" => format!("{layer} layer"),
+        // The name of a built-in file says so itself.
+        file if layer == "built-in" => format!("{file}:{}", value["line"]),
         file => format!("{file}:{} ({layer} layer)", value["line"]),
     }
 }
