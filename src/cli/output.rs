@@ -38,6 +38,11 @@ impl Output {
         }
     }
 
+    /// As [`Self::print`], for an answer that only says that it is done: with `--quiet` the exit code says so.
+    pub fn confirm<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
+        self.print(value, |value| if self.quiet { String::new() } else { text(value) });
+    }
+
     /// A message for the person, on stderr; silent with `--quiet` and `--json`.
     pub fn note(self, text: &str) {
         if !self.quiet && !self.json {

@@ -30,6 +30,8 @@ enum Task {
 pub struct Ended {
     /// The rig.
     pub rig: RigName,
+    /// It only saw whether the target has moved: whatever made the queue fail was not tried again.
+    pub looked: bool,
     /// What happened, or what went wrong.
     pub result: Result<Report, String>,
 }
@@ -87,12 +89,13 @@ impl Merges {
 
     fn drive(&mut self, rig: &Rig, gates: &[String], task: Task, members: Vec<BeadId>) {
         let (world, site, own) = (Arc::clone(&self.world), self.site(rig, gates), rig.clone());
-        self.spawn(&rig.name, members, move || drive(&world, &own, &site, task));
+        let looked = matches!(task, Task::Look);
+        self.spawn(&rig.name, members, looked, move || drive(&world, &own, &site, task));
     }
 
     /// Works on a rig in a thread of its own, unless one does already. Whatever becomes of `work`, the rig is free
     /// again when it has ended.
-    fn spawn<W>(&mut self, rig: &RigName, members: Vec<BeadId>, work: W)
+    fn spawn<W>(&mut self, rig: &RigName, members: Vec<BeadId>, looked: bool, work: W)
     where
         W: FnOnce() -> Result<Report, QueueError> + Send + 'static,
     {
@@ -103,7 +106,7 @@ impl Merges {
         let (bus, done, name) = (self.bus.clone(), self.done.0.clone(), rig.clone());
         let thread = move || {
             let result = guarded(work).and_then(|done| done.map_err(|error| error.to_string()));
-            let _ = done.send(Ended { rig: name, result });
+            let _ = done.send(Ended { rig: name, looked, result });
             let _ = bus.send(Wake::Done);
         };
         if let Err(error) = std::thread::Builder::new().name(format!("queue {rig}")).spawn(thread) {
@@ -192,7 +195,7 @@ mod tests {
         let (bus, woken) = mpsc::channel();
         let mut merges = Merges::new(Arc::new(world), bus);
         let rig = RigName::new("app").expect("name");
-        merges.spawn(&rig, Vec::new(), || panic!("no {} here", "way"));
+        merges.spawn(&rig, Vec::new(), false, || panic!("no {} here", "way"));
         let wake = woken.recv_timeout(std::time::Duration::from_secs(10)).expect("the dispatcher is woken");
         assert!(matches!(wake, Wake::Done));
         let ended = merges.ended();

@@ -7,10 +7,11 @@ use super::dispatch::Dispatcher;
 use super::guard::guarded;
 use super::journal;
 use super::judge::{self, Judged, Look};
+use super::merges::Ended;
 use super::patrol;
 use super::run::DaemonError;
 use crate::base::process::{ProcId, pause};
-use crate::base::{Address, BeadId, Time};
+use crate::base::{Address, BeadId, RigName, Time};
 use crate::queue::driver::Report;
 use crate::queue::{self, wait};
 use crate::store::{Read, StoreError};
@@ -48,6 +49,7 @@ impl Dispatcher {
         let mut effect = false;
         for ended in self.merges.ended() {
             effect = true;
+            note_end(&mut self.queue_troubles, &ended);
             match ended.result {
                 Ok(report) => {
                     // A look at a target that has not moved comes every few seconds.
@@ -56,11 +58,9 @@ impl Dispatcher {
                     } else {
                         tracing::info!(rig = %ended.rig, ?report, "the queue has ended a batch");
                     }
-                    self.queue_troubles.remove(&ended.rig);
                 }
                 Err(error) => {
                     tracing::error!(rig = %ended.rig, %error, "the queue failed");
-                    self.queue_troubles.insert(ended.rig.clone(), error.clone());
                     let by = Self::stamp(&self.world);
                     self.store.write(&by, |w| wait::broke_down(w, &ended.rig, &error).map(|_| ()))?;
                 }
@@ -349,6 +349,20 @@ impl Dispatcher {
     }
 }
 
+/// What the end of work in a queue says of its trouble. Who only saw whether the target has moved has not tried again what
+/// went wrong.
+fn note_end(troubles: &mut BTreeMap<RigName, String>, ended: &Ended) {
+    match &ended.result {
+        Err(error) => {
+            troubles.insert(ended.rig.clone(), error.clone());
+        }
+        Ok(_) if ended.looked => {}
+        Ok(_) => {
+            troubles.remove(&ended.rig);
+        }
+    }
+}
+
 /// When to wake for something that is due at `next`. What was due before this look has just been looked at; looking
 /// at it again at once would see the same.
 fn not_at_once(next: i64, now: i64) -> i64 {
@@ -362,6 +376,18 @@ fn last_event(r: &Read<'_>) -> Result<i64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_at_the_target_does_not_end_the_trouble_of_a_queue() {
+        let rig = RigName::new("app").expect("a name");
+        let ended = |looked, result| Ended { rig: rig.clone(), looked, result };
+        let mut troubles = BTreeMap::new();
+        note_end(&mut troubles, &ended(false, Err("no way here".into())));
+        note_end(&mut troubles, &ended(true, Ok(Report::default())));
+        assert_eq!(troubles.get(&rig).map(String::as_str), Some("no way here"));
+        note_end(&mut troubles, &ended(false, Ok(Report::default())));
+        assert!(troubles.is_empty());
+    }
 
     #[test]
     fn what_is_overdue_does_not_keep_the_daemon_spinning() {

@@ -17,6 +17,9 @@ pub struct Agent {
     pub address: Address,
     /// Where it stands, as the town last wrote it.
     pub state: AgentState,
+    /// That in words, with what is seen of its process.
+    #[serde(skip)]
+    pub state_word: &'static str,
     /// Its session's process lives.
     pub running: bool,
     /// What it runs.
@@ -67,6 +70,7 @@ pub fn describe(r: &Read<'_>, row: AgentRow) -> Result<Agent, TownError> {
     let (bead, title) = bead.unzip();
     Ok(Agent {
         running: row.proc.as_ref().is_some_and(ProcId::alive),
+        state_word: row.state_word(),
         untold: row.untold(),
         ended: row.ended(),
         pid: row.proc.as_ref().map(|p| p.pid),
@@ -90,14 +94,6 @@ pub fn describe(r: &Read<'_>, row: AgentRow) -> Result<Agent, TownError> {
 }
 
 impl Agent {
-    /// Its state in words: one that should run and does not says so.
-    pub fn state_word(&self) -> &'static str {
-        match (self.state, self.running) {
-            (AgentState::Working | AgentState::Waiting, false) => "no session",
-            (state, _) => state.word(),
-        }
-    }
-
     /// One line, beginning with `name`.
     pub fn line(&self, name: &str, now: Time) -> String {
         let work = match (&self.bead, &self.title) {
@@ -110,7 +106,7 @@ impl Agent {
         };
         let idle = self.last_progress_at.map(|at| (now.millis() - at.millis()).max(0) / 1000);
         let idle = idle.map(|s| format!("{} ago", Span::seconds(s))).unwrap_or_default();
-        let line = format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word()).trim_end().to_owned();
+        let line = format!("{name} {:<10} {work:<46} {step:<16} {idle}", self.state_word).trim_end().to_owned();
         let who = self.address.short();
         let at = |dialog| format!("waits for you at its dialog `{dialog}`: gt polecat attach {who}");
         let more = self

@@ -82,10 +82,10 @@ pub struct Refused {
 pub struct RigStatus {
     /// Its name.
     pub rig: RigName,
-    /// What happens to changes that pass.
-    pub landing: Landing,
-    /// The runtime of its workers.
-    pub runtime: String,
+    /// What happens to changes that pass; none when its configuration cannot be used.
+    pub landing: Option<Landing>,
+    /// The runtime of its workers; none when its configuration cannot be used.
+    pub runtime: Option<String>,
     /// Its agents.
     pub agents: Vec<Agent>,
     /// Its merge queue.
@@ -138,24 +138,40 @@ impl Waiting {
 
 /// Looks at the town.
 pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownError> {
-    let config = town.config()?;
-    let Rigs { rigs, broken } = town.rigs_apart()?;
+    // What is not configuration is shown whatever is wrong with that.
+    let config = match town.config() {
+        Ok(config) => Ok(config),
+        Err(TownError::Config(error)) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let Rigs { rigs, broken } = if config.is_ok() { town.rigs_apart()? } else { Rigs::default() };
     let daemon = lock::is_held(town.root()).unwrap_or(false).then(|| lock::holder(town.root())).flatten();
     let budget = Budget::load(town.root());
     let up_since = lifecycle::up_since(r)?;
     let mut rows = agent::all(r)?;
     let mut each = Vec::with_capacity(rigs.len());
     let back = review::came_back(r)?;
-    for rig in &rigs {
-        let (own, rest) = rows.into_iter().partition(|row| row.rig() == Some(&rig.name));
+    let mut unknown = Vec::new();
+    for name in town.rig_names()? {
+        let rig = rigs.iter().find(|rig| rig.name == name);
+        let (own, rest) = rows.into_iter().partition(|row| row.rig() == Some(&name));
         rows = rest;
-        each.push(rig_status(r, rig, own, &back, now)?);
+        each.push(rig_status(r, &name, rig, own, &back, now)?);
+        if rig.is_none() {
+            unknown.push(name);
+        }
     }
     // What the daemon says of a broken rig is what is seen here, too.
-    let known = |line: &str| broken.iter().any(|rig| line.starts_with(&format!("rig {}: ", rig.name)));
+    let known = |line: &str| unknown.iter().any(|name| line.starts_with(&format!("rig {name}: ")));
     let mut warnings = warnings(r, known)?;
     warnings.extend(broken.iter().map(BrokenRig::text));
-    warnings.extend(unknown_runtimes(town, &config, &rigs));
+    match &config {
+        Ok(config) => warnings.extend(unknown_runtimes(town, config, &rigs)),
+        Err(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+            warnings.push(format!("{error}{hint}\n  mend it; nothing new is begun in the town until then"));
+        }
+    }
     let messages = Filter {
         types: vec![IssueType::MESSAGE],
         statuses: vec![Status::OPEN],
@@ -163,7 +179,10 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
         ..Filter::default()
     };
     Ok(TownStatus {
-        name: config.name(),
+        name: match &config {
+            Ok(config) => config.name(),
+            Err(_) => town.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        },
         location: town.root().to_owned(),
         agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
         refused: refused(r, now)?,
@@ -174,11 +193,11 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
         warnings,
         off: off(
             &rigs,
-            config.mayor(),
+            config.as_ref().map_or(true, TownConfig::mayor),
             Life { up: up_since.is_some(), daemon: daemon.is_some(), spent: budget.spent_at().is_some() },
         ),
         rigs: each,
-        broken: broken.into_iter().map(|rig| rig.name).collect(),
+        broken: unknown,
         up_since,
         daemon,
     })
@@ -214,21 +233,23 @@ fn quarantined(town: &Town, r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError
 
 fn rig_status(
     r: &Read<'_>,
-    rig: &Rig,
+    name: &RigName,
+    rig: Option<&Rig>,
     rows: Vec<agent::AgentRow>,
     back: &[Request],
     now: Time,
 ) -> Result<RigStatus, TownError> {
-    let open = queue::open(r, &rig.name)?;
+    let open = queue::open(r, name)?;
     let count = |pick: fn(State) -> bool| open.iter().filter(|request| pick(request.state())).count();
-    let pause = wait::pause(r, &rig.name)?;
+    let pause = wait::pause(r, name)?;
     // Whoever was put back by it has what made it pause.
     let by_it = |request: &&Request| pause.as_ref().is_some_and(|pause| request.mr.why.as_ref() == Some(&pause.why));
     let printed = open.iter().find(by_it).map(standing::printed).unwrap_or_default();
-    let mut paused = standing::paused(r, &rig.name, &open, now)?;
-    if paused.is_none() && rig.config.gates.is_empty() && !open.is_empty() {
-        paused =
-            Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", rig.config_path().display()));
+    let mut paused = standing::paused(r, name, &open, now)?;
+    let no_gate = rig.filter(|rig| rig.config.gates.is_empty() && !open.is_empty());
+    if let (None, Some(rig)) = (&paused, no_gate) {
+        let path = rig.config_path();
+        paused = Some(format!("the rig has no gate, so nothing lands: add [gates.NAME] to {}", path.display()));
     }
     let mut waiting = Vec::new();
     for request in open.iter().filter(|request| request.state() == State::Queued) {
@@ -244,14 +265,14 @@ fn rig_status(
         }
     }
     let mut came_back = Vec::new();
-    for request in back.iter().filter(|request| request.mr.rig == rig.name) {
+    for request in back.iter().filter(|request| request.mr.rig == *name) {
         let why = request.mr.why.clone().unwrap_or_else(|| request.state().word().to_owned());
         came_back.push(Waiting::of(request, why, None));
     }
     Ok(RigStatus {
-        rig: rig.name.clone(),
-        landing: rig.config.landing,
-        runtime: rig.config.runtime.clone(),
+        rig: name.clone(),
+        landing: rig.map(|rig| rig.config.landing),
+        runtime: rig.map(|rig| rig.config.runtime.clone()),
         agents: rows.into_iter().map(|row| agents::describe(r, row)).collect::<Result<_, _>>()?,
         queue: Queue {
             pending: count(|s| s == State::Queued),
@@ -400,7 +421,10 @@ impl RigStatus {
         if queue.held > 0 {
             parts.push(format!("{} for your review (gt review)", queue.held));
         }
-        parts.extend([format!("landing {}", self.landing), self.runtime.clone()]);
+        match (&self.landing, &self.runtime) {
+            (Some(landing), Some(runtime)) => parts.extend([format!("landing {landing}"), runtime.clone()]),
+            _ => parts.push("its configuration cannot be used (see below)".to_owned()),
+        }
         lines.push(parts.join(" · "));
         if let Some(why) = &queue.paused {
             lines.push(format!("  queue waits: {why}"));

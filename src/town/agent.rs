@@ -148,6 +148,20 @@ pub struct AgentRow {
 }
 
 impl AgentRow {
+    /// Its state in words: one that should run and does not says so.
+    pub fn state_word(&self) -> &'static str {
+        match self.state {
+            AgentState::Working | AgentState::Waiting if !self.proc.as_ref().is_some_and(ProcId::alive) => "no session",
+            state => state.word(),
+        }
+    }
+
+    /// Whether somebody works, or is about to.
+    pub fn at_work(&self) -> bool {
+        let runs = self.proc.as_ref().is_some_and(ProcId::alive);
+        self.state == AgentState::Spawning || (runs && matches!(self.state, AgentState::Working | AgentState::Waiting))
+    }
+
     /// An agent that is made at `now`, whose session has not been started yet.
     pub fn new(address: Address, runtime: &str, host: HostKind, now: Time) -> Self {
         Self {

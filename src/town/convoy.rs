@@ -6,9 +6,9 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::budget;
 use super::error::TownError;
 use super::roles::keep;
+use super::{agent, budget};
 use crate::base::{Address, BeadId, Prefix, RigName, Time};
 use crate::store::{Bead, Close, DepKind, Filter, IssueType, NewBead, NewDep, Patch, Read, Status, StoreError, Write};
 
@@ -90,6 +90,10 @@ pub struct Tracked {
     pub assignee: String,
     /// The agent that has it on its hook.
     pub worker: Option<Address>,
+    /// Where that agent stands, in words: `working`, `dead`, `stopped`, `no session` and the like.
+    pub worker_state: Option<&'static str>,
+    /// Whether that agent works, or is about to.
+    pub worked_on: bool,
     /// Since when, in seconds before now.
     pub worker_age: Option<i64>,
     /// The open beads that it waits for.
@@ -263,10 +267,12 @@ pub fn tracked_ids(r: &Read<'_>, convoy: &BeadId) -> Result<Vec<BeadId>, StoreEr
     Ok(r.deps(convoy)?.into_iter().filter(|d| d.kind == DepKind::TRACKS).map(|d| d.depends_on_id).collect())
 }
 
-/// The convoys of this title; the open ones alone where there are such.
+/// The convoys of this title, whatever its case where none has it exactly; the open ones alone where there are such.
 pub fn titled(r: &Read<'_>, title: &str) -> Result<Vec<BeadId>, StoreError> {
     let all = r.find(&Filter { types: vec![IssueType::CONVOY], ..Filter::default() })?;
-    let (over, open): (Vec<Bead>, Vec<Bead>) = all.into_iter().filter(|c| c.title == title).partition(Bead::is_over);
+    let (exact, title) = (all.iter().any(|c| c.title == title), (title, title.to_lowercase()));
+    let called = |c: &Bead| if exact { c.title == title.0 } else { c.title.to_lowercase() == title.1 };
+    let (over, open): (Vec<Bead>, Vec<Bead>) = all.into_iter().filter(called).partition(Bead::is_over);
     let found = if open.is_empty() { over } else { open };
     Ok(found.into_iter().map(|convoy| convoy.id).collect())
 }
@@ -324,6 +330,8 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
             issue_type: IssueType::TASK,
             assignee: String::new(),
             worker: None,
+            worker_state: None,
+            worked_on: false,
             worker_age: None,
             waits_for: Vec::new(),
             held: None,
@@ -332,6 +340,11 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
         });
     };
     let hook = r.hook_of(&id)?;
+    let row = match &hook {
+        // One that cannot be read is told elsewhere.
+        Some(hook) => agent::readable(r, &hook.agent)?,
+        None => None,
+    };
     let merge_request = match bead.meta_str(crate::queue::MR_KEY).and_then(|mr| BeadId::new(mr).ok()) {
         Some(mr) => r.bead(&mr)?.and_then(|b| crate::queue::MrMeta::of(&b).ok()).map(|m| (mr, m.state.to_string())),
         None => None,
@@ -347,6 +360,8 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
         assignee: bead.assignee,
         worker_age: hook.as_ref().map(|h| (now.millis() - h.since.millis()).max(0) / 1000),
         worker: hook.map(|h| h.agent),
+        worker_state: row.as_ref().map(agent::AgentRow::state_word),
+        worked_on: row.as_ref().is_some_and(agent::AgentRow::at_work),
         waits_for: r.blockers(&id)?,
         merge_request,
         id,

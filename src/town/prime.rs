@@ -7,13 +7,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::agent;
 use super::around::Acting;
 use super::error::TownError;
 use super::hook::{self, HookView, REWORK};
 use super::retire::{LEFT_OFF, LEFT_OFF_FILES};
-use crate::base::{Address, RigName, text};
-use crate::store::{Filter, IssueType, Read, Status};
+use super::roles::keep;
+use super::{agent, budget};
+use crate::base::{Address, BeadId, RigName, text};
+use crate::molecule;
+use crate::store::{Filter, IssueType, Read, ReadyQuery, Status};
 
 /// What an agent is told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,9 +40,24 @@ pub struct Prime {
     pub left_off_files: Option<String>,
     /// Unread mail.
     pub mail: usize,
+    /// Work that nobody has and that nothing holds back, the first few: for who gives work, and not for workers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ready: Vec<Free>,
     /// Commands, the next one first.
     pub next: Vec<String>,
 }
+
+/// Work that nobody has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Free {
+    /// The bead.
+    pub id: BeadId,
+    /// Its title.
+    pub title: String,
+}
+
+/// So much of it is named.
+const NAMED: usize = 5;
 
 /// Gathers what `agent` is told.
 pub fn prime(cx: &Acting<'_>, r: &Read<'_>, agent: &Address) -> Result<Prime, TownError> {
@@ -66,10 +83,29 @@ pub fn prime(cx: &Acting<'_>, r: &Read<'_>, agent: &Address) -> Result<Prime, To
         left_off: meta(LEFT_OFF),
         left_off_files: meta(LEFT_OFF_FILES),
         mail: r.count(&unread)?,
+        ready: if gives_work(agent) && hook.bead.is_none() { free(cx, r)? } else { Vec::new() },
         next: next(agent, &hook),
         agent: agent.clone(),
         hook,
     })
+}
+
+fn gives_work(agent: &Address) -> bool {
+    !matches!(agent, Address::Polecat(..) | Address::Crew(..))
+}
+
+/// What may be given to a worker now. What is in quarantine or held back waits for a person's word.
+fn free(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Free>, TownError> {
+    let query = ReadyQuery { now: Some(cx.now()), unassigned: true, limit: Some(20 * NAMED), ..ReadyQuery::default() };
+    let mut free = Vec::new();
+    for bead in r.ready(&query)? {
+        let held = keep::hold(r, bead.id.as_str(), cx.now().millis())?.is_some();
+        let work = bead.status == Status::OPEN && !bead.issue_type.is_machinery() && !molecule::is_molecule(&bead);
+        if work && !held && budget::why_quarantined(&bead).is_none() && free.len() < NAMED {
+            free.push(Free { id: bead.id, title: bead.title });
+        }
+    }
+    Ok(free)
 }
 
 fn role(agent: &Address) -> String {
@@ -85,7 +121,7 @@ fn next(agent: &Address, hook: &HookView) -> Vec<String> {
         (_, Some(_), Some(_)) => &["gt step done", "gt hook"],
         (_, Some(_), None) => &["gt done", "gt done --no-change REASON"],
         (Address::Polecat(..) | Address::Crew(..), None, _) => &["gt hook"],
-        (_, None, _) => &["gt convoy list", "gt status", "bd ready --unassigned"],
+        (_, None, _) => &["gt convoy list", "gt status"],
     };
     commands.iter().map(|c| (*c).to_owned()).collect()
 }
@@ -113,10 +149,9 @@ impl Prime {
                 Address::Polecat(..) | Address::Crew(..) => {
                     "\nNothing is on your hook. You are done; there is nothing to look for.\n"
                 }
-                _ => {
-                    "\nTown: `gt status`. Convoys: `gt convoy list`. Work that nobody has: `bd ready --unassigned`. Give work: `gt sling BEAD RIG`.\n"
-                }
+                _ => "\nTown: `gt status`. Convoys: `gt convoy list`. Give work: `gt sling BEAD RIG`.\n",
             };
+            self.free(&mut t);
             return t;
         };
         let _ = writeln!(t, "\nOn your hook: {} {} (P{})", bead.id, bead.title, bead.priority);
@@ -126,6 +161,16 @@ impl Prime {
         self.steps(&mut t);
         t += &self.orders();
         t
+    }
+
+    fn free(&self, t: &mut String) {
+        if self.ready.is_empty() {
+            return;
+        }
+        *t += "Work that nobody has (more: `bd ready --unassigned`; what is labelled `quarantine` there waits for a person):\n";
+        for Free { id, title } in &self.ready {
+            let _ = writeln!(t, "  {id} {}", text::headline(title, 80));
+        }
     }
 
     fn steps(&self, t: &mut String) {

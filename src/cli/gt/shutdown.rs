@@ -26,7 +26,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     crate::queue::bench::end_below(here.town.root());
     let grace = Duration::from_secs(args.wait);
     let proof = lifecycle::stop_sessions(&here.acting(), &mut store, &daemon, grace)?;
-    cx.out.print(&proof, text_of);
+    cx.out.confirm(&proof, text_of);
     if proof.left.is_empty() && proof.trouble.is_empty() {
         return Ok(());
     }

@@ -19,7 +19,7 @@ pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
     Budget::refill(here.town.root()).map_err(|e| CliError::user(format!("the budget of restarts stays: {e}")))?;
     let daemon = super::revive::start_daemon(&here)?;
     let value = serde_json::json!({ "already": started.already, "resumed": started.resumed, "daemon": daemon });
-    cx.out.print(&value, |_| {
+    cx.out.confirm(&value, |_| {
         let mut lines = vec![match (started.already, daemon.already) {
             (true, true) => format!("✓ the town was up already (daemon {})", daemon.pid),
             _ => format!("✓ the town is up (daemon {})", daemon.pid),

@@ -19,6 +19,7 @@ mod reviews;
 mod rework;
 mod rig;
 mod runtimes;
+mod screens;
 mod silence;
 mod sling;
 mod stories;

@@ -45,13 +45,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let status = status.map_err(|e: TownError| e)?;
     wake(&here.town);
     cx.out.print(&status, |s| {
-        let first = s.tracked.first().map_or("BEAD", |t| t.id.as_str());
-        format!(
-            "✓ convoy {} \"{}\": {}\nNext:  gt sling {first} RIG   its other beads follow as they become ready",
-            s.id,
-            s.title,
-            text::count(s.total, "bead")
-        )
+        let next = match s.tracked.first() {
+            Some(first) => format!("gt sling {} RIG   its other beads follow as they become ready", first.id),
+            None => format!("gt convoy add {} BEAD…", s.id),
+        };
+        format!("✓ convoy {} \"{}\": {}\nNext:  {next}", s.id, s.title, text::count(s.total, "bead"))
     });
     Ok(())
 }

@@ -40,7 +40,7 @@ fn line(number: usize, c: &ConvoyStatus) -> String {
         (false, true) => "✗",
         (false, false) => " ",
     };
-    let busy = c.tracked.iter().filter(|t| t.worker.is_some()).count();
+    let busy = c.tracked.iter().filter(|t| t.worked_on).count();
     let state = match (c.closed_early(), c.status.is_over(), c.active) {
         (Some(early), ..) => early,
         (None, true, _) => "landed".to_owned(),

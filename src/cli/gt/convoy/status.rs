@@ -57,14 +57,18 @@ fn line(t: &Tracked) -> String {
     let mark = match t.status.as_str() {
         "closed" => "✓",
         _ if t.quarantined.is_some() => "✗",
-        "in_progress" | "hooked" => "▶",
+        "in_progress" | "hooked" if t.worker.is_none() || t.worked_on => "▶",
         _ => "○",
     };
     let mut about = String::new();
-    if let Some(worker) = &t.worker {
+    if let Some(worker) = t.worker.as_ref().filter(|_| t.worked_on) {
         about = format!("@{} {}", worker.short(), age(t.worker_age.unwrap_or(0)));
     } else if let Some(why) = &t.quarantined {
         about = format!("in quarantine: {why}");
+    } else if let Some(worker) = &t.worker {
+        // Who works is only named; whoever does not is said to.
+        let state = t.worker_state.unwrap_or("cannot be read");
+        about = format!("@{} {state}, {}", worker.short(), age(t.worker_age.unwrap_or(0)));
     } else if let Some((mr, state)) = t.merge_request.as_ref().filter(|_| !t.status.is_over()) {
         about = format!("{mr} {state}");
     } else if let Some(held) = t.held.as_ref().filter(|_| !t.status.is_over()) {
