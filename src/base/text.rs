@@ -30,6 +30,17 @@ pub fn similar<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, c)| c)
 }
 
+/// The candidate that `given` is a slip of: a letter wrong, missing, too many or two of them exchanged, in longer words two.
+pub fn slip_of<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = match given.chars().count() {
+        0..=2 => return None,
+        3..=6 => 1,
+        _ => 2,
+    };
+    let near = |c: &&str| strsim::damerau_levenshtein(&given.to_lowercase(), &c.to_lowercase());
+    candidates.into_iter().filter(|c| *c != given && near(c) <= most).min_by_key(near)
+}
+
 /// `a` or `an`, as it stands before `word`.
 pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }

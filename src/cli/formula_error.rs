@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{CliError, Kind, Output, output};
 use crate::base::path::plain;
-use crate::formula::{Diagnostic, Report};
+use crate::formula::{Diagnostic, Report, Severity};
 
 /// `name=value`, for `--var`.
 pub(super) fn var(text: &str) -> Result<(String, String), String> {
@@ -22,7 +22,12 @@ pub(super) fn path(cwd: &Path, name: &str) -> String {
 
 fn kind(report: &Report) -> Kind {
     let missing = |f: &Diagnostic| matches!(f.code, "unknown-formula" | "no-file") && f.at.is_none();
-    if report.findings.iter().any(missing) { Kind::NotFound } else { Kind::Config }
+    if report.findings.iter().any(missing) {
+        return Kind::NotFound;
+    }
+    // Nothing is wrong with the formula, only with what it was given.
+    let mut errors = report.findings.iter().filter(|f| f.severity == Severity::Error);
+    if errors.all(|f| ["missing-var", "var-value"].contains(&f.code)) { Kind::User } else { Kind::Config }
 }
 
 /// The error for a report whose only finding has no place in a file: most often that there is no such formula.

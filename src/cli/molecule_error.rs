@@ -13,6 +13,9 @@ impl From<MoleculeError> for CliError {
                 Self::user(text).hint(format!("give them: {}", flags.join(" ")))
             }
             MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
+            MoleculeError::TooMuchText { .. } => {
+                Self::user(text).hint("the limit is `formula.max_bytes`: bd config set formula.max_bytes BYTES")
+            }
             MoleculeError::NoSteps { formula, kind } if kind == "convoy" => {
                 Self::user(text).hint(format!("its legs are beads of a convoy: gt formula run {formula}"))
             }

@@ -4,11 +4,12 @@
 //! beads, once the id of the convoy is known.
 
 mod inputs;
-mod template;
+pub(crate) mod template;
 
 use serde_json::{Map, Value, json};
 
-use super::{At, Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Vars, compile};
+use super::stage::convoy::NAMES;
+use super::{Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Severity, Vars, compile};
 use crate::base::text::{article, headline};
 
 /// What is to be made.
@@ -88,17 +89,20 @@ fn instead(name: &str, kind: &str) -> String {
 /// that is wrong.
 pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -> Result<Plan, Report> {
     let options = Options { vars: given, mode: Mode::Compile, aspects: &NoAspects };
-    let proto = compile(library, name, options)?.proto;
+    let cooked = compile(library, name, options)?;
+    let (proto, places) = (cooked.proto, inputs::Places(cooked.formula.convoy));
     if proto.kind != "convoy" {
         let (name, kind) = (&proto.formula, proto.kind.as_str());
         let is = format!("`{name}` is {} {kind}, and only a convoy has legs", article(kind));
         return Err(Diagnostic::error("convoy", is).help(instead(name, kind)).into());
     }
-    let places = inputs::Places::new(library, &proto);
+    // Cooking lets a text pass that another program may understand. To be worked with it must be understood here.
+    let of_texts = cooked.warnings.findings.into_iter().filter(|finding| finding.code == "template");
     let mut report = Report::default();
+    of_texts.for_each(|finding| report.push(Diagnostic { severity: Severity::Error, ..finding }));
     let values = inputs::values(&proto, given, &places, &mut report);
     let all: Vec<Leg> = proto.convoy.get("legs").and_then(Value::as_array).into_iter().flatten().map(Leg::of).collect();
-    let legs = chosen(&proto, all, preset, &places, &mut report);
+    let legs = chosen(&proto, all, preset, &mut report);
     let synthesis = proto.convoy.get("synthesis").map(|s| Written {
         title: text(s, "title").unwrap_or("Synthesis").to_owned(),
         description: text(s, "description").unwrap_or_default().to_owned(),
@@ -118,7 +122,6 @@ pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -
         output: output.unwrap_or_default(),
         proto,
     };
-    plan.check(&places, &mut report);
     report.sort();
     if report.failed() { Err(report) } else { Ok(plan) }
 }
@@ -152,22 +155,9 @@ impl Leg {
 }
 
 /// The legs that the preset names; all of them without one.
-fn chosen(
-    proto: &Proto,
-    all: Vec<Leg>,
-    preset: Option<&str>,
-    places: &inputs::Places,
-    report: &mut Report,
-) -> Vec<Leg> {
+fn chosen(proto: &Proto, all: Vec<Leg>, preset: Option<&str>, report: &mut Report) -> Vec<Leg> {
     let none = Map::new();
     let presets = proto.convoy.get("presets").and_then(Value::as_object).unwrap_or(&none);
-    let ids: Vec<&str> = all.iter().map(|l| l.id.as_str()).collect();
-    for (name, entry) in presets {
-        for leg in strings(entry, "legs").iter().filter(|leg| !ids.contains(&leg.as_str())) {
-            let error = Diagnostic::error("unknown-leg", format!("preset `{name}` names `{leg}`, which is no leg"));
-            report.push(places.point(error, &["presets", name], "this preset").suggest(leg, ids.iter().copied()));
-        }
-    }
     let Some(preset) = preset else { return all };
     let Some(entry) = presets.get(preset) else {
         let names: Vec<&str> = presets.keys().map(String::as_str).collect();
@@ -182,39 +172,6 @@ fn chosen(
 }
 
 impl Plan {
-    /// What must hold before anything is made: known legs, and texts that can be filled.
-    fn check(&self, places: &inputs::Places, report: &mut Report) {
-        let ids: Vec<String> = self
-            .proto
-            .convoy
-            .get("legs")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|l| text(l, "id").map(str::to_owned))
-            .collect();
-        if let Some(synthesis) = &self.synthesis {
-            for need in synthesis.needs.iter().filter(|need| !ids.contains(need)) {
-                let error =
-                    Diagnostic::error("unknown-leg", format!("the synthesis waits for `{need}`, which is no leg"));
-                let error = places.point(error, &["synthesis", "depends_on"], "here");
-                report.push(error.suggest(need, ids.iter().map(String::as_str)));
-            }
-        }
-        let texts =
-            [(&["prompts", "base"][..], self.prompt.as_str()), (&["output", "directory"], &self.output.directory)];
-        let legs = self.legs.iter().map(|l| (&["legs"][..], l.description.as_str()));
-        let synthesis = self.synthesis.iter().map(|s| (&["synthesis", "description"][..], s.description.as_str()));
-        for (path, text) in texts.into_iter().chain(legs).chain(synthesis) {
-            if let Err(why) = template::fill(text, &json!({})) {
-                let error = Diagnostic::error("template", format!("this text cannot be filled: {why}"));
-                report.push(
-                    places.point(error, path, "here").help("{{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}"),
-                );
-            }
-        }
-    }
-
     /// The ids of the legs, in order.
     pub fn legs(&self) -> impl Iterator<Item = &str> {
         self.legs.iter().map(|l| l.id.as_str())
@@ -227,15 +184,13 @@ impl Plan {
         let said: Vec<String> =
             self.values.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k} {v}")).collect();
         let about = headline(&said.join(", "), 120);
-        // Names that formulas of this kind commonly use for themselves, unless an input has the name.
-        for (name, value) in [
-            ("formula_name", self.proto.formula.as_str()),
-            ("convoy", convoy),
-            ("convoy_id", convoy),
-            ("review_id", convoy),
-            ("design_id", convoy),
-            ("target_description", about.as_str()),
-        ] {
+        for name in NAMES {
+            let value = match name {
+                "formula_name" => self.proto.formula.as_str(),
+                "target_description" => about.as_str(),
+                _ => convoy,
+            };
+            // An input may have the name.
             facts.entry(name).or_insert_with(|| value.into());
         }
         // What the compiler lets pass cannot fail here: every text was filled once, with nothing.
@@ -248,11 +203,13 @@ impl Plan {
             if about.is_empty() { self.proto.formula.clone() } else { format!("{}: {about}", self.proto.formula) };
         let legs = self.legs.iter().map(|leg| {
             let mut facts = facts.clone();
-            let own = json!({ "id": leg.id, "title": leg.title, "focus": leg.focus, "description": fill(&leg.description, &facts) });
-            facts.insert("leg".into(), own);
+            let mut own = json!({ "id": leg.id, "title": leg.title, "focus": leg.focus });
+            facts.insert("leg".into(), own.clone());
             let file = fill(&self.output.leg_pattern, &facts);
             let path = if file.is_empty() { String::new() } else { format!("{directory}/{file}") };
             facts.insert("output_path".into(), path.into());
+            own["description"] = fill(&leg.description, &facts).into();
+            facts.insert("leg".into(), own);
             let description = match (self.prompt.is_empty(), leg.description.is_empty()) {
                 (true, true) => leg.focus.clone(),
                 (true, false) => fill(&leg.description, &facts),

@@ -2,7 +2,9 @@
 
 use super::def::{Compose, Formula, Kind, StepDef, walk, walk_mut};
 use super::explain::{Change, Trace};
-use super::stage::{Cx, branch, check, conditions, control, expand, extends, freeze, patrol, weave};
+use super::stage::{
+    Cx, branch, check, conditions, control, convoy, expand, extends, freeze, patrol, placeholders, weave,
+};
 use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Vars, Woven, fill};
 
 /// Whether placeholders stay.
@@ -13,6 +15,9 @@ pub enum Mode {
     Compile,
     /// Every variable that is used gets its value now; one without is an error.
     Runtime,
+    /// As `Compile`, for a molecule that is to be poured of it: a variable is an error that pouring would find without a
+    /// value.
+    Pour,
 }
 
 /// How to cook.
@@ -141,8 +146,14 @@ fn finished(
         point.before.iter_mut().for_each(|id| *id = cx.first(id));
     }
     check::values(&mut cx, &formula);
+    if options.mode != Mode::Runtime {
+        placeholders::slips(&mut cx, &formula, options.vars);
+    }
+    if options.mode != Mode::Compile {
+        placeholders::missing(&mut cx, &formula, &steps, options.vars, options.mode);
+    }
     if options.mode == Mode::Runtime {
-        all_filled(&mut cx, &formula, &steps);
+        placeholders::fit(&mut cx, &formula, &steps);
     }
     let path: Vec<&str> = within.iter().copied().chain([formula.name.as_str(), name]).collect();
     let bonded = bonds(&mut cx, library, options, &steps, &path);
@@ -218,23 +229,9 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
         conditions::settle(cx, &mut steps);
         check::graph(cx, &steps, formula);
         patrol::check(cx, &steps, formula);
+        convoy::check(cx, formula);
     }
     steps
-}
-
-fn all_filled(cx: &mut Cx<'_>, formula: &Formula, steps: &[StepDef]) {
-    let missing = check::unfilled(steps, formula, cx.vars);
-    if missing.is_empty() {
-        return;
-    }
-    let mut finding =
-        Diagnostic::error("missing-var", format!("these variables have no value: {}", missing.join(", "))).help(
-            format!("give them: {}", missing.iter().map(|m| format!("--var {m}=…")).collect::<Vec<_>>().join(" ")),
-        );
-    if let Some(def) = missing.iter().find_map(|m| formula.vars.get(&**m)) {
-        finding = finding.at(&def.at, "declared without a default");
-    }
-    cx.report.push(finding);
 }
 
 /// Fills the texts that pouring would fill.
@@ -257,8 +254,8 @@ fn substitute(formula: &mut Formula, values: &Vars) {
 impl Cooked {
     /// The variables used in texts, in order of first appearance.
     pub fn used_vars(&self) -> Vec<String> {
-        let none = Vars::new();
-        check::unfilled(&self.formula.steps, &self.formula, &none).iter().map(ToString::to_string).collect()
+        let used = placeholders::used(&self.formula.steps, &self.formula, true);
+        used.into_iter().map(|(name, _)| name.to_owned()).collect()
     }
 
     /// How many steps stand at the top level.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::RoundTexts;
-use super::{At, Source, Text, Var};
+use super::syntax::Node;
+use super::{At, RoundTexts, Source, Text, Var};
 
 /// Templates' and rules' variables.
 pub(crate) type TextVars = BTreeMap<String, Text>;
@@ -31,8 +31,16 @@ pub(crate) struct Formula {
     pub(crate) pour: Option<bool>,
     pub(crate) squash: Option<Value>,
     pub(crate) patrol: Option<PatrolDef>,
-    pub(crate) convoy: Map<String, Value>,
+    /// The keys of a convoy, as they are written.
+    pub(crate) convoy: Vec<(Text, Node)>,
     pub(crate) source: Arc<Source>,
+}
+
+impl Formula {
+    /// The value of a key of a convoy.
+    pub(crate) fn convoy(&self, key: &str) -> Option<&Node> {
+        self.convoy.iter().find(|(name, _)| name.as_str() == key).map(|(_, node)| node)
+    }
 }
 
 /// What a formula is for.

@@ -432,6 +432,17 @@ impl Library {
     fn read(&self, layer: Layer, path: &Path) -> Option<Result<Arc<Source>, Diagnostic>> {
         let shown = path.display().to_string();
         let fail = |why: String| Some(Err(Diagnostic::error("unreadable", format!("{shown} cannot be read: {why}"))));
+        // A pipe or a device may have no end, or wait for ever for its beginning.
+        let kind = match fs::metadata(path) {
+            Ok(found) if found.is_file() => None,
+            Ok(found) if found.is_dir() => Some("it is a folder"),
+            Ok(_) => Some("it is no regular file"),
+            // Opening it says why.
+            Err(_) => None,
+        };
+        if let Some(kind) = kind {
+            return fail(kind.to_owned());
+        }
         let file = match fs::File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,

@@ -45,6 +45,6 @@ pub use places::Places;
 pub use proto::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, RoundTexts, Step, Until, Var, Waits, Woven};
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
-pub use stage::weave::{Advice, Aspects, NewStep, NoAspects, StepView};
-pub(crate) use vars::fill_single;
+pub use stage::weave::{Advice, Aspects, Functions, NewStep, NoAspects, StepView};
 pub use vars::{Vars, duration, fill, names_in, truthy};
+pub(crate) use vars::{fill_single, filled_len};

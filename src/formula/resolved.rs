@@ -35,7 +35,7 @@ pub fn resolved_json(cooked: &Cooked) -> Value {
         out.put("patrol", Value::Object(p.0));
     }
     for (key, value) in &f.convoy {
-        out.put(key, value.clone());
+        out.put(key.as_str(), value.json());
     }
     out.put("source", Value::String(source_of(f)));
     Value::Object(out.0)

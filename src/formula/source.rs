@@ -121,6 +121,14 @@ impl Text {
         &self.value
     }
 
+    /// Where `part` of the text is written, if that can be found: with escapes it may be written otherwise.
+    pub(crate) fn part(&self, part: &str) -> Option<At> {
+        let from = self.at.start();
+        let written = self.at.source.text.get(from..from + self.at.len())?;
+        let found = from + written.find(part).filter(|_| !part.is_empty())?;
+        Some(At::new(&self.at.source, found..found + part.len()))
+    }
+
     /// Another value for the same place.
     #[must_use]
     pub fn with(&self, value: impl Into<Arc<str>>) -> Self {

@@ -70,6 +70,16 @@ pub fn fill(text: &str, vars: &Vars) -> String {
     out
 }
 
+/// How many bytes [`fill`] would give.
+pub(crate) fn filled_len(text: &str, vars: &Vars) -> u64 {
+    let value = |name: &str| vars.get(name).map_or(name.len() + 4, String::len);
+    let piece = |piece| match piece {
+        Piece::Plain(plain) => str::len(plain),
+        Piece::Name(name) => value(name),
+    };
+    pieces(text).map(piece).fold(0, |sum: u64, len| sum.saturating_add(len as u64))
+}
+
 /// The names in `text`, in order, with repetitions.
 pub fn names_in(text: &str) -> impl Iterator<Item = &str> {
     pieces(text).filter_map(|p| match p {
@@ -144,6 +154,8 @@ mod tests {
     fn known_names_are_filled_and_others_stay() {
         let v = vars(&[("a", "1"), ("b_2", "{{a}}")]);
         assert_eq!(fill("{{a}} {{b_2}} {{c}} {{ a }} {a} {{{a}}} {{", &v), "1 {{a}} {{c}} {{ a }} {a} {1} {{");
+        let text = "{{a}} {{b_2}} {{c}} {{{a}}} {{";
+        assert_eq!(filled_len(text, &v), fill(text, &v).len() as u64);
         assert_eq!(names_in("x {{a}} {{.go}} {{b}}").collect::<Vec<_>>(), ["a", "b"]);
     }
 

@@ -19,6 +19,14 @@ pub enum MoleculeError {
         /// Why not.
         reason: String,
     },
+    /// More text than a molecule may hold.
+    #[error("the steps of `{formula}` would hold more than {most} bytes of text with these values")]
+    TooMuchText {
+        /// The formula.
+        formula: String,
+        /// The bound.
+        most: u64,
+    },
     /// A formula that makes no steps, such as an aspect.
     #[error("formula `{formula}` is of type {kind} and has no steps to pour")]
     NoSteps {

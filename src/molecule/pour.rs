@@ -8,7 +8,7 @@ use super::conditions::{self, Kept};
 use super::{MoleculeError, held};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
-use crate::formula::{Gate, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, names_in};
+use crate::formula::{Gate, Limits, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, filled_len, names_in};
 use crate::store::{Bead, DepKind, IssueType, Map, NewBead, NewDep, Patch, Read, StoreError, Write};
 
 /// Where a bead keeps the molecule that it is gone through with.
@@ -51,7 +51,14 @@ pub struct Poured {
 /// A variable without a given value has its default. It is an error if one is missing that is required, or that is
 /// declared, used and has no default, and if a value is not one that the formula allows.
 pub fn pour(w: &mut Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Poured, MoleculeError> {
-    Pouring::new(proto, vars, opts)?.pour(w)
+    let most = limit(w)?;
+    Pouring::new(proto, vars, opts, most)?.pour(w)
+}
+
+/// How many bytes of text the steps of a molecule may hold.
+pub(super) fn limit(r: &Read<'_>) -> Result<u64, StoreError> {
+    let settings = r.settings()?;
+    Ok(Limits::of(settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))).bytes)
 }
 
 /// Whether `proto` can be poured with these values.
@@ -59,10 +66,10 @@ pub fn check(proto: &Proto, vars: &Vars) -> Result<(), MoleculeError> {
     checked(proto, vars).map(drop)
 }
 
-/// What [`pour`] would make of these values, without a store: the steps, and the ids of those that are left out.
-pub fn would_pour(proto: &Proto, vars: &Vars) -> Result<(Vec<Step>, Vec<String>), MoleculeError> {
+/// What [`pour`] would make of these values: the steps, and the ids of those that are left out.
+pub fn would_pour(r: &Read<'_>, proto: &Proto, vars: &Vars) -> Result<(Vec<Step>, Vec<String>), MoleculeError> {
     let opts = PourOpts::default();
-    let Pouring { steps, skipped, .. } = Pouring::new(proto, vars, &opts)?;
+    let Pouring { steps, skipped, .. } = Pouring::new(proto, vars, &opts, limit(r)?)?;
     Ok((steps.into_iter().map(|(_, step)| Step::clone(&step)).collect(), skipped))
 }
 
@@ -77,9 +84,13 @@ pub(super) struct Pouring<'p> {
 }
 
 impl<'p> Pouring<'p> {
-    pub(super) fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts) -> Result<Self, MoleculeError> {
+    /// Prepares `proto` for these values; refused if its steps would hold more than `most` bytes of text.
+    pub(super) fn new(proto: &'p Proto, vars: &Vars, opts: &'p PourOpts, most: u64) -> Result<Self, MoleculeError> {
         let vars = checked(proto, vars)?;
         let (steps, skipped) = conditions::filter(proto, &vars);
+        if !opts.root_only && steps.iter().map(|step| text_of(step, &vars)).fold(0, u64::saturating_add) > most {
+            return Err(MoleculeError::TooMuchText { formula: proto.formula.clone(), most });
+        }
         Ok(Self { proto, vars, opts, steps: in_order(steps), skipped })
     }
 
@@ -259,6 +270,15 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
         }
     }
     missing
+}
+
+/// How many bytes of text a step holds when it is filled.
+fn text_of(step: &Step, vars: &Vars) -> u64 {
+    let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
+    let acceptance = step.acceptance.as_deref().unwrap_or_default();
+    let texts = [&step.title, &step.description, &step.notes, acceptance, gate];
+    let all = texts.into_iter().chain(step.labels.iter().map(String::as_str));
+    all.map(|text| filled_len(text, vars)).fold(0, u64::saturating_add)
 }
 
 /// The molecule that a bead is gone through with, if that is not over.

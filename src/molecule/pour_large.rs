@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
 
 use super::MoleculeError;
-use super::pour::{PourOpts, Poured, Pouring, edges, pour};
+use super::pour::{PourOpts, Poured, Pouring, edges, limit, pour};
 use super::proto::{freeze, freeze_into};
 use super::turns::{REMOVED, SMALL, TURN, UNSETTLED, give_way};
 use crate::base::BeadId;
@@ -29,7 +29,8 @@ pub fn pour_large(
     vars: &Vars,
     opts: &PourOpts,
 ) -> Result<Poured, MoleculeError> {
-    let pouring = Pouring::new(proto, vars, opts)?;
+    let most = store.read(limit)?;
+    let pouring = Pouring::new(proto, vars, opts, most)?;
     let shape = shape(&pouring);
     // Deeper nesting than ids have levels for is for the store to refuse, in its words.
     if pouring.steps.len() <= SMALL || opts.root_only || shape.depth() > 3 {

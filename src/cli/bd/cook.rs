@@ -128,7 +128,7 @@ fn line(step: &Step) -> String {
 fn dry(cooked: &Cooked, mode: Mode) -> String {
     let proto = &cooked.proto;
     let (word, shown) = match mode {
-        Mode::Compile => ("compile-time", "{{variables}} shown as placeholders"),
+        Mode::Compile | Mode::Pour => ("compile-time", "{{variables}} shown as placeholders"),
         Mode::Runtime => ("runtime", "variables filled"),
     };
     let mut out = format!("\nDry run: would cook formula {} as proto {} ({word} mode)\n", proto.formula, proto.id);

@@ -1,40 +1,24 @@
 //! The inputs of a convoy formula: which were given, which are missing, and where each is declared.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::super::syntax::{self, Node};
-use super::super::{Library, Var};
-use super::{At, Diagnostic, Proto, Report, Vars, strings, text};
+use super::super::{Text, Var};
+use super::{Diagnostic, Proto, Report, Vars, strings, text};
 
-/// The files that a formula was made of, to point into.
-pub(super) struct Places(Vec<Node>);
+/// The keys of a convoy as they are written, to point into.
+pub(super) struct Places(pub(super) Vec<(Text, Node)>);
 
 impl Places {
-    pub(super) fn new(library: &Library, proto: &Proto) -> Self {
-        // The formula itself stands first; what it inherits is found in its parents.
-        let found = proto.sources.iter().filter_map(|(name, ..)| library.find(name).ok());
-        let parse = |f: super::super::Found| syntax::parse(&Arc::clone(&f.source), f.json, &mut Report::default());
-        Self(found.filter_map(parse).collect())
-    }
-
-    /// Points an error at the first file that has this key.
-    pub(super) fn point(&self, error: Diagnostic, path: &[&str], label: &str) -> Diagnostic {
-        match self.0.iter().find_map(|root| at(root, path)) {
-            Some(at) => error.at(&at, label),
+    /// Points an error at where an input is declared.
+    fn point(&self, error: Diagnostic, input: &str, label: &str) -> Diagnostic {
+        let inputs = self.0.iter().find(|(key, _)| key.as_str() == "inputs").map(|(_, inputs)| &inputs.value);
+        let Some(syntax::Value::Table(inputs)) = inputs else { return error };
+        match inputs.iter().find(|(name, _)| name.as_str() == input) {
+            Some((name, _)) => error.at(&name.at, label),
             None => error,
         }
     }
-}
-
-/// Where the key of the last table is written; of a list its beginning.
-fn at(root: &Node, path: &[&str]) -> Option<At> {
-    let (last, above) = path.split_last()?;
-    let table = above.iter().try_fold(root, |node, key| node.get(key))?;
-    let syntax::Value::Table(entries) = &table.value else { return None };
-    let (key, _) = entries.iter().find(|(k, _)| k.as_str() == *last)?;
-    Some(key.at.clone())
 }
 
 /// The values of all inputs: given, else the default, else empty. Says what is unknown, missing or of a wrong kind.
@@ -61,16 +45,14 @@ pub(super) fn values(proto: &Proto, given: &Vars, places: &Places, report: &mut 
             let var = Var { kind: kind(declared), ..Var::default() };
             if let Some(why) = var.refuses(value) {
                 let error = Diagnostic::error("input", format!("`{value}` is no value of input `{name}`: {why}"));
-                report.push(places.point(error, &["inputs", name], "declared here").help(format!("--var {name}=…")));
+                report.push(places.point(error, name, "declared here").help(format!("--var {name}=…")));
             }
         } else if let Some(unless) = missing(declared, given) {
             let about = text(declared, "description").map(|d| format!(" ({d})")).unwrap_or_default();
             let error = Diagnostic::error("missing-input", format!("input `{name}` is missing{about}"));
             let others: Vec<String> = unless.iter().map(|n| format!("--var {n}=…")).collect();
             let or = if others.is_empty() { String::new() } else { format!(", or {}", others.join(" or ")) };
-            report.push(
-                places.point(error, &["inputs", name], "required here").help(format!("give it: --var {name}=…{or}")),
-            );
+            report.push(places.point(error, name, "required here").help(format!("give it: --var {name}=…{or}")));
         }
         values.insert(name.clone(), value.unwrap_or_default());
     }

@@ -11,23 +11,55 @@ enum Piece<'t> {
     Tag(&'t str),
 }
 
-/// Fills a text. A name that nothing has gives nothing. The error says what is not understood.
-pub(super) fn fill(text: &str, facts: &Value) -> Result<String, String> {
-    let pieces = pieces(text)?;
-    let mut at = 0;
-    let mut out = String::with_capacity(text.len());
-    if let Some(tag) = block(&pieces, &mut at, facts, facts, true, &mut out, 0)? {
-        return Err(format!("`{{{{{tag}}}}}` stands outside of an if or range"));
-    }
-    Ok(out)
+/// What is wrong with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// A fragment for a message.
+    pub(crate) why: String,
+    /// What it is about, as it is written in the text, without the braces.
+    pub(crate) tag: String,
+    /// The text cannot be cut into its parts; otherwise one of these is not understood.
+    pub(crate) broken: bool,
 }
 
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+impl Wrong {
+    fn broken(tag: &str, why: impl Into<String>) -> Self {
+        Self { why: why.into(), tag: tag.to_owned(), broken: true }
+    }
+}
+
+/// A name that a text asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name<'t> {
+    /// As in `leg.focus`, without a dot in front.
+    pub(crate) path: &'t str,
+    /// The tag that it is in.
+    pub(crate) tag: &'t str,
+    /// It may be the field of an item of the range around.
+    pub(crate) of_item: bool,
+}
+
+/// Fills a text. A name that nothing has gives nothing. The error says what is not understood.
+pub(super) fn fill(text: &str, facts: &Value) -> Result<String, String> {
+    let filling = Filling::of(text, facts);
+    filling.wrong.into_iter().next().map_or(Ok(filling.out), |wrong| Err(wrong.why))
+}
+
+/// The names that a text asks for, and all that is wrong with it.
+pub(crate) fn look_over(text: &str) -> (Vec<Name<'_>>, Vec<Wrong>) {
+    let filling = Filling::of(text, &Value::Null);
+    (filling.names, filling.wrong)
+}
+
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Wrong> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(open) = rest.find("{{") {
         let (mut plain, tag) = (&rest[..open], &rest[open + 2..]);
-        let Some(close) = tag.find("}}") else { return Err("a `{{` has no `}}`".to_owned()) };
+        let Some(close) = tag.find("}}") else {
+            let line = tag.lines().next().unwrap_or_default();
+            return Err(Wrong::broken(line, "a `{{` has no `}}`"));
+        };
         let (mut inside, mut after) = (&tag[..close], &tag[close + 2..]);
         // `{{-` and `-}}` eat the white space beside them.
         if let Some(trimmed) = inside.strip_prefix("- ") {
@@ -44,123 +76,145 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     Ok(out)
 }
 
-/// Prints until an `else` or `end` of the block around, which it gives back. `on`: it is to be printed at all.
-fn block<'t>(
-    pieces: &[Piece<'t>],
-    at: &mut usize,
-    facts: &Value,
-    here: &Value,
+/// A text on the way through its pieces.
+struct Filling<'t> {
+    pieces: Vec<Piece<'t>>,
+    at: usize,
+    facts: &'t Value,
+    out: String,
+    names: Vec<Name<'t>>,
+    wrong: Vec<Wrong>,
+}
+
+/// What holds for a block: the item of the range around, whether it is printed, how deep it is.
+#[derive(Clone, Copy)]
+struct Scope<'s> {
+    item: Option<&'s Value>,
     on: bool,
-    out: &mut String,
     depth: usize,
-) -> Result<Option<&'t str>, String> {
-    if depth > DEEPEST {
-        return Err(format!("it is nested deeper than {DEEPEST} levels"));
-    }
-    while let Some(piece) = pieces.get(*at) {
-        *at += 1;
-        let tag = match piece {
-            Piece::Plain(text) => {
-                if on {
-                    out.push_str(text);
-                }
-                continue;
+}
+
+impl<'t> Filling<'t> {
+    fn of(text: &'t str, facts: &'t Value) -> Self {
+        let out = String::with_capacity(text.len());
+        let mut this = Self { pieces: Vec::new(), at: 0, facts, out, names: Vec::new(), wrong: Vec::new() };
+        let whole = pieces(text).and_then(|pieces| {
+            this.pieces = pieces;
+            match this.block("", Scope { item: None, on: true, depth: 0 })? {
+                Some(tag) => Err(Wrong::broken(tag, format!("`{{{{{tag}}}}}` stands outside of an if or range"))),
+                None => Ok(()),
             }
-            Piece::Tag(tag) => *tag,
+        });
+        this.wrong.extend(whole.err());
+        this
+    }
+
+    /// Prints until an `else` or `end` of the block that `opened` began, which it gives back.
+    fn block(&mut self, opened: &str, scope: Scope<'_>) -> Result<Option<&'t str>, Wrong> {
+        if scope.depth > DEEPEST {
+            return Err(Wrong::broken(opened, format!("it is nested deeper than {DEEPEST} levels")));
+        }
+        while let Some(piece) = self.pieces.get(self.at) {
+            self.at += 1;
+            let tag = match piece {
+                Piece::Plain(text) => {
+                    if scope.on {
+                        self.out.push_str(text);
+                    }
+                    continue;
+                }
+                Piece::Tag(tag) => *tag,
+            };
+            let (word, rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+            match word {
+                "end" | "else" => return Ok(Some(tag)),
+                "if" => self.conditional(tag, rest, scope)?,
+                "range" => self.repeated(tag, rest, scope)?,
+                _ => {
+                    let value = self.look(tag, tag, scope).map(|value| shown(Some(value)));
+                    if let Some(value) = value.filter(|_| scope.on) {
+                        self.out.push_str(&value);
+                    }
+                }
+            }
+        }
+        if scope.depth == 0 {
+            return Ok(None);
+        }
+        Err(Wrong::broken(opened, format!("`{{{{{opened}}}}}` has no `{{{{end}}}}`")))
+    }
+
+    fn conditional(&mut self, opened: &'t str, condition: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+        let mut condition = Some((opened, condition));
+        let mut open = scope.on;
+        loop {
+            let holds = condition.is_none_or(|(tag, name)| truthy(self.look(tag, name, scope)));
+            let inside = Scope { on: open && holds, depth: scope.depth + 1, ..scope };
+            let stopped = self.block(opened, inside)?;
+            open &= !holds;
+            match stopped {
+                Some("end") | None => return Ok(()),
+                Some(tag) => {
+                    let rest = tag.strip_prefix("else").unwrap_or(tag).trim();
+                    if condition.is_none() {
+                        return Err(Wrong::broken(opened, "an if has two `{{else}}`"));
+                    }
+                    condition = rest.strip_prefix("if ").map(|name| (tag, name.trim()));
+                    if condition.is_none() && !rest.is_empty() {
+                        return Err(Wrong::broken(tag, format!("`{{{{{tag}}}}}` is not understood")));
+                    }
+                }
+            }
+        }
+    }
+
+    fn repeated(&mut self, opened: &'t str, name: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+        let items: Vec<Value> = match self.look(opened, name, scope) {
+            Some(Value::Array(items)) => items.clone(),
+            Some(Value::String(text)) if !text.is_empty() => vec![Value::String(text.clone())],
+            _ => Vec::new(),
         };
-        let (word, rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
-        match word {
-            "end" | "else" => return Ok(Some(tag)),
-            "if" => conditional(pieces, at, (facts, here), (rest, on), out, depth)?,
-            "range" => repeated(pieces, at, (facts, here), (rest, on), out, depth)?,
-            _ => {
-                let value = look(tag, facts, here)?;
-                if on {
-                    out.push_str(&shown(value));
-                }
-            }
-        }
-    }
-    if depth > 0 { Err("an if or range has no `{{end}}`".to_owned()) } else { Ok(None) }
-}
-
-fn conditional(
-    pieces: &[Piece<'_>],
-    at: &mut usize,
-    (facts, here): (&Value, &Value),
-    (condition, on): (&str, bool),
-    out: &mut String,
-    depth: usize,
-) -> Result<(), String> {
-    let mut condition = Some(condition.to_owned());
-    let mut open = on;
-    loop {
-        let holds = match &condition {
-            Some(name) => truthy(look(name, facts, here)?),
-            None => true,
+        let start = self.at;
+        // Without items the body is walked through once, silently, to find its end.
+        let nothing = Value::Null;
+        let rounds: Vec<(&Value, bool)> = if items.is_empty() {
+            vec![(&nothing, false)]
+        } else {
+            items.iter().map(|item| (item, scope.on)).collect()
         };
-        let stopped = block(pieces, at, facts, here, open && holds, out, depth + 1)?;
-        open &= !holds;
-        match stopped {
-            Some("end") => return Ok(()),
-            Some(tag) => {
-                let rest = tag.strip_prefix("else").unwrap_or(tag).trim();
-                if condition.is_none() {
-                    return Err("an if has two `{{else}}`".to_owned());
-                }
-                condition = rest.strip_prefix("if ").map(|name| name.trim().to_owned());
-                if condition.is_none() && !rest.is_empty() {
-                    return Err(format!("`{{{{{tag}}}}}` is not understood"));
-                }
+        for (item, on) in rounds {
+            self.at = start;
+            let inside = Scope { item: Some(item), on, depth: scope.depth + 1 };
+            if self.block(opened, inside)? != Some("end") {
+                return Err(Wrong::broken(opened, "a range ends with `{{end}}`"));
             }
-            None => return Err("an if has no `{{end}}`".to_owned()),
         }
+        Ok(())
     }
-}
 
-fn repeated(
-    pieces: &[Piece<'_>],
-    at: &mut usize,
-    (facts, here): (&Value, &Value),
-    (name, on): (&str, bool),
-    out: &mut String,
-    depth: usize,
-) -> Result<(), String> {
-    let items: Vec<Value> = match look(name, facts, here)? {
-        Some(Value::Array(items)) => items.clone(),
-        Some(Value::String(text)) if !text.is_empty() => vec![Value::String(text.clone())],
-        _ => Vec::new(),
-    };
-    let start = *at;
-    // Without items the body is walked through once, silently, to find its end.
-    let nothing = Value::Null;
-    let rounds: Vec<(&Value, bool)> =
-        if items.is_empty() { vec![(&nothing, false)] } else { items.iter().map(|item| (item, on)).collect() };
-    for (item, on) in rounds {
-        *at = start;
-        if block(pieces, at, facts, item, on, out, depth + 1)? != Some("end") {
-            return Err("a range ends with `{{end}}`".to_owned());
+    /// The value of a path in `tag`; `.` is the item of the range around.
+    fn look<'v>(&mut self, tag: &'t str, path: &'t str, scope: Scope<'v>) -> Option<&'v Value>
+    where
+        't: 'v,
+    {
+        let path = path.trim();
+        if path == "." {
+            return scope.item.or(Some(self.facts));
         }
+        let names = path.strip_prefix('.').unwrap_or(path);
+        let is_name = |w: &str| {
+            w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if !names.split('.').all(is_name) {
+            let why = format!("`{{{{{path}}}}}` is not understood");
+            self.wrong.push(Wrong { why, tag: tag.to_owned(), broken: false });
+            return None;
+        }
+        self.names.push(Name { path: names, tag, of_item: scope.item.is_some() && path.starts_with('.') });
+        let walk = |from: &'v Value| names.split('.').try_fold(from, |value, name| value.get(name));
+        scope.item.and_then(walk).or_else(|| walk(self.facts))
     }
-    Ok(())
-}
-
-/// The value of a path; `.` is the item of the range around.
-fn look<'v>(path: &str, facts: &'v Value, here: &'v Value) -> Result<Option<&'v Value>, String> {
-    let path = path.trim();
-    if path == "." {
-        return Ok(Some(here));
-    }
-    let names = path.strip_prefix('.').unwrap_or(path);
-    let is_name = |w: &str| {
-        w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
-    if !names.split('.').all(is_name) {
-        return Err(format!("`{{{{{path}}}}}` is not understood"));
-    }
-    let walk = |from: &'v Value| names.split('.').try_fold(from, |value, name| value.get(name));
-    Ok(walk(here).or_else(|| walk(facts)))
 }
 
 fn truthy(value: Option<&Value>) -> bool {
@@ -186,7 +240,7 @@ fn shown(value: Option<&Value>) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::fill;
+    use super::{fill, look_over};
 
     #[test]
     fn texts_are_filled_with_and_without_dots() {
@@ -209,6 +263,19 @@ mod tests {
         ] {
             assert!(fill(text, &json!({})).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_names_of_a_text_and_all_that_it_is_wrong_about_are_told() {
+        let (names, wrong) = look_over("{{if .a}}{{leg.id}}{{x | up}}{{range b}}{{.path}}{{c}}{{end}}{{len d}}{{end}}");
+        let names: Vec<(&str, &str, bool)> = names.iter().map(|n| (n.path, n.tag, n.of_item)).collect();
+        let plain = |path: &'static str, tag| (path, tag, false);
+        let all = [plain("a", "if .a"), plain("leg.id", "leg.id"), plain("b", "range b"), ("path", ".path", true)];
+        assert_eq!(names, [&all[..], &[plain("c", "c")]].concat());
+        let wrong: Vec<(&str, bool)> = wrong.iter().map(|w| (w.tag.as_str(), w.broken)).collect();
+        assert_eq!(wrong, [("x | up", false), ("len d", false)]);
+        let open: Vec<_> = look_over("{{if a}}{{range b}}{{end}}").1.into_iter().map(|w| (w.tag, w.broken)).collect();
+        assert_eq!(open, [("if a".to_owned(), true)]);
     }
 
     #[test]

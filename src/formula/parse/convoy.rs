@@ -1,10 +1,9 @@
 //! The keys of convoy formulas and of `[squash]`: checked for shape, kept as they are.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
-use super::super::Diagnostic;
-use super::super::def::Kind;
-use super::super::syntax::{Fields, Node};
+use super::super::syntax::{Fields, Node, Value};
+use super::super::{Diagnostic, Text};
 
 /// When a digest is made.
 const TRIGGERS: [&str; 2] = ["manual", "on_complete"];
@@ -29,67 +28,79 @@ pub(super) fn squash(fields: &Fields<'_>) -> Option<Json> {
     Some(node.json())
 }
 
-/// `inputs`, `prompts`, `legs`, `synthesis`, `output`, `presets`, `review_only`.
-pub(super) fn keys(fields: &Fields<'_>, kind: Kind) -> Map<String, Json> {
-    let mut kept = Map::new();
-    let mut keep = |key: &str, node: Option<&Node>| {
-        if let Some(node) = node {
-            kept.insert(key.to_owned(), node.json());
-        }
-    };
-    keep(
-        "inputs",
-        tables(fields, "inputs", "input", &["description", "type", "required", "required_unless", "default"]),
-    );
-    keep("prompts", fields.node("prompts"));
-    keep("legs", legs(fields));
-    keep("synthesis", one(fields, "synthesis", &["title", "description", "depends_on"]));
-    keep("output", one(fields, "output", &["directory", "leg_pattern", "synthesis"]));
-    keep("presets", tables(fields, "presets", "preset", &["description", "legs"]));
-    keep("review_only", fields.node("review_only"));
-    if kind == Kind::Convoy && !kept.contains_key("legs") {
-        fields.reader.push(
-            Diagnostic::error("convoy", "a convoy formula without legs has nothing to do")
-                .at(fields.at, "no legs")
-                .help("add [[legs]] with id, title and focus"),
-        );
-    }
-    kept
+/// The keys of a convoy.
+const KEYS: [&str; 7] = ["inputs", "prompts", "legs", "synthesis", "output", "presets", "review_only"];
+
+/// `inputs`, `prompts`, `legs`, `synthesis`, `output`, `presets`, `review_only`: those that are there, as they are.
+pub(super) fn keys(fields: &Fields<'_>) -> Vec<(Text, Node)> {
+    each(fields, "inputs", "input", input);
+    one(fields, "prompts", &["base"], &[]);
+    legs(fields);
+    one(fields, "synthesis", &["title", "description"], &["depends_on"]);
+    one(fields, "output", &["directory", "leg_pattern", "synthesis"], &[]);
+    each(fields, "presets", "preset", preset);
+    let _ = fields.bool("review_only");
+    let there = |(key, node): &&(Text, Node)| KEYS.contains(&key.as_str()) && !matches!(node.value, Value::Null);
+    fields.entries().iter().filter(there).cloned().collect()
 }
 
-fn ask(table: &Fields<'_>, keys: &[&'static str]) {
-    for key in keys {
-        let _ = table.node(key);
+/// A table of texts and lists of texts.
+fn one(fields: &Fields<'_>, key: &'static str, words: &[&'static str], lists: &[&'static str]) {
+    let Some(node) = fields.node(key) else { return };
+    let Some(table) = fields.reader.fields(format!("the table `{key}`"), key, node) else { return };
+    for word in words {
+        let _ = table.text(word);
     }
-}
-
-fn one<'r>(fields: &Fields<'r>, key: &'static str, keys: &[&'static str]) -> Option<&'r Node> {
-    let node = fields.node(key)?;
-    let table = fields.reader.fields(format!("the table `{key}`"), key, node)?;
-    ask(&table, keys);
+    for list in lists {
+        let _ = table.texts(list);
+    }
     table.finish();
-    Some(node)
 }
 
-fn tables<'r>(fields: &Fields<'r>, key: &'static str, what: &str, keys: &[&'static str]) -> Option<&'r Node> {
-    let node = fields.node(key)?;
-    let table = fields.reader.fields(format!("the table `{key}`"), key, node)?;
+/// A table of tables.
+fn each(fields: &Fields<'_>, key: &'static str, what: &str, read: impl Fn(&Fields<'_>, &Text)) {
+    let Some(node) = fields.node(key) else { return };
+    let Some(table) = fields.reader.fields(format!("the table `{key}`"), key, node) else { return };
     for (name, inner) in table.entries() {
         if let Some(inner) = fields.reader.fields(format!("{what} `{name}`"), name.as_str(), inner) {
-            ask(&inner, keys);
+            read(&inner, name);
             inner.finish();
         }
     }
-    Some(node)
 }
 
-fn legs<'r>(fields: &Fields<'r>) -> Option<&'r Node> {
-    let node = fields.node("legs")?;
-    let mut seen: Vec<super::super::Text> = Vec::new();
+fn input(table: &Fields<'_>, name: &Text) {
+    let _ = (table.text("description"), table.bool("required"), table.texts("required_unless"), table.node("default"));
+    let Some(kind) = table.text("type") else { return };
+    // What others write for them is understood, too.
+    const TYPES: [&str; 5] = ["string", "int", "number", "bool", "list"];
+    let known = TYPES.contains(&kind.as_str()) || kind.as_str().contains("[]");
+    if !known && !["integer", "boolean", "array", "files"].contains(&kind.as_str()) {
+        let message = format!("`{kind}` is no type of input `{name}`; any text is accepted");
+        let warning = Diagnostic::warning("input-type", message).at(&kind.at, "unknown type");
+        table.reader.push(warning.help(format!("the types are {}", TYPES.join(", "))).suggest(kind.as_str(), TYPES));
+    }
+}
+
+fn preset(table: &Fields<'_>, name: &Text) {
+    let _ = table.text("description");
+    if table.texts("legs").is_empty() {
+        table.reader.push(
+            Diagnostic::error("preset", format!("preset `{name}` chooses no leg"))
+                .at(table.at, "no legs")
+                .help("as in legs = [\"security\"]"),
+        );
+    }
+}
+
+fn legs(fields: &Fields<'_>) {
+    let mut seen: Vec<Text> = Vec::new();
     for leg in fields.list("legs") {
         let Some(table) = fields.reader.fields("a leg", "legs", leg) else { continue };
         let id = table.required("id");
-        ask(&table, &["title", "focus", "description"]);
+        for word in ["title", "focus", "description"] {
+            let _ = table.text(word);
+        }
         table.finish();
         let Some(id) = id else { continue };
         if let Some(first) = seen.iter().find(|s| **s == id) {
@@ -101,5 +112,4 @@ fn legs<'r>(fields: &Fields<'r>) -> Option<&'r Node> {
         }
         seen.push(id);
     }
-    Some(node)
 }

@@ -93,7 +93,7 @@ fn root(reader: &Reader, node: &Node, source: &Arc<Source>) -> Option<Formula> {
         pour: reader.lenient(|| fields.bool("pour")),
         squash: reader.lenient(|| convoy::squash(&fields)),
         patrol: own(reader, kind == Kind::Patrol, || patrol::patrol(&fields)),
-        convoy: own(reader, kind == Kind::Convoy, || convoy::keys(&fields, kind)),
+        convoy: own(reader, kind == Kind::Convoy, || convoy::keys(&fields)),
         name: name.clone().unwrap_or_else(|| Text::new("", node.at.clone())),
         source: Arc::clone(source),
     };

@@ -1,7 +1,6 @@
 //! What must hold of the finished graph: unique ids, known edges, no circle; and of the values of variables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, walk};
@@ -255,26 +254,4 @@ pub(in super::super) fn wrong(var: &super::super::Var, value: &str) -> Option<St
     let pattern = var.pattern.as_deref()?;
     let matches = vars::pattern(pattern).is_ok_and(|p| p.is_match(value));
     (!matches).then(|| format!("it must match /{pattern}/"))
-}
-
-/// The variables of the final texts that have no value, in order of first appearance.
-pub(in super::super) fn unfilled(steps: &[StepDef], formula: &Formula, values: &super::super::Vars) -> Vec<Arc<str>> {
-    let mut missing: Vec<Arc<str>> = Vec::new();
-    let mut look = |text: &Text| {
-        for name in vars::names_in(text.as_str()) {
-            if !values.contains_key(name) && !missing.iter().any(|m| **m == *name) {
-                missing.push(name.into());
-            }
-        }
-    };
-    formula.description.iter().for_each(&mut look);
-    walk(steps, &mut |s| {
-        let gate = s.gate.as_ref().and_then(|g| g.id.as_ref());
-        [s.title.as_ref(), s.description.as_ref(), s.notes.as_deref(), s.assignee.as_deref(), gate]
-            .into_iter()
-            .flatten()
-            .chain(&s.condition)
-            .for_each(&mut look);
-    });
-    missing
 }

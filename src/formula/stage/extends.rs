@@ -1,9 +1,11 @@
 //! `extends`: parents from left to right, then the child. A step replaces the one of the same id, in its place;
 //! nothing that a parent says is dropped.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::def::{Compose, Formula, PatrolDef, Pointcut, Rule, StepDef, walk};
+use super::super::syntax::{Node, Value};
 use super::super::{Diagnostic, Text};
 use super::Cx;
 
@@ -67,9 +69,7 @@ fn parents(first: &mut Formula, next: Formula) {
     first.pour = first.pour.or(next.pour);
     first.squash = first.squash.take().or(next.squash);
     first.patrol = patrol(first.patrol.take(), next.patrol);
-    for (key, value) in next.convoy {
-        first.convoy.entry(key).or_insert(value);
-    }
+    convoy(&mut first.convoy, next.convoy, false);
 }
 
 fn child(mut base: Formula, child: &Formula) -> Formula {
@@ -85,9 +85,7 @@ fn child(mut base: Formula, child: &Formula) -> Formula {
     base.pour = c.pour.or(base.pour);
     base.squash = c.squash.or(base.squash);
     base.patrol = patrol(c.patrol, base.patrol);
-    for (key, value) in c.convoy {
-        base.convoy.insert(key, value);
-    }
+    convoy(&mut base.convoy, c.convoy, true);
     base.source = c.source;
     base
 }
@@ -150,33 +148,95 @@ fn join<T>(base: &mut Vec<T>, more: Vec<T>, text: impl Fn(&T) -> Option<&Text>) 
     }
 }
 
-/// Puts each step in the place of the one with its id, wherever that is nested; new ones go to the end.
-fn replace(base: &mut Vec<StepDef>, steps: Vec<StepDef>) {
-    let mut known = std::collections::HashSet::new();
-    walk(base, &mut |s| {
-        known.insert(Arc::clone(&s.id.value));
-    });
-    for step in steps {
-        if known.contains(&step.id.value) {
-            // A file that names an id twice is wrong, and `check` says so: the second one is kept.
-            known.remove(&step.id.value);
-            let mut step = Some(step);
-            put(base, &mut step);
-        } else {
-            base.push(step);
+/// Joins the keys of convoys: tables entry by entry, where the later one's counts if it `wins`; a leg takes the place of
+/// the one with its id, as steps do.
+fn convoy(base: &mut Vec<(Text, Node)>, more: Vec<(Text, Node)>, wins: bool) {
+    for (key, node) in more {
+        let Some((_, old)) = base.iter_mut().find(|(name, _)| *name == key) else {
+            base.push((key, node));
+            continue;
+        };
+        match (&mut old.value, node.value) {
+            (Value::Table(there), Value::Table(entries)) => {
+                for (name, entry) in entries {
+                    match there.iter_mut().find(|(known, _)| *known == name) {
+                        Some(known) if wins => *known = (name, entry),
+                        Some(_) => {}
+                        None => there.push((name, entry)),
+                    }
+                }
+            }
+            (Value::List(there), Value::List(legs)) => {
+                let id = |leg: &Node| leg.get("id").map(Node::json);
+                for leg in legs {
+                    match there.iter_mut().find(|known| id(known).is_some() && id(known) == id(&leg)) {
+                        Some(known) => *known = leg,
+                        None => there.push(leg),
+                    }
+                }
+            }
+            (_, value) if wins => *old = Node { value, at: node.at },
+            _ => {}
         }
     }
 }
 
-fn put(base: &mut [StepDef], step: &mut Option<StepDef>) {
-    for old in base {
-        let Some(id) = step.as_ref().map(|s: &StepDef| -> &Text { &s.id }) else { return };
-        if old.id == *id {
-            if let Some(new) = step.take() {
-                *old = new;
-            }
-            return;
+/// Puts each step in the place of the one with its id, wherever that is nested; new ones go to the end. A group that is
+/// replaced keeps those of its children that the new one does not have.
+fn replace(base: &mut Vec<StepDef>, steps: Vec<StepDef>) {
+    let mut known = HashSet::new();
+    walk(base, &mut |s| {
+        known.insert(Arc::clone(&s.id.value));
+    });
+    for step in steps {
+        put(base, step, None, &mut known);
+    }
+}
+
+/// Puts one step, which the file that it is from has below the step `under`; of `known` ids, those that were not replaced
+/// yet.
+fn put(base: &mut Vec<StepDef>, mut step: StepDef, under: Option<&Text>, known: &mut HashSet<Arc<str>>) {
+    let id = step.id.clone();
+    let children = std::mem::take(&mut step.children);
+    // A file that names an id twice is wrong, and `check` says so: the second one is kept.
+    let replaces = known.remove(&id.value);
+    let stays = |group: &Text| find(base, group).is_some_and(|group| holds(&group.children, &id));
+    if replaces && under.is_none_or(stays) {
+        if let Some(old) = find(base, &id) {
+            step.children = std::mem::take(&mut old.children);
+            *old = step;
         }
-        put(&mut old.children, step);
+    } else {
+        // It stands elsewhere now, with what is below it; unless that is the very group.
+        let around = |old: &StepDef| under.is_some_and(|group| holds(&old.children, group));
+        if replaces
+            && find(base, &id).is_some_and(|old| !around(old))
+            && let Some(old) = take(base, &id)
+        {
+            step.children = old.children;
+        }
+        if let Some(group) = under.and_then(|group| find(base, group)) {
+            group.children.push(step);
+        } else {
+            base.push(step);
+        }
+    }
+    for child in children {
+        put(base, child, Some(&id), known);
+    }
+}
+
+fn holds(steps: &[StepDef], id: &Text) -> bool {
+    steps.iter().any(|step| step.id == *id || holds(&step.children, id))
+}
+
+fn find<'s>(steps: &'s mut [StepDef], id: &Text) -> Option<&'s mut StepDef> {
+    steps.iter_mut().find_map(|step| if step.id == *id { Some(step) } else { find(&mut step.children, id) })
+}
+
+fn take(steps: &mut Vec<StepDef>, id: &Text) -> Option<StepDef> {
+    match steps.iter().position(|step| step.id == *id) {
+        Some(at) => Some(steps.remove(at)),
+        None => steps.iter_mut().find_map(|step| take(&mut step.children, id)),
     }
 }

@@ -50,7 +50,7 @@ pub(in super::super) fn freeze(
             on: string(&p.on),
             digest: string(&p.digest),
         }),
-        convoy: formula.convoy.clone(),
+        convoy: formula.convoy.iter().map(|(key, node)| (key.as_str().to_owned(), node.json())).collect(),
         rounds,
         bonds,
         sources,

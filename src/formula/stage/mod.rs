@@ -4,10 +4,12 @@ pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod conditions;
 pub(super) mod control;
+pub(crate) mod convoy;
 pub(super) mod expand;
 pub(super) mod extends;
 pub(super) mod freeze;
 pub(super) mod patrol;
+pub(super) mod placeholders;
 pub(crate) mod weave;
 
 use std::collections::{BTreeMap, HashMap};
@@ -182,7 +184,12 @@ impl<'a> Cx<'a> {
     /// Whether steps with `bytes` of text may be made for what stands at `at`; says so once if not.
     pub(super) fn allow_text(&mut self, bytes: u64, at: &At) -> bool {
         self.text = self.text.saturating_add(bytes);
-        if self.text <= self.limits.bytes {
+        self.allow_bytes(self.text, at)
+    }
+
+    /// Whether the texts may come to `bytes` when they are filled; says so once if not.
+    pub(super) fn allow_bytes(&mut self, bytes: u64, at: &At) -> bool {
+        if bytes <= self.limits.bytes {
             return true;
         }
         if !self.over {
@@ -190,7 +197,7 @@ impl<'a> Cx<'a> {
             let limit = self.limits.bytes;
             self.report.push(
                 Diagnostic::error("too-much-text", format!("the steps would hold more than {limit} bytes of text"))
-                    .at(at, format!("would bring it to {} bytes", self.text))
+                    .at(at, format!("would bring it to {bytes} bytes"))
                     .help("the limit is `formula.max_bytes`"),
             );
         }

@@ -1,7 +1,7 @@
 //! What must hold of a patrol: somebody runs it, something starts it, and each of its steps names a function.
 
 use super::super::def::{Formula, Kind, StepDef, walk};
-use super::super::{Diagnostic, Text};
+use super::super::{Diagnostic, Functions, Text};
 use super::Cx;
 
 /// Checks a patrol with its final steps; of other formulas only that they have no `[patrol]`.
@@ -42,6 +42,36 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
             );
         }
     });
+    if let Some(role) = def.and_then(|def| def.role.as_ref()) {
+        functions(cx, steps, role, def.and_then(|def| def.digest.as_ref()));
+    }
+}
+
+/// The role and the functions that are named are there, where it is known which there are.
+fn functions(cx: &mut Cx<'_>, steps: &[StepDef], role: &Text, digest: Option<&Text>) {
+    let known = match cx.aspects.functions(role.as_str()) {
+        Functions::Unknown => return,
+        Functions::NoRole(roles) => {
+            cx.report.push(
+                Diagnostic::error("role", format!("there is no role `{role}`"))
+                    .at(&role.at, "no such role")
+                    .help(format!("the roles are {}", roles.join(", ")))
+                    .suggest(role.as_str(), roles.iter().map(String::as_str)),
+            );
+            return;
+        }
+        Functions::Of(known) => known,
+    };
+    let mut asked: Vec<&Text> = digest.into_iter().collect();
+    walk(steps, &mut |step| asked.extend(step.run.as_deref().filter(|run| !run.as_str().trim().is_empty())));
+    for run in asked.into_iter().filter(|run| !known.iter().any(|name| name == run.as_str())) {
+        cx.report.push(
+            Diagnostic::error("run", format!("the role `{role}` has no function `{run}`"))
+                .at(&run.at, "no such function")
+                .help(format!("{role}.run(\"{run}\", function(run, town) … end) in lua/roles/{role}.lua"))
+                .suggest(run.as_str(), known.iter().map(String::as_str)),
+        );
+    }
 }
 
 /// Warns of functions that nobody runs: outside of patrols a worker does the steps.

@@ -70,6 +70,22 @@ pub struct NewStep {
 pub trait Aspects {
     /// The advice of one aspect for the steps of one formula: a pure function of its arguments.
     fn advise(&self, aspect: &AspectFile, steps: &[StepView]) -> Result<Vec<Advice>, Report>;
+
+    /// The functions that a role's policy has for the steps of patrols.
+    fn functions(&self, _role: &str) -> Functions {
+        Functions::Unknown
+    }
+}
+
+/// What is known of the functions of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Functions {
+    /// Nothing: its policies are elsewhere, or do not load.
+    Unknown,
+    /// Their names.
+    Of(Vec<String>),
+    /// There is no such role; these there are.
+    NoRole(Vec<String>),
 }
 
 /// No Lua at all.

@@ -11,6 +11,7 @@ use super::Scope;
 use super::good::{self, Good};
 use super::trial::{Place, Test, Trials, tests};
 use crate::base::{RigName, RoleName};
+use crate::formula::Functions;
 use crate::policy::{
     self, DeclaredPatrol, Engine, Layer, LayerSource, Limits, LuaAspects, Plan, Plans, Proof, Registry, Reload, plans,
 };
@@ -376,6 +377,23 @@ pub fn lua_patrols(town: &Town, rig_lua: Option<&Path>) -> Vec<DeclaredPatrol> {
         }
     }
     found
+}
+
+/// The functions of a role, of the town and of a rig whose `lua` folder is given: for those who look at formulas. Where
+/// its files cannot be read or do not load, nothing is known; `gt policy check` says why.
+pub fn functions(town: &Town, rig_lua: Option<&Path>, role: &str) -> Functions {
+    let mut folders = vec![(Layer::Town, town.lua_dir())];
+    folders.extend(rig_lua.map(|dir| (Layer::Rig, dir.to_owned())));
+    let mut roles: BTreeSet<String> = policy::builtin_roles().map(str::to_owned).collect();
+    roles.extend(folders.iter().flat_map(|(_, dir)| with_files(dir).unwrap_or_default()));
+    if !roles.contains(role) {
+        return Functions::NoRole(roles.into_iter().collect());
+    }
+    let Ok(layers) = layers_of(folders.iter().map(|(layer, folder)| (*layer, &**folder)), role) else {
+        return Functions::Unknown;
+    };
+    let settings = town.config().map(|config| config.role(role)).unwrap_or_default();
+    Engine::load(role, &layers, &settings).map_or(Functions::Unknown, |engine| Functions::Of(engine.runs()))
 }
 
 /// Where a layer of the whole town stands. A town file that cannot be read is said elsewhere.

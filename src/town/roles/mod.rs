@@ -23,7 +23,7 @@ pub use desk::Desk;
 pub use evidence::Seen;
 pub use execute::{After, Effect, Outcome, execute, execute_cycle};
 pub use ladders::StoredLadders;
-pub use load::{Roles, Warning, lua_patrols};
+pub use load::{Roles, Warning, functions, lua_patrols};
 pub use reads::TownReads;
 pub use scope::Scope;
 pub use snapshot::{Made, snapshot};

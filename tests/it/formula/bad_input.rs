@@ -284,3 +284,49 @@ fn headers_that_go_too_deep_are_told_once() {
     let report = cooked(&text).expect_err("it is wrong");
     assert_eq!(report.findings.iter().filter(|f| f.code == "syntax").count(), 1);
 }
+
+#[test]
+fn a_bomb_of_values_is_counted_before_it_is_poured() {
+    let text = "formula = \"f\"\n[vars.x]\nrequired = true\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 20000\n\
+        [[steps.loop.body]]\nid = \"s\"\ntitle = \"T\"\ndescription = \"{{x}}\"\n";
+    let proto = cooked(text).expect("cooks");
+    let vars: Vars = [("x".to_owned(), "y".repeat(100_000))].into();
+    let dir = tempfile::tempdir().expect("a folder");
+    let now = gastown::base::Time::from_millis(1_700_000_000_000);
+    let prefix = gastown::base::Prefix::new("tt").expect("a prefix");
+    let mut store = gastown::store::Store::create(&dir.path().join(".beads"), &prefix, now).expect("a store");
+    let by = gastown::store::Stamp::new("tester", now);
+    let opts = gastown::molecule::PourOpts::default();
+    let error = gastown::molecule::pour_large(&mut store, &by, &proto, &vars, &opts).expect_err("too much");
+    assert!(error.to_string().contains("more than 1500000000 bytes of text"), "{error}");
+    let options = gastown::formula::Options {
+        vars: &vars,
+        mode: gastown::formula::Mode::Runtime,
+        aspects: &gastown::formula::NoAspects,
+    };
+    let report = gastown::formula::compile(&library(&[("f", text)]), "f", options).expect_err("too much");
+    assert_eq!(codes(&report), ["too-much-text"]);
+    assert!(report.render(false).contains("formula.max_bytes"), "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_and_nobody_waits_for_it() {
+    let sandbox = crate::support::Sandbox::new();
+    let folder = sandbox.folder("formulas");
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe.formula.toml")).status().expect("mkfifo");
+    assert!(made.success());
+    std::fs::create_dir(folder.join("dir.formula.toml")).expect("made");
+    let _socket = std::os::unix::net::UnixListener::bind(folder.join("sock.formula.toml")).expect("a socket");
+    let library = Library::new([(Layer::Repository, folder.clone())]);
+    for (name, why) in [
+        ("pipe", "no regular file"),
+        ("sock", "no regular file"),
+        ("dir", "it is a folder"),
+        ("/dev/zero", "no regular file"),
+    ] {
+        let report = cook(&library, name, &Vars::new()).expect_err("refused");
+        assert!(report.to_string().contains(why), "{name}: {report}");
+    }
+    assert!(library.list().iter().all(|listed| listed.name != "pipe"), "and a list of all leaves it out");
+}

@@ -1,8 +1,9 @@
 //! Convoy formulas: inputs, presets, texts, and what is refused.
 
 use gastown::formula::convoy::plan;
-use gastown::formula::{Library, Report};
+use gastown::formula::{Layer, Library, Vars, cook};
 
+use super::errors::told;
 use super::{library, vars};
 
 const REVIEW: &str = r#"formula = "review"
@@ -34,15 +35,6 @@ depends_on = ["fast", "safe"]
 [presets.one]
 legs = ["safe"]
 "#;
-
-fn told(report: &Report) -> String {
-    let line = |f: &gastown::formula::Diagnostic| {
-        let place = f.place().unwrap_or_default();
-        let place = place.rsplit("toml:").next().unwrap_or_default().to_owned();
-        format!("{place} {} | {}", f.message, f.help.as_deref().unwrap_or_default())
-    };
-    report.findings.iter().map(line).collect::<Vec<_>>().join("\n")
-}
 
 #[test]
 fn each_leg_gets_the_prompt_filled_for_it_and_the_synthesis_waits_for_all() {
@@ -89,18 +81,57 @@ fn what_is_missing_wrong_or_unknown_is_told_at_once_with_its_place_and_what_to_g
 }
 
 #[test]
-fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_before_anything_is_made() {
-    let broken = REVIEW.replace("[\"fast\", \"safe\"]", "[\"fats\"]").replace("legs = [\"safe\"]", "legs = [\"save\"]");
-    let broken = broken.replace("{{if pr}}", "{{if pr | upper}}");
-    let report = plan(&library(&[("review", &broken)]), "review", &vars(&[("pr", "1"), ("depth", "1")]), None)
-        .expect_err("refused");
-    let told = told(&report);
-    for part in [
-        "`fats`, which is no leg | did you mean `fast`?",
-        "`save`, which is no leg | did you mean `safe`?",
-        "cannot be filled",
-    ] {
-        assert!(told.contains(part), "{part}\n{told}");
+fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_when_it_is_cooked() {
+    let broken = REVIEW
+        .replace("[\"fast\", \"safe\"]", "[\"fats\"]")
+        .replace("legs = [\"safe\"]", "legs = [\"save\"]")
+        .replace("{{end}} by", " by")
+        .replace("{{leg.id}}.md", "{{leg.idd}}.md")
+        .replace("[\"branch\"]", "[\"brunch\"]")
+        .replace("Sum of {{target_description}}", "Sum of {{len legs}} {{legs}} {{leg.id}}")
+        .replace("title = \"Safety\"", "titel = \"Safety\"\ndescription = 5");
+    let report = cook(&library(&[("review", &broken)]), "review", &Vars::new()).expect_err("refused");
+    insta::assert_snapshot!(told(&report), @r"
+    5:20 input `pr` names `brunch`, which is no input | did you mean `branch`?
+    13:13 this text cannot be filled: `{{if pr}}` has no `{{end}}` | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
+    16:18 `{{leg.idd}}` is no input, and nothing else that this text knows | did you mean `leg.id`?
+    22:1 a leg has no key `titel` | did you mean `title`?
+    23:15 `description` must be a string, not an integer | 
+    26:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
+    26:41 `{{leg.id}}` is no input, and nothing else that this text knows | did you mean `legs`?
+    27:15 the synthesis waits for `fats`, which is no leg | did you mean `fast`?
+    29:9 preset `one` names `save`, which is no leg | did you mean `safe`?
+    ");
+    // Of others a word that is not understood may be understood elsewhere; to be worked with here it must be here.
+    let mut elsewhere = Library::empty();
+    let foreign = REVIEW.replace("{{convoy}}: ", "{{len .files}}{{.nothing}}{{range .files}}{{.path}}{{end}}: ");
+    elsewhere.add(Layer::Repository, "review.formula.toml", &foreign);
+    cook(&elsewhere, "review", &Vars::new()).expect("cooks");
+    let report = plan(&elsewhere, "review", &vars(&[("pr", "1"), ("depth", "1")]), None).expect_err("refused");
+    insta::assert_snapshot!(told(&report), @"13:78 this text cannot be filled: `{{len .files}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}");
+}
+
+#[test]
+fn a_convoy_that_extends_another_has_its_legs_too() {
+    let more = "formula = \"more\"\nextends = [\"review\"]\n[[legs]]\nid = \"safe\"\nfocus = \"harm\"\n[[legs]]\n\
+        id = \"docs\"\nfocus = \"docs\"\n[synthesis]\ntitle = \"All\"\ndepends_on = [\"docs\"]\n\
+        [presets.two]\nlegs = [\"docs\", \"fast\"]\n[inputs.tone]\ndefault = \"kind\"\n";
+    let library = library(&[("review", REVIEW), ("more", more)]);
+    let given = vars(&[("pr", "7"), ("depth", "2")]);
+    let filled = plan(&library, "more", &given, None).expect("a plan").fill("hq-cv-1");
+    let legs: Vec<(&str, &str)> = filled.legs.iter().map(|l| (l.id.as_str(), l.description.as_str())).collect();
+    assert_eq!(
+        legs,
+        [
+            ("fast", "PR 7 by speed for hq-cv-1: out/hq-cv-1/fast.md"),
+            ("safe", "PR 7 by harm for hq-cv-1: out/hq-cv-1/safe.md"),
+            ("docs", "PR 7 by docs for hq-cv-1: out/hq-cv-1/docs.md")
+        ]
+    );
+    let last = filled.synthesis.expect("a synthesis");
+    assert_eq!((last.title.as_str(), last.needs), ("All", vec!["docs".into()]));
+    for (preset, legs) in [("one", 1), ("two", 2)] {
+        assert_eq!(plan(&library, "more", &given, Some(preset)).expect("a plan").legs().count(), legs);
     }
 }
 

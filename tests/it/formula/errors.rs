@@ -328,24 +328,48 @@ fn a_condition_on_the_molecule_names_steps_that_are_there() {
         [[compose.gate]]\nbefore = \"submit\"\ncondition = \"test.status == 'complete'\"\n\
         [[compose.gate]]\nbefore = \"sumbit\"\ncondition = \"l.status == 'complete'\"\n";
     let report = cooked(text).expect_err("it is wrong");
-    let told: Vec<String> = report
-        .findings
-        .iter()
-        .map(|f| {
-            let place = f.place().unwrap_or_default();
-            format!(
-                "{} {} | {}",
-                place.rsplit("toml:").next().unwrap_or_default(),
-                f.message,
-                f.help.as_deref().unwrap_or_default()
-            )
-        })
-        .collect();
-    insta::assert_snapshot!(told.join("\n"), @r"
+    insta::assert_snapshot!(told(&report), @r"
     7:9 the condition of the loop names `reviw`, which is no step | did you mean `review`?
     15:13 the condition of the gate before `submit` names `tset`, which is no step | did you mean `test`?
     18:13 the gate before `submit` asks for something of `submit` itself | name the step that is meant, as in STEP.status == 'complete'
     24:13 steps wait for each other: test -> submit -> test | an arrow reads `needs`; drop one of them, or no step of the circle can ever start
     26:10 there is no step `sumbit` | did you mean `submit`?
     ");
+}
+
+#[test]
+fn a_variable_without_a_value_is_shown_where_it_is_used_with_what_was_meant() {
+    let text = "formula = \"f\"\n[vars.feature]\nrequired = true\n[vars.level]\n[[steps]]\nid = \"a\"\n\
+        description = \"\"\"\nOne.\nBuild {{feature}} and test {{feture}}.\n\"\"\"\n";
+    let mut library = Library::empty();
+    library.add(Layer::Town, "f.formula.toml", text);
+    let run = |mode, pairs| {
+        let given = vars(pairs);
+        let options = gastown::formula::Options { vars: &given, mode, aspects: &gastown::formula::NoAspects };
+        gastown::formula::compile(&library, "f", options).map(|cooked| cooked.warnings)
+    };
+    let kept = run(gastown::formula::Mode::Compile, &[]).expect("cooks");
+    assert_eq!(told(&kept), "9:28 `{{feture}}` is declared nowhere | did you mean `feature`?");
+    let report = run(gastown::formula::Mode::Runtime, &[("featur", "x")]).expect_err("two are missing");
+    insta::assert_snapshot!(told(&report), @r"
+    9:7 variable `feature` has no value | give it: --var feature=…; nothing is called `featur`
+    9:28 variable `feture` has no value | did you mean `feature`?
+    ");
+    let report = run(gastown::formula::Mode::Pour, &[]).expect_err("one is missing");
+    insta::assert_snapshot!(told(&report), @r"
+    9:7 variable `feature` has no value | give it: --var feature=…
+    9:28 `{{feture}}` is declared nowhere | did you mean `feature`?
+    ");
+    assert!(report.render(false).contains("declared without a default"), "{report}");
+    assert!(run(gastown::formula::Mode::Pour, &[("feature", "x")]).is_ok());
+}
+
+/// `line:column message | help`, a line each.
+pub(super) fn told(report: &gastown::formula::Report) -> String {
+    let line = |f: &gastown::formula::Diagnostic| {
+        let place = f.place().unwrap_or_default();
+        let place = place.rsplit("toml:").next().unwrap_or_default().to_owned();
+        format!("{place} {} | {}", f.message, f.help.as_deref().unwrap_or_default())
+    };
+    report.findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }

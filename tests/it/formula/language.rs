@@ -336,7 +336,9 @@ fn runtime_mode_fills_texts_and_names_all_variables_without_a_value() {
     let cooked = run(&given).expect("cooks");
     assert_eq!((cooked.proto.steps[0].title.as_str(), cooked.proto.steps[0].description.as_str()), ("x y", "{{a}}"));
     let missing = run(&Vars::new()).expect_err("two are missing");
-    assert_eq!(missing.findings[0].message, "these variables have no value: b, c");
+    let told: Vec<_> = missing.findings.iter().map(|f| (f.place(), f.message.as_str())).collect();
+    let at = |place: &str| Some(format!("town:f.formula.toml:{place}"));
+    assert_eq!(told, [(at("6:24"), "variable `b` has no value"), (at("7:24"), "variable `c` has no value")]);
 }
 
 #[test]
@@ -462,4 +464,26 @@ fn steps_that_wait_for_each_other_through_a_group_are_found() {
     let own = "formula = \"f\"\n[[steps]]\nid = \"b\"\n[[steps.children]]\nid = \"b1\"\nneeds = [\"b\"]\n";
     assert!(cooked(own).is_err(), "a child cannot wait for the group that waits for it");
     cooked(&through.replace("needs = [\"b\"]", "needs = [\"a\"]")).expect("nobody waits for the group");
+}
+
+#[test]
+fn an_extended_group_keeps_the_children_that_the_new_one_does_not_have() {
+    let base = "formula = \"base\"\n[[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"a\"\n[[steps.children]]\n\
+        id = \"b\"\n[[steps]]\nid = \"z\"\n[[steps]]\nid = \"y\"\n";
+    let cooked = |own: &str| {
+        let own = format!("formula = \"own\"\nextends = [\"base\"]\n{own}");
+        let proto =
+            cook(&library(&[("base", base), ("own", &own)]), "own", &Vars::new()).unwrap_or_else(|r| panic!("{r}"));
+        let line = |s: &gastown::formula::Step| format!("{}:{}:{}", s.parent.as_deref().unwrap_or(""), s.id, s.title);
+        proto.steps.iter().map(line).collect::<Vec<_>>().join(" ")
+    };
+    let group = "[[steps]]\nid = \"g\"\ntitle = \"G\"\n";
+    assert_eq!(cooked(group), ":g:G g:a:a g:b:b :z:z :y:y");
+    // A child of the parent that the formula itself defines, once beside the group and once in it.
+    let a = "[[steps]]\nid = \"a\"\ntitle = \"A\"\n";
+    assert_eq!(cooked(&format!("{group}{a}")), ":g:G g:a:A g:b:b :z:z :y:y");
+    let inside = "[[steps.children]]\nid = \"a\"\ntitle = \"A\"\n[[steps.children]]\nid = \"c\"\n";
+    assert_eq!(cooked(&format!("{group}{inside}")), ":g:G g:a:A g:b:b g:c:c :z:z :y:y");
+    // A step that the formula has in a group moves there.
+    assert_eq!(cooked(&format!("{group}[[steps.children]]\nid = \"z\"\n")), ":g:G g:a:a g:b:b g:z:z :y:y");
 }

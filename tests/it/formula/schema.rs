@@ -39,6 +39,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("patrol", "A patrol", "[patrol]\nzzz = 1"),
     ("input", "An input", "[inputs.i]\nzzz = 1"),
     ("leg", "A leg", "[[legs]]\nid = 'a'\nzzz = 1"),
+    ("prompts", "The prompts", "[prompts]\nzzz = 1"),
     ("synthesis", "The synthesis", "[synthesis]\nzzz = 1"),
     ("output", "The output", "[output]\nzzz = 1"),
     ("preset", "A preset", "[presets.p]\nzzz = 1"),

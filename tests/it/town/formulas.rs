@@ -206,3 +206,21 @@ fn formulas_of_the_repository_and_of_the_home_are_found_by_whoever_names_one() {
     let refused = town.gt(&["sling", &bead, "app", "--formula", "ours", "--dry-run"]).fails();
     assert!(refused.contains("there is no formula `ours`"), "{refused}");
 }
+
+#[test]
+fn a_patrol_of_a_role_or_with_a_function_that_is_not_there_is_told_when_it_is_cooked() {
+    let town = TestTown::new();
+    let patrol = |role: &str, run: &str| {
+        let text = format!(
+            "formula = \"p\"\ntype = \"patrol\"\n[patrol]\nrole = \"{role}\"\nevery = \"1h\"\ndigest = \"nothing\"\n\
+             [[steps]]\nid = \"a\"\nrun = \"{run}\"\n"
+        );
+        write(&town.root.join(".beads/formulas/p.formula.toml"), &text);
+        town.bd(&["cook", "p", "--dry-run"]).fails()
+    };
+    let said = patrol("deacn", "pack-ledger");
+    assert!(said.contains("p.formula.toml:4:8") && said.contains("did you mean `deacon`?"), "{said}");
+    let said = patrol("deacon", "pack-leger");
+    assert!(said.contains("p.formula.toml:9:7") && said.contains("did you mean `pack-ledger`?"), "{said}");
+    assert!(said.contains("the role `deacon` has no function `nothing`"), "{said}");
+}

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::super::Context;
-use super::library::{library, path, var};
+use super::library::{Around, library, path, var};
 use crate::base::text::count;
 use crate::cli::{CliError, Kind, output};
 use crate::formula::{Aspects as _, Mode, Options, Report, Vars, compile};
-use crate::policy::LuaAspects;
 
 /// Checks formulas.
 #[derive(Debug, clap::Args)]
@@ -30,7 +29,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
     let all = || library.names().into_iter().chain(library.lua_names()).collect();
     let names: Vec<String> = if args.formulas.is_empty() { all() } else { args.formulas };
-    let aspects = LuaAspects::default();
+    let aspects = Around::new(cx);
     let mut reports: Vec<(String, Report)> = Vec::new();
     for name in &names {
         if let Ok(Some(aspect)) = library.find_lua(name) {

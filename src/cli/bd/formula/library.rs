@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use super::super::Context;
 use crate::cli::{CliError, formula_error, output};
 use crate::formula::{
-    Cooked, Layer, Library, Limits, Mode, Options, Places, Proto, Report, Vars, compile, compile_proto,
+    Advice, AspectFile, Aspects, Cooked, Functions, Layer, Library, Limits, Mode, Options, Places, Proto, Report,
+    StepView, Vars, compile, compile_proto,
 };
 use crate::molecule;
 use crate::policy::LuaAspects;
 use crate::town::Town;
+use crate::town::roles::functions;
 
 pub(in super::super) use crate::cli::formula_error::var;
 
@@ -50,6 +52,33 @@ fn limits(cx: &Context) -> Limits {
     Limits::of(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
+/// What Lua says of a formula here: its aspects, and what the roles of the town can do.
+pub(in super::super) struct Around {
+    aspects: LuaAspects,
+    town: Option<Town>,
+    rig_lua: Option<PathBuf>,
+}
+
+impl Around {
+    pub(in super::super) fn new(cx: &Context) -> Self {
+        let place = cx.place();
+        let rig_lua = place.town.as_ref().zip(place.rig.as_ref()).map(|(town, rig)| town.join(rig).join("lua"));
+        let town = place.town.as_ref().and_then(|root| Town::find(root, None).ok());
+        Self { aspects: LuaAspects::default(), town, rig_lua }
+    }
+}
+
+impl Aspects for Around {
+    fn advise(&self, aspect: &AspectFile, steps: &[StepView]) -> Result<Vec<Advice>, Report> {
+        self.aspects.advise(aspect, steps)
+    }
+
+    fn functions(&self, role: &str) -> Functions {
+        // Without a town nobody runs a patrol, and which roles there are is not known.
+        self.town.as_ref().map_or(Functions::Unknown, |town| functions(town, self.rig_lua.as_deref(), role))
+    }
+}
+
 /// A formula as it was named: a path counts from where the command works.
 pub(in super::super) fn path(cx: &Context, name: &str) -> String {
     formula_error::path(&cx.env.cwd, name)
@@ -63,7 +92,7 @@ pub(in super::super) fn cooked(
     vars: &Vars,
     mode: Mode,
 ) -> Result<Cooked, CliError> {
-    let cooked = compile(library, name, Options { vars, mode, aspects: &LuaAspects::default() })
+    let cooked = compile(library, name, Options { vars, mode, aspects: &Around::new(cx) })
         .map_err(|report| wrong(cx, name, &report))?;
     warn(cx, &cooked.warnings);
     Ok(cooked)
@@ -75,14 +104,14 @@ fn warn(cx: &Context, warnings: &Report) {
     }
 }
 
-/// The proto that `name` means: one that is kept (`proto-…`), or a formula, cooked for these values.
+/// The proto that `name` means: one that is kept (`proto-…`), or a formula, cooked to be poured with these values.
 pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<Proto, CliError> {
     if name.starts_with("proto-")
         && let Some(proto) = cx.read(|r| molecule::thaw(r, name).map_err(CliError::from))?
     {
         return Ok(proto);
     }
-    let options = Options { vars, mode: Mode::Compile, aspects: &LuaAspects::default() };
+    let options = Options { vars, mode: Mode::Pour, aspects: &Around::new(cx) };
     let (proto, warnings) =
         compile_proto(&library(cx, &[]), &path(cx, name), options).map_err(|report| wrong(cx, name, &report))?;
     warn(cx, &warnings);

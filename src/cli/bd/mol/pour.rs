@@ -110,8 +110,10 @@ pub(super) fn told(cx: &Context, verb: &str, proto: &Proto, poured: &Poured) -> 
 
 /// What would be poured.
 pub(super) fn dry<'p>(cx: &Context, protos: impl Iterator<Item = &'p Proto>, vars: &Vars) -> Result<(), CliError> {
-    let would = |proto: &'p Proto| molecule::would_pour(proto, vars).map(|(steps, left_out)| (proto, steps, left_out));
-    let all = protos.map(would).collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<(&Proto, Vec<Step>, Vec<String>)> = cx.read(|r| {
+        let would = |proto: &'p Proto| molecule::would_pour(r, proto, vars).map(|(steps, out)| (proto, steps, out));
+        Ok::<_, CliError>(protos.map(would).collect::<Result<_, _>>()?)
+    })?;
     let one = |(proto, steps, left_out): &(&Proto, Vec<Step>, Vec<String>)| json!({ "formula": proto.formula, "proto_id": proto.id, "steps": steps, "skipped": left_out });
     let value: Vec<_> = all.iter().map(one).collect();
     cx.out.print(&value, |_| {
