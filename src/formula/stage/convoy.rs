@@ -140,8 +140,7 @@ fn look_over(cx: &mut Cx<'_>, text: &Text, known: &BTreeSet<&str>) {
             continue;
         }
         told.push(name.path);
-        let message =
-            format!("`{{{{{}}}}}` is no input, and nothing else that this text knows", name.path);
+        let message = format!("`{{{{{}}}}}` is no input, and nothing else that this text knows", name.path);
         let finding = if strict {
             Diagnostic::error("unknown-name", message)
         } else {
