@@ -62,9 +62,9 @@ fn hint(error: &StoreError) -> Option<String> {
         StoreError::Version { found, known, .. } if found > known => "a newer version of bd wrote it: update this program; nothing was changed".to_owned(),
         StoreError::Version { .. } => "an older version of bd wrote it: `bd export` there, `bd init` and `bd import` here; nothing was changed".to_owned(),
         StoreError::Held { holder: Some(pid), .. } => {
-            format!("nothing was changed; `ps -p {pid}` shows what it is, `--lock-timeout 5m` waits longer")
+            format!("nothing was changed; `ps -p {pid}` shows what it is, `bd --lock-timeout 5m` waits longer for it")
         }
-        held if held.is_held() => "nothing was changed; `--lock-timeout 5m` waits longer".to_owned(),
+        held if held.is_held() => "nothing was changed; `bd --lock-timeout 5m` waits longer".to_owned(),
         full if full.is_full() => "nothing was changed; make room on that disk, then run it again".to_owned(),
         StoreError::Damaged { .. } | StoreError::Sqlite(_) => {
             "nothing was changed and nothing was written elsewhere; `bd doctor` says what is wrong, `bd restore --force` makes the database anew from the ledger and keeps this one aside".to_owned()

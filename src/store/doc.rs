@@ -33,9 +33,11 @@ impl Read<'_> {
 pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, StoreError> {
     let mut bead = stored.bead.clone();
     let deps = dep_stamps(read, &bead.id)?;
-    bead.dependencies = read.deps(&bead.id)?;
-    bead.dependencies.retain(|dep| deps.contains_key(&edge_name(&dep.depends_on_id, &dep.kind)));
-    bead.dependencies.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));
+    if !deps.is_empty() {
+        bead.dependencies = read.deps(&bead.id)?;
+        bead.dependencies.retain(|dep| deps.contains_key(&edge_name(&dep.depends_on_id, &dep.kind)));
+        bead.dependencies.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));
+    }
     let odd = |e: serde_json::Error| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() };
     let mut file = match serde_json::to_value(&bead).map_err(odd)? {
         Value::Object(map) => map,

@@ -16,7 +16,7 @@ impl Read<'_> {
     /// comments filled in.
     pub fn all_whole(&self) -> Result<Vec<Bead>, StoreError> {
         let mut deps: HashMap<String, Vec<Dep>> = HashMap::new();
-        let sql = format!("SELECT b.id FROM beads b WHERE NOT {LASTING}");
+        let sql = format!("SELECT b.id FROM beads b WHERE b.ephemeral = 1 AND NOT {LASTING}");
         let wisps: HashSet<String> = self.rows(&sql, [], |r| Ok(r.get(0)?))?.into_iter().collect();
         for dep in self.all_deps()?.into_iter().filter(|dep| !wisps.contains(dep.depends_on_id.as_str())) {
             deps.entry(dep.issue_id.to_string()).or_default().push(dep);

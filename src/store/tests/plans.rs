@@ -168,6 +168,22 @@ fn deleting_a_bead_looks_at_its_own_edges_alone() {
 }
 
 #[test]
+fn a_write_begins_with_two_looks_at_what_is_due_and_with_nothing_else() {
+    let mut t = Temp::new();
+    let now = [rusqlite::types::Value::Integer(0)];
+    let plan = plan(&t, crate::store::write::BEGIN, &now);
+    assert!(plan.contains("ready_later (defer_ns<?)") && plan.contains("gate_timers (opens_ns<?)"), "{plan}");
+    assert!(!plan.contains("SCAN beads") && !plan.contains("TEMP"), "{plan}");
+    let later = NewBead { defer_until: Some(Time::from_millis(t.now + 60_000)), ..NewBead::titled("later") };
+    t.write(|w| w.create(later)).expect("create");
+    assert!(t.ready().is_empty());
+    t.now += 60_000;
+    t.add("other");
+    let ready = t.read(|r| r.ready(&ReadyQuery::default()));
+    assert_eq!(ready.len(), 2, "the deferral that has passed was ended by the write");
+}
+
+#[test]
 fn a_statement_is_compiled_once_whatever_its_parameters_are() {
     let t = Temp::new();
     let sql = "SELECT depends_on_id FROM deps WHERE issue_id = ?1 AND kind = ?2 AND live = 1 AND active = 1";

@@ -31,10 +31,10 @@ impl Write<'_> {
 
     /// Removes a label; false when it is not there.
     pub fn remove_label(&mut self, id: &BeadId, label: &str) -> Result<bool, StoreError> {
-        let stored = self.need_living(id, "label")?;
-        if !stored.bead.has_label(label) {
+        if !self.need_stored(id)?.bead.has_label(label) {
             return Ok(false);
         }
+        let stored = self.need_living(id, "label")?;
         let stamp = self.label_stamp(stored.num, label)?;
         self.run(
             "UPDATE labels SET live = 0, removed = ?3 WHERE bead = ?1 AND label = ?2",

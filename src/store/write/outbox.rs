@@ -15,7 +15,7 @@ impl Write<'_> {
                 continue;
             }
             let summary = format!("{id}: {}", text::headline(&what.join("; "), 160));
-            let batch = if self.is_seen(stored.batch)? { 0 } else { stored.batch };
+            let batch = if stored.batch == 0 || self.is_seen(stored.batch)? { 0 } else { stored.batch };
             let doc = doc::ledger_file(self, &stored)?;
             self.run(
                 "INSERT INTO outbox (batch, bead, actor, at, summary, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
