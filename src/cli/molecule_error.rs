@@ -35,6 +35,10 @@ impl From<MoleculeError> for CliError {
             MoleculeError::NotAWisp(id) => {
                 Self::refused(text).hint(format!("`bd mol squash {id}` keeps a record; --force burns it"))
             }
+            MoleculeError::TakenUp(id) => Self::refused(text).hint(format!("see how far it is: bd mol show {id}")),
+            MoleculeError::Unfinished { root, .. } => Self::refused(text)
+                .hint(format!("see what is left: bd mol current {root}"))
+                .hint(format!("record it as it is, its open steps stay open: bd mol squash {root} --force")),
             MoleculeError::UnknownProto(_) => Self::not_found(text).hint("`bd formula list` shows what can be cooked"),
             MoleculeError::UnknownBondPoint { root, .. } => {
                 Self::not_found(text).hint(format!("`bd show {root} --json` lists metadata.bond_points"))

@@ -42,7 +42,9 @@ pub use library::{AspectFile, Found, Layer, Library, Listed};
 pub use limits::Limits;
 pub use parse::EVENTS;
 pub use places::Places;
-pub use proto::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, RoundTexts, Step, Until, Var, Waits, Woven};
+pub use proto::{
+    Compound, Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, RoundTexts, Step, Until, Var, Waits, Woven,
+};
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
 pub use stage::weave::{Advice, Aspects, Functions, NewStep, NoAspects, StepView};

@@ -50,12 +50,26 @@ pub struct Proto {
     /// The formulas that `on_complete` of steps bonds, cooked too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bonds: Vec<Proto>,
+    /// The two protomolecules that it was bonded of. It has no steps of its own then, and pouring it pours both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compound: Option<Box<Compound>>,
     /// The files that took part: formula name, path, layer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<(String, String, String)>,
     /// The Lua aspects that took part, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub woven: Vec<Woven>,
+}
+
+/// What a compound consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compound {
+    /// `sequential`, `parallel` or `conditional`.
+    pub how: String,
+    /// What comes first.
+    pub first: Proto,
+    /// What is bonded to it.
+    pub second: Proto,
 }
 
 /// A Lua aspect as it was when the formula was cooked.
@@ -70,6 +84,45 @@ pub struct Woven {
 }
 
 impl Proto {
+    /// Two protomolecules as one, by the name of `title`. Of variables that both have, the first one's count for it.
+    #[must_use]
+    pub fn compound(title: String, how: &str, first: Self, second: Self) -> Self {
+        let mut vars = second.vars.clone();
+        vars.extend(first.vars.clone());
+        let mut proto = Self {
+            id: String::new(),
+            formula: title,
+            description: String::new(),
+            version: 1,
+            kind: "workflow".to_owned(),
+            phase: None,
+            pour: first.pour || second.pour,
+            vars,
+            steps: Vec::new(),
+            bond_points: Vec::new(),
+            squash: None,
+            patrol: None,
+            convoy: Map::new(),
+            rounds: Vec::new(),
+            bonds: Vec::new(),
+            sources: Vec::new(),
+            woven: Vec::new(),
+            compound: Some(Box::new(Compound { how: how.to_owned(), first, second })),
+        };
+        proto.id = super::stage::freeze::id(&proto);
+        proto
+    }
+
+    /// The two protomolecules that it was bonded of, if it was.
+    pub fn parts(&self) -> impl Iterator<Item = &Self> {
+        self.compound.iter().flat_map(|compound| [&compound.first, &compound.second])
+    }
+
+    /// How many steps it has, those of its parts too.
+    pub fn size(&self) -> usize {
+        self.steps.len() + self.parts().map(Self::size).sum::<usize>()
+    }
+
     /// The step of that id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|s| s.id == id)

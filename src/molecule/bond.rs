@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::advance::close_awaited;
-use super::{MoleculeError, PourOpts, is_molecule, pour, view};
+use super::{MoleculeError, PourOpts, freeze, is_molecule, pour, view};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
-use crate::store::{DepKind, IssueType, NewBead, NewDep, Patch, Write};
+use crate::store::{DepKind, IssueType, NewDep, Patch, Write};
 
 /// How two molecules hang together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +55,18 @@ pub struct Bond<'a> {
     /// A bond point of the first, if it lives: the second then waits for the step before that point and, where the bond is
     /// sequential, the step after it waits for the second. A conditional one runs if the step before the point fails.
     pub point: Option<&'a str>,
-    /// Whether what is poured is a wisp; none makes it as lasting as what it is bonded to.
+    /// Whether what is poured is a wisp; none makes it as lasting as what it is bonded to, and pours nothing where neither
+    /// lives.
     pub ephemeral: Option<bool>,
+    /// What a compound is called.
+    pub title: Option<&'a str>,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Bonded {
     /// The compound, or the molecule that was bonded to.
-    pub result_id: BeadId,
+    pub result_id: String,
     /// `compound_proto` or `compound_molecule`.
     pub result_type: &'static str,
     /// `sequential`, `parallel` or `conditional`.
@@ -76,7 +79,8 @@ pub struct Bonded {
     pub id_mapping: Value,
 }
 
-/// Bonds `second` to `first`.
+/// Bonds `second` to `first`. Two protomolecules become one, which is kept and poured only where [`Bond::ephemeral`] says as
+/// what.
 pub fn bond(
     w: &mut Write<'_>,
     first: &Partner<'_>,
@@ -85,7 +89,10 @@ pub fn bond(
     opts: &PourOpts,
     bond: Bond<'_>,
 ) -> Result<Bonded, MoleculeError> {
-    let Bond { how, point, ephemeral } = bond;
+    if let (Partner::Proto(first), Partner::Proto(second), None) = (first, second, bond.point) {
+        return compound(w, first, second, vars, opts, bond);
+    }
+    let Bond { how, point, ephemeral, .. } = bond;
     let mut mapping = serde_json::Map::new();
     let mut spawned = 0;
     let mut live = |w: &mut Write<'_>, partner: &Partner<'_>, ephemeral: bool| -> Result<BeadId, MoleculeError> {
@@ -117,20 +124,17 @@ pub fn bond(
     });
     let a = live(w, first, ephemeral)?;
     let b = live(w, second, ephemeral)?;
-    let compound = matches!((first, second), (Partner::Proto(_), Partner::Proto(_)));
-    let result = if compound { compound_of(w, &a, &b, how, ephemeral)? } else { a.clone() };
     match point {
         Some(point) => at_point(w, &a, &b, point, how)?,
-        None if compound && how == BondType::Parallel => {}
         None => {
             w.add_dep(&b, NewDep::new(how.edge(), a.clone()))?;
         }
     }
     // What is bonded to one that is done need not wait for a step that never comes.
     close_awaited(w, &a)?;
-    w.emit("bonded", result.as_str(), json!({ "first": a, "second": b, "type": how.word() }))?;
+    w.emit("bonded", a.as_str(), json!({ "first": a, "second": b, "type": how.word() }))?;
     Ok(Bonded {
-        result_id: result,
+        result_id: a.to_string(),
         result_type: "compound_molecule",
         bond_type: how.word(),
         spawned: (spawned > 0).then_some(spawned),
@@ -138,30 +142,34 @@ pub fn bond(
     })
 }
 
-/// A new root over two molecules.
-fn compound_of(
+/// Two protomolecules as one, and a molecule of it where one is wanted.
+fn compound(
     w: &mut Write<'_>,
-    a: &BeadId,
-    b: &BeadId,
-    how: BondType,
-    ephemeral: bool,
-) -> Result<BeadId, MoleculeError> {
-    let title = format!("Compound: {} + {}", w.need(a)?.title, w.need(b)?.title);
-    let mut other = crate::store::Map::new();
-    let from = |id: &BeadId| json!({ "source_id": id, "bond_type": how.word() });
-    other.insert("bonded_from".into(), json!([from(a), from(b)]));
-    let new = NewBead {
-        title: crate::base::text::headline(&title, 450),
-        issue_type: Some(IssueType::MOLECULE),
-        ephemeral,
-        other,
-        ..NewBead::default()
+    first: &Proto,
+    second: &Proto,
+    vars: &Vars,
+    opts: &PourOpts,
+    bond: Bond<'_>,
+) -> Result<Bonded, MoleculeError> {
+    let title = bond.title.map_or_else(|| format!("Compound: {} + {}", first.formula, second.formula), str::to_owned);
+    let title = crate::base::text::headline(&title, 450);
+    let proto = Proto::compound(title, bond.how.word(), first.clone(), second.clone());
+    freeze(w, &proto)?;
+    let mut bonded = Bonded {
+        result_id: proto.id.clone(),
+        result_type: "compound_proto",
+        bond_type: bond.how.word(),
+        spawned: None,
+        id_mapping: Value::Null,
     };
-    let root = w.create(new)?.id;
-    for child in [a, b] {
-        w.add_dep(child, NewDep::new(DepKind::PARENT_CHILD, root.clone()))?;
+    if let Some(ephemeral) = bond.ephemeral {
+        let poured = pour(w, &proto, vars, &PourOpts { ephemeral, ..opts.clone() })?;
+        bonded.result_id = poured.root.to_string();
+        bonded.result_type = "compound_molecule";
+        bonded.spawned = Some(poured.steps.len() + 1);
+        bonded.id_mapping = poured.steps.into_iter().map(|(name, bead)| (name, json!(bead))).collect();
     }
-    Ok(root)
+    Ok(bonded)
 }
 
 /// Puts `b` at a bond point of `a`, beside what was put there before it.

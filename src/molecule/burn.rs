@@ -4,7 +4,7 @@ use super::leave::{alone, leave};
 use super::turns::SMALL;
 use super::{MoleculeError, view};
 use crate::base::BeadId;
-use crate::store::{Read, Stamp, Store, Write};
+use crate::store::{Read, Stamp, Store, StoreError, Write};
 
 const REASON: &str = "mol burn";
 
@@ -38,9 +38,18 @@ impl Burnt {
     }
 }
 
+/// Refused while somebody goes through the molecule.
+pub(super) fn off_hooks(r: &Read<'_>, root: &BeadId) -> Result<(), MoleculeError> {
+    match r.hooks()?.into_iter().find(|hook| hook.molecule.as_ref() == Some(root)) {
+        Some(hook) => Err(StoreError::Hooked { agent: hook.agent.to_string(), bead: root.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
 /// Burns a wisp. A molecule that lasts is burnt only with `force`, and leaves tombstones.
 pub fn burn(w: &mut Write<'_>, root: &BeadId, force: bool) -> Result<Burnt, MoleculeError> {
     let burnt = Burnt::of(w, root, force)?;
+    off_hooks(w, root)?;
     for id in &burnt.deleted_ids {
         w.delete(id, REASON)?;
     }
@@ -60,4 +69,29 @@ pub fn burn_all(store: &mut Store, by: &Stamp, roots: &[BeadId], force: bool) ->
     let ids: Vec<BeadId> = burnt.iter().flat_map(|b| b.deleted_ids.iter().cloned()).collect();
     leave(store, &alone, by, REASON, &ids, |w| burnt.iter().try_for_each(|b| b.announce(w)))?;
     Ok(burnt)
+}
+
+/// Burns a wisp, however large, if `still` holds in the very transaction in which it goes.
+pub(super) fn burn_if(
+    store: &mut Store,
+    by: &Stamp,
+    root: &BeadId,
+    still: impl Fn(&Read<'_>) -> Result<bool, StoreError>,
+) -> Result<Option<Burnt>, MoleculeError> {
+    if store.in_group() {
+        return store.write(by, |w| if still(w)? { burn(w, root, false).map(Some) } else { Ok(None) });
+    }
+    let alone = alone(store, by)?;
+    let burnt = store.read(|r| Burnt::of(r, root, false))?;
+    let gone = leave(store, &alone, by, REASON, &burnt.deleted_ids, |w| {
+        if !still(w)? {
+            return Err(MoleculeError::TakenUp(root.clone()));
+        }
+        burnt.announce(w)
+    });
+    match gone {
+        Ok(()) => Ok(Some(burnt)),
+        Err(MoleculeError::TakenUp(_) | MoleculeError::Store(StoreError::Hooked { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -65,6 +65,19 @@ pub enum MoleculeError {
     /// Burning something that lasts.
     #[error("{0} is not a wisp; burning it leaves tombstones and no record of the work")]
     NotAWisp(BeadId),
+    /// Somebody has taken up what was to go because nobody did.
+    #[error("{0} was taken up meanwhile")]
+    TakenUp(BeadId),
+    /// A poured molecule that is squashed before its end.
+    #[error("{root} is unfinished: {done} of {all} steps are closed")]
+    Unfinished {
+        /// The molecule.
+        root: BeadId,
+        /// How many of its steps are closed.
+        done: usize,
+        /// How many there are.
+        all: usize,
+    },
     /// There is no protomolecule of that name.
     #[error("there is no protomolecule `{0}`")]
     UnknownProto(String),

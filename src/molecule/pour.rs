@@ -8,7 +8,9 @@ use super::conditions::{self, Kept};
 use super::{MoleculeError, held};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
-use crate::formula::{Gate, Limits, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, filled_len, names_in};
+use crate::formula::{
+    Compound, Gate, Limits, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, filled_len, names_in,
+};
 use crate::store::{Bead, DepKind, IssueType, Map, NewBead, NewDep, Patch, Read, StoreError, Write};
 
 /// Where a bead keeps the molecule that it is gone through with.
@@ -33,6 +35,8 @@ pub struct PourOpts {
     pub first: usize,
     /// The bead that the root becomes a child of.
     pub parent: Option<BeadId>,
+    /// The root's id; the steps are called by their names below it. None lets the store choose.
+    pub id: Option<BeadId>,
 }
 
 /// What was poured.
@@ -70,6 +74,16 @@ pub fn check(proto: &Proto, vars: &Vars) -> Result<(), MoleculeError> {
 pub fn would_pour(r: &Read<'_>, proto: &Proto, vars: &Vars) -> Result<(Vec<Step>, Vec<String>), MoleculeError> {
     let opts = PourOpts::default();
     let Pouring { steps, skipped, .. } = Pouring::new(proto, vars, &opts, limit(r)?)?;
+    if proto.compound.is_some() {
+        let (mut steps, mut skipped) = (Vec::new(), Vec::new());
+        for part in proto.parts() {
+            let (own, left_out) = would_pour(r, part, vars)?;
+            let named = |id: &str| format!("{}.{id}", part.formula);
+            steps.extend(own.into_iter().map(|step| Step { id: named(&step.id), ..step }));
+            skipped.extend(left_out.iter().map(|id| named(id)));
+        }
+        return Ok((steps, skipped));
+    }
     Ok((steps.into_iter().map(|(_, step)| Step::clone(&step)).collect(), skipped))
 }
 
@@ -111,12 +125,23 @@ impl<'p> Pouring<'p> {
         (step_bead(self.proto, step, &self.vars, self.opts, order), gates)
     }
 
+    /// The id of a step or gate of that name, where the molecule was given one.
+    fn called(&self, name: &str) -> Result<Option<BeadId>, MoleculeError> {
+        Ok(match &self.opts.id {
+            Some(root) => Some(BeadId::new(format!("{root}.{name}"))?),
+            None => None,
+        })
+    }
+
     /// Says that it is poured: to everybody, and to the bead that it is for.
     pub(super) fn announce(&self, w: &mut Write<'_>, root: &BeadId) -> Result<(), MoleculeError> {
         if let Some(bead) = &self.opts.for_bead {
+            // A large one took a while: somebody else may have poured one for it since.
+            free(w, bead)?;
             w.update(bead, Patch::default().with_meta(MOLECULE, root.as_str()))?;
         }
-        let steps = if self.opts.root_only { 0 } else { self.steps.len() };
+        let steps =
+            if self.opts.root_only { 0 } else { self.proto.parts().map(Proto::size).sum::<usize>() + self.steps.len() };
         let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": steps });
         w.emit("poured", root.as_str(), payload)?;
         held::release(w, root, None)
@@ -125,12 +150,42 @@ impl<'p> Pouring<'p> {
     fn pour(self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
         let new = self.root(w)?;
         let root = w.create(new)?.id;
-        let mut made = Vec::new();
-        if !self.opts.root_only {
-            made = self.file(w, &root)?;
-        }
+        let made = match &self.proto.compound {
+            _ if self.opts.root_only => Vec::new(),
+            Some(compound) => self.file_parts(w, &root, compound)?,
+            None => self.file(w, &root)?,
+        };
         self.announce(w, &root)?;
         Ok(Poured { root, steps: made, skipped: self.skipped })
+    }
+
+    /// Both parts of a compound below `root`, one bonded to the other.
+    fn file_parts(
+        &self,
+        w: &mut Write<'_>,
+        root: &BeadId,
+        compound: &Compound,
+    ) -> Result<Vec<(String, BeadId)>, MoleculeError> {
+        let mut made: Vec<(String, BeadId)> = Vec::new();
+        let mut roots: Vec<BeadId> = Vec::new();
+        for part in [&compound.first, &compound.second] {
+            let id = match &self.opts.id {
+                Some(root) => Some(BeadId::new(format!("{root}.{}", roots.len() + 1))?),
+                None => None,
+            };
+            let (assignee, ephemeral) = (self.opts.assignee.clone(), self.opts.ephemeral);
+            let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, ..PourOpts::default() };
+            let poured = pour(w, part, &self.vars, &opts)?;
+            let taken = made.iter().any(|(name, _)| *name == part.formula);
+            let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };
+            made.extend(poured.steps.into_iter().map(|(step, bead)| (format!("{name}.{step}"), bead)));
+            made.push((name, poured.root.clone()));
+            roots.push(poured.root);
+        }
+        if let [first, second] = roots.as_slice() {
+            bond_roots(w, first, second, &compound.how)?;
+        }
+        Ok(made)
     }
 
     fn file(&self, w: &mut Write<'_>, root: &BeadId) -> Result<Vec<(String, BeadId)>, MoleculeError> {
@@ -142,7 +197,8 @@ impl<'p> Pouring<'p> {
             let parent = step.parent.as_deref().and_then(|p| beads.get(p)).unwrap_or(root).clone();
             let (mut new, gates) = self.beads(*order, step);
             for (name, mut gate) in gates {
-                gate.prefix = own_id(w, &parent)?;
+                gate.id = self.called(&name)?;
+                gate.prefix = if gate.id.is_some() { None } else { own_id(w, &parent)? };
                 gate.parent = Some(parent.clone());
                 let gate = w.create(gate)?.id;
                 new.deps.push(NewDep::new(DepKind::BLOCKS, gate.clone()));
@@ -155,7 +211,8 @@ impl<'p> Pouring<'p> {
                     None => open.push((kind, metadata, target)),
                 }
             }
-            new.prefix = own_id(w, &parent)?;
+            new.id = self.called(&step.id)?;
+            new.prefix = if new.id.is_some() { None } else { own_id(w, &parent)? };
             new.parent = Some(parent);
             let bead = w.create(new)?.id;
             later.extend(open.into_iter().map(|(kind, metadata, target)| (bead.clone(), kind, metadata, target)));
@@ -169,6 +226,17 @@ impl<'p> Pouring<'p> {
         }
         Ok(made)
     }
+}
+
+/// The edge of a bond between two parts of one molecule; side by side they need none.
+fn bond_roots(w: &mut Write<'_>, first: &BeadId, second: &BeadId, how: &str) -> Result<(), MoleculeError> {
+    let kind = match how {
+        "sequential" => DepKind::BLOCKS,
+        "conditional" => DepKind::CONDITIONAL_BLOCKS,
+        _ => return Ok(()),
+    };
+    w.add_dep(second, NewDep::new(kind, first.clone()))?;
+    Ok(())
 }
 
 /// The prefix of an id that does not begin with its parent's, where there are as many levels as ids may have.
@@ -287,15 +355,18 @@ fn open_molecule(r: &Read<'_>, bead: &Bead) -> Result<Option<BeadId>, StoreError
     Ok(r.bead(&id)?.filter(|root| !root.is_over()).map(|root| root.id))
 }
 
+/// The bead, for which there is no molecule yet that is not over.
+fn free(r: &Read<'_>, bead: &BeadId) -> Result<Bead, MoleculeError> {
+    let bead = r.need(bead)?;
+    match open_molecule(r, &bead)? {
+        Some(molecule) => Err(MoleculeError::HasMolecule { bead: bead.id, molecule }),
+        None => Ok(bead),
+    }
+}
+
 fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<NewBead, MoleculeError> {
     let of = match &opts.for_bead {
-        Some(bead) => {
-            let bead = w.need(bead)?;
-            if let Some(molecule) = open_molecule(w, &bead)? {
-                return Err(MoleculeError::HasMolecule { bead: bead.id, molecule });
-            }
-            Some(bead)
-        }
+        Some(bead) => Some(free(w, bead)?),
         None => None,
     };
     let named = |key: &str| proto.vars.contains_key(key).then(|| vars.get(key).cloned()).flatten();
@@ -328,7 +399,12 @@ fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<Ne
         other.insert("mol_type".into(), "patrol".into());
     }
     other.insert("source_formula".into(), proto.formula.as_str().into());
+    if let Some(compound) = &proto.compound {
+        let from = |part: &Proto| json!({ "source_id": part.id, "bond_type": compound.how });
+        other.insert("bonded_from".into(), json!([from(&compound.first), from(&compound.second)]));
+    }
     Ok(NewBead {
+        id: opts.id.clone(),
         title: fits(&title),
         description,
         issue_type: Some(IssueType::MOLECULE),

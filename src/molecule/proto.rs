@@ -21,11 +21,11 @@ pub fn freeze(w: &mut Write<'_>, proto: &Proto) -> Result<bool, MoleculeError> {
     if w.has_proto(&proto.id)? {
         return Ok(false);
     }
-    for bonded in &proto.bonds {
+    for bonded in proto.bonds.iter().chain(proto.parts()) {
         freeze(w, bonded)?;
     }
     let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
-    Ok(w.put_proto(&proto.id, &proto.formula, proto.steps.len(), &packed)?)
+    Ok(w.put_proto(&proto.id, &proto.formula, proto.size(), &packed)?)
 }
 
 /// As [`freeze`], in a transaction of its own that does not hold others up while a large proto is compressed.
@@ -35,10 +35,10 @@ pub fn freeze_into(store: &mut Store, by: &Stamp, proto: &Proto) -> Result<bool,
     }
     let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
     store.write(by, |w| {
-        for bonded in &proto.bonds {
+        for bonded in proto.bonds.iter().chain(proto.parts()) {
             freeze(w, bonded)?;
         }
-        Ok(w.put_proto(&proto.id, &proto.formula, proto.steps.len(), &packed)?)
+        Ok(w.put_proto(&proto.id, &proto.formula, proto.size(), &packed)?)
     })
 }
 

@@ -1,5 +1,6 @@
 //! Squashing: what a molecule or wisp did, condensed into one closed bead.
 
+use super::burn::off_hooks;
 use super::digest::{Closers, Rule};
 use super::leave::{alone, leave};
 use super::turns::SMALL;
@@ -29,6 +30,26 @@ pub struct Squashed {
     pub kept_children: bool,
     /// The root was a wisp, and is gone too.
     pub wisp_squash: bool,
+    /// How many steps of a poured molecule stay open.
+    #[serde(skip)]
+    pub open: usize,
+}
+
+/// How many steps of a poured molecule are open; refused without `force` when there are any, and where there is a digest.
+/// Of a wisp nothing stays.
+pub fn may_squash(r: &Read<'_>, root: &BeadId, force: bool) -> Result<usize, MoleculeError> {
+    if let Some(digest) = digest_of(r, root)?.filter(|_| !force) {
+        return Err(MoleculeError::Squashed { root: root.clone(), digest: digest.to_string() });
+    }
+    if r.need(root)?.ephemeral {
+        return Ok(0);
+    }
+    let steps = view::steps(r, root)?;
+    let open = steps.iter().filter(|step| !step.is_over()).count();
+    if open > 0 && !force {
+        return Err(MoleculeError::Unfinished { root: root.clone(), done: steps.len() - open, all: steps.len() });
+    }
+    Ok(open)
 }
 
 /// What squashing is about to do.
@@ -60,35 +81,49 @@ pub fn squash(
     keep_children: bool,
 ) -> Result<Squashed, MoleculeError> {
     let plan = Plan::of(w, root, summary, keep_children)?;
+    if plan.deleted.contains(root) {
+        off_hooks(w, root)?;
+    }
     for id in &plan.deleted {
         w.delete(id, REASON)?;
     }
     plan.record(w)
 }
 
-/// As [`squash`], whatever the size: the digest is there when the beads are gone.
+/// As [`squash`], whatever the size, and where it [may be](may_squash) with or without `force`: the digest is there when the
+/// beads are gone.
 pub fn squash_any(
     store: &mut Store,
     by: &Stamp,
     root: &BeadId,
     summary: Option<&str>,
     keep_children: bool,
+    force: bool,
 ) -> Result<Squashed, MoleculeError> {
-    if store.in_group() {
-        return store.write(by, |w| squash(w, root, summary, keep_children));
-    }
-    let plan = store.read(|r| Plan::of(r, root, summary, keep_children))?;
-    if plan.below.len() <= SMALL {
-        return store.write(by, |w| squash(w, root, summary, keep_children));
+    let plan = store.read(|r| {
+        may_squash(r, root, force)?;
+        Plan::of(r, root, summary, keep_children)
+    })?;
+    // Somebody else may do it between a look and a transaction: what decides is asked in the latter.
+    if store.in_group() || plan.below.len() <= SMALL {
+        return store.write(by, |w| {
+            let open = may_squash(w, root, force)?;
+            Ok(Squashed { open, ..squash(w, root, summary, keep_children)? })
+        });
     }
     if plan.deleted.is_empty() {
-        return store.write(by, |w| plan.record(w));
+        return store.write(by, |w| {
+            let open = may_squash(w, root, force)?;
+            Ok(Squashed { open, ..plan.record(w)? })
+        });
     }
     let alone = alone(store, by)?;
-    // Somebody else may have done it meanwhile.
     let plan = store.read(|r| Plan::of(r, root, summary, keep_children))?;
     let leaving = plan.deleted.clone();
-    leave(store, &alone, by, REASON, &leaving, |w| plan.record(w))
+    leave(store, &alone, by, REASON, &leaving, |w| {
+        let open = may_squash(w, root, force)?;
+        Ok(Squashed { open, ..plan.record(w)? })
+    })
 }
 
 /// Files the digest of a molecule whose last step has just been closed, if its formula wants that and it has none. The
@@ -179,6 +214,7 @@ impl Plan {
             deleted_count: deleted,
             kept_children: self.keep_children,
             wisp_squash: self.root.ephemeral,
+            open: 0,
         })
     }
 }

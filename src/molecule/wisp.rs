@@ -1,7 +1,8 @@
 //! Wisps that are lying about.
 
+use super::burn::burn_if;
 use super::turns::SMALL;
-use super::{Burnt, MoleculeError, burn, burn_all, is_molecule};
+use super::{Burnt, MoleculeError, burn, is_molecule};
 use crate::base::span::Span;
 use crate::base::{BeadId, Time};
 use crate::store::{Bead, Filter, Hook, Read, Sort, Stamp, Store, StoreError};
@@ -32,9 +33,18 @@ fn is_idle(r: &Read<'_>, hooks: &[Hook], root: &Bead, since: Time) -> Result<boo
     Ok(!hooked && root.updated_at <= since && r.count(&below)? == 0)
 }
 
-/// Burns the wisps that nothing has changed for `age`: open ones, and with `all` closed ones too. Gives the beads that
-/// are gone.
-pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Vec<BeadId>, MoleculeError> {
+/// What came of clearing wisps.
+#[derive(Debug)]
+pub struct Cleared {
+    /// The beads that are gone.
+    pub gone: Vec<BeadId>,
+    /// Wisps that could not be burnt, and why.
+    pub left: Vec<(BeadId, MoleculeError)>,
+}
+
+/// Burns the wisps that nothing has changed for `age`: open ones, and with `all` closed ones too. One that somebody takes
+/// up meanwhile stays.
+pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Cleared, MoleculeError> {
     let since = by.now.plus_millis(-age.as_millis());
     let (small, large) = store.read::<_, MoleculeError>(|r| {
         let mut sized = (Vec::new(), Vec::new());
@@ -44,23 +54,30 @@ pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Vec<Bea
         }
         Ok(sized)
     })?;
-    // Somebody may have taken one up since.
-    let mut gone = store.write::<_, MoleculeError>(by, |w| {
-        let hooks = w.hooks()?;
+    let still = |r: &Read<'_>, id: &BeadId| -> Result<bool, StoreError> {
+        match r.bead(id)? {
+            Some(root) => is_idle(r, &r.hooks()?, &root, since),
+            None => Ok(false),
+        }
+    };
+    let gone = store.write::<_, MoleculeError>(by, |w| {
         let mut gone = Vec::new();
         for id in &small {
-            if let Some(root) = w.bead(id)?
-                && is_idle(w, &hooks, &root, since)?
-            {
+            if still(w, id)? {
                 gone.extend(burn(w, id, false)?.deleted_ids);
             }
         }
         Ok(gone)
     })?;
-    if !large.is_empty() {
-        gone.extend(burn_all(store, by, &large, false)?.into_iter().flat_map(|burnt| burnt.deleted_ids));
+    let mut cleared = Cleared { gone, left: Vec::new() };
+    for root in large {
+        match burn_if(store, by, &root, |r| still(r, &root)) {
+            Ok(burnt) => cleared.gone.extend(burnt.into_iter().flat_map(|burnt| burnt.deleted_ids)),
+            // What is gone is gone, and is told.
+            Err(error) => cleared.left.push((root, error)),
+        }
     }
-    Ok(gone)
+    Ok(cleared)
 }
 
 /// The beads that [`gc`] would burn.

@@ -53,6 +53,7 @@ pub(in super::super) fn freeze(
         convoy: formula.convoy.iter().map(|(key, node)| (key.as_str().to_owned(), node.json())).collect(),
         rounds,
         bonds,
+        compound: None,
         sources,
         woven,
     };
@@ -61,7 +62,7 @@ pub(in super::super) fn freeze(
 }
 
 /// The name of the content: where it was read and from which line does not count.
-fn id(proto: &Proto) -> String {
+pub(in super::super) fn id(proto: &Proto) -> String {
     let mut hash = Hashing(Sha256::new());
     let mut head = serde_json::json!({
         "formula": proto.formula, "description": proto.description, "version": proto.version, "type": proto.kind,
@@ -72,6 +73,9 @@ fn id(proto: &Proto) -> String {
     });
     if let Some(patrol) = &proto.patrol {
         head["patrol"] = serde_json::json!(patrol);
+    }
+    if let Some(compound) = &proto.compound {
+        head["compound"] = serde_json::json!([compound.how, compound.first.id, compound.second.id]);
     }
     let whole = serde_json::to_writer(&mut hash, &head).and_then(|()| {
         proto.steps.iter().try_for_each(|step| {

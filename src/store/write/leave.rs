@@ -53,18 +53,17 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Lets a batch stay that was to leave: its beads are settled as those of any other.
-    /// False when it is not leaving.
+    /// Lets a batch stay that was to leave: its beads are settled as those of any other. False when it is not leaving.
     pub fn stay(&mut self, batch: Batch) -> Result<bool, StoreError> {
         Ok(self.run("UPDATE batches SET state = 'published' WHERE id = ?1 AND state = 'leaving'", [batch.0])? > 0)
     }
 
     /// Takes a batch that is leaving out of sight, all at once, and removes the edges to what stays; of those to a wisp
-    /// nothing stays either. An edge that was
-    /// drawn since `crossing` was asked for goes when the bead is discarded. Refused while a bead of it is on a hook.
+    /// nothing stays either. An edge that was drawn since `crossing` was asked for goes when the bead is discarded.
+    /// Refused while a bead of it is on a hook, or a molecule that a bead on a hook is gone through with.
     pub fn hide(&mut self, batch: Batch, crossing: Crossing, reason: &str) -> Result<(), StoreError> {
         let hooked = self.rows(
-            "SELECT h.agent, h.bead FROM hooks h JOIN beads b ON b.id = h.bead WHERE b.batch = ?1 LIMIT 1",
+            "SELECT h.agent, b.id FROM hooks h JOIN beads b ON b.id IN (h.bead, h.molecule) WHERE b.batch = ?1 LIMIT 1",
             [batch.0],
             |r| Ok(StoreError::Hooked { agent: r.get(0)?, bead: row::id(&r.get::<_, String>(1)?)? }),
         )?;

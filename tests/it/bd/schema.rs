@@ -345,6 +345,7 @@ fn molecules(s: &Session) {
     let wisp = text(&s.ok("mol-wisp", &["mol", "wisp", "trip"])["new_epic_id"]);
     s.ok("mol-burn", &["mol", "burn", &wisp]);
     s.ok("mol-bond", &["mol", "bond", "trip", "trip"]);
+    s.ok("mol-bond", &["mol", "bond", "trip", "trip", "--pour"]);
     let bonded = text(&s.ok("mol-bond", &["mol", "bond", &root, "trip"])["result_id"]);
     s.ok("mol-show", &["mol", "show", &bonded]);
     s.ok("mol-distill", &["mol", "distill", &root, "--force"]);

@@ -212,3 +212,64 @@ fn a_burn_of_what_lasts_that_is_killed_anywhere_leaves_all_or_tombstones() {
 fn a_squash_that_is_killed_anywhere_leaves_the_wisp_or_its_digest() {
     killed_anywhere(true, |root| words(&["mol", "squash", root.as_str(), "--actor", "burner"]), 1);
 }
+
+#[test]
+fn a_molecule_that_somebody_goes_through_is_not_taken_away() {
+    let nux: gastown::base::Address = "app/nux".parse().expect("an address");
+    for steps in [2, STEPS] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut store = store(dir.path());
+        let proto = cooked(&text().replace(&STEPS.to_string(), &steps.to_string())).expect("cooks");
+        let opts = PourOpts { ephemeral: true, ..PourOpts::default() };
+        let root = molecule::pour_large(&mut store, &stamp(1), &proto, &Vars::new(), &opts).expect("pours").root;
+        let hang = |w: &mut gastown::store::Write<'_>| {
+            let bead = w.create(NewBead::titled("work"))?.id;
+            w.hook(&nux, &bead, Some(&root)).map(|_| ())
+        };
+        store.write::<_, StoreError>(&stamp(3), hang).expect("hangs");
+        let hooked = |refused: Option<MoleculeError>| {
+            assert!(
+                matches!(refused, Some(MoleculeError::Store(StoreError::Hooked { bead, .. })) if bead == root),
+                "{steps} steps"
+            );
+        };
+        hooked(molecule::burn_all(&mut store, &stamp(5), std::slice::from_ref(&root), false).err());
+        hooked(molecule::squash_any(&mut store, &stamp(6), &root, None, false, true).err());
+        let old = gastown::store::Stamp::new("tester", stamp(0).now.plus_millis(3_600_000));
+        let cleared = molecule::gc(&mut store, &old, gastown::base::span::Span::seconds(60), true).expect("clears");
+        assert!(cleared.gone.is_empty() && cleared.left.is_empty(), "{cleared:?}");
+        let there = store.read::<_, StoreError>(|r| Ok(r.ids_below(&root)?.len())).expect("reads");
+        assert_eq!(there, steps);
+    }
+}
+
+#[test]
+fn a_large_wisp_that_is_taken_up_while_it_is_cleared_away_stays_and_the_others_go() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let opts = PourOpts { ephemeral: true, ..PourOpts::default() };
+    let proto = cooked(&text().replace("count = 700", "count = 6000")).expect("cooks");
+    let large = molecule::pour_large(&mut store, &stamp(1), &proto, &Vars::new(), &opts).expect("pours").root;
+    let small = cooked("formula = \"s\"\n[[steps]]\nid = \"a\"\n").expect("cooks");
+    molecule::pour_large(&mut store, &stamp(1), &small, &Vars::new(), &opts).expect("pours");
+    while store.write::<_, StoreError>(&stamp(2), |w| w.settle(500)).expect("settles") {}
+    let step = store.read::<_, StoreError>(|r| Ok(r.ids_below(&large)?.remove(0))).expect("reads");
+    let now = gastown::store::Stamp::new("tester", stamp(0).now.plus_millis(3_600_000));
+    let (cleared, taken) = std::thread::scope(|scope| {
+        let taking = scope.spawn(|| {
+            let mut other = Store::open(&dir.path().join(".beads")).expect("opens");
+            eventually("it begins to go", || {
+                other.read::<_, StoreError>(|r| r.has_batches()).expect("reads").then_some(())
+            });
+            let take = gastown::store::Patch::status(Status::IN_PROGRESS);
+            other.write::<_, StoreError>(&now, |w| w.update(&step, take.clone()).map(|_| ())).is_ok()
+        });
+        let cleared = molecule::gc(&mut store, &now, gastown::base::span::Span::seconds(60), true).expect("clears");
+        (cleared, taking.join().expect("takes it up"))
+    });
+    let there = store.read::<_, StoreError>(|r| Ok(r.bead(&large)?.is_some())).expect("reads");
+    // Whoever took it up in time has it; whoever came too late was told.
+    assert_eq!((there, cleared.left.len()), (taken, 0));
+    assert!(cleared.gone.len() >= 2, "the small one is gone: {}", cleared.gone.len());
+    assert_eq!(store.check().expect("checks"), Vec::<String>::new());
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use gastown::base::{BeadId, Prefix, Time};
 use gastown::formula::{Proto, Vars};
 use gastown::molecule::{self, MoleculeError, PourOpts};
-use gastown::store::{Filter, Read, Sort, Stamp, Store};
+use gastown::store::{Filter, NewBead, Read, Sort, Stamp, Store, StoreError};
 use serde_json::Value;
 
 use super::{cooked, vars};
@@ -273,4 +273,32 @@ fn a_large_molecule_may_be_a_part_of_one_transaction_with_others() {
         assert_eq!(count > 250, keep, "{count}");
     }
     assert_eq!(store.check().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
+fn one_bead_gets_one_molecule_also_while_a_large_one_is_poured_for_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let bead =
+        store.write::<_, MoleculeError>(&stamp(1), |w| Ok(w.create(NewBead::titled("work"))?)).expect("filed").id;
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 5000\n[[steps.loop.body]]\nid = \"x\"\n";
+    let (large, small) = (cooked(text).expect("cooks"), cooked(&text.replace("5000", "2")).expect("cooks"));
+    let opts = PourOpts { for_bead: Some(bead.clone()), ..PourOpts::default() };
+    let (first, second) = std::thread::scope(|scope| {
+        let between = scope.spawn(|| {
+            let mut other = Store::open(&dir.path().join(".beads")).expect("opens");
+            let begun = || other.read::<_, StoreError>(|r| r.has_batches()).expect("reads").then_some(());
+            crate::support::eventually("the large one is begun", begun);
+            molecule::pour_large(&mut other, &stamp(3), &small, &Vars::new(), &opts).map(|poured| poured.root)
+        });
+        let first = molecule::pour_large(&mut store, &stamp(2), &large, &Vars::new(), &opts).map(|poured| poured.root);
+        (first, between.join().expect("pours"))
+    });
+    let has =
+        store.read::<_, StoreError>(|r| Ok(r.need(&bead)?.meta_str("molecule").map(str::to_owned))).expect("reads");
+    let (one, other) = if first.is_ok() { (first, second) } else { (second, first) };
+    assert_eq!(one.expect("one of them").to_string(), has.expect("a molecule"));
+    assert!(matches!(other, Err(MoleculeError::HasMolecule { .. })), "{other:?}");
+    let roots = Filter { types: vec![gastown::store::IssueType::MOLECULE], ..Filter::default() };
+    assert_eq!(store.read::<_, StoreError>(|r| r.count(&roots)).expect("reads"), 1, "nothing is left of the other");
 }

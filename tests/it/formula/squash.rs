@@ -135,3 +135,17 @@ fn a_molecule_with_a_digest_gets_another_only_when_it_is_forced() {
         assert_eq!(digests(&sandbox, &repo).len(), 2);
     }
 }
+
+#[test]
+fn whether_a_molecule_may_be_squashed_is_asked_where_it_is_done() {
+    let (sandbox, repo) = repo("trigger = \"manual\"");
+    let root = sandbox.bd(&repo, &["mol", "pour", "f", "-q"]).ok();
+    let mut store = gastown::store::Store::open(&repo.join(".beads")).expect("opens");
+    let id = gastown::base::BeadId::new(&root).expect("an id");
+    let by = gastown::store::Stamp::new("tester", gastown::base::Time::from_millis(1_900_000_000_000));
+    let mut squash = |force| gastown::molecule::squash_any(&mut store, &by, &id, None, false, force);
+    let refused = squash(false).expect_err("unfinished");
+    assert_eq!(refused.to_string(), format!("{root} is unfinished: 0 of 2 steps are closed"));
+    assert_eq!(squash(true).expect("is forced").open, 2);
+    assert!(matches!(squash(false), Err(gastown::molecule::MoleculeError::Squashed { .. })));
+}

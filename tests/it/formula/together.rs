@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Sandbox;
 
@@ -273,4 +273,69 @@ timeout = "30s"
     let poured = sandbox.bd(&repo, &["mol", "pour", "again", "-q"]).ok();
     let text = |root: &str| sandbox.bd(&repo, &["mol", "distill", root, "again", "--dry-run"]).ok();
     assert_eq!(text(&poured), text(&root), "it is the same again");
+}
+
+#[test]
+fn two_formulas_are_bonded_to_one_protomolecule_that_is_poured_as_often_as_wanted() {
+    let text = "[vars.who]\nrequired = true\n[[steps]]\nid = \"a\"\ntitle = \"a {{who}}\"\n";
+    let (sandbox, repo) = repo(&[("one", text), ("two", &text.replace('a', "b").replace("vbrs", "vars"))]);
+    let count = || sandbox.bd(&repo, &["count"]).ok();
+    let before = count();
+    let bonded = sandbox.bd(&repo, &["mol", "bond", "one", "two", "--as", "Both of them", "--json"]).json();
+    let proto = bonded["result_id"].as_str().expect("an id").to_owned();
+    assert_eq!((&bonded["result_type"], proto.starts_with("proto-")), (&json!("compound_proto"), true), "{bonded}");
+    assert_eq!(count(), before, "nothing is poured");
+    let again = sandbox.bd(&repo, &["mol", "bond", "one", "two", "--as", "Both of them", "--json"]).json();
+    assert_eq!(again["result_id"], proto, "the same ones are the same one");
+    let missing = sandbox.bd(&repo, &["mol", "pour", &proto]).fails();
+    assert!(missing.contains("missing required variables: who"), "{missing}");
+    let poured = sandbox.bd(&repo, &["mol", "pour", &proto, "--var", "who=ann", "--json"]).json();
+    let root = poured["new_epic_id"].as_str().expect("an id").to_owned();
+    let shown = sandbox.bd(&repo, &["show", &root, "--json"]).json();
+    assert_eq!((&shown[0]["title"], &shown[0]["issue_type"]), (&json!("Both of them"), &json!("molecule")));
+    assert_eq!(shown[0]["bonded_from"][1]["bond_type"], "sequential");
+    let next = || {
+        let current = sandbox.bd(&repo, &["mol", "current", &root, "--json"]).json();
+        current[0]["current_step"]["title"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(next(), "a ann");
+    let step = |name: &str| poured["id_mapping"][format!("Both of them.{name}")].as_str().expect("a step").to_owned();
+    sandbox.bd(&repo, &["close", &step("one.a")]).ok();
+    assert_eq!(next(), "b ann", "the second goes on after the first");
+    // Poured at once, and bonded further.
+    let now = sandbox.bd(&repo, &["mol", "bond", &proto, "one", "--ephemeral", "--var", "who=x", "--json"]).json();
+    assert_eq!((&now["result_type"], &now["spawned"]), (&json!("compound_molecule"), &json!(8)), "{now}");
+    for wrong in [
+        &["mol", "bond", "one", "two", "--at", "x"][..],
+        &["mol", "bond", "one", "two", "--ref", "x"],
+        &["mol", "bond", &root, "two", "--as", "x", "--var", "who=x"],
+    ] {
+        sandbox.bd(&repo, wrong).fails();
+    }
+}
+
+#[test]
+fn what_is_bonded_to_a_molecule_is_called_as_it_is_told() {
+    let text = "[vars.n]\nrequired = true\n[[steps]]\nid = \"look\"\ngate = { type = \"human\" }\n\
+        [[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"deep\"\n";
+    let (sandbox, repo) = repo(&[("arm", text)]);
+    let root = sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=x", "-q"]).ok();
+    let arm = |name: &str| {
+        let bond = ["mol", "bond", &root, "arm", "--ref", "arm-{{n}}", "--var", &format!("n={name}"), "--json"];
+        sandbox.bd(&repo, &bond)
+    };
+    for name in ["ace", "bee"] {
+        let mapping = arm(name).json()["id_mapping"].clone();
+        for (step, id) in [("arm", ""), ("arm.look", ".look"), ("arm.gate-look", ".gate-look"), ("arm.deep", ".deep")] {
+            assert_eq!(mapping[step], format!("{root}.arm-{name}{id}"), "{mapping}");
+        }
+    }
+    let twice = sandbox.bd(&repo, &["mol", "bond", &root, "arm", "--ref", "arm-ace", "--var", "n=x"]).fails();
+    assert!(twice.contains("arm-ace"), "{twice}");
+    let shown = sandbox.bd(&repo, &["show", &format!("{root}.arm-bee.deep"), "--json"]).json();
+    assert_eq!(shown[0]["parent"], format!("{root}.arm-bee.g"));
+    for reference in ["a b", "arm-{{m}}", ""] {
+        let said = sandbox.bd(&repo, &["mol", "bond", &root, "arm", "--ref", reference, "--var", "n=x"]).fails();
+        assert!(said.contains(reference), "{said}");
+    }
 }

@@ -24,8 +24,9 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
         next: format!("`bd mol wisp gc --age {DAY} --all`"),
         mend: Some(Box::new(move |cx| {
             let by = cx.stamp();
-            let gone = cx.change_store(|store| Ok(molecule::gc(store, &by, age, true)?))?;
-            Ok(format!("{} burnt", text::count(gone.len(), "bead")))
+            let cleared = cx.change_store(|store| Ok(molecule::gc(store, &by, age, true)?))?;
+            let left = cleared.left.iter().map(|(root, why)| format!("; {root} is left: {why}"));
+            Ok(format!("{} burnt{}", text::count(cleared.gone.len(), "bead"), left.collect::<String>()))
         })),
     }])
 }

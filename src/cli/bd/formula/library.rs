@@ -106,12 +106,17 @@ fn warn(cx: &Context, warnings: &Report) {
 
 /// The proto that `name` means: one that is kept (`proto-…`), or a formula, cooked to be poured with these values.
 pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<Proto, CliError> {
+    proto_for(cx, name, vars, Mode::Pour)
+}
+
+/// As [`proto`], in another mode.
+pub(in super::super) fn proto_for(cx: &Context, name: &str, vars: &Vars, mode: Mode) -> Result<Proto, CliError> {
     if name.starts_with("proto-")
         && let Some(proto) = cx.read(|r| molecule::thaw(r, name).map_err(CliError::from))?
     {
         return Ok(proto);
     }
-    let options = Options { vars, mode: Mode::Pour, aspects: &Around::new(cx) };
+    let options = Options { vars, mode, aspects: &Around::new(cx) };
     let (proto, warnings) =
         compile_proto(&library(cx, &[]), &path(cx, name), options).map_err(|report| wrong(cx, name, &report))?;
     warn(cx, &warnings);

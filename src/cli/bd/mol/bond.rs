@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::super::Context;
-use super::super::formula::library::{proto, var};
+use super::super::formula::library::{proto_for, var};
+use crate::base::BeadId;
 use crate::base::text::count;
 use crate::cli::CliError;
-use crate::formula::{Proto, Vars};
+use crate::formula::{Mode, Proto, Vars, fill};
 use crate::molecule::{self, Bond, BondType, Partner, PourOpts};
 
-/// Bonds the second to the first. Each may be a molecule or a formula, which is then poured.
+/// Bonds the second to the first. A formula is poured for a molecule; two formulas become one protomolecule.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A molecule, or a formula
@@ -22,13 +23,19 @@ pub struct Args {
     /// At this bond point of the first
     #[arg(long, value_name = "POINT")]
     at: Option<String>,
+    /// What the compound of two formulas is called
+    #[arg(long = "as", value_name = "TITLE")]
+    title: Option<String>,
+    /// The last part of the id of what is poured for a molecule, as in arm-{{n}}: its steps are MOLECULE.REF.STEP
+    #[arg(long = "ref", value_name = "REF")]
+    reference: Option<String>,
     /// A value for a variable of what is poured
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = var)]
     vars: Vec<(String, String)>,
-    /// Pour it as a wisp
+    /// Pour it as a wisp; of two formulas, the compound
     #[arg(long, alias = "wisp", conflicts_with = "pour")]
     ephemeral: bool,
-    /// Pour it to last, also onto a wisp
+    /// Pour it to last, also onto a wisp; of two formulas, the compound
     #[arg(long)]
     pour: bool,
     /// Say what would come of it, and change nothing
@@ -48,15 +55,34 @@ pub(super) fn kind(text: &str) -> Result<BondType, String> {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let vars: Vars = args.vars.into_iter().collect();
-    let (first, second) = (side(cx, &args.first, &vars)?, side(cx, &args.second, &vars)?);
+    let vars: Vars = args.vars.iter().cloned().collect();
+    let (first, second) = (live(cx, &args.first)?, live(cx, &args.second)?);
+    let formulas = first.is_none() && second.is_none();
+    let poured = args.ephemeral || args.pour;
+    if formulas && !poured && args.at.is_some() {
+        return Err(CliError::user("only a molecule has bond points, and neither is one")
+            .hint(format!("pour the first: bd mol pour {}", args.first)));
+    }
+    if args.title.is_some() && !(formulas && args.at.is_none()) {
+        return Err(CliError::user("--as names the compound of two formulas, and nothing new comes of a molecule")
+            .hint("`bd update MOLECULE --title TITLE` changes the title of one"));
+    }
+    let id = args.reference.as_deref().map(|text| named(&fill(text, &vars), &first, &second)).transpose()?;
+    // What is not poured yet need not have its values yet.
+    let mode = if formulas && !poured { Mode::Compile } else { Mode::Pour };
+    let side = |live: Option<BeadId>, name: &str| match live {
+        Some(id) => Ok(Ok(id)),
+        None => proto_for(cx, name, &vars, mode).map(Err),
+    };
+    let (first, second) = (side(first, &args.first)?, side(second, &args.second)?);
     let bonded = cx.write_or_rehearse(args.dry_run, |w| {
         for proto in [&first, &second].into_iter().filter_map(|s| s.as_ref().err()) {
             molecule::freeze(w, proto)?;
         }
-        let ephemeral = (args.ephemeral || args.pour).then_some(args.ephemeral);
-        let how = Bond { how: args.kind, point: args.at.as_deref(), ephemeral };
-        molecule::bond(w, &partner(&first), &partner(&second), &vars, &PourOpts::default(), how).map_err(CliError::from)
+        let ephemeral = poured.then_some(args.ephemeral);
+        let how = Bond { how: args.kind, point: args.at.as_deref(), ephemeral, title: args.title.as_deref() };
+        let opts = PourOpts { id, ..PourOpts::default() };
+        molecule::bond(w, &partner(&first), &partner(&second), &vars, &opts, how).map_err(CliError::from)
     })?;
     let mut value = json!(bonded);
     if args.dry_run {
@@ -65,24 +91,48 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.out.print(&value, |_| {
         let poured = bonded.spawned.map_or_else(String::new, |n| format!(", with {} for it", count(n, "new bead")));
         let done = if args.dry_run { "would bond" } else { "✓ bonded" };
-        format!("{done} ({}): {}{poured}", bonded.bond_type, bonded.result_id)
+        let next = match bonded.result_type {
+            "compound_proto" if !args.dry_run => format!("\nnext: bd mol pour {}", bonded.result_id),
+            _ => String::new(),
+        };
+        format!("{done} ({}): {}{poured}{next}", bonded.bond_type, bonded.result_id)
     });
     Ok(())
 }
 
-/// A molecule that lives, else a formula to be poured.
-fn side(cx: &Context, name: &str, vars: &Vars) -> Result<Result<crate::base::BeadId, Proto>, CliError> {
-    let live = cx.read(|r| {
+/// The molecule that lives under this name.
+fn live(cx: &Context, name: &str) -> Result<Option<BeadId>, CliError> {
+    cx.read(|r| {
         let Ok(id) = r.resolve(name) else { return Ok(None) };
-        Ok::<_, CliError>(r.bead(&id)?.filter(|b| molecule::is_molecule(b) && !b.is_template).map(|b| b.id))
-    })?;
-    match live {
-        Some(id) => Ok(Ok(id)),
-        None => proto(cx, name, vars).map(Err),
-    }
+        Ok(r.bead(&id)?.filter(|b| molecule::is_molecule(b) && !b.is_template).map(|b| b.id))
+    })
 }
 
-fn partner(side: &Result<crate::base::BeadId, Proto>) -> Partner<'_> {
+/// The id of what is poured for the one of two that lives.
+fn named(reference: &str, first: &Option<BeadId>, second: &Option<BeadId>) -> Result<BeadId, CliError> {
+    let target = match (first, second) {
+        (Some(target), None) | (None, Some(target)) => target,
+        _ => {
+            return Err(CliError::user(
+                "--ref names what is poured for a molecule: one of two must be one, the other a formula",
+            )
+            .hint("`bd mol list` shows the molecules, `bd formula list` the formulas"));
+        }
+    };
+    if reference.contains("{{") {
+        return Err(
+            CliError::user(format!("`{reference}` has a variable without a value")).hint("give it: --var NAME=VALUE")
+        );
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if reference.is_empty() || !reference.chars().all(plain) {
+        return Err(CliError::user(format!("`{reference}` cannot be part of an id"))
+            .hint("letters, digits, `_`, `.` and `-`, as in --ref arm-{{n}}"));
+    }
+    Ok(BeadId::new(format!("{target}.{reference}"))?)
+}
+
+fn partner(side: &Result<BeadId, Proto>) -> Partner<'_> {
     match side {
         Ok(id) => Partner::Molecule(id.clone()),
         Err(proto) => Partner::Proto(proto),

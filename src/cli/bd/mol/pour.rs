@@ -70,7 +70,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
                 molecule::freeze(w, next)?;
                 let onto = Partner::Molecule(poured.root.clone());
                 let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
-                let bond = Bond { how: args.attach_type, point: None, ephemeral: None };
+                let bond = Bond { how: args.attach_type, point: None, ephemeral: None, title: None };
                 bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), &vars, &opts, bond)?);
             }
             Ok::<_, CliError>((poured, bonds))

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::super::Context;
 use super::super::formula::library::{proto, var};
+use crate::base::BeadId;
 use crate::base::span::Span;
 use crate::base::text::{count, headline};
 use crate::cli::CliError;
 use crate::formula::Vars;
-use crate::molecule::{self, PourOpts};
+use crate::molecule::{self, Cleared, MoleculeError, PourOpts};
 
 /// Makes a wisp, or lists and clears them.
 #[derive(Debug, clap::Args)]
@@ -141,20 +142,26 @@ fn list(cx: &Context, args: &List) -> Result<(), CliError> {
 
 fn gc(cx: &Context, args: &Gc) -> Result<(), CliError> {
     let now = cx.now();
-    let gone = if args.dry_run {
-        cx.read(|r| Ok(molecule::gc_would(r, now, args.age, args.all)?))?
-    } else {
-        let by = cx.stamp();
-        cx.change_store(|store| Ok(molecule::gc(store, &by, args.age, args.all)?))?
-    };
-    let value = if args.dry_run {
-        json!({ "cleaned_ids": [], "cleaned_count": 0, "candidates": gone, "dry_run": true })
-    } else {
-        json!({ "cleaned_ids": gone, "cleaned_count": gone.len() })
-    };
-    cx.out.print(&value, |_| {
-        let verb = if args.dry_run { "would burn" } else { "✓ burnt" };
-        format!("{verb} {}", count(gone.len(), "bead"))
-    });
-    Ok(())
+    if args.dry_run {
+        let all = cx.read(|r| Ok(molecule::gc_would(r, now, args.age, args.all)?))?;
+        let value = json!({ "cleaned_ids": [], "cleaned_count": 0, "candidates": all, "dry_run": true });
+        cx.out.print(&value, |_| format!("would burn {}", count(all.len(), "bead")));
+        return Ok(());
+    }
+    let by = cx.stamp();
+    let Cleared { gone, left } = cx.change_store(|store| Ok(molecule::gc(store, &by, args.age, args.all)?))?;
+    let mut value = json!({ "cleaned_ids": gone, "cleaned_count": gone.len() });
+    if !left.is_empty() {
+        let one = |(root, why): &(BeadId, MoleculeError)| json!({ "id": root, "reason": why.to_string() });
+        value["left"] = left.iter().map(one).collect();
+    }
+    cx.out.print(&value, |_| format!("✓ burnt {}", count(gone.len(), "bead")));
+    match left.into_iter().next() {
+        Some((root, why)) => {
+            let mut error = CliError::from(why);
+            error.message = format!("{root} is left: {}", error.message);
+            Err(error)
+        }
+        None => Ok(()),
+    }
 }
