@@ -147,14 +147,16 @@ impl std::fmt::Debug for Late {
 
 const ENDINGS: [&str; 2] = [".formula.toml", ".formula.json"];
 
-/// Whether a file is JSON. Endings are written in lower case, as the files of the format are.
+/// Whether a file is JSON.
 fn is_json(file: &str) -> bool {
-    file.ends_with(ENDINGS[1])
+    file.to_ascii_lowercase().ends_with(ENDINGS[1])
 }
 
-/// Whether a formula is named by its path.
-fn is_path(name: &str) -> bool {
-    name.contains('/') || ENDINGS.iter().any(|e| name.ends_with(e))
+/// Whether a formula is named by its path, and not by a name that is looked for. What is looked for has its ending in
+/// lower case.
+pub fn is_path(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    name.contains('/') || ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
 /// The ending of a Lua aspect.
@@ -233,6 +235,16 @@ impl Library {
             })
         });
         self.shelves.iter().chain(late.into_iter().flatten())
+    }
+
+    /// Adds what a repository keeps, file name, path and text of each, behind the other files of repositories.
+    pub fn add_repository(&mut self, files: impl IntoIterator<Item = (String, String, String)>) {
+        let near = |shelf: &Shelf| matches!(shelf, Shelf::Dir(Layer::Given | Layer::Repository, _));
+        let mut at = self.shelves.iter().rposition(near).map_or(0, |last| last + 1);
+        for (name, path, text) in files {
+            self.shelves.insert(at, Shelf::Text { layer: Layer::Repository, name, path, text });
+            at += 1;
+        }
     }
 
     /// All of this library, and behind it all of `other`.
@@ -314,6 +326,15 @@ impl Library {
 
     /// The error for a name that is nowhere; `by` is the place that asked for it.
     pub(crate) fn missing(&self, name: &str, by: Option<&At>) -> Diagnostic {
+        if let Ok(Some(aspect)) = self.find_lua(name) {
+            let message = format!("`{name}` is an aspect in Lua ({}), and no formula", aspect.source.path);
+            let help = format!("name it in `compose.aspects` of a formula; `bd formula check {name}` looks it over");
+            let error = Diagnostic::error("unknown-formula", message).help(help);
+            return match by {
+                Some(at) => error.at(at, "not a formula"),
+                None => error,
+            };
+        }
         let names: Vec<String> = self.names().into_iter().chain(self.lua_names()).collect();
         let places: Vec<String> = self
             .shelves

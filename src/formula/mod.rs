@@ -38,7 +38,7 @@ mod vars;
 pub use cook::{Cooked, Mode, Options, compile, compile_proto, cook};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use glob::Glob;
-pub use library::{AspectFile, Found, Layer, Library, Listed};
+pub use library::{AspectFile, Found, Layer, Library, Listed, is_path};
 pub use limits::Limits;
 pub use parse::EVENTS;
 pub use places::Places;
@@ -47,6 +47,7 @@ pub use proto::{
 };
 pub use resolved::{as_toml, as_written, resolved_json};
 pub use source::{At, Source, Text};
+pub(crate) use stage::control::GATE_ID;
 pub use stage::weave::{Advice, Aspects, Functions, NewStep, NoAspects, StepView};
 pub use vars::{Vars, duration, fill, names_in, truthy};
 pub(crate) use vars::{fill_single, filled_len};

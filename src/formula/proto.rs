@@ -289,7 +289,7 @@ pub struct Until {
 pub struct RoundTexts {
     /// What the number of the round is called.
     pub var: String,
-    /// By the key of the step: `title`, `description`, `notes`, `acceptance`, `assignee`.
+    /// By the key of the step: `title`, `description`, `notes`, `acceptance`, `assignee`; the id of its gate as `gate_id`.
     pub texts: BTreeMap<String, String>,
     /// All labels, if one of them has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -191,6 +191,25 @@ impl Repo {
         }
     }
 
+    /// The files right in a folder at a commit, of at most `most` bytes each, with their contents; none if it is not there.
+    pub fn files_in(&self, commit: Oid, folder: &str, most: u64) -> Result<Vec<(String, Vec<u8>)>, GitError> {
+        let tree = self.raw().find_commit(commit)?.tree()?;
+        let folder = match tree.get_path(std::path::Path::new(folder)) {
+            Ok(entry) if entry.kind() == Some(git2::ObjectType::Tree) => self.raw().find_tree(entry.id())?,
+            Ok(_) => return Ok(Vec::new()),
+            Err(e) if e.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(e.into()),
+        };
+        let mut files = Vec::new();
+        for entry in folder.iter().filter(|entry| entry.kind() == Some(git2::ObjectType::Blob)) {
+            let blob = self.raw().find_blob(entry.id())?;
+            if blob.size() as u64 <= most {
+                files.push((String::from_utf8_lossy(entry.name_bytes()).into_owned(), blob.content().to_vec()));
+            }
+        }
+        Ok(files)
+    }
+
     /// Names at the top of the tree of a commit, folders with a trailing `/`.
     pub fn top_level(&self, commit: Oid) -> Result<Vec<String>, GitError> {
         let tree = self.raw().find_commit(commit)?.tree()?;

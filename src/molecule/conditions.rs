@@ -37,8 +37,7 @@ pub(super) fn filter<'p>(proto: &'p Proto, vars: &Vars) -> (Vec<Kept<'p>>, Vec<S
     if gone.is_empty() {
         return (proto.steps.iter().map(Kept::Same).collect(), Vec::new());
     }
-    let needs: HashMap<&str, &[String]> =
-        proto.steps.iter().filter(|s| gone.contains(s.id.as_str())).map(|s| (s.id.as_str(), &s.needs[..])).collect();
+    let by_id: HashMap<&str, &Step> = proto.steps.iter().map(|s| (s.id.as_str(), s)).collect();
     let kept = proto
         .steps
         .iter()
@@ -56,7 +55,7 @@ pub(super) fn filter<'p>(proto: &'p Proto, vars: &Vars) -> (Vec<Kept<'p>>, Vec<S
             // A gate rule that asks for a step that does not come would hold for ever.
             step.held.retain(held);
             if step.needs.iter().any(|n| gone.contains(n.as_str())) {
-                step.needs = bridged(&step.needs, &needs);
+                step.needs = bridged(&step, &gone, &by_id);
             }
             if let Some(waits) = &mut step.waits_for
                 && waits.of.as_deref().is_some_and(|of| gone.contains(of))
@@ -70,19 +69,31 @@ pub(super) fn filter<'p>(proto: &'p Proto, vars: &Vars) -> (Vec<Kept<'p>>, Vec<S
     (kept, gone)
 }
 
-/// `needs` with each step that went replaced by what it needed.
-fn bridged(needs: &[String], gone: &HashMap<&str, &[String]>) -> Vec<String> {
+/// The needs of `step` with each step that went replaced by what it needed, and by what the groups needed that it was in:
+/// they held it, too.
+fn bridged(step: &Step, gone: &HashSet<&str>, by_id: &HashMap<&str, &Step>) -> Vec<String> {
+    let around = groups(step, by_id);
     let mut out: Vec<String> = Vec::new();
     let mut seen: HashSet<&str> = HashSet::new();
-    let mut todo: Vec<&str> = needs.iter().rev().map(String::as_str).collect();
+    let mut todo: Vec<&str> = step.needs.iter().rev().map(String::as_str).collect();
     while let Some(id) = todo.pop() {
         if !seen.insert(id) {
             continue;
         }
-        match gone.get(id) {
-            Some(more) => todo.extend(more.iter().rev().map(String::as_str)),
+        match by_id.get(id).filter(|_| gone.contains(id)) {
+            Some(left_out) => {
+                let held = groups(left_out, by_id).into_iter().filter(|group| !around.contains(group));
+                let held = held.filter_map(|group| by_id.get(group)).flat_map(|group| &group.needs);
+                let more: Vec<&String> = left_out.needs.iter().chain(held).collect();
+                todo.extend(more.into_iter().rev().map(String::as_str));
+            }
             None => out.push(id.to_owned()),
         }
     }
     out
+}
+
+/// The groups that a step is in, from the inside.
+fn groups<'s>(step: &'s Step, by_id: &HashMap<&str, &'s Step>) -> Vec<&'s str> {
+    std::iter::successors(step.parent.as_deref(), |id| by_id.get(id)?.parent.as_deref()).collect()
 }

@@ -9,7 +9,7 @@ use super::{MoleculeError, held};
 use crate::base::text::headline;
 use crate::base::{BeadId, Prefix};
 use crate::formula::{
-    Compound, Gate, Limits, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, filled_len, names_in,
+    Compound, GATE_ID, Gate, Limits, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill, filled_len, names_in,
 };
 use crate::store::{Bead, DepKind, IssueType, Map, NewBead, NewDep, Patch, Read, StoreError, Write};
 
@@ -115,13 +115,7 @@ impl<'p> Pouring<'p> {
 
     /// The bead of a step, and those of its gates with their names; without parent and edges.
     pub(super) fn beads(&self, order: usize, step: &Step) -> (NewBead, Vec<(String, NewBead)>) {
-        let own = step.gate.as_deref().map(|gate| gate_bead(self.proto, step, gate, &self.vars, self.opts));
-        let rules = step.held.iter().map(|condition| {
-            let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None };
-            gate_bead(self.proto, step, &gate, &self.vars, self.opts)
-        });
-        let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
-        let gates = own.into_iter().chain(rules).enumerate().map(|(i, gate)| (name(i), gate)).collect();
+        let gates = gate_beads(self.proto, step, &self.vars, self.opts);
         (step_bead(self.proto, step, &self.vars, self.opts, order), gates)
     }
 
@@ -468,6 +462,8 @@ fn assignee(step: &Step, vars: &Vars, opts: &PourOpts) -> String {
 /// that name the round.
 fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
     let mut round = step.round.as_deref().cloned().unwrap_or_default();
+    // The gate is a bead of its own.
+    round.texts.remove(GATE_ID);
     for text in round.texts.values_mut().chain(&mut round.labels) {
         *text = fill(text, vars);
     }
@@ -494,6 +490,17 @@ fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
     proto.rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str)
 }
 
+/// The gates of a step, its own and those of gate rules, with their names.
+pub(super) fn gate_beads(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Vec<(String, NewBead)> {
+    let own = step.gate.as_deref().map(|gate| gate_bead(proto, step, gate, vars, opts));
+    let rules = step.held.iter().map(|condition| {
+        let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None };
+        gate_bead(proto, step, &gate, vars, opts)
+    });
+    let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
+    own.into_iter().chain(rules).enumerate().map(|(i, gate)| (name(i), gate)).collect()
+}
+
 fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOpts) -> NewBead {
     let id = gate.id.as_deref().map(|id| fill(id, vars)).unwrap_or_default();
     let timeout = gate.timeout.as_deref().map(|t| fill(t, vars)).unwrap_or_default();
@@ -510,10 +517,15 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
     // A gate rule holds the first round alone: its step is named once.
     if let Some(round) = round_of(proto, &step.id).filter(|_| gate.kind != held::CONDITION) {
         metadata.insert("round_of".into(), round.into());
+        let texts = step.round.as_deref();
+        if let Some((var, text)) = texts.and_then(|round| Some((&round.var, round.texts.get(GATE_ID)?))) {
+            let texts = [(GATE_ID.to_owned(), fill(text, vars))].into();
+            metadata.insert("round".into(), json!(RoundTexts { var: var.clone(), texts, labels: Vec::new() }));
+        }
     }
     metadata.insert("formula".into(), proto.formula.as_str().into());
     NewBead {
-        title: fits(format!("Gate: {} {id}", gate.kind).trim_end()),
+        title: gate_title(&gate.kind, &id),
         description: format!("Async gate for step {}", step.id),
         issue_type: Some(IssueType::GATE),
         ephemeral: opts.ephemeral,
@@ -521,6 +533,11 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
         other,
         ..NewBead::default()
     }
+}
+
+/// What a gate is called.
+pub(super) fn gate_title(kind: &str, id: &str) -> String {
+    fits(format!("Gate: {kind} {id}").trim_end())
 }
 
 /// A title of one line and at most 500 bytes.

@@ -8,9 +8,10 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
+use super::pour::{PourOpts, edges as step_edges, gate_beads};
 use super::{MoleculeError, view};
 use crate::base::BeadId;
-use crate::formula::{Proto, Step};
+use crate::formula::{Proto, Step, Vars};
 use crate::store::{DepKind, IssueType, Map, NewBead, NewDep, Read, Stamp, Status, Store, StoreError, Write};
 
 /// The first byte of what is kept: how the rest is written.
@@ -85,18 +86,28 @@ pub struct Kept {
 pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: bool) -> Result<Kept, MoleculeError> {
     let mut ids: HashMap<&str, BeadId> = HashMap::new();
     let mut wanted = vec![(id.clone(), root(proto))];
+    let mut edges: Vec<Edge> = Vec::new();
     for step in &proto.steps {
         let own = BeadId::new(format!("{id}.{}", step.id))?;
         let parent = step.parent.as_deref().and_then(|parent| ids.get(parent)).unwrap_or(id).clone();
+        for (name, gate) in gate_beads(proto, step, &Vars::new(), &PourOpts::default()) {
+            let gate_id = BeadId::new(format!("{id}.{name}"))?;
+            let gate = NewBead { is_template: true, parent: Some(parent.clone()), ..gate };
+            wanted.push((gate_id.clone(), gate));
+            edges.push((own.clone(), DepKind::BLOCKS, String::new(), gate_id));
+        }
         wanted.push((own.clone(), NewBead { parent: Some(parent), ..template(proto, step) }));
         ids.insert(&step.id, own);
     }
-    let mut needs: Vec<(&BeadId, &BeadId)> = Vec::new();
     for step in &proto.steps {
-        let needed = step.needs.iter().filter_map(|need| ids.get(need.as_str()));
-        needs.extend(needed.filter_map(|need| Some((ids.get(step.id.as_str())?, need))));
+        let Some(own) = ids.get(step.id.as_str()) else { continue };
+        let others = step_edges(step).into_iter();
+        edges.extend(
+            others.filter_map(|(kind, metadata, to)| Some((own.clone(), kind, metadata, ids.get(to)?.clone()))),
+        );
     }
-    let there = clear(w, id, force, &wanted, &needs)?;
+    let there = clear(w, id, force, &wanted, &edges)?;
+    let created = wanted.len();
     for (own, mut new) in wanted {
         if !there.contains(&own) {
             w.create(NewBead { id: Some(own), ..new })?;
@@ -108,11 +119,14 @@ pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: boo
             w.add_dep(&own, NewDep::new(DepKind::PARENT_CHILD, parent))?;
         }
     }
-    for (own, need) in needs {
-        w.add_dep(own, NewDep::new(DepKind::BLOCKS, need.clone()))?;
+    for (own, kind, metadata, target) in edges {
+        w.add_dep(&own, NewDep { depends_on_id: target, kind, metadata })?;
     }
-    Ok(Kept { root: id.clone(), created: proto.steps.len() + 1 })
+    Ok(Kept { root: id.clone(), created })
 }
+
+/// An edge of a template: from where, of what kind, with what metadata, to where.
+type Edge = (BeadId, DepKind, String, BeadId);
 
 /// Makes room for templates: beads and edges that are there and not wanted go. Gives the beads that are there and wanted.
 fn clear(
@@ -120,7 +134,7 @@ fn clear(
     id: &BeadId,
     force: bool,
     wanted: &[(BeadId, NewBead)],
-    needs: &[(&BeadId, &BeadId)],
+    edges: &[Edge],
 ) -> Result<HashSet<BeadId>, MoleculeError> {
     let old = match w.bead(id)? {
         Some(root) if root.status != Status::TOMBSTONE && !force => return Err(MoleculeError::ProtoExists(root.id)),
@@ -137,7 +151,7 @@ fn clear(
     }
     let parents: HashMap<&BeadId, Option<&BeadId>> =
         wanted.iter().map(|(own, new)| (own, new.parent.as_ref())).collect();
-    let needs: HashSet<(&BeadId, &BeadId)> = needs.iter().copied().collect();
+    let edges: HashSet<(&BeadId, &DepKind, &BeadId)> = edges.iter().map(|(own, kind, _, to)| (own, kind, to)).collect();
     let mut there: HashSet<BeadId> = w.bead(id)?.map(|root| root.id).into_iter().collect();
     for own in old.into_iter().rev().map(|bead| bead.id) {
         let Some(parent) = parents.get(&own) else {
@@ -147,7 +161,9 @@ fn clear(
         for dep in w.deps(&own)? {
             let stays = match &dep.kind {
                 kind if *kind == DepKind::PARENT_CHILD => *parent == Some(&dep.depends_on_id),
-                kind if *kind == DepKind::BLOCKS => needs.contains(&(&own, &dep.depends_on_id)),
+                kind if [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(kind) => {
+                    edges.contains(&(&own, kind, &dep.depends_on_id))
+                }
                 _ => true,
             };
             if !stays {
@@ -161,7 +177,12 @@ fn clear(
 
 /// The template of a whole formula.
 fn root(proto: &Proto) -> NewBead {
-    let mut root = bare(proto, &proto.formula, &proto.description);
+    // The variables of these names are what the root of a molecule is called.
+    let named = |name: &str, text: &str| match proto.vars.contains_key(name) {
+        true => format!("{{{{{name}}}}}"),
+        false => text.to_owned(),
+    };
+    let mut root = bare(proto, &named("title", &proto.formula), &named("desc", &proto.description));
     root.issue_type = Some(IssueType::MOLECULE);
     root.labels = vec!["template".into()];
     root.metadata.insert("formula".into(), proto.formula.as_str().into());
@@ -173,6 +194,10 @@ fn root(proto: &Proto) -> NewBead {
 fn template(proto: &Proto, step: &Step) -> NewBead {
     let mut bead = bare(proto, &step.title, &step.description);
     bead.labels.clone_from(&step.labels);
+    bead.labels.extend(step.waits_for.iter().map(|waits| format!("gate:{}", waits.mode)));
+    bead.notes.clone_from(&step.notes);
+    bead.acceptance_criteria = step.acceptance.clone().unwrap_or_default();
+    bead.assignee = step.assignee.clone().unwrap_or_default();
     bead.priority = step.priority;
     bead.issue_type = Some(IssueType::new(&step.kind));
     bead.metadata.clone_from(&step.metadata);

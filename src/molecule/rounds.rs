@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::now::Now;
-use super::pour::fits;
+use super::pour::{fits, gate_title};
 use super::{MoleculeError, Outside};
 use crate::base::BeadId;
 use crate::formula::condition::Runtime;
-use crate::formula::{RoundTexts, Until, fill_single};
+use crate::formula::{GATE_ID, RoundTexts, Until, fill_single};
 use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
@@ -106,6 +106,10 @@ fn copy(
             fill_single(text, |var| (var == texts.var).then(|| number.to_string())).unwrap_or_else(|| text.clone())
         };
         let anew = |key: &str| texts.texts.get(key).map(|text| numbered(text, number));
+        let waits_for = anew(GATE_ID);
+        if let Some(id) = &waits_for {
+            other.insert("await_id".into(), id.as_str().into());
+        }
         // Of this round's labels, those that name it.
         let label = |label: &String| {
             let named = texts.labels.iter().find(|text| numbered(text, number - 1) == *label);
@@ -113,7 +117,11 @@ fn copy(
         };
         let new = NewBead {
             // A step without a title is called by its name.
-            title: anew("title").map_or_else(|| renamed(&bead.title), |title| fits(&title)),
+            title: match (anew("title"), &waits_for) {
+                (Some(title), _) => fits(&title),
+                (None, Some(id)) => gate_title(&bead.await_type, id),
+                (None, None) => renamed(&bead.title),
+            },
             description: anew("description").unwrap_or_else(|| bead.description.clone()),
             acceptance_criteria: anew("acceptance").unwrap_or_else(|| bead.acceptance_criteria.clone()),
             // What was noted in this round stays with it, and whoever took it up need not take up the next.

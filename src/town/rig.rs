@@ -100,12 +100,15 @@ impl Rig {
         })
     }
 
-    /// Where formulas that belong to this rig are found: the rig, the town, the built-in ones.
+    /// Where formulas that belong to this rig are found: the rig, the town, the built-in ones. Patrols are looked for here:
+    /// what the daemon does by itself is not for a repository to say.
     pub fn library(&self) -> Library {
-        self.library_around(None, None)
+        let places = Places { rig: Some(self.dir()), town: Some(self.town.root().to_owned()), ..Places::default() };
+        Library::new(places.folders()).with_limits(self.town.formula_limits())
     }
 
-    /// Where formulas for work in this rig are found by whoever is in this work tree and has this home.
+    /// Where formulas for work in this rig are found by whoever is in this work tree and has this home. What the rig's
+    /// repository keeps is found in any case, as it is on the target branch.
     pub fn library_around(&self, work_tree: Option<&Path>, home: Option<&Path>) -> Library {
         let places = Places {
             work_tree: work_tree.map(Path::to_owned),
@@ -114,7 +117,23 @@ impl Rig {
             town: Some(self.town.root().to_owned()),
             home: home.map(Path::to_owned),
         };
-        Library::new(places.folders()).with_limits(self.town.formula_limits())
+        let mut library = Library::new(places.folders()).with_limits(self.town.formula_limits());
+        let kept = self.kept_formulas(library.limits().file_bytes);
+        library.add_repository(kept);
+        library
+    }
+
+    /// The formulas on the target branch: file name, what it is called in messages, text.
+    pub fn kept_formulas(&self, most: u64) -> Vec<(String, String, String)> {
+        const FOLDER: &str = ".beads/formulas";
+        // Work in a rig whose repository cannot be read is refused where it begins.
+        let files = self.repo().and_then(|repo| {
+            let tip = self.target_tip(&repo)?;
+            Ok(repo.files_in(tip, FOLDER, most)?)
+        });
+        let shown = |file: &str| format!("{}:{}:{FOLDER}/{file}", self.name, self.config.target);
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        files.unwrap_or_default().into_iter().map(|(file, bytes)| (file.clone(), shown(&file), text(bytes))).collect()
     }
 }
 

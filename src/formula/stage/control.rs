@@ -294,13 +294,17 @@ impl Round<'_> {
     }
 }
 
+/// What [`RoundTexts`] call the id of the step's gate.
+pub(crate) const GATE_ID: &str = "gate_id";
+
 /// The texts of a step that have `{var}` in them.
 fn unfilled(step: &StepDef, var: &str) -> Option<RoundTexts> {
     let named = format!("{{{var}}}");
     let (title, description) = (step.title.as_ref(), step.description.as_ref());
     let boxed = [("notes", &step.notes), ("acceptance", &step.acceptance), ("assignee", &step.assignee)];
     let boxed = boxed.into_iter().map(|(key, text)| (key, text.as_deref()));
-    let texts: BTreeMap<String, String> = [("title", title), ("description", description)]
+    let gate = step.gate.as_ref().and_then(|gate| gate.id.as_ref());
+    let texts: BTreeMap<String, String> = [("title", title), ("description", description), (GATE_ID, gate)]
         .into_iter()
         .chain(boxed)
         .filter_map(|(key, text)| Some((key.to_owned(), text?.as_str().to_owned())))

@@ -3,7 +3,7 @@
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod conditions;
-pub(super) mod control;
+pub(crate) mod control;
 pub(crate) mod convoy;
 pub(super) mod expand;
 pub(super) mod extends;

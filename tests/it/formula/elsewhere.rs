@@ -217,3 +217,11 @@ fn a_file_that_is_named_by_its_path_finds_what_stands_beside_it() {
     let said = sandbox.bd(&repo, &["cook", "their/formulas/bytes.formula.toml"]).fails();
     assert!(said.contains("bytes.formula.toml:2:6 is not UTF-8"), "{said}");
 }
+
+#[test]
+fn an_aspect_in_lua_is_said_to_be_one() {
+    let report = gastown::formula::cook(&Library::new([]), "security-review", &Vars::new()).expect_err("no formula");
+    let said = report.render(false);
+    assert!(said.contains("is an aspect in Lua") && said.contains("compose.aspects"), "{said}");
+    assert!(!said.contains("did you mean"), "{said}");
+}

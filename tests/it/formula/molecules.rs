@@ -480,3 +480,55 @@ fn a_rehearsed_bond_changes_nothing_and_what_is_to_last_lasts_on_a_wisp_too() {
     assert!(poured(&[]) && poured(&["--wisp"]), "as the wisp that it is bonded to");
     assert!(!poured(&["--pour"]));
 }
+
+#[test]
+fn who_needed_a_child_of_a_group_that_is_left_out_needs_what_the_group_needed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let proto = cooked(
+        "formula = \"f\"\n[vars]\ngo = \"\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"g\"\nneeds = [\"a\"]\n\
+         condition = \"{{go}}\"\n[[steps.children]]\nid = \"c\"\n[[steps.children]]\nid = \"d\"\nneeds = [\"c\"]\n\
+         [[steps]]\nid = \"z\"\nneeds = [\"d\"]\n",
+    )
+    .expect("cooks");
+    let made = poured(&mut store, &proto, &Vars::new(), &PourOpts::default());
+    assert_eq!(made.skipped, ["g", "c", "d"]);
+    let (a, z) = (&made.steps[0].1, &made.steps[1].1);
+    let blockers = store.read::<_, MoleculeError>(|r| Ok(r.blockers(z)?)).expect("reads");
+    assert_eq!(blockers, [a.clone()]);
+}
+
+#[test]
+fn a_template_says_all_that_its_formula_does_and_is_poured_by_its_id() {
+    let (sandbox, repo) = repo();
+    let text = "formula = \"mine\"\n[vars.title]\nrequired = true\n[vars]\nx = \"1\"\n[[steps]]\nid = \"a\"\nnotes = \"n {{x}}\"\n\
+        acceptance = \"ok {{x}}\"\nassignee = \"ann\"\ngate = { type = \"mail\", id = \"m-{{x}}\" }\n[[steps]]\nid = \"b\"\n\
+        needs = [\"a\"]\nwaits_for = \"any-children\"\n";
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    std::fs::write(repo.join(".beads/formulas/mine.formula.toml"), text).expect("written");
+    for more in [&[][..], &["--force"]] {
+        let made =
+            sandbox.bd(&repo, &[&["cook", "mine", "--persist", "--prefix", "new", "--json"], more].concat()).json();
+        assert_eq!((&made["proto_id"], &made["created"]), (&"new-mine".into(), &4.into()), "{made}");
+    }
+    let show = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0].clone();
+    let (root, a, gate) = (show("new-mine"), show("new-mine.a"), show("new-mine.gate-a"));
+    let texts = |bead: &Value, keys: &[&str]| {
+        keys.iter().map(|k| bead[*k].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(root["title"], "{{title}}");
+    assert_eq!(texts(&a, &["notes", "acceptance_criteria", "assignee"]), ["n {{x}}", "ok {{x}}", "ann"]);
+    assert_eq!(texts(&gate, &["issue_type", "await_type", "await_id"]), ["gate", "mail", "m-{{x}}"]);
+    let kinds = |bead: &Value| {
+        let deps = bead["dependencies"].as_array().expect("edges").iter();
+        let mut kinds: Vec<String> = deps.map(|d| format!("{} {}", d["dependency_type"], d["id"])).collect();
+        kinds.sort();
+        kinds.join(", ").replace('"', "")
+    };
+    assert_eq!(kinds(&a), "blocks new-mine.gate-a, parent-child new-mine");
+    assert_eq!(kinds(&show("new-mine.b")), "blocks new-mine.a, parent-child new-mine, waits-for new-mine.a");
+    assert_eq!(sandbox.bd(&repo, &["gate", "list", "--json"]).json(), serde_json::json!([]), "a template holds nobody");
+    std::fs::remove_file(repo.join(".beads/formulas/mine.formula.toml")).expect("removed");
+    let poured = sandbox.bd(&repo, &["mol", "pour", "new-mine", "--var", "title=Mine", "--json"]).json();
+    assert_eq!(show(poured["new_epic_id"].as_str().expect("an id"))["title"], "Mine");
+}

@@ -456,3 +456,24 @@ fn a_loop_that_ends_by_a_step_that_was_expanded_looks_at_what_came_in_its_place(
     assert_eq!(order.lines().count(), 4);
     assert_eq!(run.ready(), Vec::<String>::new(), "{order}");
 }
+
+#[test]
+fn the_gate_of_a_round_waits_for_what_its_number_names() {
+    let text = "formula = \"f\"\n[vars]\nrepo = \"app\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"steps.complete >= 9\"\n\
+        max = 2\nvar = \"k\"\n[[steps.loop.body]]\nid = \"try\"\ngate = { type = \"mail\", id = \"{{repo}}-{k}\" }\n";
+    let mut run = Run::new(&cook(&library(&[("f", text)]), "f", &Vars::new()).expect("cooks"));
+    let gates = |run: &Run| {
+        let filter = gastown::store::Filter { types: vec![IssueType::GATE], ..Default::default() };
+        let mut gates = run.store.read::<_, MoleculeError>(|r| Ok(r.find(&filter)?)).expect("reads");
+        gates.sort_by(|a, b| a.await_id.cmp(&b.await_id));
+        gates.into_iter().map(|gate| (gate.id, format!("{} | {}", gate.title, gate.await_id))).collect::<Vec<_>>()
+    };
+    let open = gates(&run);
+    run.store
+        .write::<_, MoleculeError>(&at(2), |w| Ok(w.close(&open[0].0, Close::because("it came"))?))
+        .expect("opens");
+    let _ = run.close(json!({}));
+    let told: Vec<String> = gates(&run).into_iter().map(|(_, told)| told).collect();
+    assert_eq!(told, ["Gate: mail app-1 | app-1", "Gate: mail app-2 | app-2"]);
+    assert_eq!(run.ready(), Vec::<String>::new(), "the second round waits for its own");
+}

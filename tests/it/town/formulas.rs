@@ -224,3 +224,25 @@ fn a_patrol_of_a_role_or_with_a_function_that_is_not_there_is_told_when_it_is_co
     assert!(said.contains("p.formula.toml:9:7") && said.contains("did you mean `pack-ledger`?"), "{said}");
     assert!(said.contains("the role `deacon` has no function `nothing`"), "{said}");
 }
+
+#[test]
+fn what_a_rigs_repository_keeps_is_found_from_wherever_work_in_it_is_slung() {
+    let town = TestTown::without_rig();
+    let kept = "formula = \"kept\"\n[[steps]]\nid = \"only\"\ntitle = \"Kept in the repository\"\n";
+    let more = "formula = \"shiny\"\n[[steps]]\nid = \"own\"\n";
+    let files = [(".beads/formulas/kept.formula.toml", kept), (".beads/formulas/shiny.formula.toml", more)];
+    let remote = super::make_remote(&town.sandbox, "kept.git", &files);
+    town.gt(&["rig", "add", "app", &remote.display().to_string(), "--prefix", "gt"]).ok();
+    let slung = |formula: &str| {
+        let id = town.bead(formula);
+        town.gt(&["sling", &id, "app", "--formula", formula, "--no-start"]).ok();
+        let root = town.show(&id)["metadata"]["molecule"].as_str().expect("a molecule").to_owned();
+        town.show(&format!("{root}.1"))["title"].clone()
+    };
+    assert_eq!(slung("kept"), "Kept in the repository");
+    assert_eq!(slung("shiny"), "own", "it is nearer than the built-in one");
+    let said = town.sandbox.bd(&town.root.join("app"), &["formula", "show", "kept"]).ok();
+    assert!(said.contains("Kept in the repository"), "{said}");
+    let unknown = town.gt(&["sling", &town.bead("x"), "app", "--formula", "kepd"]).fails();
+    assert!(unknown.contains("did you mean `kept`?"), "{unknown}");
+}

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::super::Context;
+use crate::base::RigName;
 use crate::cli::{CliError, formula_error, output};
+use crate::config::Overrides;
 use crate::formula::{
     Advice, AspectFile, Aspects, Cooked, Functions, Layer, Library, Limits, Mode, Options, Places, Proto, Report,
     StepView, Vars, compile, compile_proto,
@@ -27,10 +29,19 @@ pub(in super::super) fn library(cx: &Context, more: &[PathBuf]) -> Library {
         town: place.town.clone(),
         home: cx.env.home.clone(),
     };
+    let in_no_tree = places.work_tree.is_none();
     let mut library = Library::new(given.chain(places.folders())).with_limits(limits(cx));
     if let Some(root) = &place.town
         && let Ok(town) = Town::find(root, None)
     {
+        // Beside its work trees, a rig's repository is what is on its target branch.
+        if in_no_tree
+            && let Some(name) = place.rig.as_deref().and_then(|rig| RigName::new(rig).ok())
+            && let Ok(rig) = town.rig(&name, &Overrides::default())
+        {
+            let kept = rig.kept_formulas(library.limits().file_bytes);
+            library.add_repository(kept);
+        }
         let rig = place.rig.as_ref().map(|rig| root.join(rig).join("lua"));
         // Reading a policy takes a VM, which a formula that is a file is not worth.
         library.later(move |library| {
@@ -109,6 +120,20 @@ pub(in super::super) fn proto(cx: &Context, name: &str, vars: &Vars) -> Result<P
     proto_for(cx, name, vars, Mode::Pour)
 }
 
+/// The protomolecule that a template bead of this name was written for.
+fn kept_as(cx: &Context, name: &str) -> Result<Option<Proto>, CliError> {
+    if !cx.place().beads_dir.join("beads.db").is_file() {
+        return Ok(None);
+    }
+    cx.read(|r| {
+        let Some(bead) = r.resolve(name).ok().map(|id| r.bead(&id)).transpose()?.flatten() else { return Ok(None) };
+        match bead.meta_str("proto").filter(|_| bead.is_template) {
+            Some(id) => Ok(molecule::thaw(r, id)?),
+            None => Ok(None),
+        }
+    })
+}
+
 /// As [`proto`], in another mode.
 pub(in super::super) fn proto_for(cx: &Context, name: &str, vars: &Vars, mode: Mode) -> Result<Proto, CliError> {
     if name.starts_with("proto-")
@@ -117,8 +142,14 @@ pub(in super::super) fn proto_for(cx: &Context, name: &str, vars: &Vars, mode: M
         return Ok(proto);
     }
     let options = Options { vars, mode, aspects: &Around::new(cx) };
-    let (proto, warnings) =
-        compile_proto(&library(cx, &[]), &path(cx, name), options).map_err(|report| wrong(cx, name, &report))?;
+    let cooked = compile_proto(&library(cx, &[]), &path(cx, name), options);
+    if let Err(report) = &cooked
+        && formula_error::placeless(report).is_some()
+        && let Some(proto) = kept_as(cx, name)?
+    {
+        return Ok(proto);
+    }
+    let (proto, warnings) = cooked.map_err(|report| wrong(cx, name, &report))?;
     warn(cx, &warnings);
     Ok(proto)
 }
