@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{CliError, Kind, Output, output};
 use crate::base::path::plain;
-use crate::formula::{Diagnostic, Report, Severity};
+use crate::formula::{Diagnostic, Report, Severity, is_path};
 
 /// `name=value`, for `--var`.
 pub(super) fn var(text: &str) -> Result<(String, String), String> {
@@ -16,8 +16,7 @@ pub(super) fn var(text: &str) -> Result<(String, String), String> {
 
 /// A formula as it was named: a path counts from where the command works.
 pub(super) fn path(cwd: &Path, name: &str) -> String {
-    let is_path = name.contains('/') || name.ends_with(".formula.toml") || name.ends_with(".formula.json");
-    if is_path { plain(&cwd.join(name)).display().to_string() } else { name.to_owned() }
+    if is_path(name) { plain(&cwd.join(name)).display().to_string() } else { name.to_owned() }
 }
 
 fn kind(report: &Report) -> Kind {

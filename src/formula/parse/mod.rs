@@ -162,6 +162,8 @@ fn var(reader: &Reader, name: &Text, node: &Node) -> Option<(String, VarDef)> {
         Value::Text(text) => return shorthand(text.clone()),
         Value::Int(i) => return shorthand(i.to_string()),
         Value::Bool(b) => return shorthand(b.to_string()),
+        Value::Float(f) => return shorthand(f.to_string()),
+        Value::Time(time) => return shorthand(time.clone()),
         _ => {}
     }
     let fields = reader.fields(format!("variable `{name}`"), name.as_str(), node)?;
@@ -173,6 +175,7 @@ fn var(reader: &Reader, name: &Text, node: &Node) -> Option<(String, VarDef)> {
             Value::Int(i) => Some(i.to_string()),
             Value::Float(f) => Some(f.to_string()),
             Value::Bool(b) => Some(b.to_string()),
+            Value::Time(time) => Some(time.clone()),
             _ => reader.text("default", n).map(|t| t.as_str().to_owned()),
         }),
         required: fields.bool("required").unwrap_or(false),

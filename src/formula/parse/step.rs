@@ -26,7 +26,7 @@ pub(super) fn list(
 
 fn step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usize) -> Option<StepDef> {
     let name = match node.get("id").map(Node::json) {
-        Some(Json::String(id)) => format!("step `{id}`"),
+        Some(Json::String(id)) if !id.trim().is_empty() => format!("step `{id}`"),
         _ => path.to_owned(),
     };
     let fields = reader.fields(name, path, node)?;

@@ -22,9 +22,11 @@ pub(super) fn parse(source: &Arc<Source>, report: &mut Report) -> Option<Node> {
     match result {
         Ok(node) => Some(node),
         Err(Wrong(span, what)) => {
+            let comment = ["//", "/*", "#"].iter().any(|mark| source.text[span.start..].starts_with(mark));
             report.push(
                 Diagnostic::error("syntax", format!("this is not valid JSON: {what}"))
-                    .at(&At::new(source, span), "here"),
+                    .at(&At::new(source, span), "here")
+                    .maybe_help(comment.then(|| "JSON has no comments; a formula in TOML may have them".to_owned())),
             );
             None
         }

@@ -47,7 +47,8 @@ impl Reader {
     fn mistyped(&self, key: &str, node: &Node, wanted: &str) {
         self.push(
             Diagnostic::error("type", format!("`{key}` must be {wanted}, not {}", node.kind()))
-                .at(&node.at, format!("expected {wanted}")),
+                .at(&node.at, format!("expected {wanted}"))
+                .maybe_help(meant(node, wanted).map(|value| format!("write {value}"))),
         );
     }
 
@@ -66,6 +67,25 @@ impl Reader {
         }
         self.mistyped(key, node, "a string");
         None
+    }
+}
+
+/// A value as it would be written if it were what is wanted, where it can be.
+fn meant(node: &Node, wanted: &str) -> Option<String> {
+    let written = match &node.value {
+        Value::Text(text) | Value::Time(text) => text.trim().to_owned(),
+        Value::Int(i) => i.to_string(),
+        Value::Float(f) => f.to_string(),
+        Value::Bool(b) => b.to_string(),
+        Value::Null | Value::List(_) | Value::Table(_) => return None,
+    };
+    match wanted {
+        "a string" => Some(format!("\"{written}\"")),
+        "an integer" => {
+            written.parse::<f64>().ok().filter(|n| n.fract() == 0.0 && n.abs() < 1e15).map(|n| n.to_string())
+        }
+        "true or false" => ["true", "false"].contains(&written.as_str()).then_some(written),
+        _ => None,
     }
 }
 
@@ -97,7 +117,8 @@ impl<'r> Fields<'r> {
         match (&text, found) {
             (None, None) => self.reader.push(
                 Diagnostic::error("missing-key", format!("{} has no `{key}`", self.what))
-                    .at(self.at, format!("`{key}` is missing here")),
+                    .at(self.at, format!("`{key}` is missing here"))
+                    .help(format!("add {key} = \"…\"")),
             ),
             (Some(t), _) if t.as_str().trim().is_empty() => {
                 self.reader.push(
