@@ -88,6 +88,10 @@ impl Merges {
     }
 
     fn drive(&mut self, rig: &Rig, gates: &[String], task: Task, members: Vec<BeadId>) {
+        // It may have been taken out of the town since its configuration was read.
+        if !rig.config_path().is_file() {
+            return;
+        }
         let (world, site, own) = (Arc::clone(&self.world), self.site(rig, gates), rig.clone());
         let looked = matches!(task, Task::Look);
         self.spawn(&rig.name, members, looked, move || drive(&world, &own, &site, task));

@@ -14,9 +14,13 @@ pub struct MergeLock {
 }
 
 impl MergeLock {
-    /// Takes the lock kept in `folder` (the rig's `refinery/`); `None` when somebody else has it.
+    /// Takes the lock kept in `folder` (the rig's `refinery/`); `None` when somebody else has it. A rig that was taken out of
+    /// the town gets no folder again by it.
     pub fn take(folder: &Path, rig: &RigName) -> io::Result<Option<Self>> {
-        std::fs::create_dir_all(folder)?;
+        match std::fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         let path = folder.join("merge.lock");
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
@@ -53,5 +57,7 @@ mod tests {
         assert!(MergeLock::take(dir.path(), &rig).expect("io").is_none());
         drop(held);
         assert!(MergeLock::take(dir.path(), &rig).expect("io").is_some());
+        let gone = dir.path().join("gone");
+        assert!(MergeLock::take(&gone.join("refinery"), &rig).is_err() && !gone.exists());
     }
 }

@@ -10,7 +10,7 @@ use crate::base::{Address, BeadId, RigName, Time, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
-use crate::queue::{self, Request, State, admission, wait};
+use crate::queue::{self, Request, State, admission, push, wait};
 use crate::session::Runtimes;
 use crate::store::{Filter, IssueType, Read, Status, StoreError};
 use crate::town::roles::load::{WARNINGS, Warning};
@@ -245,6 +245,7 @@ fn rig_status(
     // Whoever was put back by it has what made it pause.
     let by_it = |request: &&Request| pause.as_ref().is_some_and(|pause| request.mr.why.as_ref() == Some(&pause.why));
     let printed = open.iter().find(by_it).map(standing::printed).unwrap_or_default();
+    let shut = push::damage(r, name)?.is_some() || pause.as_ref().is_some_and(wait::Pause::is_final);
     let mut paused = standing::paused(r, name, &open, now)?;
     let no_gate = rig.filter(|rig| rig.config.gates.is_empty() && !open.is_empty());
     if let (None, Some(rig)) = (&paused, no_gate) {
@@ -255,7 +256,8 @@ fn rig_status(
     for request in open.iter().filter(|request| request.state() == State::Queued) {
         let (why, again) = match wait::wait(r, &request.id)? {
             Some(wait) => {
-                let again = wait.again(now);
+                // In a queue that a person has to open nothing is tried again before.
+                let again = wait.again(now).filter(|_| !shut);
                 (Some(wait.why), again)
             }
             None => (admission::refusal(r, &request.id)?.map(|refusal| refusal.text()), None),

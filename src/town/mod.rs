@@ -4,7 +4,7 @@
 //! transaction, and only then acts on refs, folders and processes, in steps that may be repeated. [`finish`]
 //! is the acting half; a crash leaves the intent, and the next command or the daemon finishes it.
 //!
-//! - making: [`install`], [`rig_add`], [`detect`]
+//! - making: [`install`], [`rig_add`], [`rig_remove`], [`detect`]
 //! - places and people: [`Town`], [`Rig`], [`identity`], [`agent`], [`names`]
 //! - work: [`sling`], [`poured`] molecules, [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`standing`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
@@ -42,6 +42,7 @@ pub mod review;
 pub mod rework;
 mod rig;
 pub mod rig_add;
+pub mod rig_remove;
 pub mod roles;
 pub mod set_back;
 pub mod sling;

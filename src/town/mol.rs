@@ -38,6 +38,11 @@ impl StepView {
     }
 }
 
+/// Whether a bead is a step, or the molecule of another bead: a part of that one's work and none of its own.
+pub fn is_part(bead: &Bead) -> bool {
+    ["step", "for"].iter().any(|key| bead.metadata.contains_key(*key))
+}
+
 /// All steps of a molecule that are work, in order.
 pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<StepView>, StoreError> {
     let live = molecule::steps(r, root)?.into_iter().filter(|b| b.status != Status::TOMBSTONE);

@@ -12,9 +12,8 @@ use super::error::TownError;
 use super::hook::{self, HookView, REWORK};
 use super::retire::{LEFT_OFF, LEFT_OFF_FILES};
 use super::roles::keep;
-use super::{agent, budget};
+use super::{agent, budget, mol};
 use crate::base::{Address, BeadId, RigName, text};
-use crate::molecule;
 use crate::store::{Filter, IssueType, Read, ReadyQuery, Status};
 
 /// What an agent is told.
@@ -100,7 +99,7 @@ fn free(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Free>, TownError> {
     let mut free = Vec::new();
     for bead in r.ready(&query)? {
         let held = keep::hold(r, bead.id.as_str(), cx.now().millis())?.is_some();
-        let work = bead.status == Status::OPEN && !bead.issue_type.is_machinery() && !molecule::is_molecule(&bead);
+        let work = bead.status == Status::OPEN && !bead.issue_type.is_machinery() && !mol::is_part(&bead);
         if work && !held && budget::why_quarantined(&bead).is_none() && free.len() < NAMED {
             free.push(Free { id: bead.id, title: bead.title });
         }

@@ -131,7 +131,11 @@ pub fn requeue_plan(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Optio
         w.emit("requeued", bead.as_str(), json!({ "agent": held.agent, "why": why }))?;
         return Ok(Some(plan(w, &held.agent, why, Some(bead))?));
     }
-    if found.is_over() || hook::open_request(w, &found)?.is_some() {
+    if let Some((mr, meta)) = hook::open_request(w, &found)? {
+        return Err(TownError::refused(format!("{bead} has been handed in: {mr} {}", meta.state.is()))
+            .hint(format!("send it back to its worker: gt review back {bead} --comment TEXT")));
+    }
+    if found.is_over() {
         return Err(TownError::refused(format!("{bead} is {}", found.status)).hint(format!("see: bd show {bead}")));
     }
     w.update(bead, Patch::status(Status::OPEN).with_assignee(""))?;

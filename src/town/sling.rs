@@ -317,7 +317,7 @@ fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
         return Err(error.hint(format!("watch: gt peek {}", held.agent)));
     }
     if let Some((mr, meta)) = hook::open_request(r, bead)? {
-        return Err(TownError::refused(format!("{id} has been handed in: {mr} is {}", meta.state))
+        return Err(TownError::refused(format!("{id} has been handed in: {mr} {}", meta.state.is()))
             .hint(format!("look at it: gt review diff {id}")));
     }
     if let Some(why) = budget::why_quarantined(bead)
@@ -370,6 +370,8 @@ pub fn branch(worker: &WorkerName, bead: &BeadId) -> String {
 /// Writes down what was decided. Gives the intents that make it real, that of the new worker first; none when the bead
 /// has to wait.
 pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan) -> Result<Vec<Intent>, TownError> {
+    // It may have been taken out of the town since the plan began.
+    cx.town.need_rig(&plan.rig)?;
     let now = w.by().now;
     let id = plan.bead.clone();
     if plan.new_convoy && plan.convoys.is_empty() {

@@ -89,6 +89,10 @@ impl Outlook {
         if request.state().in_hand() {
             return by_itself(format!("the queue works on it; {then}"));
         }
+        // What a person has to end ends before anything else does.
+        if let Some(shut) = self.paused.as_ref().filter(|paused| !paused.by_itself) {
+            return Ok(shut.clone());
+        }
         // What a request waits for by itself outlasts the pause of its queue, and says itself when it is tried again.
         if let Some(wait) = wait::wait(r, &request.id)? {
             return Ok(match wait.again(self.now) {

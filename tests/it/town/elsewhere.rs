@@ -93,6 +93,14 @@ fn only_what_is_on_a_hook_is_taken_off_it() {
     assert!(again.stderr.contains("held back already"), "{}", again.stderr);
     assert_eq!(hints(&again.stderr), [format!("go on: gt sling {other}")]);
     town.gt(&["unsling", &other, "--requeue"]).ok();
+    // What is in the queue is on no hook either.
+    town.sling(&other);
+    town.commit("toast", "new.txt", "x\n");
+    let (mr, _) = town.hand_in("toast");
+    let queued = town.gt(&["unsling", &other]);
+    let why = format!("{other} has been handed in: {mr} waits in the queue");
+    assert!(queued.code == 5 && queued.stderr.contains(&why), "{}", queued.stderr);
+    assert_eq!(hints(&queued.stderr), [format!("send it back to its worker: gt review back {other} --comment TEXT")]);
 }
 
 #[test]

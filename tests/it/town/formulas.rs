@@ -122,10 +122,15 @@ fn what_a_workers_step_gave_decides_its_fan_out_and_its_loop() {
 #[test]
 fn a_convoy_formula_is_worked_on_leg_by_leg_and_its_synthesis_comes_last() {
     let town = at_work();
+    let block = "description = \"\"\"\n```sh test\ntest -s README\n```\n\"\"\"\n";
+    let leg = |id: &str| format!("[[legs]]\nid = \"{id}\"\ntitle = \"Look {id}\"\n{block}");
+    let all = format!("{}{}{}", leg("here"), leg("there"), leg("behind"));
+    let synthesis =
+        format!("[synthesis]\ntitle = \"All of it\"\n{block}depends_on = [\"here\", \"there\", \"behind\"]\n");
+    let panel = format!("formula = \"panel\"\ntype = \"convoy\"\nreview_only = true\n{all}{synthesis}");
+    write(&town.root.join(".beads/formulas/panel.formula.toml"), &panel);
     town.gt(&["start"]).ok();
-    let started = town
-        .gt(&["formula", "run", "design", "--var", "problem=too slow", "--preset", "quick", "--sling", "--json"])
-        .json();
+    let started = town.gt(&["formula", "run", "panel", "--sling", "--json"]).json();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let legs: Vec<String> = started["legs"].as_array().expect("legs").iter().map(|l| text(&l["bead"])).collect();
     let (last, convoy) = (text(&started["synthesis"]["bead"]), text(&started["convoy"]));

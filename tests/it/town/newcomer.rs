@@ -42,11 +42,13 @@ fn a_person_is_told_of_work_that_nobody_has() {
     let (taken, free) = (town.bead("taken"), town.bead("free"));
     town.sling(&taken);
     let prime = town.gt(&["prime", "--json"]).json();
-    let next: Vec<&str> = prime["next"].as_array().expect("a list").iter().filter_map(|n| n.as_str()).collect();
-    let command = next.iter().find_map(|c| c.strip_prefix("bd ")).expect("a command of bd");
-    let said = town.bd(&command.split(' ').collect::<Vec<_>>()).ok();
-    assert!(said.contains(&free) && !said.contains(&taken), "{command}: {said}");
-    assert!(town.gt(&["prime", "--text"]).ok().contains(&format!("`bd {command}`")));
+    assert_eq!(prime["ready"], serde_json::json!([{ "id": free, "title": "free" }]));
+    let text = town.gt(&["prime", "--text"]).ok();
+    assert!(text.contains(&free) && !text.contains(&taken), "{text}");
+    // The command that it names for more of it.
+    let more = text.split_once("(more: `bd ").and_then(|(_, rest)| rest.split_once('`')).expect("a command").0;
+    let said = town.bd(&more.split(' ').collect::<Vec<_>>()).ok();
+    assert!(said.contains(&free) && !said.contains(&taken), "{more}: {said}");
 }
 
 /// Slings a bead, hands it in, deletes it; gives the bead, its request and the commit.

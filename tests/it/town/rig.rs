@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{TestTown, make_remote};
+use super::{TestTown, make_remote, write};
 use crate::support::eventually;
 
 /// Every file below a folder with its bytes.
@@ -189,4 +189,57 @@ fn a_folder_without_a_remote_takes_changes_once_its_owner_did_what_the_note_says
     town.gt(&["review", "accept", &bead]).ok();
     eventually("it is in the folder", || mine.join("hello.txt").is_file().then_some(()));
     town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_rig_is_taken_out_only_when_nothing_is_open_and_comes_back_with_all_that_was_made() {
+    let town = TestTown::new();
+    let (bead, other) = (town.bead("x"), town.bead("y"));
+    town.sling(&bead);
+    let remove = |more: &[&str]| town.gt(&[&["rig", "remove", "app"], more].concat());
+    let busy = remove(&["--keep-open"]);
+    assert_eq!(busy.code, 5, "{}", busy.stdout);
+    assert!(busy.stderr.contains("rig app is still at work: app/polecats/toast"), "{}", busy.stderr);
+    town.commit("toast", "new.txt", "x\n");
+    let (mr, commit) = town.hand_in("toast");
+    town.fail(&mr);
+    assert!(remove(&[]).fails().contains(&format!("{mr} (failed)")));
+    town.gt(&["unsling", &bead]).ok();
+    let agents = || town.agents().len();
+    assert_eq!(agents(), 1, "its worker keeps what it made until another one goes on");
+    town.gt(&["sling", &bead, "app", "--no-start"]).ok();
+    town.gt(&["unsling", &bead]).ok();
+    assert_eq!(agents(), 0);
+    let open = remove(&[]);
+    assert!(open.stderr.contains("rig app has 2 open beads: "), "{}", open.stderr);
+    assert!(open.stderr.contains(&bead) && open.stderr.contains(&other), "{}", open.stderr);
+    assert!(open.stderr.contains("gt rig remove app --keep-open"), "{}", open.stderr);
+    assert!(town.root.join("app/rig.toml").is_file());
+
+    town.gt(&["start"]).ok();
+    let removed = remove(&["--keep-open", "--json"]).json();
+    assert_eq!(town.gt(&["rig", "list", "--json"]).json(), serde_json::json!([]));
+    assert!(!town.root.join("app").exists());
+    assert_eq!(town.status_of(&bead), "open");
+    assert!(!town.gt(&["status"]).ok().contains("\napp "));
+    // The daemon may have begun to look at it before.
+    eventually("no trouble with it", || (!town.gt(&["status"]).ok().contains("warning")).then_some(()));
+    assert!(town.gt(&["sling", &bead, "app"]).code != 0);
+    let (from, kept) = (removed["from"].as_str().expect("a path"), removed["kept"].as_str().expect("a path"));
+    std::fs::rename(kept, from).expect("back");
+    let repo = town.root.join("app/.repo.git");
+    assert!(town.sandbox.git(&repo, &["for-each-ref", "--contains", &commit]).ok().contains("refs/gt/"));
+    town.gt(&["sling", &bead, "app"]).ok();
+    assert_eq!(town.status_of(&bead), "in_progress");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
+fn a_rig_is_added_while_the_configuration_of_another_is_broken() {
+    let town = TestTown::new();
+    write(&town.root.join("app/rig.toml"), "lnading = \"hold\"\n");
+    let added = town.gt(&["rig", "add", "more", &town.remote.display().to_string(), "--prefix", "mo", "--no-try"]);
+    assert!(added.stderr.contains("rig.toml of app cannot be read"), "{}", added.stderr);
+    added.ok();
+    assert!(town.root.join("more/rig.toml").is_file());
 }

@@ -7,8 +7,9 @@ use crate::cli::CliError;
 
 mod add;
 mod list;
+mod remove;
 
-/// Adds and lists the projects of the town.
+/// Adds, lists and removes the projects of the town.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,6 +22,8 @@ enum Verb {
     Add(add::Args),
     /// List the projects
     List(list::Args),
+    /// Take a project out of the town; deletes nothing
+    Remove(remove::Args),
 }
 
 /// Runs the verb.
@@ -28,5 +31,6 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     match args.verb {
         Verb::Add(args) => add::run(cx, args),
         Verb::List(args) => list::run(cx, args),
+        Verb::Remove(args) => remove::run(cx, &args),
     }
 }
