@@ -32,12 +32,12 @@ impl Read<'_> {
 /// The ledger file of `stored`, ended by a line feed.
 pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, StoreError> {
     let mut bead = stored.bead.clone();
-    let deps = dep_stamps(read, &bead.id)?;
-    if !deps.is_empty() {
-        bead.dependencies = read.deps(&bead.id)?;
-        bead.dependencies.retain(|dep| deps.contains_key(&edge_name(&dep.depends_on_id, &dep.kind)));
-        bead.dependencies.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));
+    let mut deps = BTreeMap::new();
+    for edge in read.edges_ever(&bead.id)? {
+        deps.insert(edge_name(&edge.dep.depends_on_id, &edge.dep.kind), stamp_pair(edge.added, edge.removed));
+        bead.dependencies.extend(edge.live.then_some(edge.dep));
     }
+    bead.dependencies.sort_by(|a, b| (&a.depends_on_id, &a.kind).cmp(&(&b.depends_on_id, &b.kind)));
     let odd = |e: serde_json::Error| StoreError::Damaged { path: "beads.db".into(), detail: e.to_string() };
     let mut file = match serde_json::to_value(&bead).map_err(odd)? {
         Value::Object(map) => map,
@@ -63,25 +63,6 @@ pub(super) fn ledger_file(read: &Read<'_>, stored: &Stored) -> Result<String, St
     }
     file.insert("_v".to_owned(), stamps.into());
     Ok(format!("{}\n", Value::Object(file)))
-}
-
-/// The stamps of the edges of a bead, removed ones too; those to wisps are this store's own.
-fn dep_stamps(read: &Read<'_>, id: &BeadId) -> Result<BTreeMap<String, Value>, StoreError> {
-    let rows = read.rows(
-        "SELECT depends_on_id, kind, spawner, added, removed FROM deps WHERE issue_id = ?1",
-        [id.as_str()],
-        |r| {
-            let (target, kind): (String, String) = (r.get(0)?, r.get(1)?);
-            Ok((target, kind, r.get::<_, Option<String>>(2)?, stamp_pair(r.get(3)?, r.get(4)?)))
-        },
-    )?;
-    let mut stamps = BTreeMap::new();
-    for (target, kind, spawner, stamp) in rows {
-        if !read.leads_to_wisp(&target, spawner.as_deref())? {
-            stamps.insert(edge_name(&target, &kind), stamp);
-        }
-    }
-    Ok(stamps)
 }
 
 /// What an edge is called in `_v`.

@@ -112,9 +112,14 @@ fn with_remote<T>(cx: &Context, url: String, f: impl FnOnce(&Remote) -> Result<T
     done
 }
 
-/// The remote that was named by a setting or met last, and whether it has all that this copy has: asked now. None when
-/// there was never one.
-pub(super) fn has_all(cx: &Context) -> Result<Option<(String, Result<bool, CliError>)>, CliError> {
+/// A remote that was asked whether it has all that this copy has.
+pub(super) struct Asked {
+    pub(super) url: String,
+    pub(super) has_all: Result<bool, CliError>,
+}
+
+/// Asks the remote that is named by the setting, or was met last; none when there was never one.
+pub(super) fn ask(cx: &Context) -> Result<Option<Asked>, CliError> {
     let named = cx.read(|r| Ok(r.setting(SETTING)?))?;
     let beside = cx.place().beads_dir.parent().unwrap_or(&cx.env.cwd);
     let url = match named {
@@ -123,7 +128,7 @@ pub(super) fn has_all(cx: &Context) -> Result<Option<(String, Result<bool, CliEr
     };
     let Some(url) = url else { return Ok(None) };
     let asked = with_remote(cx, url.clone(), |remote| cx.with_store(|store| Ok(ledger::rehearse(store, remote)?)));
-    Ok(Some((url, asked.map(|would| would.sent == 0))))
+    Ok(Some(Asked { url, has_all: asked.map(|would| would.sent == 0) }))
 }
 
 fn status(cx: &Context, remote: Option<String>) -> Result<(), CliError> {

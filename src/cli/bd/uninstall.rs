@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sync::{Asked, ask};
 use super::{Context, exclude};
 use crate::base::text;
 use crate::cli::{CliError, Kind};
@@ -131,11 +132,11 @@ fn only_here(cx: &Context, dir: &Path) -> Result<(Option<usize>, Option<String>)
     if beads == 0 || tracked == exported {
         return Ok((Some(0), None));
     }
-    Ok(match super::sync::has_all(cx)? {
-        None => (Some(beads), None),
-        Some((_, Ok(true))) => (Some(0), None),
-        Some((url, Ok(false))) => (Some(beads), Some(format!("`{url}` has not all of it: `bd sync` sends it"))),
-        Some((url, Err(error))) => {
+    let Some(Asked { url, has_all }) = ask(cx)? else { return Ok((Some(beads), None)) };
+    Ok(match has_all {
+        Ok(true) => (Some(0), None),
+        Ok(false) => (Some(beads), Some(format!("`{url}` has not all of it: `bd sync` sends it"))),
+        Err(error) => {
             (Some(beads), Some(format!("whether `{url}` has all of it could not be asked: {}", error.message)))
         }
     })

@@ -13,6 +13,14 @@ use crate::store::{Bead, Dep, DepKind, EpicCount, StoreError};
 const EDGE: &str = "d.issue_id, d.depends_on_id, d.kind, d.created_at, d.created_by, d.metadata, d.thread_id, d.other";
 const EDGE_SEEN: &str = concat!("(d.batch = 0 OR d.batch IN (", seen_batches!(), "))");
 
+/// An edge that is or was, with when it came and last went.
+pub(in crate::store) struct Ever {
+    pub(in crate::store) dep: Dep,
+    pub(in crate::store) live: bool,
+    pub(in crate::store) added: String,
+    pub(in crate::store) removed: Option<String>,
+}
+
 fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
     Ok(Dep {
         issue_id: row::id(&row.get::<_, String>(0)?)?,
@@ -33,6 +41,25 @@ impl Read<'_> {
     /// What it depends on.
     pub fn deps(&self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
         self.edges(&format!("SELECT {EDGE} FROM deps d WHERE d.issue_id = ?1 AND d.live = 1 AND {EDGE_HERE}"), id)
+    }
+
+    /// The edges of a bead that the ledger knows of: removed ones too, and none that leads to a wisp.
+    pub(in crate::store) fn edges_ever(&self, id: &BeadId) -> Result<Vec<Ever>, StoreError> {
+        let sql =
+            format!("SELECT {EDGE}, d.spawner, d.live, d.batch, d.added, d.removed FROM deps d WHERE d.issue_id = ?1");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query([id.as_str()])?;
+        let mut edges = Vec::new();
+        while let Some(row) = rows.next()? {
+            let dep = edge(row)?;
+            if self.leads_to_wisp(dep.depends_on_id.as_str(), row.get::<_, Option<String>>(8)?.as_deref())? {
+                continue;
+            }
+            let (live, batch): (bool, i64) = (row.get(9)?, row.get(10)?);
+            let live = live && (batch == 0 || batch == self.staging || self.is_seen(batch)?);
+            edges.push(Ever { dep, live, added: row.get(11)?, removed: row.get(12)? });
+        }
+        Ok(edges)
     }
 
     /// What depends on it.

@@ -216,7 +216,9 @@ pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
         last::touch(w, &bead.id)?;
         Ok((bead, deps))
     })?;
-    deps.iter().for_each(|dep| words::note_kind(cx, &dep.kind));
+    for dep in &deps {
+        words::note_kind(cx, &dep.kind);
+    }
     Ok(bead)
 }
 
