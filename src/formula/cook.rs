@@ -225,13 +225,6 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
         steps = weave::aspects(cx, steps, formula);
         trace.note("aspects", &steps);
     }
-    if steps.is_empty() && formula.kind == Kind::Workflow && formula.template.is_empty() && formula.convoy.is_empty() {
-        cx.report.push(
-            Diagnostic::warning("no-steps", "a workflow without steps makes a molecule without work")
-                .at(&formula.name.at, "has no steps")
-                .help("add [[steps]] with an id, or say what it is with `type`"),
-        );
-    }
     if !cx.is_over() {
         conditions::settle(cx, &mut steps);
         check::graph(cx, &steps, formula);

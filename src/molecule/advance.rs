@@ -8,7 +8,7 @@ use serde_json::json;
 use super::squash::squash_complete;
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
-use crate::store::{Bead, Close, DepKind, Patch, Read, Status, Write};
+use crate::store::{Bead, Close, DepKind, Patch, Read, Status, StoreError, Write};
 
 /// Whether the molecule's changes touch one of these globs; an error says why that cannot be told.
 pub type Touches<'a> = &'a dyn Fn(&[String]) -> Result<bool, String>;
@@ -169,11 +169,11 @@ pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead, outside: Outside<'_>) -> 
 }
 
 /// Whether `id` is below `root`, at any depth.
-fn is_below(w: &Write<'_>, id: &BeadId, root: &BeadId) -> Result<bool, MoleculeError> {
+pub(super) fn is_below(r: &Read<'_>, id: &BeadId, root: &BeadId) -> Result<bool, StoreError> {
     let mut at = id.clone();
     // Bounded: a damaged ledger may hold a circle of parents.
     for _ in 0..64 {
-        let parent = w.deps(&at)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD);
+        let parent = r.deps(&at)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD);
         match parent {
             Some(edge) if edge.depends_on_id == *root => return Ok(true),
             Some(edge) => at = edge.depends_on_id,

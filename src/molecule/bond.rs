@@ -20,6 +20,11 @@ pub enum BondType {
 }
 
 impl BondType {
+    /// The one of that word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Sequential, Self::Parallel, Self::Conditional].into_iter().find(|how| how.word() == word)
+    }
+
     /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -29,7 +34,8 @@ impl BondType {
         }
     }
 
-    fn edge(self) -> DepKind {
+    /// How the second then depends on the first.
+    pub(super) fn edge(self) -> DepKind {
         match self {
             Self::Sequential => DepKind::BLOCKS,
             Self::Parallel => DepKind::PARENT_CHILD,

@@ -38,18 +38,20 @@ impl Burnt {
     }
 }
 
-/// Refused while somebody goes through the molecule.
-pub(super) fn off_hooks(r: &Read<'_>, root: &BeadId) -> Result<(), MoleculeError> {
-    match r.hooks()?.into_iter().find(|hook| hook.molecule.as_ref() == Some(root)) {
-        Some(hook) => Err(StoreError::Hooked { agent: hook.agent.to_string(), bead: root.clone() }.into()),
-        None => Ok(()),
+/// Refused while somebody goes through a molecule among these.
+pub(super) fn off_hooks(r: &Read<'_>, ids: &[BeadId]) -> Result<(), MoleculeError> {
+    for hook in r.hooks()? {
+        if let Some(bead) = hook.molecule.filter(|molecule| ids.contains(molecule)) {
+            return Err(StoreError::Hooked { agent: hook.agent.to_string(), bead }.into());
+        }
     }
+    Ok(())
 }
 
 /// Burns a wisp. A molecule that lasts is burnt only with `force`, and leaves tombstones.
 pub fn burn(w: &mut Write<'_>, root: &BeadId, force: bool) -> Result<Burnt, MoleculeError> {
     let burnt = Burnt::of(w, root, force)?;
-    off_hooks(w, root)?;
+    off_hooks(w, &burnt.deleted_ids)?;
     for id in &burnt.deleted_ids {
         w.delete(id, REASON)?;
     }

@@ -15,6 +15,7 @@
 //! edges. A step's gate is a bead of type `gate` that blocks it; so is each gate rule's.
 
 mod advance;
+mod beads;
 mod bond;
 mod burn;
 mod conditions;

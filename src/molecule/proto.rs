@@ -8,7 +8,8 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
-use super::pour::{PourOpts, edges as step_edges, gate_beads};
+use super::beads::gate_beads;
+use super::pour::{PourOpts, edges as step_edges};
 use super::{MoleculeError, view};
 use crate::base::BeadId;
 use crate::formula::{Proto, Step, Vars};

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::beads::{fits, gate_title};
 use super::now::Now;
-use super::pour::{fits, gate_title};
 use super::{MoleculeError, Outside};
 use crate::base::BeadId;
 use crate::formula::condition::Runtime;
@@ -43,9 +43,18 @@ pub(super) fn next(
         return Ok(Vec::new());
     };
     let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
-    let steps = super::view::own_steps(w, root)?;
+    let condition = Runtime::parse(&until.until).ok();
+    // A molecule may be large: all of it is read only for a condition on a step outside of the round.
+    let inside = |name: &&str| {
+        let is = |n: &str| n == *name || n.strip_prefix(&scope).and_then(|rest| rest.strip_prefix('.')) == Some(*name);
+        round.iter().any(|b| super::step_name(b).is_some_and(is))
+    };
+    let steps = match condition.as_ref().map(|condition| condition.steps().iter().all(inside)) {
+        Some(false) => super::view::own_steps(w, root)?,
+        _ => round.iter().filter(|b| super::is_step(b)).cloned().collect(),
+    };
     let state = Now { r: w, steps: &steps, step: Some(step), scope: Some(&scope), outside };
-    let held = Runtime::parse(&until.until).is_ok_and(|c| c.holds(&state));
+    let held = condition.is_some_and(|condition| condition.holds(&state));
     if held || number >= until.max {
         let how = if held { "held" } else { "did not hold in the last round" };
         w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;

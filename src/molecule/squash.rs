@@ -81,9 +81,7 @@ pub fn squash(
     keep_children: bool,
 ) -> Result<Squashed, MoleculeError> {
     let plan = Plan::of(w, root, summary, keep_children)?;
-    if plan.deleted.contains(root) {
-        off_hooks(w, root)?;
-    }
+    off_hooks(w, &plan.deleted)?;
     for id in &plan.deleted {
         w.delete(id, REASON)?;
     }

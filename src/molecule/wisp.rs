@@ -1,5 +1,6 @@
 //! Wisps that are lying about.
 
+use super::advance::is_below;
 use super::burn::burn_if;
 use super::turns::SMALL;
 use super::{Burnt, MoleculeError, burn, is_molecule};
@@ -28,9 +29,13 @@ pub fn idle(r: &Read<'_>, since: Time, all: bool) -> Result<Vec<Bead>, StoreErro
 }
 
 fn is_idle(r: &Read<'_>, hooks: &[Hook], root: &Bead, since: Time) -> Result<bool, StoreError> {
-    let hooked = hooks.iter().any(|h| h.bead == root.id || h.molecule.as_ref() == Some(&root.id));
+    for held in hooks.iter().flat_map(|hook| std::iter::once(&hook.bead).chain(&hook.molecule)) {
+        if *held == root.id || is_below(r, held, &root.id)? {
+            return Ok(false);
+        }
+    }
     let below = Filter { under: Some(root.id.clone()), updated_after: Some(since.plus_millis(1)), ..Filter::default() };
-    Ok(!hooked && root.updated_at <= since && r.count(&below)? == 0)
+    Ok(root.updated_at <= since && r.count(&below)? == 0)
 }
 
 /// What came of clearing wisps.

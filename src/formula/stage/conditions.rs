@@ -86,8 +86,11 @@ impl Of<'_> {
                 return Some(round.unwrap_or(last.as_str()).to_owned());
             }
         }
-        let last = cx.last(name);
-        ids.contains(&last.value).then(|| last.as_str().to_owned())
+        // A loop in a loop sees the round that it is in, and all see the steps of the formula.
+        let around = self.scope.into_iter().flat_map(|scope| scope.rmatch_indices('.').map(|(at, _)| &scope[..at]));
+        let around = around.map(|scope| name.with(format!("{scope}.{name}"))).chain(std::iter::once(name.clone()));
+        let mut found = around.map(|full| cx.last(&full)).filter(|last| ids.contains(&last.value));
+        found.next().map(|last| last.as_str().to_owned())
     }
 
     fn unknown(&self, cx: &mut Cx<'_>, ids: &HashSet<Arc<str>>, name: &Text) {

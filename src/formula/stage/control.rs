@@ -40,8 +40,8 @@ fn unroll(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth: us
                 out.push(step);
             }
             Some(body) => {
-                let made = rounds(cx, &step, &body, renamed, depth);
-                cx.replace(renamed, &step.id, &made);
+                let (made, first) = rounds(cx, &step, &body, renamed, depth);
+                cx.replace(renamed, &step.id, &made, first);
                 out.extend(made);
             }
         }
@@ -75,28 +75,35 @@ fn filled_range(cx: &Cx<'_>, text: &Text) -> (String, Result<(i64, i64), String>
     (filled, bounds)
 }
 
-/// The steps of all rounds.
-fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed, depth: usize) -> Vec<StepDef> {
+/// The steps of all rounds, and how many of them are the first one.
+fn rounds(
+    cx: &mut Cx<'_>,
+    step: &StepDef,
+    body: &LoopDef,
+    renamed: &mut Renamed,
+    depth: usize,
+) -> (Vec<StepDef>, usize) {
     if let Some(child) = step.children.first() {
         cx.report.push(
             Diagnostic::error("loop", format!("the loop `{}` has children; its steps belong into its body", step.id))
                 .at(&child.id.at, "this child"),
         );
     }
-    let Some((from, to)) = bounds(cx, body) else { return Vec::new() };
+    let Some((from, to)) = bounds(cx, body) else { return (Vec::new(), 0) };
     let times = u64::try_from(to - from).unwrap_or(0) + 1;
     if body.body.is_empty() || !cx.allow(times.saturating_mul(count(&body.body)), &body.at) {
-        return Vec::new();
+        return (Vec::new(), 0);
     }
     // The variable is a number.
     if !cx.allow_text(times.saturating_mul(text_bound(&body.body, 20)), &body.at) {
-        return Vec::new();
+        return (Vec::new(), 0);
     }
     let mut inside = HashSet::new();
     walk(&body.body, &mut |s| {
         inside.insert(Arc::clone(&s.id.value));
     });
     let mut out: Vec<StepDef> = Vec::with_capacity((times as usize).saturating_mul(body.body.len()));
+    let mut first = 0;
     for (i, value) in (from..=to).enumerate() {
         let round = Round {
             prefix: format!("{}.iter{}", step.id, i + 1),
@@ -122,13 +129,16 @@ fn rounds(cx: &mut Cx<'_>, step: &StepDef, body: &LoopDef, renamed: &mut Renamed
             inherit(one, step);
         }
         out.extend(made);
+        if i == 0 {
+            first = out.len();
+        }
     }
-    if let (Times::Until(until), Some(first)) = (&body.times, out.first_mut()) {
-        first.labels.push(until.condition.with(until_label(until)));
-        first.until = Some(Arc::new(until.clone()));
+    if let (Times::Until(until), Some(head)) = (&body.times, out.first_mut()) {
+        head.labels.push(until.condition.with(until_label(until)));
+        head.until = Some(Arc::new(until.clone()));
         cx.rounds.push(format!("{}.iter1", step.id));
     }
-    out
+    (out, first)
 }
 
 fn bounds(cx: &mut Cx<'_>, body: &LoopDef) -> Option<(i64, i64)> {

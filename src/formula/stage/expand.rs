@@ -99,7 +99,7 @@ fn inline_in(cx: &mut Cx<'_>, steps: Vec<StepDef>, renamed: &mut Renamed, depth:
             None => out.push(step),
             Some(made) => {
                 let made = inline_in(cx, made, renamed, depth + 1);
-                cx.replace(renamed, &step.id, &made);
+                cx.replace(renamed, &step.id, &made, made.len());
                 out.extend(made);
             }
         }
@@ -154,7 +154,7 @@ fn replace(
     for mut step in steps {
         if selects(step.id.as_str()) {
             if let Some(made) = instance(cx, &step, &rule.with, &rule.vars) {
-                cx.replace(renamed, &step.id, &made);
+                cx.replace(renamed, &step.id, &made, made.len());
                 out.extend(made);
                 continue;
             }

@@ -75,12 +75,14 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Notes that `made` came in the place of the step `id`, whose dependents wait for the last of them.
-    pub(super) fn replace(&mut self, renamed: &mut Renamed, id: &Text, made: &[StepDef]) {
+    /// Notes that `made` came in the place of the step `id`, whose dependents wait for the last of them. Only the first
+    /// `some` of them can begin it.
+    pub(super) fn replace(&mut self, renamed: &mut Renamed, id: &Text, made: &[StepDef], some: usize) {
         let (Some(first), Some(last)) = (made.first(), made.last()) else { return };
         renamed.insert(id, &last.id);
-        let own = control::ids(made);
-        let others = made[1..].iter().filter(|step| step.begins(&own));
+        let some = &made[..some.clamp(1, made.len())];
+        let own = control::ids(some);
+        let others = some[1..].iter().filter(|step| step.begins(&own));
         let begin = std::iter::once(first).chain(others).map(|step| Arc::clone(&step.id.value)).collect();
         self.replaced.insert(Arc::clone(&id.value), Instead { begin, last: Arc::clone(&last.id.value) });
     }

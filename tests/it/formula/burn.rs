@@ -238,6 +238,17 @@ fn a_molecule_that_somebody_goes_through_is_not_taken_away() {
         let old = gastown::store::Stamp::new("tester", stamp(0).now.plus_millis(3_600_000));
         let cleared = molecule::gc(&mut store, &old, gastown::base::span::Span::seconds(60), true).expect("clears");
         assert!(cleared.gone.is_empty() && cleared.left.is_empty(), "{cleared:?}");
+        // Also with only a step of it on the hook, and then the others go.
+        let step = store.read(|r| molecule::steps(r, &root)).expect("reads")[0].id.clone();
+        let other = molecule::pour_large(&mut store, &stamp(1), &proto, &Vars::new(), &opts).expect("pours").root;
+        let rehang = |w: &mut gastown::store::Write<'_>| {
+            let epoch = w.hooks()?.remove(0).epoch;
+            w.unhook(&nux, epoch)?;
+            w.hook(&nux, &step, None).map(|_| ())
+        };
+        store.write::<_, StoreError>(&stamp(7), rehang).expect("hangs");
+        let cleared = molecule::gc(&mut store, &old, gastown::base::span::Span::seconds(60), true).expect("clears");
+        assert_eq!((cleared.gone.len(), cleared.gone.last()), (steps + 1, Some(&other)));
         let there = store.read::<_, StoreError>(|r| Ok(r.ids_below(&root)?.len())).expect("reads");
         assert_eq!(there, steps);
     }

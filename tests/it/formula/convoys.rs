@@ -69,7 +69,7 @@ fn a_preset_chooses_legs_and_the_synthesis_waits_for_those() {
 fn what_is_missing_wrong_or_unknown_is_told_at_once_with_its_place_and_what_to_give() {
     let library = library(&[("review", REVIEW)]);
     let report = plan(&library, "review", &vars(&[("brunch", "x")]), None).expect_err("refused");
-    insta::assert_snapshot!(told(&report), @r"
+    insta::assert_snapshot!(told(&report), @r#"
      `review` has no input `brunch` | did you mean `branch`?
     3:9 input `pr` is missing | give it: --var pr=…, or --var branch=…
     9:9 input `depth` is missing (how deep) | give it: --var depth=…
@@ -91,17 +91,17 @@ fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_when_it_is_
         .replace("Sum of {{target_description}}", "Sum of {{len legs}} {{legs}} {{leg.id}}")
         .replace("title = \"Safety\"", "titel = \"Safety\"\ndescription = 5");
     let report = cook(&library(&[("review", &broken)]), "review", &Vars::new()).expect_err("refused");
-    insta::assert_snapshot!(told(&report), @r"
+    insta::assert_snapshot!(told(&report), @r#"
     5:20 input `pr` names `brunch`, which is no input | did you mean `branch`?
     13:13 this text cannot be filled: `{{if pr}}` has no `{{end}}` | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
     16:18 `{{leg.idd}}` is no input, and nothing else that this text knows | did you mean `leg.id`?
     22:1 a leg has no key `titel` | did you mean `title`?
-    23:15 `description` must be a string, not an integer | 
+    23:15 `description` must be a string, not an integer | write "5"
     26:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
     26:41 `{{leg.id}}` is no input, and nothing else that this text knows | did you mean `legs`?
     27:15 the synthesis waits for `fats`, which is no leg | did you mean `fast`?
     29:9 preset `one` names `save`, which is no leg | did you mean `safe`?
-    ");
+    "#);
     // Of others a word that is not understood may be understood elsewhere; to be worked with here it must be here.
     let mut elsewhere = Library::empty();
     let foreign = REVIEW.replace("{{convoy}}: ", "{{len .files}}{{.nothing}}{{range .files}}{{.path}}{{end}}: ");

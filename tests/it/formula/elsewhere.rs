@@ -225,3 +225,48 @@ fn an_aspect_in_lua_is_said_to_be_one() {
     assert!(said.contains("is an aspect in Lua") && said.contains("compose.aspects"), "{said}");
     assert!(!said.contains("did you mean"), "{said}");
 }
+
+#[test]
+fn odd_files_are_read_as_they_are_meant_or_told_with_what_to_write() {
+    let file = |name: &str, text: &str| {
+        let mut library = Library::empty();
+        library.add(Layer::Repository, name, text);
+        let stem = name.split(".formula.").next().expect("a stem");
+        let options = Options { vars: &Vars::new(), mode: gastown::formula::Mode::Compile, aspects: &NoAspects };
+        compile(&library, stem, options)
+    };
+    let step = "[[steps]]\nid = \"a\"\n";
+    let bom =
+        file("f.formula.toml", &format!("\u{feff}formula = \"f\"\r\n{}", step.replace('\n', "\r\n"))).expect("cooks");
+    assert_eq!(bom.proto.steps.len(), 1);
+    let inline = "formula = \"f\"\nvars = { a = 1.5, b = 2020-01-02, c = { default = true } }\n\
+        steps = [{ id = \"prüfung-🚀\", metadata.k.j = [1, { z = 2 }] }, { id = \"日本\", needs = [\"prüfung-🚀\"] }]\n";
+    let inline = file("f.formula.toml", inline).expect("cooks").proto;
+    assert_eq!(edges(&inline), "prüfung-🚀\n日本 <- prüfung-🚀");
+    let defaults: Vec<_> = inline.vars.values().filter_map(|var| var.default.as_deref()).collect();
+    assert_eq!(defaults, ["1.5", "2020-01-02", "true"]);
+    let braces = "formula = \"f\"\n[[steps]]\nid = \"a\"\ndescription = \"\"\"\n{{ z }} {{{x}}} ${Y} {{range .q}} }} {{\n\"\"\"\n";
+    let braces = file("f.formula.toml", braces).expect("cooks").proto;
+    assert_eq!(braces.steps[0].description, "{{ z }} {{{x}}} ${Y} {{range .q}} }} {{\n");
+    let told = |name: &str, text: &str| {
+        let report = file(name, text).map(|cooked| cooked.warnings).unwrap_or_else(|report| report);
+        super::errors::told(&report).replace("f.formula.", "")
+    };
+    let wrong = "formula = \"f\"\nversion = \"2\"\npour = \"true\"\n[[steps]]\nid = 1\npriority = \"1\"\nneeds = [2]\n\
+        [[steps]]\nid = \" \"\n";
+    insta::assert_snapshot!(told("f.formula.toml", wrong), @r#"
+    2:11 `version` must be an integer, not a string | write 2
+    3:8 `pour` must be true or false, not a string; it is ignored | write true
+    5:6 `id` must be a string, not an integer | write "1"
+    6:12 `priority` must be an integer, not a string | write 1
+    7:10 `needs` must be a string, not an integer | write "2"
+    9:6 `id` of steps[1] is empty | 
+    "#);
+    insta::assert_snapshot!(told("f.formula.json", "// why\n{ \"formula\": \"f\" }"), @"repository:json:1:1 this is not valid JSON: expected a value, found `/` | JSON has no comments; a formula in TOML may have them");
+    // An ending in upper case is one when it is named; what is looked for has it in lower case.
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("F.FORMULA.JSON");
+    std::fs::write(&path, "{\"formula\": \"f\", \"steps\": [{\"id\": \"a\"}]}").expect("written");
+    let found = gastown::formula::cook(&Library::empty(), &path.display().to_string(), &Vars::new());
+    assert_eq!(found.expect("cooks").steps.len(), 1);
+}

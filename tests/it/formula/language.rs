@@ -487,3 +487,22 @@ fn an_extended_group_keeps_the_children_that_the_new_one_does_not_have() {
     // A step that the formula has in a group moves there.
     assert_eq!(cooked(&format!("{group}[[steps.children]]\nid = \"z\"\n")), ":g:G g:a:a g:b:b g:z:z :y:y");
 }
+
+#[test]
+fn a_gate_rule_before_a_loop_holds_all_that_begins_it_and_a_condition_sees_the_round_around() {
+    let proto = cooked(
+        "formula = \"f\"\n[[steps]]\nid = \"o\"\n[steps.loop]\ncount = 2\n[[steps.loop.body]]\nid = \"prep\"\n\
+         [[steps.loop.body]]\nid = \"side\"\n[[steps.loop.body]]\nid = \"l\"\nneeds = [\"prep\"]\n[steps.loop.body.loop]\n\
+         until = \"prep.output.ok == yes\"\nmax = 2\n[[steps.loop.body.loop.body]]\nid = \"x\"\n[[steps]]\nid = \"a\"\n\
+         [[compose.gate]]\nbefore = \"o\"\ncondition = \"a.status == 'complete'\"\n\
+         [[compose.branch]]\nfrom = \"a\"\nsteps = [\"o\"]\n",
+    )
+    .expect("cooks");
+    let held: Vec<&str> = proto.steps.iter().filter(|s| !s.held.is_empty()).map(|s| s.id.as_str()).collect();
+    assert_eq!(held, ["o.iter1.prep", "o.iter1.side"]);
+    let waits: Vec<&str> =
+        proto.steps.iter().filter(|s| s.needs.iter().any(|n| n == "a")).map(|s| s.id.as_str()).collect();
+    assert_eq!(waits, held, "and so does a branch");
+    let until = |id: &str| proto.step(id).and_then(|s| s.until.as_ref()).map(|u| u.until.as_str());
+    assert_eq!(until("o.iter2.l.iter1.x"), Some("o.iter2.prep.output.ok == 'yes'"));
+}

@@ -66,7 +66,7 @@ fn limits(cx: &Context) -> Limits {
 /// What Lua says of a formula here: its aspects, and what the roles of the town can do.
 pub(in super::super) struct Around {
     aspects: LuaAspects,
-    town: Option<Town>,
+    root: Option<PathBuf>,
     rig_lua: Option<PathBuf>,
 }
 
@@ -74,8 +74,7 @@ impl Around {
     pub(in super::super) fn new(cx: &Context) -> Self {
         let place = cx.place();
         let rig_lua = place.town.as_ref().zip(place.rig.as_ref()).map(|(town, rig)| town.join(rig).join("lua"));
-        let town = place.town.as_ref().and_then(|root| Town::find(root, None).ok());
-        Self { aspects: LuaAspects::default(), town, rig_lua }
+        Self { aspects: LuaAspects::default(), root: place.town.clone(), rig_lua }
     }
 }
 
@@ -86,7 +85,8 @@ impl Aspects for Around {
 
     fn functions(&self, role: &str) -> Functions {
         // Without a town nobody runs a patrol, and which roles there are is not known.
-        self.town.as_ref().map_or(Functions::Unknown, |town| functions(town, self.rig_lua.as_deref(), role))
+        let town = self.root.as_ref().and_then(|root| Town::find(root, None).ok());
+        town.map_or(Functions::Unknown, |town| functions(&town, self.rig_lua.as_deref(), role))
     }
 }
 

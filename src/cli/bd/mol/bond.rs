@@ -45,12 +45,7 @@ pub struct Args {
 
 /// The kind of a bond by its name.
 pub(super) fn kind(text: &str) -> Result<BondType, String> {
-    match text {
-        "sequential" => Ok(BondType::Sequential),
-        "parallel" => Ok(BondType::Parallel),
-        "conditional" => Ok(BondType::Conditional),
-        _ => Err("use sequential, parallel or conditional".to_owned()),
-    }
+    BondType::of(text).ok_or_else(|| "use sequential, parallel or conditional".to_owned())
 }
 
 /// Runs the verb.

@@ -1,0 +1,204 @@
+//! What pouring makes of a formula: the root of a molecule, the beads of its steps and their gates, not yet filed.
+
+use serde_json::{Value, json};
+
+use super::pour::{PourOpts, free};
+use super::{MoleculeError, held};
+use crate::base::text::headline;
+use crate::formula::{GATE_ID, Gate, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill};
+use crate::store::{IssueType, Map, NewBead, Write};
+
+/// The root of a molecule, not yet filed.
+pub(super) fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<NewBead, MoleculeError> {
+    let of = match &opts.for_bead {
+        Some(bead) => Some(free(w, bead)?),
+        None => None,
+    };
+    let named = |key: &str| proto.vars.contains_key(key).then(|| vars.get(key).cloned()).flatten();
+    let title = match (&opts.title, &of) {
+        (Some(title), _) => title.clone(),
+        (None, Some(bead)) => format!("{}: {}", proto.formula, bead.title),
+        (None, None) => named("title").unwrap_or_else(|| proto.formula.clone()),
+    };
+    let description = named("desc").unwrap_or_else(|| fill(&proto.description, vars));
+    let mut metadata = Map::new();
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    metadata.insert("proto".into(), proto.id.as_str().into());
+    if let Some(bead) = &opts.for_bead {
+        metadata.insert("for".into(), bead.as_str().into());
+    }
+    if !vars.is_empty() {
+        metadata.insert("vars".into(), json!(vars));
+    }
+    if let Some(squash) = &proto.squash {
+        metadata.insert("squash".into(), squash.clone());
+    }
+    if proto.steps.iter().any(|step| !step.held.is_empty()) {
+        metadata.insert(held::HELD.into(), true.into());
+    }
+    if !proto.bond_points.is_empty() {
+        metadata.insert("bond_points".into(), json!(proto.bond_points));
+    }
+    let mut other = Map::new();
+    if proto.kind == "patrol" {
+        other.insert("mol_type".into(), "patrol".into());
+    }
+    other.insert("source_formula".into(), proto.formula.as_str().into());
+    if let Some(compound) = &proto.compound {
+        let from = |part: &Proto| json!({ "source_id": part.id, "bond_type": compound.how });
+        other.insert("bonded_from".into(), json!([from(&compound.first), from(&compound.second)]));
+    }
+    Ok(NewBead {
+        id: opts.id.clone(),
+        title: fits(&title),
+        description,
+        issue_type: Some(IssueType::MOLECULE),
+        priority: of.map(|b| b.priority),
+        assignee: opts.assignee.clone().unwrap_or_default(),
+        prefix: opts.prefix.clone(),
+        parent: opts.parent.clone(),
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    })
+}
+
+/// The bead of a step, without parent and edges.
+pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts, order: usize) -> NewBead {
+    let mut metadata = step.metadata.clone();
+    metadata.insert("step".into(), step.id.as_str().into());
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    metadata.insert("order".into(), (opts.first + order).into());
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            metadata.insert(key.into(), value);
+        }
+    };
+    put("run", step.run.as_deref().map(Value::from));
+    put("only_if", step.only_if.as_ref().map(|o| json!(o)));
+    put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), max: u.max })));
+    put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o)));
+    let round = round_of(proto, &step.id);
+    put("round", round.and_then(|_| round_texts(step, vars, opts)));
+    put("round_of", round.map(Value::from));
+    let mut labels = step.labels.iter().map(|l| fill(l, vars)).collect::<Vec<_>>();
+    if let Some(waits) = &step.waits_for {
+        labels.push(format!("gate:{}", waits.mode));
+    }
+    let mut other = Map::new();
+    other.insert("source_formula".into(), step.origin.formula.as_ref().into());
+    other.insert("source_location".into(), step.origin.location.as_ref().into());
+    NewBead {
+        title: fits(&fill(&step.title, vars)),
+        description: fill(&step.description, vars),
+        notes: fill(&step.notes, vars),
+        acceptance_criteria: step.acceptance.as_deref().map(|a| fill(a, vars)).unwrap_or_default(),
+        priority: step.priority,
+        issue_type: Some(IssueType::new(&step.kind)),
+        assignee: assignee(step, vars, opts),
+        labels,
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    }
+}
+
+/// Whom a step is given to.
+fn assignee(step: &Step, vars: &Vars, opts: &PourOpts) -> String {
+    let own = step.assignee.as_deref().map(|a| fill(a, vars)).filter(|a| !a.is_empty() && !a.contains("{{"));
+    own.or_else(|| opts.assignee.clone()).unwrap_or_default()
+}
+
+/// What the next round of the step begins with, whatever becomes of this one: its notes, who it is meant for, and the texts
+/// that name the round.
+fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
+    let mut round = step.round.as_deref().cloned().unwrap_or_default();
+    // The gate is a bead of its own.
+    round.texts.remove(GATE_ID);
+    for text in round.texts.values_mut().chain(&mut round.labels) {
+        *text = fill(text, vars);
+    }
+    for (key, text) in [("notes", fill(&step.notes, vars)), ("assignee", assignee(step, vars, opts))] {
+        if !text.is_empty() {
+            round.texts.entry(key.to_owned()).or_insert(text);
+        }
+    }
+    (round != RoundTexts::default()).then(|| json!(round))
+}
+
+/// What the step's bead says of its fan-out, with the protomolecule that was frozen for it.
+fn on_complete(proto: &Proto, on: &OnComplete) -> Value {
+    let mut value = json!(on);
+    if let Some(bonded) = proto.bonds.iter().find(|p| p.formula == on.bond) {
+        value["proto"] = bonded.id.as_str().into();
+    }
+    value
+}
+
+/// The round of a loop that goes on until a condition holds; the innermost, where loops are nested.
+fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
+    let inside = |scope: &&String| step.strip_prefix(scope.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    proto.rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str)
+}
+
+/// The gates of a step, its own and those of gate rules, with their names.
+pub(super) fn gate_beads(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Vec<(String, NewBead)> {
+    let own = step.gate.as_deref().map(|gate| gate_bead(proto, step, gate, vars, opts));
+    let rules = step.held.iter().map(|condition| {
+        let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None };
+        gate_bead(proto, step, &gate, vars, opts)
+    });
+    let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
+    own.into_iter().chain(rules).enumerate().map(|(i, gate)| (name(i), gate)).collect()
+}
+
+fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOpts) -> NewBead {
+    let id = gate.id.as_deref().map(|id| fill(id, vars)).unwrap_or_default();
+    let timeout = gate.timeout.as_deref().map(|t| fill(t, vars)).unwrap_or_default();
+    let mut other = Map::new();
+    other.insert("await_type".into(), gate.kind.as_str().into());
+    if !id.is_empty() {
+        other.insert("await_id".into(), id.as_str().into());
+    }
+    if let Some(wait) = crate::formula::duration(&timeout) {
+        other.insert("timeout".into(), Value::from(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX / 2)));
+    }
+    let mut metadata = Map::new();
+    metadata.insert("gate_of".into(), step.id.as_str().into());
+    // A gate rule holds the first round alone: its step is named once.
+    if let Some(round) = round_of(proto, &step.id).filter(|_| gate.kind != held::CONDITION) {
+        metadata.insert("round_of".into(), round.into());
+        let texts = step.round.as_deref();
+        if let Some((var, text)) = texts.and_then(|round| Some((&round.var, round.texts.get(GATE_ID)?))) {
+            let texts = [(GATE_ID.to_owned(), fill(text, vars))].into();
+            metadata.insert("round".into(), json!(RoundTexts { var: var.clone(), texts, labels: Vec::new() }));
+        }
+    }
+    metadata.insert("formula".into(), proto.formula.as_str().into());
+    NewBead {
+        title: gate_title(&gate.kind, &id),
+        description: format!("Async gate for step {}", step.id),
+        issue_type: Some(IssueType::GATE),
+        ephemeral: opts.ephemeral,
+        metadata,
+        other,
+        ..NewBead::default()
+    }
+}
+
+/// What a gate is called.
+pub(super) fn gate_title(kind: &str, id: &str) -> String {
+    fits(format!("Gate: {kind} {id}").trim_end())
+}
+
+/// A title of one line and at most 500 bytes.
+pub(super) fn fits(title: &str) -> String {
+    let line = headline(title.trim(), 480);
+    let mut end = line.len().min(500);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    if line.is_empty() { "untitled".to_owned() } else { line[..end].to_owned() }
+}
