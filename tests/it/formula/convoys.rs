@@ -69,7 +69,7 @@ fn a_preset_chooses_legs_and_the_synthesis_waits_for_those() {
 fn what_is_missing_wrong_or_unknown_is_told_at_once_with_its_place_and_what_to_give() {
     let library = library(&[("review", REVIEW)]);
     let report = plan(&library, "review", &vars(&[("brunch", "x")]), None).expect_err("refused");
-    insta::assert_snapshot!(told(&report), @r#"
+    insta::assert_snapshot!(told(&report), @r"
      `review` has no input `brunch` | did you mean `branch`?
     3:9 input `pr` is missing | give it: --var pr=…, or --var branch=…
     9:9 input `depth` is missing (how deep) | give it: --var depth=…
