@@ -240,11 +240,9 @@ impl Library {
     /// Adds what a repository keeps, file name, path and text of each, behind the other files of repositories.
     pub fn add_repository(&mut self, files: impl IntoIterator<Item = (String, String, String)>) {
         let near = |shelf: &Shelf| matches!(shelf, Shelf::Dir(Layer::Given | Layer::Repository, _));
-        let mut at = self.shelves.iter().rposition(near).map_or(0, |last| last + 1);
-        for (name, path, text) in files {
-            self.shelves.insert(at, Shelf::Text { layer: Layer::Repository, name, path, text });
-            at += 1;
-        }
+        let at = self.shelves.iter().rposition(near).map_or(0, |last| last + 1);
+        let shelf = |(name, path, text)| Shelf::Text { layer: Layer::Repository, name, path, text };
+        self.shelves.splice(at..at, files.into_iter().map(shelf));
     }
 
     /// All of this library, and behind it all of `other`.

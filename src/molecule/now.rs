@@ -90,16 +90,14 @@ impl State for Now<'_> {
 
     fn field(&self, step: Option<&str>, path: &str) -> Option<String> {
         let read;
-        let bead = match step {
-            Some(name) => match self.named(name) {
-                Some(bead) => bead,
-                // A molecule that came up below a step is no step.
-                None => {
-                    read = self.r.bead(&crate::base::BeadId::new(name).ok()?).ok()??;
-                    &read
-                }
-            },
+        let bead = match step.map(|name| (name, self.named(name))) {
             None => self.step?,
+            Some((_, Some(bead))) => bead,
+            // A molecule that came up below a step is no step.
+            Some((name, None)) => {
+                read = self.r.bead(&crate::base::BeadId::new(name).ok()?).ok()??;
+                &read
+            }
         };
         if path == "status" {
             return Some(word(&bead.status).to_owned());

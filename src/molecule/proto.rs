@@ -179,9 +179,8 @@ fn clear(
 /// The template of a whole formula.
 fn root(proto: &Proto) -> NewBead {
     // The variables of these names are what the root of a molecule is called.
-    let named = |name: &str, text: &str| match proto.vars.contains_key(name) {
-        true => format!("{{{{{name}}}}}"),
-        false => text.to_owned(),
+    let named = |name: &str, text: &str| {
+        if proto.vars.contains_key(name) { format!("{{{{{name}}}}}") } else { text.to_owned() }
     };
     let mut root = bare(proto, &named("title", &proto.formula), &named("desc", &proto.description));
     root.issue_type = Some(IssueType::MOLECULE);

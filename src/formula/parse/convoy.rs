@@ -69,11 +69,12 @@ fn each(fields: &Fields<'_>, key: &'static str, what: &str, read: impl Fn(&Field
     }
 }
 
+/// The types of inputs; what others write for them is understood, too.
+const TYPES: [&str; 5] = ["string", "int", "number", "bool", "list"];
+
 fn input(table: &Fields<'_>, name: &Text) {
     let _ = (table.text("description"), table.bool("required"), table.texts("required_unless"), table.node("default"));
     let Some(kind) = table.text("type") else { return };
-    // What others write for them is understood, too.
-    const TYPES: [&str; 5] = ["string", "int", "number", "bool", "list"];
     let known = TYPES.contains(&kind.as_str()) || kind.as_str().contains("[]");
     if !known && !["integer", "boolean", "array", "files"].contains(&kind.as_str()) {
         let message = format!("`{kind}` is no type of input `{name}`; any text is accepted");

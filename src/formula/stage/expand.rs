@@ -254,7 +254,7 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
         step.metadata = step.metadata.take().or_else(|| target.metadata.clone());
     }
     if let Some(ends) = made.iter_mut().find(|step| step.until.is_none()) {
-        ends.until = target.until.clone();
+        ends.until.clone_from(&target.until);
     }
     if let Some(last) = made.last_mut() {
         last.on_complete = last.on_complete.take().or_else(|| target.on_complete.clone());

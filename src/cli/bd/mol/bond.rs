@@ -62,7 +62,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Err(CliError::user("--as names the compound of two formulas, and nothing new comes of a molecule")
             .hint("`bd update MOLECULE --title TITLE` changes the title of one"));
     }
-    let id = args.reference.as_deref().map(|text| named(&fill(text, &vars), &first, &second)).transpose()?;
+    let id =
+        args.reference.as_deref().map(|text| named(&fill(text, &vars), first.as_ref(), second.as_ref())).transpose()?;
     // What is not poured yet need not have its values yet.
     let mode = if formulas && !poured { Mode::Compile } else { Mode::Pour };
     let side = |live: Option<BeadId>, name: &str| match live {
@@ -104,15 +105,10 @@ fn live(cx: &Context, name: &str) -> Result<Option<BeadId>, CliError> {
 }
 
 /// The id of what is poured for the one of two that lives.
-fn named(reference: &str, first: &Option<BeadId>, second: &Option<BeadId>) -> Result<BeadId, CliError> {
-    let target = match (first, second) {
-        (Some(target), None) | (None, Some(target)) => target,
-        _ => {
-            return Err(CliError::user(
-                "--ref names what is poured for a molecule: one of two must be one, the other a formula",
-            )
-            .hint("`bd mol list` shows the molecules, `bd formula list` the formulas"));
-        }
+fn named(reference: &str, first: Option<&BeadId>, second: Option<&BeadId>) -> Result<BeadId, CliError> {
+    let ((Some(target), None) | (None, Some(target))) = (first, second) else {
+        let message = "--ref names what is poured for a molecule: one of two must be one, the other a formula";
+        return Err(CliError::user(message).hint("`bd mol list` shows the molecules, `bd formula list` the formulas"));
     };
     if reference.contains("{{") {
         return Err(
