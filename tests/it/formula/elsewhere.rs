@@ -249,7 +249,7 @@ fn odd_files_are_read_as_they_are_meant_or_told_with_what_to_write() {
     let braces = file("f.formula.toml", braces).expect("cooks").proto;
     assert_eq!(braces.steps[0].description, "{{ z }} {{{x}}} ${Y} {{range .q}} }} {{\n");
     let told = |name: &str, text: &str| {
-        let report = file(name, text).map(|cooked| cooked.warnings).unwrap_or_else(|report| report);
+        let report = file(name, text).map_or_else(|report| report, |cooked| cooked.warnings);
         super::errors::told(&report).replace("f.formula.", "")
     };
     let wrong = "formula = \"f\"\nversion = \"2\"\npour = \"true\"\n[[steps]]\nid = 1\npriority = \"1\"\nneeds = [2]\n\
