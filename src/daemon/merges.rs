@@ -10,10 +10,11 @@ use super::run::World;
 use crate::base::{BeadId, RigName};
 use crate::git::Repo;
 use crate::queue::bench;
-use crate::queue::driver::{Driver, Job, Report, Site};
+use crate::queue::driver::{Driver, Follow, Job, Report, Site};
 use crate::queue::{MergeLock, QueueError, Request, wait};
 use crate::store::{Stamp, Store, Write};
-use crate::town::{Rig, land};
+use crate::town::rework::{self, Evidence};
+use crate::town::{Rig, TownError, land};
 
 /// What the thread of a rig is to do.
 enum Task {
@@ -166,7 +167,17 @@ fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, Qu
     let on_landed = |w: &mut Write<'_>, request: &Request, commit: &str| {
         land::landed(w, &request.id, &request.mr, commit).map(|_| ())
     };
-    let mut driver = Driver::new(site, repo, &mut store, lock, &*world.clock, &on_landed);
+    let by = format!("{}/refinery", rig.name);
+    let on_nothing = |w: &mut Write<'_>, mr: &BeadId, why: &str| {
+        let evidence = Evidence { why: why.to_owned(), text: String::new() };
+        match rework::plan(w, &world.acting(&by), mr, &evidence) {
+            Ok(_) => Ok(()),
+            Err(TownError::Store(error)) => Err(QueueError::Store(error)),
+            Err(error) => Err(QueueError::NoWayBack { mr: mr.clone(), why: error.to_string() }),
+        }
+    };
+    let follow = Follow { landed: &on_landed, nothing: &on_nothing };
+    let mut driver = Driver::new(site, repo, &mut store, lock, &*world.clock, follow);
     match task {
         Task::Settle => {
             site.bench.end_leftovers();

@@ -37,13 +37,26 @@ impl DiffStat {
     }
 }
 
-/// How a commit is already part of a target.
+/// Why merging a commit into a target would add nothing to it. Only the first is a landing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LandedBy {
+pub enum Nothing {
     /// The target contains the commit.
-    Ancestry,
-    /// Merging it would change nothing.
-    NoChange,
+    Landed,
+    /// The commits together come to nothing: the last one has the files of where they left the target.
+    Idle,
+    /// The target got the same content from elsewhere, as by a cherry-pick.
+    Same,
+}
+
+impl Nothing {
+    /// To follow the name of a change: `main has it already`.
+    pub fn words(self, target: &str) -> String {
+        match self {
+            Self::Landed => format!("{target} has it already"),
+            Self::Idle => format!("changes nothing against {target}: its commits together come to nothing"),
+            Self::Same => format!("changes nothing against {target}: {target} has the same content already"),
+        }
+    }
 }
 
 impl Repo {
@@ -126,15 +139,24 @@ impl Repo {
         Ok(diff)
     }
 
-    /// Whether `commit` is already part of `target`, derived from git alone.
-    pub fn landed(&self, commit: Oid, target: Oid) -> Result<Option<LandedBy>, GitError> {
+    /// Why merging `commit` into `target` would add nothing, if that is so; derived from git alone.
+    pub fn adds_nothing(&self, commit: Oid, target: Oid) -> Result<Option<Nothing>, GitError> {
         if self.is_ancestor(commit, target)? {
-            return Ok(Some(LandedBy::Ancestry));
+            return Ok(Some(Nothing::Landed));
         }
         let (ours, theirs) = (self.raw().find_commit(target)?, self.raw().find_commit(commit)?);
         let mut index = self.raw().merge_commits(&ours, &theirs, None)?;
-        let same = !index.has_conflicts() && index.write_tree_to(self.raw())? == ours.tree_id();
-        Ok(same.then_some(LandedBy::NoChange))
+        if index.has_conflicts() || index.write_tree_to(self.raw())? != ours.tree_id() {
+            return Ok(None);
+        }
+        Ok(Some(self.merged_nothing(commit, target)?))
+    }
+
+    /// Why the merge of `commit`, which `target` does not contain, has the files of `target`.
+    pub(super) fn merged_nothing(&self, commit: Oid, target: Oid) -> Result<Nothing, GitError> {
+        let left_at = self.merge_base(commit, target)?;
+        let idle = left_at.map(|base| Ok::<_, GitError>(self.tree_of(base)? == self.tree_of(commit)?)).transpose()?;
+        Ok(if idle == Some(true) { Nothing::Idle } else { Nothing::Same })
     }
 
     /// The newest commit of `tip` that carries the trailer `key: value`, looking no further back than `until`.

@@ -38,7 +38,7 @@ pub use conflict::{ConflictHunk, ConflictKind};
 pub use error::{Cause, GitError};
 pub use fetch::{Fetched, RefChange};
 pub use git2::Oid;
-pub use history::{DiffStat, FileStat, LandedBy};
+pub use history::{DiffStat, FileStat, Nothing};
 pub use preserve::{Preserved, Saved, SavedRef};
 pub use program::{MARK_VAR, Version, running_below, version};
 pub use push::Push;

@@ -3,7 +3,7 @@
 //! A member that conflicts is reported and left out; the rest go on. No work tree, no ref is touched.
 
 use super::conflict::hunks;
-use super::{ConflictHunk, GitError, Ident, LandedBy, Oid, Repo};
+use super::{ConflictHunk, GitError, Ident, Nothing, Oid, Repo};
 use crate::base::Time;
 
 /// One change to merge.
@@ -26,8 +26,8 @@ pub enum Stacked {
     Merged(Oid),
     /// It conflicts with what is below; never empty.
     Conflict(Vec<ConflictHunk>),
-    /// It is part of what is below already.
-    AlreadyMerged(LandedBy),
+    /// It adds nothing to what is below.
+    AddsNothing(Nothing),
 }
 
 impl Repo {
@@ -55,7 +55,7 @@ impl Repo {
 
     fn merge_one(&self, top: Oid, item: &StackItem, committer: &Ident, when: Time) -> Result<Stacked, GitError> {
         if self.is_ancestor(item.commit, top)? {
-            return Ok(Stacked::AlreadyMerged(LandedBy::Ancestry));
+            return Ok(Stacked::AddsNothing(Nothing::Landed));
         }
         let (ours, theirs) = (self.raw().find_commit(top)?, self.raw().find_commit(item.commit)?);
         let mut index = self.raw().merge_commits(&ours, &theirs, None)?;
@@ -64,7 +64,7 @@ impl Repo {
         }
         let tree = index.write_tree_to(self.raw())?;
         if tree == ours.tree_id() {
-            return Ok(Stacked::AlreadyMerged(LandedBy::NoChange));
+            return Ok(Stacked::AddsNothing(self.merged_nothing(item.commit, top)?));
         }
         let tree = self.raw().find_tree(tree)?;
         let (author, committer) = (item.author.signature(when)?, committer.signature(when)?);
@@ -117,8 +117,8 @@ mod tests {
         assert_eq!((hunks[0].path.as_str(), hunks[0].start, hunks[0].end), ("a.txt", 2, 2));
         assert_eq!((hunks[0].ours.as_str(), hunks[0].base.as_str(), hunks[0].theirs.as_str()), ("A\n", "2\n", "B\n"));
         let Stacked::Merged(top) = out[2] else { panic!("{out:?}") };
-        assert_eq!(out[3], Stacked::AlreadyMerged(LandedBy::NoChange));
-        assert_eq!(out[4], Stacked::AlreadyMerged(LandedBy::Ancestry));
+        assert_eq!(out[3], Stacked::AddsNothing(Nothing::Same));
+        assert_eq!(out[4], Stacked::AddsNothing(Nothing::Landed));
         assert_eq!(repo.file_at(top, "a.txt").expect("read").as_deref(), Some(&b"1\nA\n3\n"[..]));
         assert_eq!(repo.file_at(top, "b.txt").expect("read").as_deref(), Some(&b"c\n"[..]));
         assert_eq!(repo.trailer(top, "gt-mr").expect("read").as_deref(), Some("hq-c"));

@@ -28,6 +28,19 @@ const REBUILDS: usize = 3;
 /// What else belongs into the transaction of a landing: closing the bead, its convoy, taking leave of the worker.
 pub type OnLanded<'a> = dyn Fn(&mut Write<'_>, &Request, &str) -> Result<(), StoreError> + 'a;
 
+/// What else belongs into the transaction that sends back a change with nothing to land, for this reason: its way back to
+/// its worker.
+pub type OnNothing<'a> = dyn Fn(&mut Write<'_>, &BeadId, &str) -> Result<(), QueueError> + 'a;
+
+/// What the domain does in the transactions of the queue.
+#[derive(Clone, Copy)]
+pub struct Follow<'a> {
+    /// When a change has landed.
+    pub landed: &'a OnLanded<'a>,
+    /// When there is nothing of it to land.
+    pub nothing: &'a OnNothing<'a>,
+}
+
 /// The rig that is served.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -61,6 +74,8 @@ pub struct Report {
     pub conflicts: Vec<BeadId>,
     /// Those that went back because a gate failed.
     pub failed: Vec<BeadId>,
+    /// Those that went back because they change nothing.
+    pub nothing: Vec<BeadId>,
     /// Those that passed and wait for a person.
     pub held: Vec<BeadId>,
     /// Why the rig pauses now, if it does.
@@ -74,7 +89,7 @@ pub struct Driver<'a> {
     store: &'a mut Store,
     lock: MergeLock,
     clock: &'a dyn Clock,
-    on_landed: &'a OnLanded<'a>,
+    follow: Follow<'a>,
     /// What gates said of the target by itself, in this attempt.
     on_target: BTreeMap<String, Outcome>,
     report: Report,
@@ -117,9 +132,9 @@ impl<'a> Driver<'a> {
         store: &'a mut Store,
         lock: MergeLock,
         clock: &'a dyn Clock,
-        on_landed: &'a OnLanded<'a>,
+        follow: Follow<'a>,
     ) -> Self {
-        Self { site, repo, store, lock, clock, on_landed, on_target: BTreeMap::new(), report: Report::default() }
+        Self { site, repo, store, lock, clock, follow, on_target: BTreeMap::new(), report: Report::default() }
     }
 
     /// Takes the batch through the queue. What cannot land goes back to its worker or waits again.

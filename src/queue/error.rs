@@ -36,6 +36,14 @@ pub enum QueueError {
     /// A bead that is no merge request that can be read.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// A change cannot go back to its worker.
+    #[error("{mr} cannot go back to its worker: {why}")]
+    NoWayBack {
+        /// The merge request.
+        mr: BeadId,
+        /// Why not.
+        why: String,
+    },
     /// The town goes down while it works.
     #[error("the town goes down")]
     Stopped,

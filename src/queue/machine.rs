@@ -1,7 +1,7 @@
 //! The states of one merge request and the only function that moves between them.
 //!
 //! It promises: merged is reached once, and only with a gate's pass on exactly the commit that landed
-//! (or because git already has the source on the target); after a crash anywhere, `Interrupted` brings
+//! (or because the target contains the source commit already); after a crash anywhere, `Interrupted` brings
 //! the request back to the queue and `Landed` finishes what had been pushed.
 
 use std::fmt;
@@ -28,7 +28,7 @@ pub enum State {
     Conflict,
     /// A gate failed because of it; went back to its worker. Final.
     Failed,
-    /// Sent back or withdrawn by a person or a policy. Final.
+    /// Sent back or withdrawn by a person or a policy, or sent back because it changes nothing. Final.
     Rejected,
 }
 
@@ -110,8 +110,10 @@ pub enum Event {
     },
     /// It does not merge cleanly.
     Conflicted,
-    /// Its source is on the target already.
+    /// The target contains its source commit already.
     AlreadyThere,
+    /// Merging it would leave the target as it is, and the target does not contain it.
+    NothingToLand,
     /// Every gate passed on `commit`.
     Passed {
         /// The commit that was checked out while the gates ran.
@@ -187,7 +189,7 @@ pub fn transition(now: &Progress, event: Event) -> Result<Progress, Illegal> {
             Ok(Progress { state: S::Merged, ..now.clone() })
         }
         (S::Building | S::Gating | S::Pushing, E::PutBack | E::Interrupted) | (S::Held, E::Accepted) => to(S::Queued),
-        (S::Queued | S::Held, E::Rejected) => to(S::Rejected),
+        (S::Queued | S::Held, E::Rejected) | (S::Building, E::NothingToLand) => to(S::Rejected),
         (S::Queued | S::Held, E::Interrupted) => Ok(now.clone()),
         _ => Err(Illegal { from: now.state, event }),
     }
@@ -206,6 +208,7 @@ mod tests {
             commit().prop_map(|commit| Event::Built { commit }),
             Just(Event::Conflicted),
             Just(Event::AlreadyThere),
+            Just(Event::NothingToLand),
             commit().prop_map(|commit| Event::Passed { commit }),
             Just(Event::GateFailed),
             Just(Event::PutBack),

@@ -16,7 +16,7 @@ use super::{budget, convoy, finish, rig};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId, text};
 use crate::config::Overrides;
-use crate::git::{self, Oid, WorktreeState};
+use crate::git::{self, Nothing, Oid, WorktreeState};
 use crate::molecule;
 use crate::queue::{MR_KEY, MrMeta, State};
 use crate::store::{Bead, Close, DepKind, Hook, IssueType, NewBead, NewDep, Patch, Read, Status, Store, Write};
@@ -68,8 +68,9 @@ pub fn done(
     let path = row.worktree.clone().ok_or_else(|| no_worktree(agent))?;
     let state = git::worktree_state(&path)?;
     let head = state.head.ok_or_else(|| TownError::refused(format!("{} has no commit yet", path.display())))?;
-    let ahead = repo.ahead(head, rig.target_tip(&repo)?)?;
-    store.read(|r| check(r, &hook, &state, ahead, &rig, no_change.is_some()))?;
+    let tip = rig.target_tip(&repo)?;
+    let brings = Brings { commits: repo.ahead(head, tip)?, nothing: repo.adds_nothing(head, tip)? };
+    store.read(|r| check(r, &hook, &state, &brings, &rig, no_change.is_some()))?;
     if let Some(reason) = no_change {
         let finished = close_unchanged(cx, store, &row, &hook, reason)?;
         super::wake(cx.town);
@@ -102,12 +103,20 @@ fn mr_id(rig: &rig::Rig, hook: &Hook, head: Oid) -> BeadId {
     BeadId::new(format!("{}-mr-{hash}", rig.prefix())).expect("a prefix and hexadecimal digits")
 }
 
+/// What a branch would bring to the target of its rig.
+struct Brings {
+    /// Commits that the target lacks.
+    commits: usize,
+    /// Why merging them would change nothing there, if that is so.
+    nothing: Option<Nothing>,
+}
+
 /// Refuses, all reasons at once, each with the command that mends it.
 fn check(
     r: &Read<'_>,
     hook: &Hook,
     state: &WorktreeState,
-    ahead: usize,
+    brings: &Brings,
     rig: &rig::Rig,
     no_change: bool,
 ) -> Result<(), TownError> {
@@ -127,13 +136,18 @@ fn check(
             format!("{} not committed ({first}{})", text::count(changed, "file"), if changed > 1 { ", …" } else { "" });
         wrong.push((what, "commit: git add -A && git commit -m MESSAGE".into()));
     }
-    match (ahead, no_change) {
-        (0, false) => wrong.push((
-            format!("the branch has no commit that {} lacks", rig.config.target),
-            "commit your work, or say why nothing had to change: gt done --no-change REASON".into(),
-        )),
-        (n, true) if n > 0 => wrong.push((
-            format!("the branch has {} beyond {}", text::count(n, "commit"), rig.config.target),
+    let target = &rig.config.target;
+    match (brings.nothing, no_change) {
+        (Some(nothing), false) => {
+            let what = match nothing {
+                Nothing::Landed => format!("the branch has no commit that {target} lacks"),
+                Nothing::Idle | Nothing::Same => format!("the branch {}", nothing.words(target)),
+            };
+            let mend = "commit your work, or say why nothing had to change: gt done --no-change REASON";
+            wrong.push((what, mend.into()));
+        }
+        (None, true) => wrong.push((
+            format!("the branch has {} beyond {target}", text::count(brings.commits, "commit")),
             "hand them in: gt done".into(),
         )),
         _ => {}

@@ -8,7 +8,7 @@ use gastown::base::{Address, BeadId, Clock, Prefix, RigName, SystemClock, Time};
 use gastown::config::{Gate, Landing};
 use gastown::git::Repo;
 use gastown::queue::bench::Bench;
-use gastown::queue::driver::{Driver, Job, Report, Site};
+use gastown::queue::driver::{Driver, Follow, Job, Report, Site};
 use gastown::queue::{self, MergeLock, MrMeta, Request, State, push, wait};
 use gastown::store::{Close, IssueType, NewBead, Stamp, Status, Store, StoreError};
 
@@ -83,7 +83,8 @@ impl Yard {
         let on_landed = |w: &mut gastown::store::Write<'_>, request: &Request, _: &str| {
             w.close(&request.mr.bead, Close { force: true, ..Close::because("merged") }).map(|_| ())
         };
-        let mut driver = Driver::new(&self.site, repo, &mut self.store, lock, &SystemClock, &on_landed);
+        let follow = Follow { landed: &on_landed, nothing: &|_, _, _| Ok(()) };
+        let mut driver = Driver::new(&self.site, repo, &mut self.store, lock, &SystemClock, follow);
         run(&mut driver)
     }
 
@@ -624,6 +625,45 @@ fn a_source_that_is_on_the_target_already_is_merged_without_a_push() {
     assert_eq!(yard.run(&[&mr]).landed, [mr.clone()]);
     assert_eq!((yard.head(), yard.closed(&mr)), (commit, true));
     assert_eq!(yard.gate_runs(), []);
+}
+
+#[test]
+fn a_change_that_leaves_the_target_as_it_is_goes_back_and_is_never_called_merged() {
+    for landing in [Landing::Direct, Landing::Hold] {
+        let mut yard = Yard::new(PASS);
+        yard.site.landing = landing;
+        let work = yard.work();
+        let git = |yard: &Yard, args: &[&str]| yard.sandbox.git(&work, args).ok();
+        // One that takes back what it adds, one without any content, and one that somebody landed by other means.
+        let add = yard.file("a");
+        git(&yard, &["rm", "--quiet", "a.txt"]);
+        git(&yard, &["commit", "--quiet", "-m", "gone"]);
+        let taken_back = yard.request_head("b", &[]);
+        git(&yard, &["checkout", "--quiet", "--detach", "main"]);
+        git(&yard, &["commit", "--quiet", "--allow-empty", "-m", "empty"]);
+        let empty = yard.request_head("c", &[]);
+        git(&yard, &["checkout", "--quiet", "--detach", "main"]);
+        std::fs::write(work.join("a.txt"), "a").expect("write");
+        git(&yard, &["add", "."]);
+        git(&yard, &["commit", "--quiet", "-m", "the same by other means"]);
+        git(&yard, &["push", "--quiet", "origin", "HEAD:main"]);
+        let head = yard.head();
+        for (mr, why) in [
+            (&add, "main has the same content already"),
+            (&taken_back, "its commits together come to nothing"),
+            (&empty, "its commits together come to nothing"),
+        ] {
+            let report = yard.run(&[mr]);
+            assert_eq!((&report.nothing, &report.landed), (&vec![mr.clone()], &Vec::new()), "{report:?}");
+            let request = yard.get(mr);
+            assert_eq!((request.state(), &request.mr.landed), (State::Rejected, &None));
+            let said = request.mr.why.expect("a reason");
+            assert!(said.contains(&format!("changes nothing against main: {why}")), "{said}");
+            assert!(said.contains("gt done --no-change REASON"), "{said}");
+            assert!(!yard.closed(mr), "its bead is not done");
+        }
+        assert_eq!((yard.head(), yard.gate_runs()), (head, Vec::new()));
+    }
 }
 
 #[test]

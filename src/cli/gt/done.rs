@@ -8,7 +8,7 @@ use crate::town::done::{self, Finished};
 /// Hands in what you made: the commit that is checked out goes to the merge queue.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Nothing had to be changed, and why: closes the bead instead.
+    /// Nothing has to be changed, or the commits change nothing, and why: closes the bead instead.
     #[arg(long, value_name = "REASON")]
     no_change: Option<String>,
 }

@@ -132,7 +132,7 @@ impl Driver<'_> {
 
     /// Records that the intent's commit is on the target: requests, beads and convoys in one transaction.
     fn land(&mut self, intent: &Intent) -> Result<(), QueueError> {
-        let (rig, on_landed) = (&self.site.rig, self.on_landed);
+        let (rig, on_landed) = (&self.site.rig, self.follow.landed);
         let landed = self.write(|w| {
             let mut landed = Vec::new();
             for (id, own) in &intent.members {

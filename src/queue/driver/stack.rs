@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Driver, Layer};
 use crate::base::BeadId;
-use crate::git::{ConflictHunk, GitError, Ident, Oid, StackItem, Stacked};
+use crate::git::{ConflictHunk, GitError, Ident, Nothing, Oid, StackItem, Stacked};
 use crate::queue::machine::Event;
 use crate::queue::request::{Request, Words, step};
 use crate::queue::{QueueError, wait};
@@ -87,13 +87,11 @@ impl Driver<'_> {
         for ((member, item), result) in stackable.into_iter().zip(items).zip(stacked) {
             match result {
                 Stacked::Merged(commit) => layers.push(Layer { id: member.id.clone(), commit }),
-                Stacked::AlreadyMerged(_) => {
-                    if self.repo.landed(item.commit, base)?.is_some() {
-                        self.already_there(&member.id)?;
-                    } else {
-                        self.put_back(std::slice::from_ref(&member.id), "another of its batch brings the same")?;
-                    }
-                }
+                Stacked::AddsNothing(_) => match self.repo.adds_nothing(item.commit, base)? {
+                    Some(Nothing::Landed) => self.already_there(&member.id)?,
+                    Some(nothing) => self.nothing_to_land(&member.id, base, nothing)?,
+                    None => self.put_back(std::slice::from_ref(&member.id), "another of its batch brings the same")?,
+                },
                 Stacked::Conflict(_) => match self.repo.stack(base, &[item], &who, now)?.pop() {
                     Some(Stacked::Conflict(hunks)) => self.conflict(&member.id, base, &hunks)?,
                     _ => self.put_back(
@@ -137,14 +135,28 @@ impl Driver<'_> {
     }
 
     fn already_there(&mut self, id: &BeadId) -> Result<(), QueueError> {
-        let on_landed = self.on_landed;
-        let target = self.site.target.clone();
+        let on_landed = self.follow.landed;
+        let why = Nothing::Landed.words(&self.site.target);
         self.write(|w| {
             let request = Request::load(w, id)?;
-            step(w, id, Event::AlreadyThere, &Words::why(format!("{target} has it already")))?;
+            step(w, id, Event::AlreadyThere, &Words::why(why))?;
             Ok(on_landed(w, &request, &request.mr.commit)?)
         })?;
         self.report.landed.push(id.clone());
+        Ok(())
+    }
+
+    /// Nothing of it would be on the target, so nobody may take it for merged: whoever made it says what is to become of
+    /// its bead.
+    fn nothing_to_land(&mut self, id: &BeadId, base: Oid, nothing: Nothing) -> Result<(), QueueError> {
+        let on_nothing = self.follow.nothing;
+        let why = format!("{}; if nothing has to change: gt done --no-change REASON", nothing.words(&self.site.target));
+        let words = Words::why(why.clone()).with("target", base.to_string());
+        self.write(|w| {
+            step(w, id, Event::NothingToLand, &words)?;
+            on_nothing(w, id, &why)
+        })?;
+        self.report.nothing.push(id.clone());
         Ok(())
     }
 

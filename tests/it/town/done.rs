@@ -124,6 +124,23 @@ fn work_that_needs_no_change_is_closed_with_its_reason_and_its_convoy_lands() {
 }
 
 #[test]
+fn a_branch_whose_commits_come_to_nothing_is_handed_in_only_with_a_reason() {
+    let (town, bead) = slung();
+    let tree = town.worktree("toast");
+    town.commit("toast", "new.txt", "x\n");
+    town.sandbox.git(&tree, &["rm", "-q", "new.txt"]).ok();
+    town.sandbox.git(&tree, &["commit", "-q", "-m", "gone"]).ok();
+    town.all_steps("toast");
+    let ran = town.as_worker("toast", &["done"]);
+    let why = "the branch changes nothing against main: its commits together come to nothing";
+    assert!(ran.code == 5 && ran.stderr.contains(why), "{}", ran.stderr);
+    assert!(hints(&ran.stderr)[0].contains("gt done --no-change REASON"), "{}", ran.stderr);
+    assert_eq!(town.gt(&["review", "--json"]).json(), serde_json::json!([]));
+    town.as_worker("toast", &["done", "--no-change", "it was a try"]).ok();
+    assert_eq!(town.show(&bead)["close_reason"], "no change: it was a try");
+}
+
+#[test]
 fn a_change_that_is_sent_back_is_on_the_same_workers_hook_with_the_comment() {
     let (town, bead) = slung();
     town.commit("toast", "new.txt", "x\n");

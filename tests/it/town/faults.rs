@@ -270,6 +270,29 @@ fn a_change_that_a_policy_sends_back_goes_back_once_wherever_its_daemon_is_kille
     }
 }
 
+#[test]
+fn a_change_whose_content_somebody_else_landed_goes_back_to_its_worker_who_says_that_nothing_has_to_change() {
+    let town = TestTown::landing_directly();
+    let (bead, worker) = town.with_work();
+    town.hand_in(&worker);
+    let seed = town.sandbox.path().join("seed-remote.git");
+    write(&seed.join("x.txt"), "x\n");
+    town.sandbox.git(&seed, &["add", "-A"]).ok();
+    town.sandbox.git(&seed, &["commit", "-q", "-m", "the same by other means"]).ok();
+    town.sandbox.git(&seed, &["push", "-q", &town.remote.display().to_string(), "HEAD:main"]).ok();
+    town.gt(&["start"]).ok();
+    let step = || town.as_worker(&worker, &["hook", "--field", "step.name"]).ok();
+    eventually("the change to come back", || (step() == "rework").then_some(()));
+    let prime = town.as_worker(&worker, &["prime"]).ok();
+    assert!(prime.contains("changes nothing against main: main has the same content already"), "{prime}");
+    assert_ne!(town.status_of(&bead), "closed", "nothing of it was merged");
+    let refused = town.as_worker(&worker, &["done"]).fails();
+    assert!(refused.contains("main has the same content already"), "{refused}");
+    town.as_worker(&worker, &["done", "--no-change", "somebody else did it"]).ok();
+    assert_eq!(town.show(&bead)["close_reason"], "no change: somebody else did it");
+    town.gt(&["shutdown"]).ok();
+}
+
 /// The bead is on its worker's hook again with one step that says why, in one session, and lands when it is mended.
 fn goes_on_once(town: &TestTown, bead: &str, worker: &str, why: &str, point: Point) {
     town.gt(&["start"]).ok();
