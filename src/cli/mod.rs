@@ -8,6 +8,7 @@ pub mod completion;
 pub mod env;
 pub mod error;
 mod formula_error;
+mod git_error;
 pub mod gt;
 mod help;
 mod ledger_error;

@@ -1,7 +1,6 @@
 //! How the town's errors are told to people: kind, message, and what to do next.
 
-use super::{CliError, Kind};
-use crate::git::GitError;
+use super::{CliError, Kind, git_error};
 use crate::queue::QueueError;
 use crate::town::TownError;
 
@@ -24,11 +23,10 @@ impl From<TownError> for CliError {
                 Kind::Refused
             }
             TownError::Config(_) | TownError::Formula(_) => Kind::Config,
-            TownError::Git(GitError::Unreachable { .. } | GitError::Timeout { .. }) => Kind::Timeout,
+            TownError::Git(git) => git_error::kind(git).unwrap_or(Kind::User),
             TownError::User { .. }
             | TownError::Name(_)
             | TownError::Runtime(_)
-            | TownError::Git(_)
             | TownError::Session(_)
             | TownError::Io { .. } => Kind::User,
         };

@@ -13,6 +13,9 @@ pub enum LedgerError {
     /// The repository cannot be read or written.
     #[error("the ledger's repository")]
     Git(#[from] GitError),
+    /// The repository to sync with cannot be reached, or is none.
+    #[error(transparent)]
+    Remote(GitError),
     /// A file of the ledger is not what it should be.
     #[error("the ledger holds `{path}`, which is not a bead: {reason}")]
     Odd {
@@ -86,6 +89,7 @@ impl LedgerError {
             }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
             Self::Io { .. } => Some(UNWRITABLE.to_owned()),
+            Self::Remote(e) => e.hint(),
             Self::Git(e) => e.hint().or_else(|| {
                 Some(
                     "`bd doctor` says whether it is damaged, and begins it anew from the database with --fix"

@@ -135,10 +135,12 @@ impl Outcome {
             cx.out.print(&self.closed, |closed| told(closed));
         }
         warn(&self.closed);
-        let others = self.refused.len().saturating_sub(1);
-        let Some(mut first) = self.refused.into_iter().next() else { return Ok(()) };
+        let mut refused = self.refused.into_iter();
+        let Some(mut first) = refused.next() else { return Ok(()) };
+        let also: Vec<String> = refused.map(|error| error.message).collect();
+        let others = also.len();
         if others > 0 {
-            first.causes.push(format!("and {others} more could not be closed"));
+            first.causes.push(format!("and {} could not be closed: {}", text::count(others, "other"), also.join("; ")));
         }
         if !self.closed.is_empty() && cx.out.json {
             // Standard output holds the one JSON value already.

@@ -25,7 +25,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     };
     let beads = cx.write(|w| {
         let ids = last::meant(w, &args.ids, "defer")?;
-        ids.iter().map(|id| Ok(w.update(id, patch.clone())?)).collect::<Result<Vec<_>, CliError>>()
+        let mut beads = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let status = w.need(id)?.status;
+            if status.is_over() {
+                return Err(CliError::refused(format!("{id} is {status}: there is nothing to put off"))
+                    .hint(format!("if it is to be done again: bd reopen {id}")));
+            }
+            beads.push(w.update(id, patch.clone())?);
+        }
+        Ok(beads)
     })?;
     cx.out.print(&beads, |beads| render::done(beads));
     Ok(())

@@ -15,13 +15,13 @@ pub struct Args {
 enum What {
     /// Add a label to beads
     Add {
-        /// Ids, then the label.
+        /// Ids, then the label; several are separated by commas.
         #[arg(required = true, num_args = 2.., value_names = ["ID", "LABEL"])]
         ids_and_label: Vec<String>,
     },
     /// Remove a label from beads
     Remove {
-        /// Ids, then the label.
+        /// Ids, then the label; several are separated by commas.
         #[arg(required = true, num_args = 2.., value_names = ["ID", "LABEL"])]
         ids_and_label: Vec<String>,
     },
@@ -57,11 +57,13 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 }
 
 fn change(cx: &Context, mut ids: Vec<String>, add: bool) -> Result<(), CliError> {
-    let label = ids.pop().unwrap_or_default();
+    let last = ids.pop().unwrap_or_default();
+    let labels: Vec<&str> = last.split(',').map(str::trim).collect();
     let done = cx.write(|w| {
         let mut done = Vec::new();
-        for id in resolve_all(w, &ids)? {
-            let changed = if add { w.add_label(&id, &label)? } else { w.remove_label(&id, &label)? };
+        let ids = resolve_all(w, &ids)?;
+        for (id, label) in ids.iter().flat_map(|id| labels.iter().map(move |label| (id, *label))) {
+            let changed = if add { w.add_label(id, label)? } else { w.remove_label(id, label)? };
             let status = match (add, changed) {
                 (true, true) => "added",
                 (true, false) => "already there",
@@ -72,7 +74,7 @@ fn change(cx: &Context, mut ids: Vec<String>, add: bool) -> Result<(), CliError>
         }
         Ok(done)
     })?;
-    if add && label == "template" {
+    if add && labels.contains(&"template") {
         cx.out.note(
             "note: a bead with this label is a pattern: it is never ready and never closed, until the label goes",
         );

@@ -203,7 +203,7 @@ fn round(store: &mut Store, remote: &Remote, by: &Stamp, done: &mut Synced) -> R
             }
             Push::Unreachable(_) if began.elapsed() >= remote.limit => return Err(remote.slow()),
             Push::Unreachable(message) => {
-                return Err(GitError::unreachable(&remote.url, &message).into());
+                return Err(LedgerError::Remote(GitError::unreachable(&remote.url, &message)));
             }
         }
         repo.set_ref(&theirs_name(&branch.name), ours, branch.theirs, "sync: pushed")?;
@@ -268,6 +268,7 @@ fn own_name_elsewhere(
 fn fetch(repo: &Repo, remote: &Remote) -> Result<(), LedgerError> {
     repo.fetch_from(&remote.url, &format!("+{OURS}*:{THEIRS}*"), remote.limit).map_err(|error| match error {
         GitError::Timeout { .. } => remote.slow(),
+        error @ GitError::Unreachable { .. } => LedgerError::Remote(error),
         error => error.into(),
     })
 }

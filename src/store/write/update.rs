@@ -105,6 +105,7 @@ impl Write<'_> {
             let (from, to) = (&old.status, &new.status);
             let (kind, line) = match (from.as_str(), to.as_str()) {
                 (_, "closed") => ("closed", format!("closed: {}", new.close_reason)),
+                (_, "tombstone") if new.delete_reason.is_empty() => ("deleted", "deleted".to_owned()),
                 (_, "tombstone") => ("deleted", format!("deleted: {}", new.delete_reason)),
                 ("closed", _) => ("reopened", format!("reopened as {to}")),
                 _ => ("status_changed", format!("{from} → {to}")),

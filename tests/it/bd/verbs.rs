@@ -114,6 +114,40 @@ fn comments_may_be_in_the_name_of_somebody_else_and_stats_of_one_person() {
 }
 
 #[test]
+fn what_is_said_of_several_beads_names_each() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let ran = repo.bd(&["close", &a, "app-no1", "app-no2"]);
+    assert!(
+        ran.code == 4 && ran.stderr.contains("1 other could not be closed: there is no bead `app-no2`"),
+        "{}",
+        ran.stderr
+    );
+    let ran = repo.bd(&["defer", &a]);
+    assert!(
+        ran.code == 5 && ran.stderr.contains(&format!("hint: if it is to be done again: bd reopen {a}")),
+        "{}",
+        ran.stderr
+    );
+    let b = repo.add("b", &[]);
+    repo.bd(&["label", "add", &b, "ui, web"]).ok();
+    assert_eq!(repo.bd(&["label", "list", &b, "--json"]).json(), json!(["ui", "web"]));
+    repo.bd(&["label", "remove", &b, "ui,web"]).ok();
+    assert_eq!(repo.bd(&["label", "list", &b, "--json"]).json(), json!([]));
+    repo.bd(&["delete", &b, "--force"]).ok();
+    assert!(repo.bd(&["history", &b]).ok().lines().any(|line| line.trim_end().ends_with("deleted")));
+}
+
+#[test]
+fn a_remote_that_is_none_is_not_found() {
+    let repo = Repo::new();
+    let ran = repo.bd(&["sync", "--remote", "./nowhere.git", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+    assert_eq!((ran.code, &told["error"]["kind"]), (4, &json!("not_found")), "{told}");
+    assert!(told["error"]["message"].as_str().expect("message").contains("nowhere.git"), "{told}");
+}
+
+#[test]
 fn a_wrong_command_line_is_told_in_json_to_those_who_asked_for_it() {
     let repo = Repo::new();
     for (program, args, words, tip) in [
