@@ -56,7 +56,7 @@ impl Repo {
         let mut rounds = 0;
         while let Some(said) = self.fetch_once(remote, limit, progress)? {
             rounds += 1;
-            if rounds > MOST_ROUNDS || !self.make_room(&prefix, &said)? {
+            if rounds > MOST_ROUNDS || !(self.make_room(&prefix, &said)? || moved_meanwhile(&said)) {
                 return Err(GitError::unreachable(self.shown(remote), &said));
             }
         }
@@ -140,6 +140,14 @@ impl Repo {
 fn in_the_way(line: &str) -> Option<&str> {
     let before = line.split_once("' exists; cannot create '")?.0;
     before.rsplit_once('\'').map(|(_, name)| name)
+}
+
+/// Whether git stopped because another fetch of this repository moved a ref, or holds it, since it looked: the remote was there.
+fn moved_meanwhile(said: &str) -> bool {
+    said.lines().any(|line| {
+        let met = [" but expected ", "reference already exists", ".lock': File exists"];
+        line.contains("cannot lock ref '") && met.iter().any(|words| line.contains(words))
+    })
 }
 
 /// The lines of git's stderr that say what is wrong, without progress.

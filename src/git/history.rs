@@ -130,6 +130,31 @@ impl Repo {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// A name of what `tip` changes since it left `base`: the same for the same lines of the same files, whatever stands
+    /// around them.
+    pub fn change_id(&self, base: Oid, tip: Oid) -> Result<Oid, GitError> {
+        let mut text = Vec::new();
+        self.diff(base, tip)?.print(git2::DiffFormat::Patch, |delta, _, line| {
+            match line.origin_value() {
+                // The lines of a header name the whole files, which differ where the target is another.
+                git2::DiffLineType::FileHeader => {
+                    for file in [delta.old_file(), delta.new_file()] {
+                        text.extend(format!("\n{:?} {:?}", file.mode(), file.path_bytes()).bytes());
+                    }
+                    text.extend(format!("\n{:?}\n", delta.status()).bytes());
+                }
+                git2::DiffLineType::Binary => text.extend(delta.new_file().id().as_bytes()),
+                git2::DiffLineType::HunkHeader | git2::DiffLineType::Context => {}
+                kind => {
+                    text.extend(format!("{kind:?} ").bytes());
+                    text.extend(line.content());
+                }
+            }
+            true
+        })?;
+        Ok(Oid::hash_object(git2::ObjectType::Blob, &text)?)
+    }
+
     fn diff(&self, base: Oid, tip: Oid) -> Result<git2::Diff<'_>, GitError> {
         let from = self.merge_base(base, tip)?.unwrap_or(base);
         let old = self.raw().find_commit(from)?.tree()?;

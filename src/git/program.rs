@@ -1,6 +1,7 @@
 //! The `git` program: arguments as a list, no prompt, no hook, the C locale, and an end in time.
 //!
-//! The one place that starts it. A command stopped at its limit is stopped with all its children.
+//! The one place that starts it. It runs in the repository or work tree that it is about, for the folder in which we were called
+//! may be gone: a worker can have its own worktree taken down. A command stopped at its limit is stopped with all its children.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -137,14 +138,14 @@ impl<'a> Git<'a> {
         let mut this = Self::plain();
         let mut flag = OsString::from("--git-dir=");
         flag.push(git_dir);
-        this.cmd = this.cmd.env(MARK_VAR, git_dir).arg(flag);
+        this.cmd = this.cmd.env(MARK_VAR, git_dir).arg(flag).cwd(git_dir);
         this
     }
 
     /// In a work tree.
     pub fn in_tree(path: &Path) -> Self {
         let mut this = Self::plain();
-        this.cmd = this.cmd.env(MARK_VAR, path).arg("-C").arg(path);
+        this.cmd = this.cmd.env(MARK_VAR, path).cwd(path);
         this
     }
 

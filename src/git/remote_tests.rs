@@ -149,6 +149,26 @@ fn what_keeps_a_remote_from_being_read_is_told_apart() {
 }
 
 #[test]
+fn a_branch_that_another_fetch_has_moved_meanwhile_is_no_failure() {
+    use std::os::unix::fs::PermissionsExt;
+    let f = Fixture::new();
+    let repo = f.repo();
+    let first = origin_main(&repo).to_string();
+    somebody_pushes(&f, "second\n");
+    // Between the look of our fetch at its refs and its write another fetch, once, is done.
+    let mirror = repo.path().display().to_string();
+    let hook = f.at("answer");
+    let fetch = format!("git --git-dir={mirror} fetch -q {} +main:refs/remotes/origin/main", f.remote().display());
+    let once = format!("[ -e \"$0.done\" ] || {{ : >\"$0.done\"; {fetch}; }}");
+    f.write("answer", &format!("#!/bin/sh\ngit-upload-pack \"$@\"\n{once}\nexit 0\n"));
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    f.git(&mirror, &["config", "remote.origin.uploadpack", &hook.display().to_string()]);
+    let fetched = repo.fetch().expect("the remote was reached");
+    assert!(f.at("answer.done").exists());
+    assert_eq!((fetched.changed.len(), origin_main(&repo).to_string() == first), (1, false));
+}
+
+#[test]
 fn a_rewritten_remote_branch_keeps_its_old_tip() {
     let f = Fixture::new();
     let repo = f.repo();

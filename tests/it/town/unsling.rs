@@ -73,3 +73,13 @@ fn what_is_given_to_the_next_worker_is_slung_by_the_witness_also_after_it_was_he
     eventually("a third worker", || (workers() == Some(3)).then_some(()));
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_bead_is_taken_off_its_hook_also_from_within_the_worktree_that_goes() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let said = town.as_worker("toast", &["unsling", &bead]).ok();
+    assert!(said.contains(&format!("✓ {bead} is open again")), "{said}");
+    assert!(!town.worktree("toast").exists() && town.gt(&["agents", "--json"]).json() == serde_json::json!([]));
+}
