@@ -6,12 +6,14 @@
 #     echo hello > greeting.txt
 #     ```
 #
-# A block without a name is that of the step `implement`. It runs the block in its worktree, commits what changed,
+# A block without a name is that of the step `implement`; one that is named after the last part of a step, as `polish` for
+# `loop.iter1.polish`, is that of each such step that has no block of its whole name. It runs the block in its worktree, commits what changed,
 # closes the step, and hands in at the end. It can be killed anywhere and started again: a closed step is not repeated,
 # a committed one is only closed, and one that was cut short is begun again on the last commit (what it had written is
 # kept under refs/gt/preserve).
 #
-# Work that has no block for any of its steps is not called done: the worker says so on the bead, and stops.
+# Work that has no block for any of its steps, or a block for none of them, is not called done: the worker says so on the
+# bead, and stops.
 #
 # It needs git and nothing else beside the shell (but rm, where a git that was killed left its lock).
 # Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
@@ -92,27 +94,68 @@ bead=$(field bead.id) || exit 1
 title=$(field bead.title) || exit 1
 say "$me works on $bead: $title"
 
-# A description without a block for a step that the work has would be handed in as "no change".
+# names: what the named blocks on standard input are named after.
+names() {
+    inside=no
+    while IFS= read -r line || [ -n "$line" ]; do
+        set -f
+        set -- $line
+        set +f
+        case $inside,${1-} in
+        yes,'```'*) inside=no ;;
+        no,'```sh')
+            inside=yes
+            [ "$#" -ne 2 ] || printf '%s\n' "$2" ;;
+        esac
+    done
+}
+
+# script STEP: the block for a step, by its whole name or else by the last part of it; status 1 when there is none.
+script() {
+    printf '%s\n' "$description" | block "$1" || printf '%s\n' "$description" | block "${1##*.}"
+}
+
+# known: refuses a description with a block that is named after no step. That of a later round is not there yet: what it has
+# in common with that of the first is the last part. What was sent back has one more step, `rework`.
+known() {
+    for name in $(printf '%s\n' "$description" | names); do
+        known=no
+        for step in rework $steps; do
+            [ "${step##*.}" != "${name##*.}" ] || known=yes
+        done
+        [ "$known" = yes ] || refuse "the block \`\`\`sh $name of the description names no step $of"
+    done
+}
+
+# refuse WHY: says on the bead, once, why it cannot be worked on, and stops.
+refuse() {
+    if command -v bd >/dev/null; then
+        case $(bd comments "$bead" 2>/dev/null) in
+        *"$1"*) ;;
+        *) bd comments add "$bead" "$1" >/dev/null ;;
+        esac
+    fi
+    fail 3 "$1"
+}
+
+# A description without a block for a step that the work has would be handed in as "no change", and a block with a
+# misspelt name would be left out.
 steps=$(field molecule.steps) || exit 1
 blocks=no matched=no
 description=$(field bead.description) || exit 1
 case $description in *'```sh'*) blocks=yes ;; esac
 for name in $steps; do
-    if printf '%s\n' "$description" | block "$name" >/dev/null; then matched=yes; fi
+    if script "$name" >/dev/null; then matched=yes; fi
 done
+formula=$(field molecule.formula) || exit 1
+of="of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
 if [ "$matched" = no ]; then
-    formula=$(field molecule.formula) || exit 1
-    of="of ${formula:-its work, which has no formula} (steps: ${steps:-none})"
-    why="the description has no block to run for a step $of: begin one with \`\`\`sh STEP"
-    [ "$blocks" = no ] || why="no block of the description names a step $of"
-    if command -v bd >/dev/null; then
-        case $(bd comments "$bead" 2>/dev/null) in
-        *"$why"*) ;;
-        *) bd comments add "$bead" "$why" >/dev/null ;;
-        esac
-    fi
-    fail 3 "$why"
+    [ "$blocks" = no ] || refuse "no block of the description names a step $of"
+    refuse "the description has no block to run for a step $of: begin one with \`\`\`sh STEP"
 fi
+# While a step may bring more steps with what it gives, a name can be that of one of these.
+grows=$(field molecule.grows) || exit 1
+[ -n "$grows" ] || known
 
 last=
 while :; do
@@ -124,7 +167,7 @@ while :; do
     tidy "$id"
     if committed "$id"; then
         say "$step: was committed before"
-    elif script=$(printf '%s\n' "$description" | block "$step"); then
+    elif script=$(script "$step"); then
         say "$step: running its block"
         (
             export GT_STEP="$step" GT_STEP_ID="$id" GT_BEAD="$bead"
@@ -141,6 +184,8 @@ while :; do
     [ "$open" != "$id" ] || gt step done >/dev/null || fail 1 "step $step cannot be closed"
 done
 
+steps=$(field molecule.steps) || exit 1
+known
 say "all steps are closed, handing in"
 if ! gt done; then
     [ -z "$(printf '%s\n' "$description" | block implement)" ] || exit 1

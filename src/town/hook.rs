@@ -55,6 +55,9 @@ pub struct Molecule {
     pub total: usize,
     /// The steps in order: name and status.
     pub steps: Vec<(String, Status)>,
+    /// A step that is open may bring more of them.
+    #[serde(skip)]
+    pub grows: bool,
 }
 
 /// The step that a conflict or a failed gate adds.
@@ -83,6 +86,7 @@ pub fn view(r: &Read<'_>, agent: &Address) -> Result<HookView, TownError> {
             formula,
             closed: steps.iter().filter(|s| s.status.is_over()).count(),
             total: steps.len(),
+            grows: steps.iter().any(|s| s.grows),
             steps: steps.into_iter().map(|s| (s.name, s.status)).collect(),
         });
         step = mol::current(r, root)?;
@@ -123,6 +127,7 @@ pub const FIELDS: &[&str] = &[
     "molecule.formula",
     "molecule.progress",
     "molecule.steps",
+    "molecule.grows",
     "step.id",
     "step.name",
     "step.title",
@@ -150,6 +155,7 @@ impl HookView {
                 let names = molecule.iter().flat_map(|m| &m.steps).map(|(name, _)| name.as_str());
                 names.collect::<Vec<_>>().join(" ")
             }
+            "molecule.grows" => molecule.filter(|m| m.grows).map_or("", |_| "yes").to_owned(),
             "step.id" => text(step.map(|s| s.id.as_str())),
             "step.name" => text(step.map(|s| s.name.as_str())),
             "step.title" => text(step.map(|s| s.title.as_str())),

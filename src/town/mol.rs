@@ -29,12 +29,16 @@ pub struct StepView {
     pub description: String,
     /// Where it stands.
     pub status: Status,
+    /// When it is closed, there may be more steps.
+    #[serde(skip)]
+    pub grows: bool,
 }
 
 impl StepView {
     fn of(bead: Bead) -> Self {
         let name = molecule::step_name(&bead).unwrap_or(bead.id.as_str()).to_owned();
-        Self { id: bead.id, name, title: bead.title, description: bead.description, status: bead.status }
+        let grows = bead.metadata.contains_key("on_complete") && !bead.is_over();
+        Self { grows, id: bead.id, name, title: bead.title, description: bead.description, status: bead.status }
     }
 }
 

@@ -48,6 +48,7 @@ impl Desk {
             ("steps", "app-1.1 design\napp-1.10 implement\napp-1.2 test\n"),
             ("molecule.steps", "design implement test\n"),
             ("molecule.formula", "work\n"),
+            ("molecule.grows", ""),
         ] {
             std::fs::write(hook.join(name), text).expect("written");
         }
@@ -217,4 +218,30 @@ fn blocks_that_are_for_no_step_of_the_work_are_refused_and_named() {
     let why = "no block of the description names a step of work (steps: design implement test)";
     assert!(ran.stderr.contains(why), "{}", ran.stderr);
     assert_eq!((desk.said("step done"), desk.said("done")), (0, 0));
+}
+
+#[test]
+fn a_block_with_a_misspelt_step_is_refused_also_beside_one_that_is_right() {
+    let desk = Desk::new("```sh implement\necho x > f\n```\n```sh tset\ntrue\n```\n");
+    let bd = desk.sandbox.path().join("bin/bd");
+    std::fs::write(&bd, "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"${0%/*}/hook/said\"\n").expect("written");
+    std::fs::set_permissions(&bd, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let ran = desk.run();
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    let why = "the block ```sh tset of the description names no step of work (steps: design implement test)";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert_eq!((desk.said("step done"), desk.said("done")), (0, 0));
+    assert_eq!(desk.said(&format!("comments add app-1 {why}")), 1);
+}
+
+#[test]
+fn a_block_named_after_the_body_of_a_loop_is_run_in_each_round() {
+    let desk = Desk::new("```sh polish\necho any >> f\n```\n```sh loop.iter2.polish\necho second >> f\n```\n");
+    let hook = desk.sandbox.path().join("bin/hook");
+    let steps = "app-1.1 loop.iter1.polish\napp-1.2 loop.iter2.polish\napp-1.3 loop.iter3.polish\n";
+    std::fs::write(hook.join("steps"), steps).expect("written");
+    // What rounds there will be is known as they come.
+    std::fs::write(hook.join("molecule.steps"), "loop.iter1.polish\n").expect("written");
+    desk.run().ok();
+    assert_eq!(desk.file("f"), "any\nsecond\nany\n");
 }
