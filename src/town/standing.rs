@@ -18,6 +18,9 @@ pub struct Standing {
     pub text: String,
     /// It goes on without anybody's doing.
     pub by_itself: bool,
+    /// The text names a command that a person may give meanwhile, such as to try it now.
+    #[serde(skip)]
+    pub offers: bool,
 }
 
 /// What all that stands in the queue of a rig has in common, looked up once.
@@ -50,10 +53,11 @@ impl Outlook {
             _ => None,
         };
         let paused = match push::damage(r, rig)? {
-            Some(text) => Some(Standing { text, by_itself: false }),
+            Some(text) => Some(Standing { text, by_itself: false, offers: true }),
             None => wait::pause(r, rig)?.filter(|pause| pause.holds(now)).map(|pause| Standing {
                 text: format!("{} ({})", pause.why, pause.again(now)),
                 by_itself: !pause.is_final(),
+                offers: true,
             }),
         };
         let reviewed = found.is_some_and(|found| found.config.landing != Landing::Direct);
@@ -71,19 +75,19 @@ impl Outlook {
             let text = format!(
                 "passed its gates; waits for your word: gt review accept {bead}, or gt review back {bead} --comment TEXT"
             );
-            return Ok(Some(Standing { text, by_itself: false }));
+            return Ok(Some(Standing { text, by_itself: false, offers: true }));
         }
         let mut standing = self.in_queue(r, request)?;
         if let Some(stopped) = &self.stopped {
-            standing = Standing { text: format!("{}; {stopped}", standing.text), by_itself: false };
+            standing = Standing { text: format!("{}; {stopped}", standing.text), by_itself: false, offers: true };
         }
         Ok(Some(standing))
     }
 
     /// What a request waits for that the queue can take, or has taken.
     fn in_queue(&self, r: &Read<'_>, request: &Request) -> Result<Standing, TownError> {
-        let by_itself = |text| Ok(Standing { text, by_itself: true });
-        let for_a_person = |text| Ok(Standing { text, by_itself: false });
+        let by_itself = |text| Ok(Standing { text, by_itself: true, offers: false });
+        let for_a_person = |text| Ok(Standing { text, by_itself: false, offers: false });
         let waits = self.reviewed && request.mr.approved.is_none();
         let then = if waits { "once its gates pass it waits for your word" } else { "once its gates pass it lands" };
         if request.state().in_hand() {
@@ -97,8 +101,10 @@ impl Outlook {
         if let Some(wait) = wait::wait(r, &request.id)? {
             return Ok(match wait.again(self.now) {
                 // Another target comes by itself, another configuration does not.
-                Some(again) => Standing { by_itself: wait.base.is_some(), text: format!("{} ({again})", wait.why) },
-                None => Standing { text: wait.why, by_itself: false },
+                Some(again) => {
+                    Standing { by_itself: wait.base.is_some(), text: format!("{} ({again})", wait.why), offers: true }
+                }
+                None => Standing { text: wait.why, by_itself: false, offers: false },
             });
         }
         if let Some(paused) = &self.paused {

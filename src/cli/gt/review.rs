@@ -66,7 +66,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             if all.is_empty() {
                 cx.out.note("nothing is in the queue");
             }
-            cx.out.print(&all, |all| all.iter().map(line).collect::<Vec<_>>().join("\n"));
+            cx.out.print(&all, |all| all.iter().map(|r| line(r, cx.out.quiet)).collect::<Vec<_>>().join("\n"));
         }
         Some(Verb::Diff { id: text }) => {
             let (diff, history) = store.read(|r| {
@@ -113,7 +113,8 @@ fn words(comment: String) -> Result<String, CliError> {
     Ok(text)
 }
 
-fn line(r: &Review) -> String {
+/// A change for people; `bare` without what may be done about it.
+fn line(r: &Review, bare: bool) -> String {
     let gates: Vec<String> = r
         .evidence
         .get("gates")
@@ -127,16 +128,16 @@ fn line(r: &Review) -> String {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let history = r.sent_back.as_ref().map_or(String::new(), |back| format!("\n    {}", back.text()));
     let printed: String = r.printed.iter().map(|line| format!("\n      {line}")).collect();
-    let next = if r.waits_for_you {
+    let next = if r.waits_for_you && bare {
+        String::new()
+    } else if r.waits_for_you {
         format!("\n    gt review diff {0} · gt review accept {0} · gt review back {0} --comment TEXT", r.bead)
     } else if r.state.is_final() {
         let why = r.why.as_ref().map_or(String::new(), |why| format!("\n    {why}"));
-        let next = format!("gt review diff {0} · gt review back {0} --comment TEXT · {1}", r.bead, r.sling);
-        format!("{why}{printed}\n    {next}")
+        let next = format!("\n    gt review diff {0} · gt review back {0} --comment TEXT · {1}", r.bead, r.sling);
+        format!("{why}{printed}{}", if bare { "" } else { &next })
     } else {
-        let asked = |waits: &Standing| {
-            if waits.by_itself && !waits.text.contains("gt ") { " (nothing is asked of you)" } else { "" }
-        };
+        let asked = |waits: &Standing| if waits.by_itself && !waits.offers { " (nothing is asked of you)" } else { "" };
         let waits = r.waits.as_ref().map_or(String::new(), |it| format!("\n    {}{}", it.text, asked(it)));
         waits + &printed
     };

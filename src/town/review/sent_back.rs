@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::base::text;
 use crate::config::Overrides;
-use crate::git::Repo;
 use crate::queue::{Request, State};
 use crate::store::{IssueType, Read};
 use crate::town::around::Acting;
@@ -14,21 +13,31 @@ use crate::town::error::TownError;
 /// How a bead fared that is handed in again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SentBack {
-    /// How often it came back: from a person, a policy, or the queue.
+    /// How often a person sent it back, or a policy did.
     pub times: usize,
-    /// What is handed in now is, file by file, what came back last.
+    /// How often it came back from the queue: its gates failed, or it did not merge.
+    pub by_queue: usize,
+    /// It changes the same, line by line, as what came back last.
     pub unchanged: bool,
-    /// Why it came back last; of one that a person sent back the beginning of their comment.
+    /// What was said when it was sent back last: the beginning of a person's comment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Why it came back from the queue last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_queue_why: Option<String>,
 }
 
 impl SentBack {
     /// For people, in one line.
     pub fn text(&self) -> String {
-        let unchanged = if self.unchanged { "; unchanged since it was sent back" } else { "" };
-        let why = self.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        format!("sent back {}{unchanged}{why}", text::count(self.times, "time"))
+        let part = |words: &str, times: usize, from: &str, why: &Option<String>| {
+            let why = why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+            (times > 0).then(|| format!("{words} {}{from}{why}", text::count(times, "time")))
+        };
+        let back = part("sent back", self.times, "", &self.why);
+        let queue = part("came back", self.by_queue, " from the queue", &self.by_queue_why);
+        let unchanged = self.unchanged.then(|| "unchanged since it came back".to_owned());
+        unchanged.into_iter().chain(back).chain(queue).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -46,14 +55,20 @@ pub fn sent_back(cx: &Acting<'_>, r: &Read<'_>, request: &Request) -> Result<Opt
             earlier.push(other);
         }
     }
-    let times = earlier.len();
-    let Some(last) = earlier.into_iter().max_by_key(|other| other.at) else { return Ok(None) };
-    let (now, before) = (&request.mr.commit, &last.mr.commit);
-    let same_files = || {
-        let repo = cx.town.rig(&request.mr.rig, &Overrides::default()).ok()?.repo().ok()?;
-        let tree = |repo: &Repo, commit: &str| repo.tree_of(repo.resolve(commit).ok()?).ok();
-        Some(tree(&repo, now)? == tree(&repo, before)?)
-    };
-    let unchanged = now == before || same_files().unwrap_or(false);
-    Ok(Some(SentBack { times, unchanged, why: last.mr.why }))
+    earlier.sort_by_key(|other| other.at);
+    let Some(last) = earlier.last() else { return Ok(None) };
+    let unchanged = request.mr.commit == last.mr.commit || same_change(cx, request, last).unwrap_or(false);
+    let (people, queue): (Vec<_>, Vec<_>) = earlier.iter().partition(|other| other.mr.state == State::Rejected);
+    let why = |of: &[&Request]| of.last().and_then(|other| other.mr.why.clone());
+    let (by_queue, by_queue_why) = (queue.len(), why(&queue));
+    Ok(Some(SentBack { times: people.len(), by_queue, unchanged, why: why(&people), by_queue_why }))
+}
+
+/// Whether two requests change the same since each of them left the target: also where one stands on a newer target. None
+/// when that cannot be told.
+fn same_change(cx: &Acting<'_>, now: &Request, before: &Request) -> Option<bool> {
+    let repo = cx.town.rig(&now.mr.rig, &Overrides::default()).ok()?.repo().ok()?;
+    let target = |of: &Request| repo.resolve(&format!("refs/remotes/origin/{}", of.mr.target)).ok();
+    let change = |of: &Request| repo.change_id(target(of)?, repo.resolve(&of.mr.commit).ok()?).ok();
+    Some(change(now)? == change(before)?)
 }

@@ -54,7 +54,7 @@ fn a_change_that_comes_back_as_it_was_is_shown_as_unchanged_with_what_was_said()
     let back = || town.gt(&["review", "back", &bead, "--comment", "name it better"]).ok();
     back();
     let (mr, _) = town.hand_in("toast");
-    let unchanged = "sent back 1 time; unchanged since it was sent back: name it better";
+    let unchanged = "unchanged since it came back; sent back 1 time: name it better";
     for command in [&["review"][..], &["why", &bead]] {
         let said = town.gt(command).ok();
         assert!(said.contains(unchanged), "{command:?}: {said}");
@@ -62,17 +62,54 @@ fn a_change_that_comes_back_as_it_was_is_shown_as_unchanged_with_what_was_said()
     let diff = town.gt(&["review", "diff", mr.as_str()]);
     assert!(diff.stderr.contains(unchanged) && !diff.stdout.contains("sent back"), "{}", diff.stderr);
     let told = town.gt(&["review", "--json"]).json()[0]["sent_back"].clone();
-    assert_eq!(told, serde_json::json!({ "times": 1, "unchanged": true, "why": "name it better" }));
+    assert_eq!(told, serde_json::json!({ "times": 1, "by_queue": 0, "unchanged": true, "why": "name it better" }));
     // Another commit of the same files is no change either, and a real one is.
     back();
     let tree = town.worktree("toast");
     town.sandbox.git(&tree, &["commit", "-q", "--allow-empty", "-m", "nothing"]).ok();
     let _ = town.hand_in("toast");
-    assert!(town.gt(&["review"]).ok().contains("sent back 2 times; unchanged since"));
+    assert!(town.gt(&["review"]).ok().contains("unchanged since it came back; sent back 2 times:"));
     back();
     town.commit("toast", "better.txt", "x\n");
     let _ = town.hand_in("toast");
-    assert!(town.gt(&["review"]).ok().contains("sent back 3 times: name it better"));
+    let said = town.gt(&["review"]).ok();
+    assert!(said.contains("sent back 3 times: name it better") && !said.contains("unchanged"), "{said}");
+}
+
+#[test]
+fn what_a_person_said_of_a_change_outlives_a_failed_gate_and_a_newer_target_makes_no_other_change_of_it() {
+    let (town, bead, _) = handed_in();
+    town.gt(&["review", "back", &bead, "--comment", "name it better"]).ok();
+    let (mr, _) = town.hand_in("toast");
+    town.fail(&mr);
+    town.gt(&["sling", &bead, "app", "--no-start"]).ok();
+    // The target goes on, and the same change is put on top of it.
+    let seed = town.sandbox.path().join("seed-remote.git");
+    super::write(&seed.join("other.txt"), "by somebody else\n");
+    town.sandbox.git(&seed, &["add", "-A"]).ok();
+    town.sandbox.git(&seed, &["commit", "-q", "-m", "other"]).ok();
+    town.sandbox.git(&seed, &["push", "-q", &town.remote.display().to_string(), "HEAD:main"]).ok();
+    let agents = town.agents();
+    let next = agents.iter().find(|a| a["state"] == "working" && a["bead"] == bead.as_str()).expect("a worker");
+    let worker = next["address"].as_str().and_then(|address| address.rsplit('/').next()).expect("a name").to_owned();
+    let tree = town.worktree(&worker);
+    town.sandbox.git(&tree, &["fetch", "-q", "origin"]).ok();
+    town.sandbox.git(&tree, &["rebase", "-q", "origin/main"]).ok();
+    let _ = town.hand_in(&worker);
+    let told = "unchanged since it came back; sent back 1 time: name it better; \
+                came back 1 time from the queue: gate test: exit code 1";
+    let said = town.gt(&["review"]).ok();
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
+fn a_quiet_review_names_the_changes_and_no_commands() {
+    let (town, bead, mr) = handed_in();
+    hold(&town, &mr);
+    let commands = format!("gt review accept {bead}");
+    assert!(town.gt(&["review"]).ok().contains(&commands));
+    let quiet = town.gt(&["review", "-q"]).ok();
+    assert!(quiet.contains(&bead) && !quiet.contains("gt review"), "{quiet}");
 }
 
 #[test]
