@@ -218,6 +218,10 @@ fn a_policy_whose_own_test_fails_changes_nothing_until_it_is_mended() {
         assert!(status.contains(part), "{part}: {status}");
     }
     assert_eq!(hall.revision().as_deref(), Some(good.as_str()));
+    let shown = hall.gt(&["policy", "show"]);
+    for part in ["(the files; not in charge)", &format!("kept at revision {good}: its tests do not hold")] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     // Nor does a daemon that begins with it: the last good one was tested when it was new.
     hall.gt(&["shutdown"]);
     let ids: Vec<BeadId> = ["a", "b", "c"].iter().map(|name| hall.file(name)).collect();

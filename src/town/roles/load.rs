@@ -35,6 +35,9 @@ pub struct Warning {
     pub place: String,
     /// The whole message, several lines.
     pub text: String,
+    /// The revision that the files have is not in charge; else it is, and went wrong.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// The engines of all rigs.
@@ -215,6 +218,7 @@ impl Roles {
                 role: wrong.role,
                 place: wrong.error.place(),
                 text: wrong.error.to_string(),
+                refused: false,
             }));
         };
         for rig in rigs {
@@ -271,6 +275,7 @@ impl Roles {
                 role: role.into(),
                 place: error.place(),
                 text: error.warning(role),
+                refused: false,
             });
         }
         self.judged.len() != before
@@ -282,11 +287,11 @@ impl Roles {
         for (key, kept) in self.registry.kept() {
             let rig = key.split('/').next().unwrap_or_default().to_owned();
             let place = kept.errors.first().map(policy::Diagnostic::place).unwrap_or_default();
-            all.push(Warning { rig, role: kept.role.clone(), place, text: kept.to_string() });
+            all.push(Warning { rig, role: kept.role.clone(), place, text: kept.to_string(), refused: true });
         }
         for ((rig, role), text) in &self.unreadable {
             let text = format!("warning: {role} of {rig} stays as it is: {text}");
-            all.push(Warning { rig: rig.to_string(), role: role.clone(), place: String::new(), text });
+            all.push(Warning { rig: rig.to_string(), role: role.clone(), place: String::new(), text, refused: true });
         }
         all.extend(self.unfit.iter().cloned());
         all.sort();
