@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ConfigError, line_column};
@@ -174,10 +175,19 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 impl TownConfig {
-    /// Reads `path`.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads `path`, and its `[runtimes.NAME]` tables as tables of `R`, so that a wrong key in them is shown with its place too.
+    pub fn load_with<R: DeserializeOwned>(path: &Path) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        struct Tables<R> {
+            #[serde(default = "BTreeMap::new", rename = "runtimes")]
+            _runtimes: BTreeMap<String, R>,
+        }
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
-        Self::parse(path, &text)
+        let config = Self::parse(path, &text)?;
+        if !config.runtimes().is_empty() {
+            toml::from_str::<Tables<R>>(&text).map_err(|e| ConfigError::parse(path, &text, &e))?;
+        }
+        Ok(config)
     }
 
     /// Reads `text`, which stands in `path`.

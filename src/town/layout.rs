@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::TownError;
 use crate::base::{RigName, WorkerName};
 use crate::config::TownConfig;
+use crate::session::RuntimeSettings;
 
 /// The file that makes a folder a town.
 pub const MARKER: &str = "town.toml";
@@ -57,7 +58,7 @@ impl Town {
 
     /// Reads `town.toml`.
     pub fn config(&self) -> Result<TownConfig, TownError> {
-        Ok(TownConfig::load(&self.config_path())?)
+        Ok(TownConfig::load_with::<RuntimeSettings>(&self.config_path())?)
     }
 
     /// The folder of the store: database, lock, ledger, formulas.

@@ -19,6 +19,29 @@ fn an_error_in_a_file_is_shown_with_line_column_and_what_was_meant() {
 }
 
 #[test]
+fn a_wrong_key_of_a_runtime_is_shown_with_its_place_by_all_that_read_the_town() {
+    let town = TestTown::new();
+    let path = town.root.join("town.toml");
+    let text = std::fs::read_to_string(&path).expect("town.toml");
+    let line = text.lines().count() + 2;
+    for (key, said) in [
+        ("programm = \"x\"", "unknown key `programm`"),
+        ("args = \"x\"", "invalid type: string \"x\", expected a sequence"),
+        ("[runtimes.x.signs]\nbsy = []", "unknown key `bsy`"),
+    ] {
+        std::fs::write(&path, format!("{text}[runtimes.x]\n{key}\n")).expect("town.toml");
+        for verb in [&["rig", "list"][..], &["start"]] {
+            let ran = town.gt(verb);
+            assert_eq!(ran.code, 3, "{verb:?} {key}: {}", ran.stderr);
+            let line = line + key.lines().count() - 1;
+            assert!(ran.stderr.contains(&format!("town.toml:{line}:")) && ran.stderr.contains(said), "{}", ran.stderr);
+        }
+        let status = town.gt(&["status"]);
+        assert!(format!("{}{}", status.stdout, status.stderr).contains(said), "{}{}", status.stdout, status.stderr);
+    }
+}
+
+#[test]
 fn a_wrong_value_in_the_town_is_an_error_of_every_verb_that_needs_it() {
     let town = TestTown::new();
     let path = town.root.join("town.toml");
