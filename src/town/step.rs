@@ -45,9 +45,14 @@ pub fn done(
             let root = hook.molecule.ok_or_else(|| {
                 TownError::refused(format!("{} has no steps", hook.bead)).hint("when the work is done: gt done")
             })?;
-            let step = mol::current(w, &root)?.ok_or_else(|| {
-                TownError::refused(format!("no step of {root} can be closed now")).hint("see the steps: gt hook")
-            })?;
+            let Some(step) = mol::current(w, &root)? else {
+                let left = mol::steps(w, &root)?.iter().any(|step| !step.status.is_over());
+                return Err(match left {
+                    true => TownError::refused(format!("no step of {root} can be closed now"))
+                        .hint("see the steps: gt hook"),
+                    false => TownError::refused(format!("all steps of {root} are closed")).hint("hand it in: gt done"),
+                });
+            };
             if let Some(note) = note {
                 w.add_comment(&step.id, note)?;
             }

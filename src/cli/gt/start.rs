@@ -18,6 +18,9 @@ pub(super) fn run(cx: &Context, _: Args) -> Result<(), CliError> {
     // A person's word gives a daemon that died too often another chance.
     Budget::refill(here.town.root()).map_err(|e| CliError::user(format!("the budget of restarts stays: {e}")))?;
     let daemon = super::revive::start_daemon(&here)?;
+    for rig in here.town.rigs_apart()?.broken {
+        cx.out.note(&format!("warning: {}", rig.text()));
+    }
     let value = serde_json::json!({ "already": started.already, "resumed": started.resumed, "daemon": daemon });
     cx.out.confirm(&value, |_| {
         let mut lines = vec![match (started.already, daemon.already) {

@@ -351,3 +351,25 @@ fn a_rig_with_more_beads_than_its_policies_look_at_says_so_and_overlooks_no_conv
     assert!(said.contains("are open, and policies look at the 5000 most urgent"), "{said}");
     town.gt(&["shutdown"]).ok();
 }
+
+#[test]
+fn a_worker_whose_steps_are_all_closed_is_told_to_hand_in() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    town.all_steps("toast");
+    let said = town.as_worker("toast", &["step", "done"]).fails();
+    assert!(said.contains("are closed") && said.contains("hint: hand it in: gt done"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_rig_or_its_address_is_told_at_once() {
+    let town = TestTown::new();
+    let ran = town.gt(&["rig", "add", "gamma", "/nonexist"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    super::write(&town.root.join("app/rig.toml"), "prefix = 3\n");
+    let ran = town.gt(&["start"]);
+    assert!(ran.stderr.contains("warning: ") && ran.stderr.contains("app/rig.toml:1:"), "{}", ran.stderr);
+    ran.ok();
+    town.gt(&["shutdown"]).ok();
+}
