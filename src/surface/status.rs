@@ -63,6 +63,9 @@ pub struct Quarantined {
     pub title: String,
     /// Why.
     pub why: String,
+    /// The command by which it goes on.
+    #[serde(skip)]
+    sling: String,
     /// The last line on the screen of whoever worked on it, if that was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_line: Option<String>,
@@ -226,7 +229,8 @@ fn quarantined(town: &Town, r: &Read<'_>) -> Result<Vec<Quarantined>, StoreError
     let told = found.into_iter().filter_map(|bead| {
         let why = budget::why_quarantined(&bead)?.to_owned();
         let last_line = last_words::read(town, &bead.id).and_then(|screen| last_words::last_line(&screen));
-        Some(Quarantined { bead: bead.id, title: bead.title, why, last_line })
+        let sling = budget::sling_command(&bead);
+        Some(Quarantined { bead: bead.id, title: bead.title, why, sling, last_line })
     });
     Ok(told.collect())
 }
@@ -378,9 +382,9 @@ impl TownStatus {
             let beads = text::count(quarantined.len(), "bead");
             lines.push(format!("{beads} in quarantine for you to look at:"));
         }
-        for Quarantined { bead, title, why, last_line } in quarantined {
+        for Quarantined { bead, title, why, sling, last_line } in quarantined {
             let title = text::headline(title, 40);
-            lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: gt sling --force {bead})"));
+            lines.push(format!("  {bead} {title}: {why} (gt why {bead}; go on: {sling})"));
             if let Some(line) = last_line {
                 lines.push(format!("    last on its worker's screen: {line} (gt peek {bead})"));
             }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::agent;
 use super::hook::REWORK;
 use super::retire::RESTART;
 use super::roles::{keep, ladders};
-use crate::base::{BeadId, Time};
+use super::{agent, convoy};
+use crate::base::{BeadId, RigName, Time};
 use crate::store::{Bead, IssueType, NewBead, NewDep, Patch, Read, StoreError, Write};
 
 /// The local namespace of budgets.
@@ -99,8 +99,21 @@ pub fn why_quarantined(bead: &Bead) -> Option<&str> {
     waits.then(|| bead.meta_str(QUARANTINED).unwrap_or("a person has to look at it"))
 }
 
-/// The command by which a person gives this bead to a worker: one in quarantine must be forced.
+/// The command by which a person gives this bead to a worker: one in quarantine must be forced, and one that was slung
+/// into another rig than that of its id goes on there.
 pub fn sling_command(bead: &Bead) -> String {
+    match convoy::slung_to(bead) {
+        Some(rig) => sling_into(bead, &rig),
+        None => bare_sling(bead),
+    }
+}
+
+/// [`sling_command`] into a rig that is known.
+pub fn sling_into(bead: &Bead, rig: &RigName) -> String {
+    format!("{} {rig}", bare_sling(bead))
+}
+
+fn bare_sling(bead: &Bead) -> String {
     let force = if why_quarantined(bead).is_some() { "--force " } else { "" };
     format!("gt sling {force}{}", bead.id)
 }
@@ -118,10 +131,14 @@ pub fn seclude(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<bool, Stor
 /// What a message about a bead in quarantine says below the reason: its worker's last words, and what to do.
 pub fn particulars(r: &Read<'_>, bead: &BeadId) -> Result<String, StoreError> {
     use agent::AgentState::{Dead, Retiring};
-    let gone = |row: &agent::AgentRow| row.bead.as_ref() == Some(bead) && matches!(row.state, Dead | Retiring);
-    let line = agent::all(r)?.into_iter().find(gone).and_then(|row| row.last_line);
+    let gone = |row: &agent::AgentRow| matches!(row.state, Dead | Retiring);
+    let rows: Vec<agent::AgentRow> = agent::all(r)?.into_iter().filter(|row| row.bead.as_ref() == Some(bead)).collect();
+    let slung_to = r.bead(bead)?.as_ref().and_then(convoy::slung_to);
+    let rig = rows.iter().find_map(|row| row.rig().cloned()).or(slung_to);
+    let rig = rig.map_or(String::new(), |rig| format!(" {rig}"));
+    let line = rows.into_iter().find(gone).and_then(|row| row.last_line);
     let ended = line.map_or(String::new(), |line| format!("\nIts worker's last line: {line}"));
-    Ok(format!("{ended}\n\nLook: gt peek {bead}, gt why {bead}\nGo on: gt sling --force {bead} RIG"))
+    Ok(format!("{ended}\n\nLook: gt peek {bead}, gt why {bead}\nGo on: gt sling --force {bead}{rig}"))
 }
 
 /// Takes a bead out of circulation and tells the overseer once.

@@ -351,7 +351,7 @@ fn describe_bead(r: &Read<'_>, id: BeadId, now: Time) -> Result<Tracked, TownErr
     };
     Ok(Tracked {
         quarantined: budget::why_quarantined(&bead)
-            .map(|why| format!("{why}; look: gt why {id}; go on: gt sling --force {id}")),
+            .map(|why| format!("{why}; look: gt why {id}; go on: {}", budget::sling_command(&bead))),
         held: keep::hold(r, id.as_str(), now.millis())?.map(|hold| hold.text(&bead)),
         title: bead.title,
         status: bead.status,

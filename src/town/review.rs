@@ -69,7 +69,7 @@ impl Review {
         let mr = request.mr;
         let bead = r.bead(&mr.bead)?;
         Ok(Self {
-            sling: bead.as_ref().map(|bead| format!("{} {}", budget::sling_command(bead), mr.rig)).unwrap_or_default(),
+            sling: bead.as_ref().map(|bead| budget::sling_into(bead, &mr.rig)).unwrap_or_default(),
             title: bead.map(|b| b.title).unwrap_or(request.title),
             waits_for_you: state == State::Held && mr.approved.is_none(),
             mr: request.id,

@@ -30,6 +30,7 @@ use crate::queue::{MR_KEY, MrMeta, State};
 use crate::session::Runtimes;
 use crate::store::{Bead, Patch, Read, Status, Store, StoreError, Write};
 
+pub use elsewhere::Stays;
 pub use foresee::{Foreseen, foresee};
 
 /// How to sling.
@@ -92,6 +93,9 @@ pub struct Plan {
     pub molecule: Option<BeadId>,
     /// The commit that an earlier worker left off at, or handed in.
     pub from: Option<String>,
+    /// What was made for the bead in another rig: it stays there, and the work begins anew here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<Stays>,
     /// The merge request that did not land and is gone on from.
     pub came_back: Option<BeadId>,
     /// The convoys that track the bead.
@@ -116,8 +120,8 @@ pub struct Ready {
     force: bool,
     abroad: bool,
     convoy: bool,
-    /// The other rigs of the town whose configuration can be read, each with what ids of its beads begin with.
-    others: Vec<(Prefix, RigName)>,
+    /// The other rigs of the town whose configuration can be read.
+    others: Vec<Rig>,
     /// The runtime that a person named for this sling.
     named: Option<String>,
     runtimes: Runtimes,
@@ -155,9 +159,10 @@ pub fn prepare(cx: &Acting<'_>, rig: Rig, opts: &SlingOpts) -> Result<Ready, Tow
     let named = opts.overrides.runtime.as_ref().map(|(_, name)| name.clone());
     let flagged = matches!(opts.overrides.formula, Some((Layer::Flag, _)));
     let chosen = opts.overrides.formula.is_some() || !opts.vars.is_empty();
-    let others = cx.town.rigs_apart()?.rigs.into_iter().filter(|other| other.name != rig.name);
+    let mut others = cx.town.rigs_apart()?.rigs;
+    others.retain(|other| other.name != rig.name);
     Ok(Ready {
-        others: others.map(|other| (other.prefix().clone(), other.name)).collect(),
+        others,
         vars: opts.vars.clone(),
         force: opts.force,
         abroad: opts.abroad,
@@ -210,7 +215,10 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead, ahead: &[AgentR
     let name = free_name(rig, &agents);
     let worker = (waits.is_none() && held.is_none()).then(|| Address::Polecat(rig.name.clone(), name.clone()));
     let came_back = if held.is_some() { None } else { came_back(r, rig, &bead)? };
+    let stays = if held.is_some() { None } else { Stays::of(ready, &bead)? };
     let molecule = match bead.meta_str(MOLECULE).and_then(|id| BeadId::new(id).ok()) {
+        // Its steps were closed for commits that are not here.
+        Some(_) if stays.is_some() => None,
         Some(id) => r.bead(&id)?.filter(|root| came_back.is_some() || !root.is_over()).map(|root| root.id),
         None => None,
     };
@@ -226,11 +234,7 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead, ahead: &[AgentR
         return Err(unused_values(&bead, molecule.as_ref(), &rig.name));
     }
     let new_convoy = ready.convoy && convoys.is_empty();
-    let left_off = match bead.meta_str(retire::LEFT_OFF) {
-        // What was left off in another rig is there, and of no use here.
-        Some(commit) if !ready.is_home(&bead) && rig.repo()?.resolve(commit).is_err() => None,
-        left_off => left_off.map(str::to_owned),
-    };
+    let left_off = bead.meta_str(retire::LEFT_OFF).filter(|_| stays.is_none()).map(str::to_owned);
     Ok(Plan {
         by_itself: rig.config.witness && (new_convoy || !convoys.is_empty()),
         new_convoy,
@@ -245,6 +249,7 @@ pub(super) fn decide_on(r: &Read<'_>, ready: &Ready, bead: Bead, ahead: &[AgentR
         molecule,
         from: came_back.as_ref().map(|(_, meta)| meta.commit.clone()).or(left_off),
         came_back: came_back.map(|(mr, _)| mr),
+        stays,
         convoys,
         title: bead.title,
         bead: bead.id,
@@ -390,6 +395,9 @@ pub fn commit(w: &mut Write<'_>, cx: &Acting<'_>, ready: &Ready, plan: &mut Plan
     budget::go_on_if_released(w, &bead)?;
     if plan.held.is_some() {
         return Ok(Vec::new());
+    }
+    if let Some(stays) = &plan.stays {
+        stays.leave(w, &bead, &plan.rig)?;
     }
     if plan.formula.is_some()
         && let Some(proto) = &ready.proto

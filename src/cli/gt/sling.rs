@@ -20,7 +20,8 @@ const LONG: Duration = Duration::from_secs(2);
 /// Gives work to a new worker of a rig: own worktree, own branch, own session.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One or more beads or poured molecules, and the rig; without a rig, the one that the beads belong to.
+    /// One or more beads or poured molecules, and the rig; without a rig, the one that the beads belong to: where they
+    /// were slung last, else that of their prefix.
     #[arg(required = true, value_name = "BEAD… RIG")]
     what: Vec<String>,
     /// What the worker runs: claude, codex, script, …; holds for what its convoy brings later, too.
@@ -197,7 +198,8 @@ fn later(plan: &Plan, up: bool) -> String {
 
 fn did(one: &Slung, up: bool) -> String {
     let plan = &one.plan;
-    match (&plan.worker, &plan.waits) {
+    let stays = plan.stays.as_ref().map_or(String::new(), |stays| format!("\n  {}", stays.text()));
+    let done = match (&plan.worker, &plan.waits) {
         (Some(worker), _) => {
             let through = plan.asked.as_ref().map_or(String::new(), |root| format!("   molecule {root}"));
             format!("✓ {} -> {worker} ({}, {}){through}{}", plan.bead, plan.runtime, plan.host.word(), convoys(plan))
@@ -209,7 +211,8 @@ fn did(one: &Slung, up: bool) -> String {
             Some(worker) => format!("✓ {} is on the hook of {worker} already{}", plan.bead, convoys(plan)),
             None => format!("○ {}", plan.bead),
         },
-    }
+    };
+    done + &stays
 }
 
 /// Bead by bead, and the convoy that they share.
@@ -242,6 +245,9 @@ fn would(plan: &Plan) -> String {
         }
         let from = plan.from.as_deref().map_or(String::new(), |c| format!(" at {}", c.get(..12).unwrap_or(c)));
         lines.push(format!("  make a worktree on branch {branch}{from}"));
+    }
+    if let Some(stays) = &plan.stays {
+        lines.push(format!("  begin anew: {}", stays.text()));
     }
     match (&plan.molecule, &plan.formula) {
         (Some(id), _) if plan.branch.is_some() => lines.push(format!("  go on with molecule {id}")),

@@ -34,6 +34,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     if let Some(reason) = &args.reason {
         why = format!("{why}: {reason}");
     }
+    let hook = store.read(|r| r.hook_of(&id)).map_err(TownError::from)?;
+    let worked_in = hook.and_then(|hook| hook.agent.rig().cloned());
     let next = if args.requeue { Next::Anybody } else { Next::Held };
     let held = !args.requeue;
     if let Finish::Waits(why) = retire::requeue(&acting, &mut store, &id, &why, next)? {
@@ -45,7 +47,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let value = serde_json::json!({ "id": id, "status": "open", "held": held });
     let bead = store.read(|r| r.need(&id)).map_err(TownError::from)?;
     cx.out.print(&value, |_| {
-        let sling = budget::sling_command(&bead);
+        let sling =
+            worked_in.as_ref().map_or_else(|| budget::sling_command(&bead), |rig| budget::sling_into(&bead, rig));
         let then = if held { format!(" and held back until you say: {sling}") } else { String::new() };
         format!("✓ {id} is open again{then}")
     });

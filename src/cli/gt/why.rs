@@ -174,8 +174,8 @@ fn bead(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId, subjects: &mut Vec<String>) 
             waits = Some(standing.text);
         } else if request.state() != State::Merged && !bead.is_over() && r.hook_of(&request.mr.bead)?.is_none() {
             let (on, rig) = (&request.mr.bead, &request.mr.rig);
-            let sling = budget::sling_command(&r.need(on)?);
-            waits = Some(format!("for a person: gt review back {on} --comment TEXT, or {sling} {rig}"));
+            let sling = budget::sling_into(&r.need(on)?, rig);
+            waits = Some(format!("for a person: gt review back {on} --comment TEXT, or {sling}"));
         }
     }
     for row in agent::all(r)?.into_iter().filter(|row| row.bead.as_ref() == Some(id)) {

@@ -1,6 +1,6 @@
 //! Towns with more than one rig: whose work a bead is.
 
-use super::{TestTown, hints, make_remote};
+use super::{TestTown, hints, make_remote, write};
 
 /// A town with a second rig `lib`, prefix `li`.
 fn two_rigs() -> TestTown {
@@ -72,6 +72,76 @@ fn a_change_that_came_back_in_one_rig_is_not_lost_to_another() {
     assert!(!town.gt(&["why", &bead]).ok().contains(&format!("{mr} is")), "that is over");
     let repo = town.root.join("app/.repo.git");
     assert!(town.sandbox.git(&repo, &["for-each-ref", "--contains", &commit]).ok().contains("refs/gt/"));
+}
+
+#[test]
+fn a_bead_that_goes_to_another_rig_begins_anew_there_and_what_was_made_stays_and_is_named() {
+    let town = two_rigs();
+    let bead = town.bead("x");
+    let mut here = ("app", "lib");
+    let sling = |force: bool, rig: &str, more: &str| {
+        let mut args = vec!["sling", &bead, rig, more];
+        args.extend(force.then_some("--force"));
+        town.gt(&args).ok()
+    };
+    sling(false, "app", "--no-start");
+    // Away by force, and home again by the plain command.
+    for force in [true, false] {
+        let (from, to) = here;
+        let tree = town.root.join(from).join("polecats/toast");
+        write(&tree.join("new.txt"), "x\n");
+        town.sandbox.git(&tree, &["add", "-A"]).ok();
+        town.sandbox.git(&tree, &["commit", "-q", "-m", "new"]).ok();
+        while !town.sandbox.gt(&tree, &["hook", "--field", "step.name"]).ok().is_empty() {
+            town.sandbox.gt(&tree, &["step", "done"]).ok();
+        }
+        let commit = town.sandbox.git(&tree, &["rev-parse", "HEAD"]).ok();
+        let former = town.sandbox.gt(&tree, &["hook", "--field", "molecule.id"]).ok();
+        let unslung = town.gt(&["unsling", &bead]).ok();
+        assert!(unslung.contains(&format!("gt sling {bead} {from}")), "{unslung}");
+        for said in [sling(force, to, "--dry-run"), sling(force, to, "--no-start")] {
+            let (_, at) = said.split_once(&format!("what was made in {from} stays there (")).expect(&said);
+            let (at, _) = at.split_once(')').expect("a ref");
+            assert!(at.starts_with("refs/"), "{said}");
+            let repo = town.root.join(from).join(".repo.git");
+            town.sandbox.git(&repo, &["merge-base", "--is-ancestor", &commit, at]).ok();
+        }
+        let tree = town.root.join(to).join("polecats/toast");
+        let field = |name: &str| town.sandbox.gt(&tree, &["hook", "--field", name]).ok();
+        assert_ne!(field("molecule.id"), former);
+        assert_eq!(field("step.name"), "design", "no step was done here");
+        assert_eq!(town.status_of(&former), "closed");
+        let prime = town.sandbox.gt(&tree, &["prime"]).ok();
+        assert!(!prime.contains("left off"), "{prime}");
+        assert!(town.bd(&["comments", &bead]).ok().contains(&format!("what was made in {from} stays there")));
+        here = (to, from);
+    }
+    // Nothing was made here: given back and slung again, it goes on as it is.
+    town.gt(&["unsling", &bead]).ok();
+    sling(false, "app", "--no-start");
+    assert_eq!(town.agents()[0]["state"], "working");
+}
+
+#[test]
+fn a_bead_belongs_where_it_was_slung_by_force_until_it_is_slung_home() {
+    let town = two_rigs();
+    let bead = town.bead("x");
+    let slung = |args: &[&str]| {
+        let plan = town.gt(&[&["sling", &bead, "--no-start", "--json"], args].concat()).json()[0]["rig"].clone();
+        let why = town.gt(&["unsling", &bead]).ok();
+        assert!(why.contains(&format!("gt sling {bead} {}", plan.as_str().expect("a rig"))), "{why}");
+        plan
+    };
+    assert_eq!(slung(&["lib", "--force"]), "lib");
+    assert_eq!(slung(&[]), "lib");
+    assert_eq!(slung(&["lib"]), "lib");
+    town.bd(&["update", &bead, "--add-label", "quarantine"]).ok();
+    for shown in [town.gt(&["status"]).ok(), town.gt(&["why", &bead]).ok()] {
+        assert!(shown.contains(&format!("gt sling --force {bead} lib")), "{shown}");
+    }
+    assert_eq!(slung(&["app", "--force"]), "app");
+    assert_eq!(slung(&[]), "app");
+    assert!(town.gt(&["sling", &bead, "lib", "--no-start"]).fails().contains("belongs to rig app"));
 }
 
 #[test]
