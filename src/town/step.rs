@@ -47,10 +47,10 @@ pub fn done(
             })?;
             let Some(step) = mol::current(w, &root)? else {
                 let left = mol::steps(w, &root)?.iter().any(|step| !step.status.is_over());
-                return Err(match left {
-                    true => TownError::refused(format!("no step of {root} can be closed now"))
-                        .hint("see the steps: gt hook"),
-                    false => TownError::refused(format!("all steps of {root} are closed")).hint("hand it in: gt done"),
+                return Err(if left {
+                    TownError::refused(format!("no step of {root} can be closed now")).hint("see the steps: gt hook")
+                } else {
+                    TownError::refused(format!("all steps of {root} are closed")).hint("hand it in: gt done")
                 });
             };
             if let Some(note) = note {
