@@ -11,9 +11,12 @@ use super::platform;
 /// How long this process waits for a lock, in milliseconds.
 static PATIENCE: AtomicU64 = AtomicU64::new(30_000);
 
+/// The longest wait, in milliseconds: SQLite counts no further, which are 24 days.
+const LONGEST: u64 = i32::MAX as u64;
+
 /// From now on this process waits so long for a lock that others hold; half a minute unless told.
 pub fn set_patience(patience: Duration) {
-    PATIENCE.store(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    PATIENCE.store(u64::try_from(patience.as_millis()).unwrap_or(LONGEST).min(LONGEST), Ordering::Relaxed);
 }
 
 /// How long this process waits for a lock that others hold.

@@ -53,7 +53,7 @@ pub struct Review {
     /// The command by which its bead goes to a worker again.
     #[serde(skip)]
     pub sling: String,
-    /// What became of it before, when its bead was handed in earlier.
+    /// What became of it before, when its bead was handed in earlier; in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_back: Option<SentBack>,
     /// What the queue found: gate results and the like.
@@ -61,8 +61,8 @@ pub struct Review {
 }
 
 impl Review {
-    fn of(cx: &Acting<'_>, outlook: &Outlook, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
-        let sent_back = sent_back(cx, r, &request)?;
+    /// Without what became of it before, which only git knows.
+    fn of(outlook: &Outlook, r: &Read<'_>, request: Request) -> Result<Self, TownError> {
         let state = request.state();
         let waits = outlook.standing(r, &request)?;
         let printed = standing::printed(&request);
@@ -84,7 +84,7 @@ impl Review {
             why: mr.why.filter(|_| !state.in_hand()),
             waits,
             printed,
-            sent_back,
+            sent_back: None,
             evidence: mr.evidence,
         })
     }
@@ -99,7 +99,8 @@ pub fn list(cx: &Acting<'_>, r: &Read<'_>) -> Result<Vec<Review>, TownError> {
         let outlook = Outlook::of(cx, r, &rig)?;
         let back = back.iter().filter(|request| request.mr.rig == rig).cloned();
         for request in request::open(r, &rig)?.into_iter().chain(back) {
-            all.push(Review::of(cx, &outlook, r, request)?);
+            let sent_back = sent_back(cx, r, &request)?;
+            all.push(Review { sent_back, ..Review::of(&outlook, r, request)? });
         }
     }
     all.sort_by_key(|review| (!review.waits_for_you, !review.state.is_final(), review.queued_at));
@@ -131,7 +132,7 @@ pub(super) fn is_back(r: &Read<'_>, bead: &Bead) -> Result<Option<(BeadId, MrMet
     Ok((waits && over && r.hook_of(&bead.id)?.is_none()).then_some((id, meta)))
 }
 
-/// The merge request that an id means: its own, or that of the bead it is for.
+/// The merge request that an id means: its own, or that of the bead it is for. What became of its bead before is not told.
 pub fn find(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<Review, TownError> {
     let bead = r.need(id)?;
     let mr = if bead.issue_type == IssueType::MERGE_REQUEST {
@@ -143,16 +144,17 @@ pub fn find(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<Review, TownEr
         })?
     };
     let request = Request::load(r, &mr)?;
-    Review::of(cx, &Outlook::of(cx, r, &request.mr.rig)?, r, request)
+    Review::of(&Outlook::of(cx, r, &request.mr.rig)?, r, request)
 }
 
-/// The change as a patch, against the target as it is now.
-pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<String, TownError> {
+/// The change as a patch, against the target as it is now, and how its bead fared before.
+pub fn diff(cx: &Acting<'_>, r: &Read<'_>, id: &BeadId) -> Result<(String, Option<SentBack>), TownError> {
     let review = find(cx, r, id)?;
     let request = Request::load(r, &review.mr)?;
     let rig = cx.town.rig(&review.rig, &Overrides::default())?;
     let repo = rig.repo()?;
-    Ok(repo.diff_text(rig.target_tip(&repo)?, repo.resolve(&request.mr.commit)?)?)
+    let diff = repo.diff_text(rig.target_tip(&repo)?, repo.resolve(&request.mr.commit)?)?;
+    Ok((diff, sent_back(cx, r, &request)?))
 }
 
 /// What the gate printed that a change failed, or that it waits for: as much as was kept.

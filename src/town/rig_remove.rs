@@ -10,11 +10,11 @@ use super::agent::AGENTS;
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::INTENTS;
-use super::{mol, review};
+use super::{convoy, mol, review};
 use crate::base::{BeadId, RigName, text};
 use crate::config::Overrides;
 use crate::queue::{MergeLock, push, request};
-use crate::store::{Filter, Read, Status, Store, StoreError};
+use crate::store::{Bead, Filter, Read, Status, Store, StoreError};
 
 /// The folder of the town in which rigs lie that were taken out of it. No rig can be called so.
 const ASIDE: &str = ".removed";
@@ -43,17 +43,23 @@ pub fn remove(cx: &Acting<'_>, store: &mut Store, name: &RigName, without: bool)
     if lock.is_none() {
         return Err(TownError::refused(format!("the queue of rig {name} is at work")).hint("see it: gt queue"));
     }
-    // Of one whose configuration is broken it is not known which beads are its own.
+    // Of one whose configuration is broken it is not known which beads are its own: that is for a person to say.
     let prefix = cx.town.rig(name, &Overrides::default()).ok().map(|rig| rig.prefix().to_string());
     let stamp = cx.now().to_string().replace([':', '.'], "");
     let kept = cx.town.root().join(ASIDE).join(format!("{name}-{stamp}"));
     let mut moved = false;
     let done = store.write(&cx.stamp(), |w| {
         refuse_work(w, name)?;
-        let open = match &prefix {
-            Some(prefix) => open_beads(w, prefix)?,
-            None => Vec::new(),
-        };
+        if prefix.is_none() && !without {
+            let config = dir.join("rig.toml");
+            return Err(TownError::refused(format!(
+                "it cannot be told which beads are of rig {name}: {} is broken",
+                config.display()
+            ))
+            .hint("see what is wrong with it: gt rig list")
+            .hint(format!("let what is open stay open, without a rig: gt rig remove {name} --keep-open")));
+        }
+        let open = open_beads(w, name, prefix.as_deref())?;
         if !open.is_empty() && !without {
             let beads = text::count(open.len(), "open bead");
             return Err(TownError::refused(format!("rig {name} has {beads}: {}", named(&open)))
@@ -101,15 +107,16 @@ fn refuse_work(r: &Read<'_>, name: &RigName) -> Result<(), TownError> {
         .hint("let its changes land, or send them back: gt review"))
 }
 
-fn open_beads(r: &Read<'_>, prefix: &str) -> Result<Vec<BeadId>, StoreError> {
+/// What is open of those beads that belong to the rig: by their prefix, or because they were slung into it.
+fn open_beads(r: &Read<'_>, name: &RigName, prefix: Option<&str>) -> Result<Vec<BeadId>, StoreError> {
     let filter = Filter {
-        prefix: Some(prefix.to_owned()),
         not_statuses: vec![Status::CLOSED, Status::TOMBSTONE],
         ephemeral: Some(false),
         template: Some(false),
         ..Filter::default()
     };
-    let found = r.find(&filter)?.into_iter().filter(|b| !b.issue_type.is_machinery() && !mol::is_part(b));
+    let own = |bead: &Bead| convoy::slung_to(bead).map_or(Some(bead.id.prefix()) == prefix, |rig| rig == *name);
+    let found = r.find(&filter)?.into_iter().filter(|b| own(b) && !b.issue_type.is_machinery() && !mol::is_part(b));
     Ok(found.map(|bead| bead.id).collect())
 }
 

@@ -69,10 +69,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             cx.out.print(&all, |all| all.iter().map(|r| line(r, cx.out.quiet)).collect::<Vec<_>>().join("\n"));
         }
         Some(Verb::Diff { id: text }) => {
-            let (diff, history) = store.read(|r| {
-                let id = place::bead(r, &text)?;
-                Ok::<_, TownError>((review::diff(&acting, r, &id)?, review::find(&acting, r, &id)?.sent_back))
-            })?;
+            let (diff, history) = store.read(|r| review::diff(&acting, r, &place::bead(r, &text)?))?;
             if let Some(history) = history {
                 cx.out.note(&history.text());
             }

@@ -110,6 +110,20 @@ fn a_changed_bead_is_written_anew_and_the_others_are_not() {
 }
 
 #[test]
+fn a_newer_line_of_a_bead_that_was_deleted_elsewhere_deletes_it_whatever_its_labels_are() {
+    let mut t = Temp::new();
+    let line = |status: &str, labels: &str, month: &str| {
+        format!(
+            r#"{{"id":"gt-a","title":"a","status":"{status}","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-{month}-01T00:00:00Z","labels":{labels}}}"#
+        )
+    };
+    import(&mut t, &line("open", r#"["x","y"]"#, "01"));
+    assert_eq!(import(&mut t, &line("tombstone", r#"["x","z"]"#, "02")).updated, 1);
+    let bead = t.read(|r| r.need(&id("gt-a")));
+    assert_eq!((bead.status, bead.labels), (Status::TOMBSTONE, vec!["x".to_owned(), "z".to_owned()]));
+}
+
+#[test]
 fn beads_that_are_their_own_parents_are_kept_and_are_not_ready() {
     let mut t = Temp::new();
     let line = |id: &str, parent: &str| {

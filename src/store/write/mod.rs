@@ -161,10 +161,11 @@ impl<'a> Write<'a> {
         self.dirty.note(id, what.into());
     }
 
-    /// The bead of this id, unless it was deleted: nothing is done to a tombstone.
+    /// The bead of this id, unless it was deleted: nothing is done to a tombstone, but for what the line of a file says
+    /// that made it one.
     fn need_living(&self, id: &BeadId, verb: &'static str) -> Result<Stored, StoreError> {
         let stored = self.need_stored(id)?;
-        if stored.bead.status == "tombstone" {
+        if stored.bead.status == "tombstone" && self.line.is_none() {
             return Err(StoreError::Refused { verb, id: id.clone(), what: "deleted" });
         }
         Ok(stored)

@@ -44,6 +44,7 @@ fn whoever_waits_too_long_for_a_lock_hears_who_holds_it() {
     // Whoever cannot write can read.
     let _mine = held(&repo, "write.lock");
     repo.bd(&["--lock-timeout", "0s", "show", &id]).ok();
+    repo.bd(&["--lock-timeout", "400d", "show", &id]).ok();
     assert_eq!(repo.bd(&["--lock-timeout", "soon", "list"]).code, 2);
 }
 

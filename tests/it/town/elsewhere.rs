@@ -47,6 +47,31 @@ fn a_bead_of_another_rig_is_slung_only_by_force_and_stays_in_view() {
 }
 
 #[test]
+fn a_rig_is_not_taken_out_while_a_bead_of_another_prefix_is_its_own_or_its_own_are_not_known() {
+    let town = two_rigs();
+    let bead = town.bead("x");
+    town.gt(&["sling", "--force", &bead, "lib", "--no-start"]).ok();
+    town.gt(&["unsling", &bead]).ok();
+    let refused = town.gt(&["rig", "remove", "lib"]);
+    assert!(
+        refused.code == 5 && refused.stderr.contains(&format!("rig lib has 1 open bead: {bead}")),
+        "{}",
+        refused.stderr
+    );
+    let config = town.root.join("lib/rig.toml");
+    let text = std::fs::read_to_string(&config).expect("its configuration");
+    write(&config, &format!("lnading = \"hold\"\n{text}"));
+    let refused = town.gt(&["rig", "remove", "lib"]);
+    assert!(
+        refused.code == 5 && refused.stderr.contains("it cannot be told which beads are of rig lib"),
+        "{}",
+        refused.stderr
+    );
+    assert!(town.root.join("lib").is_dir());
+    town.gt(&["rig", "remove", "lib", "--keep-open"]).ok();
+}
+
+#[test]
 fn a_change_that_came_back_in_one_rig_is_not_lost_to_another() {
     let town = two_rigs();
     let bead = town.bead("x");
