@@ -68,7 +68,7 @@ impl Write<'_> {
     fn choose_id(
         &mut self,
         given: Option<BeadId>,
-        parent: Option<&BeadId>,
+        given_parent: Option<&BeadId>,
         prefix: Option<Prefix>,
         bead: &Bead,
     ) -> Result<BeadId, StoreError> {
@@ -77,7 +77,9 @@ impl Write<'_> {
                 return Err(StoreError::Exists(id));
             }
             if let Some(parent) = id.parent() {
-                if self.need_living(&parent, CHILD)?.bead.ephemeral && !bead.ephemeral {
+                // Under another parent it is a child of that one: what stands before the dot is part of a name.
+                let its_own = given_parent.is_none_or(|given| *given == parent);
+                if its_own && self.need_living(&parent, CHILD)?.bead.ephemeral && !bead.ephemeral {
                     return Err(StoreError::Refused { verb: LASTING_CHILD, id: parent, what: "a wisp" });
                 }
                 let number = id.as_str().rsplit('.').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
@@ -85,7 +87,7 @@ impl Write<'_> {
             }
             return Ok(id);
         }
-        match (parent, prefix) {
+        match (given_parent, prefix) {
             (Some(parent), None) => self.child_id(parent),
             (_, Some(prefix)) => self.hash_id(&prefix, bead),
             (None, None) => {

@@ -410,6 +410,27 @@ fn a_formula_that_was_written_as_beads_is_written_anew_over_the_old_ones() {
 }
 
 #[test]
+fn steps_that_are_called_by_a_number_are_children_of_what_they_are_in_and_of_no_bead_before_the_dot() {
+    let (sandbox, repo) = repo();
+    let file = repo.join(".beads/formulas/mine.formula.toml");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    let text = "formula = \"mine\"\n[[steps]]\nid = \"draft.1\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 2\n\
+        [[steps.loop.body]]\nid = \"1\"\n[[steps]]\nid = \"7\"\n";
+    std::fs::write(&file, text).expect("written");
+    sandbox.bd(&repo, &["cook", "mine", "--persist"]).ok();
+    let parent = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0]["parent"].clone();
+    for id in ["mine.draft.1", "mine.l.iter1.1", "mine.l.iter2.1", "mine.7"] {
+        assert_eq!(parent(id), "mine", "{id}");
+    }
+    let root = sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=x", "-q"]).ok();
+    sandbox.bd(&repo, &["mol", "bond", &root, "mine", "--ref", "arm"]).ok();
+    assert_eq!(parent(&format!("{root}.arm.draft.1")), format!("{root}.arm"));
+    // Where nothing else is named, an id of that form is a child of the bead that it begins with.
+    let refused = sandbox.bd(&repo, &["create", "x", "--id", "tt-none.1"]).fails();
+    assert!(refused.contains("tt-none"), "{refused}");
+}
+
+#[test]
 fn templates_written_anew_stay_so_in_every_clone_and_deleted_ones_stay_deleted() {
     let (sandbox, repo) = repo();
     let other = sandbox.folder("other");
