@@ -1,5 +1,5 @@
 //! The texts of convoy formulas: `{{name}}`, `{{leg.focus}}`, `{{if x}} … {{else if y}} … {{else}} … {{end}}` and
-//! `{{range files}} … {{end}}`. A dot in front of a name is allowed, as files written for other programs have it.
+//! `{{range files}} … {{else}} … {{end}}`. A dot in front of a name is allowed, as files written for other programs have it.
 
 use serde_json::Value;
 
@@ -130,6 +130,7 @@ impl<'t> Filling<'t> {
                 "end" | "else" => return Ok(Some(tag)),
                 "if" => self.conditional(tag, rest, scope)?,
                 "range" => self.repeated(tag, rest, scope)?,
+                "with" | "block" | "define" if !rest.trim().is_empty() => self.foreign(tag, scope)?,
                 _ => {
                     let value = self.look(tag, tag, scope).map(|value| shown(Some(value)));
                     if let Some(value) = value.filter(|_| scope.on) {
@@ -175,21 +176,41 @@ impl<'t> Filling<'t> {
             _ => Vec::new(),
         };
         let start = self.at;
-        // Without items the body is walked through once, silently, to find its end.
+        // Without items the body is walked through once, silently, to find its end or what is printed instead.
         let nothing = Value::Null;
         let rounds: Vec<(&Value, bool)> = if items.is_empty() {
             vec![(&nothing, false)]
         } else {
             items.iter().map(|item| (item, scope.on)).collect()
         };
+        let mut stopped = None;
         for (item, on) in rounds {
             self.at = start;
             let inside = Scope { item: Some(item), on, depth: scope.depth + 1 };
-            if self.block(opened, inside)? != Some("end") {
-                return Err(Wrong::broken(opened, "a range ends with `{{end}}`"));
-            }
+            stopped = self.block(opened, inside)?;
         }
+        if stopped == Some("else") {
+            let instead = Scope { on: scope.on && items.is_empty(), depth: scope.depth + 1, ..scope };
+            stopped = self.block(opened, instead)?;
+        }
+        match stopped {
+            Some("end") => Ok(()),
+            _ => Err(Wrong::broken(opened, "a range has at most one `{{else}}`, and ends with `{{end}}`")),
+        }
+    }
+
+    /// A block of Go's templates that is not understood: nothing of it is printed, but it has an end.
+    fn foreign(&mut self, opened: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+        self.not_understood(opened, opened);
+        // Names in it may be fields of what it is about.
+        let inside = Scope { item: Some(&Value::Null), on: false, depth: scope.depth + 1 };
+        while self.block(opened, inside)? != Some("end") {}
         Ok(())
+    }
+
+    fn not_understood(&mut self, tag: &str, what: &str) {
+        let why = format!("`{{{{{what}}}}}` is not understood");
+        self.wrong.push(Wrong { why, tag: tag.to_owned(), broken: false });
     }
 
     /// The value of a path in `tag`; `.` is the item of the range around.
@@ -207,8 +228,7 @@ impl<'t> Filling<'t> {
                 && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         if !names.split('.').all(is_name) {
-            let why = format!("`{{{{{path}}}}}` is not understood");
-            self.wrong.push(Wrong { why, tag: tag.to_owned(), broken: false });
+            self.not_understood(tag, path);
             return None;
         }
         self.names.push(Name { path: names, tag, of_item: scope.item.is_some() && path.starts_with('.') });
@@ -252,13 +272,41 @@ mod tests {
     }
 
     #[test]
+    fn a_range_prints_its_else_only_where_there_is_nothing() {
+        let facts = json!({ "files": ["a", "b"], "none": [], "pr": "7" });
+        let all = "{{range files}}{{.}},{{else}}no files of {{pr}}{{end}}|{{range none}}{{.}}{{else}}none of {{pr}}{{end}}|\
+                   {{range .files}}{{range none}}{{.}}{{else}}{{.}};{{end}}{{end}}|{{if none}}{{range none}}{{else}}x{{end}}{{end}}";
+        assert_eq!(fill(all, &facts).expect("fills"), "a,b,|none of 7|a;b;|");
+    }
+
+    #[test]
+    fn blocks_that_are_not_understood_end_where_they_end() {
+        let text = "{{with .pr}}{{.number}}{{else}}none{{end}}{{define \"x\"}}{{if a}}b{{end}}{{end}}{{block \"y\" .}}{{end}}{{c}}";
+        let (names, wrong) = look_over(text);
+        let wrong: Vec<(&str, bool)> = wrong.iter().map(|w| (w.tag.as_str(), w.broken)).collect();
+        assert_eq!(wrong, [("with .pr", false), ("define \"x\"", false), ("block \"y\" .", false)]);
+        let names: Vec<(&str, bool)> = names.iter().map(|n| (n.path, n.of_item)).collect();
+        assert_eq!(names, [("number", true), ("a", false), ("c", false)]);
+        assert_eq!(
+            fill("{{with}} {{block}}", &json!({ "with": "1", "block": "2" })).expect("fills"),
+            "1 2",
+            "as names"
+        );
+        let open: Vec<_> = look_over("{{with .a}}").1.into_iter().map(|w| w.broken).collect();
+        assert_eq!(open, [false, true]);
+    }
+
+    #[test]
     fn what_is_not_understood_is_an_error() {
         for text in [
             "{{",
             "{{if x}}",
             "{{end}}",
             "{{x | upper}}",
-            "{{range a}}{{else}}{{end}}",
+            "{{range a}}{{else}}{{else}}{{end}}",
+            "{{range a}}{{else}}",
+            "{{with a}}{{.b}}{{end}}",
+            "{{with a}}",
             "{{if a}}{{else}}{{else}}{{end}}",
         ] {
             assert!(fill(text, &json!({})).is_err(), "{text}");

@@ -28,9 +28,10 @@ pub(in super::super) fn settle(cx: &mut Cx<'_>, steps: &mut [StepDef]) {
             let inside =
                 |scope: &&String| step.id.as_str().strip_prefix(scope.as_str()).is_some_and(|s| s.starts_with('.'));
             let scope = rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str);
-            let condition = Of { before: None, scope }.settled(cx, &ids, &until.condition);
-            if let Some(condition) = condition.filter(|condition| *condition != until.condition) {
-                Arc::make_mut(until).condition = condition;
+            match (Of { before: None, scope }.settled(cx, &ids, &until.condition)) {
+                Some(condition) if condition != until.condition => Arc::make_mut(until).condition = condition,
+                Some(_) => {}
+                None => step.until = None,
             }
         }
     });
@@ -45,7 +46,7 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
-    /// The condition with the names that its steps have now; none for a gate rule that is not to hold anything.
+    /// The condition with the names that its steps have now; none for a rule that is left out.
     fn settled(&self, cx: &mut Cx<'_>, ids: &HashSet<Arc<str>>, text: &Text) -> Option<Text> {
         // What cannot be parsed was reported where it was read.
         let Ok(condition) = Runtime::parse(text.as_str()) else { return Some(text.clone()) };
@@ -61,12 +62,19 @@ impl Of<'_> {
             cx.report.push(finding.at(&text.at, "never holds before it has begun").help(help));
             return None;
         }
-        let mut changed = false;
+        let (mut changed, mut unknown) = (false, false);
         for name in condition.steps() {
             match self.find(cx, ids, &text.with(name)) {
                 Some(found) => changed |= found != name,
-                None => self.unknown(cx, ids, &text.with(name)),
+                None => {
+                    self.unknown(cx, ids, &text.with(name));
+                    unknown = true;
+                }
             }
+        }
+        // In a formula that is used all the same, nothing could make it hold.
+        if unknown && !text.at.source.layer.strict() {
+            return None;
         }
         if !changed {
             return Some(text.clone());
@@ -103,11 +111,15 @@ impl Of<'_> {
                 ("the loop".to_owned(), ids.iter().filter(|id| inside(id)).map(|id| &id[skip..]).collect())
             }
         };
-        cx.report.push(
-            Diagnostic::error("unknown-step", format!("the condition of {whose} names `{name}`, which is no step"))
-                .at(&name.at, "in this condition")
-                .help(RUNTIME_FORMS)
-                .suggest(name.as_str(), near),
-        );
+        let message = format!("the condition of {whose} names `{name}`, which is no step");
+        // Programs that execute no condition do not look at what it names.
+        let finding = if name.at.source.layer.strict() {
+            Diagnostic::error("unknown-step", message)
+        } else if self.before.is_some() {
+            Diagnostic::warning("unknown-step", format!("{message}; it holds nothing"))
+        } else {
+            Diagnostic::warning("unknown-step", format!("{message}; there is one round"))
+        };
+        cx.report.push(finding.at(&name.at, "in this condition").help(RUNTIME_FORMS).suggest(name.as_str(), near));
     }
 }

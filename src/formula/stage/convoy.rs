@@ -13,7 +13,7 @@ use super::Cx;
 pub(crate) const NAMES: [&str; 6] =
     ["formula_name", "convoy", "convoy_id", "review_id", "design_id", "target_description"];
 /// What is said about a text when it is wrong.
-const FORMS: &str = "{{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}";
+const FORMS: &str = "{{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}";
 
 /// Checks a convoy with all that it extends.
 pub(in super::super) fn check(cx: &mut Cx<'_>, formula: &Formula) {

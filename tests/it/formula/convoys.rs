@@ -93,11 +93,11 @@ fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_when_it_is_
     let report = cook(&library(&[("review", &broken)]), "review", &Vars::new()).expect_err("refused");
     insta::assert_snapshot!(told(&report), @r#"
     5:20 input `pr` names `brunch`, which is no input | did you mean `branch`?
-    13:13 this text cannot be filled: `{{if pr}}` has no `{{end}}` | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
+    13:13 this text cannot be filled: `{{if pr}}` has no `{{end}}` | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}
     16:18 `{{leg.idd}}` is no input, and nothing else that this text knows | did you mean `leg.id`?
     22:1 a leg has no key `titel` | did you mean `title`?
     23:15 `description` must be a string, not an integer | write "5"
-    26:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}
+    26:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}
     26:41 `{{leg.id}}` is no input, and nothing else that this text knows | did you mean `legs`?
     27:15 the synthesis waits for `fats`, which is no leg | did you mean `fast`?
     29:9 preset `one` names `save`, which is no leg | did you mean `safe`?
@@ -108,7 +108,7 @@ fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_when_it_is_
     elsewhere.add(Layer::Repository, "review.formula.toml", &foreign);
     cook(&elsewhere, "review", &Vars::new()).expect("cooks");
     let report = plan(&elsewhere, "review", &vars(&[("pr", "1"), ("depth", "1")]), None).expect_err("refused");
-    insta::assert_snapshot!(told(&report), @"13:78 this text cannot be filled: `{{len .files}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{end}}");
+    insta::assert_snapshot!(told(&report), @"13:78 this text cannot be filled: `{{len .files}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}");
 }
 
 #[test]

@@ -116,6 +116,36 @@ fn what_only_this_program_reads_may_mean_something_else_elsewhere() {
 }
 
 #[test]
+fn conditions_and_texts_that_nobody_else_looks_at_do_not_keep_a_formula_from_cooking() {
+    cooks(
+        "conditions",
+        "formula = 'conditions'\n[[steps]]\nid = 'a'\n[[steps]]\nid = 'l'\nneeds = ['a']\n[steps.loop]\nmax = 3\n\
+         until = \"nobody.status != 'open'\"\n[[steps.loop.body]]\nid = 'x'\n\
+         [[compose.gate]]\nbefore = 'a'\ncondition = \"nothing.status == 'complete'\"\n",
+        "a\nl.iter1.x <- a",
+        &["unknown-step"; 2],
+    );
+    let mut library = Library::empty();
+    let text = "formula = 'f'\n[[steps]]\nid = 'a'\n[[steps]]\nid = 'l'\n[steps.loop]\nmax = 3\n\
+        until = \"nobody.status != 'open'\"\n[[steps.loop.body]]\nid = 'x'\n\
+        [[compose.gate]]\nbefore = 'l'\ncondition = \"nothing.status == 'complete'\"\n\
+        [[compose.gate]]\nbefore = 'l'\ncondition = \"a.status == 'complete'\"\n";
+    library.add(Layer::Repository, "f.formula.toml", text);
+    let cooked = gastown::formula::cook(&library, "f", &Vars::new()).expect("cooks");
+    let step = cooked.step("l.iter1.x").expect("the one round");
+    assert!(step.until.is_none(), "a loop without its condition has one round");
+    assert_eq!(step.held, ["a.status == 'complete'"], "the other rule is left out alone");
+    cooks(
+        "templates",
+        "formula = 'templates'\ntype = 'convoy'\n[inputs.files]\ntype = 'string[]'\n[prompts]\nbase = '''\n\
+         {{range .files}}{{.path}}{{else}}none{{end}} {{with .files}}{{.number}}{{else}}no{{end}}\n\
+         {{define \"x\"}}y{{end}}{{block \"z\" .}}{{end}}'''\n[[legs]]\nid = 'a'\ntitle = 'A'\nfocus = 'x'\n",
+        "",
+        &["template"; 3],
+    );
+}
+
+#[test]
 fn older_and_looser_spellings_cook() {
     cooks(
         "values",
