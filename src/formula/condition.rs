@@ -206,11 +206,20 @@ impl Runtime {
         matches!(self, Self::Field { step: None, .. } | Self::Group { of: None, .. })
     }
 
+    /// Whether it asks for a file or for a variable of the environment, which change without a step.
+    pub(crate) fn of_outside(&self) -> bool {
+        match self {
+            Self::FileExists(_) | Self::Env(..) => true,
+            Self::Group { inner, .. } => inner.of_outside(),
+            Self::Stat(..) | Self::Field { .. } => false,
+        }
+    }
+
     /// The step that must be closed, if that is all that it asks.
     pub(crate) fn closed(&self) -> Option<&str> {
         match self {
             Self::Field { step: Some(step), path, op: Op::Eq, value }
-                if path == "status" && ["complete", "closed"].contains(&value.as_str()) =>
+                if path == "status" && status_word(value) == "complete" =>
             {
                 Some(step)
             }
@@ -236,7 +245,7 @@ impl Runtime {
             Self::FileExists(path) => state.file_exists(path),
             Self::Env(name, op, value) => compare(state.env(name).as_deref(), *op, value),
             Self::Stat(word, op, value) => compare(Some(&state.steps_in(word).to_string()), *op, value),
-            Self::Field { step, path, op, value } => compare(state.field(step.as_deref(), path).as_deref(), *op, value),
+            Self::Field { step, path, op, value } => field_holds(state, step.as_deref(), path, *op, value),
             Self::Group { whose, of, how, inner, bound } => {
                 let members = state.members(of.as_deref(), whose == "descendants");
                 let holding = members.iter().filter(|id| inner.holds_for(state, id)).count();
@@ -252,7 +261,7 @@ impl Runtime {
 
     fn holds_for(&self, state: &dyn State, id: &str) -> bool {
         match self {
-            Self::Field { step: None, path, op, value } => compare(state.field(Some(id), path).as_deref(), *op, value),
+            Self::Field { step: None, path, op, value } => field_holds(state, Some(id), path, *op, value),
             other => other.holds(state),
         }
     }
@@ -306,6 +315,20 @@ fn op(text: &str) -> Op {
         "<" => Op::Lt,
         _ => Op::Eq,
     }
+}
+
+/// The word that conditions use for a status: they may be written with either.
+pub(crate) fn status_word(status: &str) -> &str {
+    match status {
+        "closed" => "complete",
+        "open" => "pending",
+        other => other,
+    }
+}
+
+fn field_holds(state: &dyn State, step: Option<&str>, path: &str, op: Op, value: &str) -> bool {
+    let value = if path == "status" { status_word(value) } else { value };
+    compare(state.field(step, path).as_deref(), op, value)
 }
 
 /// Numbers as numbers, else as text; a value that is not there equals only the empty text.
@@ -396,6 +419,44 @@ mod tests {
         }
         for bad in ["", "maybe", "children.all()", "children.count(status == 'x')", "file.exists(x)", "status = 1"] {
             assert!(Runtime::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_status_may_be_called_as_beads_or_as_conditions_call_it() {
+        /// Each step has the status that it is called by.
+        struct Called;
+        impl State for Called {
+            fn file_exists(&self, _: &str) -> bool {
+                false
+            }
+            fn env(&self, _: &str) -> Option<String> {
+                None
+            }
+            fn steps_in(&self, _: &str) -> usize {
+                0
+            }
+            fn field(&self, step: Option<&str>, path: &str) -> Option<String> {
+                Some(if path == "status" { step.unwrap_or("pending") } else { "open" }.to_owned())
+            }
+            fn members(&self, _: Option<&str>, _: bool) -> Vec<String> {
+                vec!["complete".to_owned(), "pending".to_owned()]
+            }
+        }
+        for (text, expected) in [
+            ("complete.status == 'closed'", true),
+            ("complete.status == 'complete'", true),
+            ("complete.status != 'closed'", false),
+            ("pending.status == 'open'", true),
+            ("pending.status != 'open'", false),
+            ("status == 'open'", true),
+            ("in_progress.status == 'in_progress'", true),
+            ("children.count(status == 'closed') == 1", true),
+            ("children.count(status == 'open') == 1", true),
+            ("complete.output.word == 'open'", true),
+            ("complete.output.word == 'pending'", false),
+        ] {
+            assert_eq!(Runtime::parse(text).expect("a condition").holds(&Called), expected, "{text}");
         }
     }
 

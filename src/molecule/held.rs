@@ -48,7 +48,7 @@ fn release_in(w: &mut Write<'_>, root: &BeadId, outside: Option<Outside<'_>>) ->
     }
     let steps = view::own_steps(w, root)?;
     let now = Now { r: w, steps: &steps, step: None, scope: None, outside };
-    gates.retain(|gate| Runtime::parse(&gate.await_id).is_ok_and(|condition| condition.holds(&now)));
+    gates.retain(|gate| Runtime::parse(&gate.await_id).is_ok_and(|condition| now.holds(&condition)));
     for gate in gates {
         w.close(&gate.id, Close { force: true, ..Close::because(format!("{} holds", gate.await_id)) })?;
     }
@@ -61,5 +61,5 @@ pub fn holds(r: &Read<'_>, gate: &Bead, outside: Outside<'_>) -> Result<Option<b
     let (Some(condition), Some(root)) = (condition, find::root_of(r, &gate.id)?) else { return Ok(None) };
     let steps = view::own_steps(r, &root.id)?;
     let now = Now { r, steps: &steps, step: None, scope: None, outside: Some(outside) };
-    Ok(Some(condition.holds(&now)))
+    Ok(Some(now.holds(&condition)))
 }

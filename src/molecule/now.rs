@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::rounds::numbered;
 use super::{Outside, step_name};
-use crate::formula::condition::State;
+use crate::formula::condition::{Runtime, State, status_word};
 use crate::store::{Bead, IssueType, Read, Status};
 
 /// The state of a molecule, or of a round in it.
@@ -16,11 +16,17 @@ pub(super) struct Now<'a> {
     pub(super) step: Option<&'a Bead>,
     /// The round that names and counts are of first.
     pub(super) scope: Option<&'a str>,
-    /// Where a step was closed. Without it, no file is there and no variable is set.
+    /// Where a step was closed. Without it, nothing is known of files and variables.
     pub(super) outside: Option<Outside<'a>>,
 }
 
 impl Now<'_> {
+    /// Whether the condition holds, as far as anybody can tell: where nothing is known of files and variables, one that
+    /// asks for these does not.
+    pub(super) fn holds(&self, condition: &Runtime) -> bool {
+        (self.outside.is_some() || !condition.of_outside()) && condition.holds(self)
+    }
+
     /// The steps of the round; of the molecule, where there is none.
     fn round(&self) -> impl Iterator<Item = &Bead> {
         self.steps.iter().filter(|step| self.scope.is_none_or(|scope| step.meta_str("round_of") == Some(scope)))
@@ -30,10 +36,9 @@ impl Now<'_> {
     fn named(&self, name: &str) -> Option<&Bead> {
         let inside = self.scope.map(|scope| format!("{scope}.{name}"));
         let is = |step: &&Bead| step_name(step).is_some_and(|n| n == name || inside.as_deref() == Some(n));
-        self.round()
-            .find(is)
-            .or_else(|| self.latest(name))
-            .or_else(|| self.steps.iter().find(|s| s.id.as_str() == name))
+        // Seen from outside of a round, a step that comes again is the latest.
+        let here = if self.scope.is_some() { self.round().find(is) } else { None };
+        here.or_else(|| self.latest(name)).or_else(|| self.steps.iter().find(|s| s.id.as_str() == name))
     }
 
     /// The step of that name; of one that comes again in rounds, the latest.
@@ -66,15 +71,6 @@ impl Now<'_> {
     }
 }
 
-/// The word that conditions use for a status.
-fn word(status: &Status) -> &str {
-    match status.as_str() {
-        "closed" => "complete",
-        "open" => "pending",
-        other => other,
-    }
-}
-
 impl State for Now<'_> {
     fn file_exists(&self, path: &str) -> bool {
         self.outside.is_some_and(|outside| outside.folder.join(path).exists())
@@ -85,7 +81,7 @@ impl State for Now<'_> {
     }
 
     fn steps_in(&self, status: &str) -> usize {
-        self.round().filter(|b| word(&b.status) == status || b.status.as_str() == status).count()
+        self.round().filter(|b| status_word(b.status.as_str()) == status_word(status)).count()
     }
 
     fn field(&self, step: Option<&str>, path: &str) -> Option<String> {
@@ -100,7 +96,7 @@ impl State for Now<'_> {
             }
         };
         if path == "status" {
-            return Some(word(&bead.status).to_owned());
+            return Some(status_word(bead.status.as_str()).to_owned());
         }
         let mut keys = path.split('.');
         let first = bead.metadata.get(keys.next()?)?;

@@ -54,7 +54,7 @@ pub(super) fn next(
         _ => round.iter().filter(|b| super::is_step(b)).cloned().collect(),
     };
     let state = Now { r: w, steps: &steps, step: Some(step), scope: Some(&scope), outside };
-    let held = condition.is_some_and(|condition| condition.holds(&state));
+    let held = condition.is_some_and(|condition| state.holds(&condition));
     if held || number >= until.max {
         let how = if held { "held" } else { "did not hold in the last round" };
         w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;

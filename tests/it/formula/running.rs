@@ -45,6 +45,14 @@ impl Run {
         ready.map(|l| format!("{}: {}", molecule::step_name(&l.issue).unwrap_or_default(), l.issue.title)).collect()
     }
 
+    /// The one gate that is open.
+    fn gate(&self) -> gastown::store::Bead {
+        let filter = gastown::store::Filter { types: vec![IssueType::GATE], ..gastown::store::Filter::default() };
+        let mut gates = self.store.read(|r| r.find(&filter)).expect("reads");
+        gates.retain(|gate| !gate.is_over());
+        gates.pop().expect("a gate")
+    }
+
     /// Closes the current step, after setting its output.
     fn close(&mut self, output: Value) -> Advanced {
         self.ms += 1;
@@ -386,6 +394,32 @@ fn a_gate_rule_holds_its_step_until_its_condition_holds() {
     for condition in ["steps.complete == 0", "docs.status == 'complete'"] {
         let run = Run::new(&held(condition).expect("cooks"));
         assert_eq!(run.ready(), ["test: test", "note: note", "submit: submit"], "{condition}");
+    }
+}
+
+#[test]
+fn a_gate_rule_takes_the_words_of_beads_for_a_status() {
+    for condition in ["test.status == 'closed'", "test.status != 'open'"] {
+        let mut run = Run::new(&held(condition).expect("cooks"));
+        assert_eq!(run.ready(), ["test: test", "note: note"], "{condition}");
+        let _ = run.close(json!({}));
+        assert_eq!(run.ready(), ["note: note", "submit: submit"], "{condition}");
+    }
+}
+
+#[test]
+fn a_gate_rule_on_what_is_outside_is_not_judged_where_nothing_is_known_of_that() {
+    for condition in ["env.STOP != 'yes'", "file.exists('/')", "env.STOP == ''"] {
+        let mut run = Run::new(&held(condition).expect("cooks"));
+        assert_eq!(run.ready(), ["test: test", "note: note"], "{condition}");
+        let _ = run.close(json!({}));
+        assert_eq!(run.ready(), ["note: note"], "{condition}");
+        // Somebody looks who knows.
+        let env = std::collections::BTreeMap::new();
+        let outside = molecule::Outside { folder: std::path::Path::new("/"), env: &env };
+        let gate = run.gate();
+        let holds = run.store.read(|r| molecule::holds(r, &gate, outside)).expect("reads");
+        assert_eq!(holds, Some(true), "{condition}");
     }
 }
 
