@@ -61,7 +61,7 @@ pub struct Advance<'a> {
     pub worker: Worker<'a>,
     /// Whether the molecule's changes touch one of these globs. Where that cannot be told, a step with `only_if` is done.
     pub touches: Option<Touches<'a>>,
-    /// Where the step is closed. Without it, no file is there and no variable is set.
+    /// Where the step is closed. Without it, no condition on files or variables holds.
     pub outside: Option<Outside<'a>>,
 }
 
@@ -154,11 +154,15 @@ fn after_close(
 }
 
 /// To be called when a bead was closed by other means than [`close_step`]. Of a step of a molecule it does what
-/// follows from that; gives what was closed by it.
-pub fn step_was_closed(w: &mut Write<'_>, bead: &Bead, outside: Outside<'_>) -> Result<Vec<Bead>, MoleculeError> {
+/// follows from that; gives what was closed by it. Without `outside`, no condition on files or variables holds.
+pub fn step_was_closed(
+    w: &mut Write<'_>,
+    bead: &Bead,
+    outside: Option<Outside<'_>>,
+) -> Result<Vec<Bead>, MoleculeError> {
     let mut closed = Vec::new();
     if is_step(bead) {
-        after_close(w, bead, Some(outside), &mut closed)?;
+        after_close(w, bead, outside, &mut closed)?;
         if let Some(root) = super::root_of(w, &bead.id)?
             && w.epic_count(&root.id)?.is_done()
         {

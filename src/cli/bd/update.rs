@@ -1,6 +1,6 @@
 //! `bd update`: changes beads, or claims one.
 
-use super::{Context, arg, context, last, render, words};
+use super::{Context, arg, close, context, last, render, words};
 use crate::base::{BeadId, text};
 use crate::cli::{CliError, Kind};
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
@@ -156,7 +156,9 @@ fn change(cx: &Context, w: &mut Write<'_>, id: &BeadId, args: &Args, mut patch: 
         w.claim(id, &who)?;
         patch.assignee = None;
     }
+    let mut closed = false;
     if patch.status.as_ref().is_some_and(|s| *s == "closed") {
+        closed = !w.need(id)?.is_over();
         patch.status = None;
         let session = args.session.clone().unwrap_or_default();
         w.close(id, Close { session, ..Close::default() })?;
@@ -185,6 +187,12 @@ fn change(cx: &Context, w: &mut Write<'_>, id: &BeadId, args: &Args, mut patch: 
             let parent = w.resolve(parent)?;
             w.add_dep(id, NewDep::new(DepKind::PARENT_CHILD, parent))?;
         }
+    }
+    if closed {
+        // With the output that was set beside it.
+        let bead = w.need(id)?;
+        close::follow(w, &bead, close::outside(cx))?;
+        crate::town::convoy::check(w, id)?;
     }
     Ok(w.need(id)?)
 }

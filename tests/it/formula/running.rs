@@ -424,6 +424,34 @@ fn a_gate_rule_on_what_is_outside_is_not_judged_where_nothing_is_known_of_that()
 }
 
 #[test]
+fn a_step_that_is_closed_by_an_update_releases_gates_and_goes_on_with_its_loop() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"x.output.open == 0\"\nmax = 5\n\
+        [[steps.loop.body]]\nid = \"x\"\n[[steps]]\nid = \"ship\"\n\
+        [[compose.gate]]\nbefore = \"ship\"\ncondition = \"l.output.open == 0\"\n";
+    std::fs::write(repo.join(".beads/formulas/f.formula.toml"), text).expect("written");
+    let made = sandbox.bd(&repo, &["mol", "pour", "f", "--json"]).json();
+    let root = made["new_epic_id"].as_str().expect("an id").to_owned();
+    let current = || {
+        let shown = sandbox.bd(&repo, &["mol", "current", &root, "--json"]).json()[0]["current_step"].clone();
+        (shown["id"].as_str().unwrap_or_default().to_owned(), shown["metadata"]["step"].clone())
+    };
+    for (step, open) in [("l.iter1.x", 2), ("l.iter2.x", 0)] {
+        let (id, name) = current();
+        assert_eq!(name, step);
+        let output = format!("output={{\"open\":{open}}}");
+        // The output that is set beside it counts.
+        sandbox.bd(&repo, &["update", &id, "--status", "closed", "--meta", &output]).ok();
+        sandbox.bd(&repo, &["update", &id, "--status", "closed"]).ok();
+    }
+    assert_eq!(current().1, "ship", "released, and no third round");
+}
+
+#[test]
 fn a_gate_rule_is_poured_alike_in_a_large_molecule() {
     let mut text = "formula = \"f\"\n[[compose.gate]]\nbefore = \"last\"\ncondition = \"l.status == 'complete'\"\n\
         [[steps]]\nid = \"l\"\n[steps.loop]\ncount = 300\n[[steps.loop.body]]\nid = \"x\"\n"

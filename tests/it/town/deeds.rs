@@ -218,3 +218,26 @@ fn a_worker_at_a_dialog_has_a_line_of_its_own_until_it_goes_on() {
     assert_eq!((news, state), (true, AgentState::Working));
     assert!(!status.contains("dialog"), "{status}");
 }
+
+#[test]
+fn a_step_that_a_policy_closes_releases_what_waited_for_it_but_not_what_it_knows_nothing_of() {
+    let town = TestTown::new();
+    let text = "formula = \"f\"\n[[steps]]\nid = \"test\"\n[[steps]]\nid = \"ship\"\n[[steps]]\nid = \"tell\"\n\
+        [[compose.gate]]\nbefore = \"ship\"\ncondition = \"test.status == 'closed'\"\n\
+        [[compose.gate]]\nbefore = \"tell\"\ncondition = \"env.QUIET != 'yes'\"\n";
+    let formulas = town.root.join(".beads/formulas");
+    std::fs::create_dir_all(&formulas).expect("a folder");
+    std::fs::write(formulas.join("f.formula.toml"), text).expect("written");
+    let poured = town.bd(&["mol", "pour", "f", "--json"]).json();
+    let id = |name: &str| BeadId::new(poured["id_mapping"][name].as_str().expect("an id")).expect("an id");
+    let waits = |step: &BeadId| town.store().read(|r| r.is_blocked(step)).expect("read");
+    let (test, ship, tell) = (id("f.test"), id("f.ship"), id("f.tell"));
+    assert!(waits(&ship) && waits(&tell));
+    let close = Action::Close { bead: BeadRef::Id(test), why: "seen to be done".into() };
+    let done = witness_does(&town, &"app/polecats/toast".parse().expect("an address"), close);
+    assert!(matches!(done, Outcome::Done(_)), "{done:?}");
+    assert!(!waits(&ship), "released in the same transaction");
+    assert!(waits(&tell), "a policy knows of no environment");
+    town.bd(&["gate", "check"]).ok();
+    assert!(!waits(&tell));
+}
