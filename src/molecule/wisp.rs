@@ -1,12 +1,13 @@
 //! Wisps that are lying about.
 
-use super::advance::is_below;
+use std::collections::HashSet;
+
 use super::burn::burn_if;
 use super::turns::SMALL;
 use super::{Burnt, MoleculeError, burn, is_molecule};
 use crate::base::span::Span;
 use crate::base::{BeadId, Time};
-use crate::store::{Bead, Filter, Hook, Read, Sort, Stamp, Store, StoreError};
+use crate::store::{Bead, DepKind, Filter, Read, Sort, Stamp, Store, StoreError};
 
 /// The roots of all wisps, latest first; closed ones with `all`.
 pub fn wisps(r: &Read<'_>, all: bool) -> Result<Vec<Bead>, StoreError> {
@@ -18,24 +19,37 @@ pub fn wisps(r: &Read<'_>, all: bool) -> Result<Vec<Bead>, StoreError> {
 /// The wisps that nothing has changed since then: open ones, and with `all` closed ones too. What is on a hook is
 /// somebody's, however long it lies still.
 pub fn idle(r: &Read<'_>, since: Time, all: bool) -> Result<Vec<Bead>, StoreError> {
-    let hooks = r.hooks()?;
+    let held = held(r)?;
     let mut idle = Vec::new();
     for root in wisps(r, all)? {
-        if is_idle(r, &hooks, &root, since)? {
+        if is_idle(r, &held, &root, since)? {
             idle.push(root);
         }
     }
     Ok(idle)
 }
 
-fn is_idle(r: &Read<'_>, hooks: &[Hook], root: &Bead, since: Time) -> Result<bool, StoreError> {
-    for held in hooks.iter().flat_map(|hook| std::iter::once(&hook.bead).chain(&hook.molecule)) {
-        if *held == root.id || is_below(r, held, &root.id)? {
-            return Ok(false);
+/// What is on a hook, and all that this is below.
+fn held(r: &Read<'_>) -> Result<HashSet<BeadId>, StoreError> {
+    let mut held = HashSet::new();
+    for hook in r.hooks()? {
+        for bead in std::iter::once(hook.bead).chain(hook.molecule) {
+            let mut at = Some(bead);
+            // What is in it already was followed up to the top: a damaged ledger may hold a circle of parents.
+            while let Some(id) = at.filter(|id| held.insert(id.clone())) {
+                at = r.deps(&id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
+            }
         }
     }
+    Ok(held)
+}
+
+fn is_idle(r: &Read<'_>, held: &HashSet<BeadId>, root: &Bead, since: Time) -> Result<bool, StoreError> {
+    if root.updated_at > since || held.contains(&root.id) {
+        return Ok(false);
+    }
     let below = Filter { under: Some(root.id.clone()), updated_after: Some(since.plus_millis(1)), ..Filter::default() };
-    Ok(root.updated_at <= since && r.count(&below)? == 0)
+    Ok(r.count(&below)? == 0)
 }
 
 /// What came of clearing wisps.
@@ -59,16 +73,16 @@ pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Cleared
         }
         Ok(sized)
     })?;
-    let still = |r: &Read<'_>, id: &BeadId| -> Result<bool, StoreError> {
+    let still = |r: &Read<'_>, held: &HashSet<BeadId>, id: &BeadId| -> Result<bool, StoreError> {
         match r.bead(id)? {
-            Some(root) => is_idle(r, &r.hooks()?, &root, since),
+            Some(root) => is_idle(r, held, &root, since),
             None => Ok(false),
         }
     };
     let gone = store.write::<_, MoleculeError>(by, |w| {
-        let mut gone = Vec::new();
+        let (held, mut gone) = (held(w)?, Vec::new());
         for id in &small {
-            if still(w, id)? {
+            if still(w, &held, id)? {
                 gone.extend(burn(w, id, false)?.deleted_ids);
             }
         }
@@ -76,7 +90,7 @@ pub fn gc(store: &mut Store, by: &Stamp, age: Span, all: bool) -> Result<Cleared
     })?;
     let mut cleared = Cleared { gone, left: Vec::new() };
     for root in large {
-        match burn_if(store, by, &root, |r| still(r, &root)) {
+        match burn_if(store, by, &root, |r| still(r, &held(r)?, &root)) {
             Ok(burnt) => cleared.gone.extend(burnt.into_iter().flat_map(|burnt| burnt.deleted_ids)),
             // What is gone is gone, and is told.
             Err(error) => cleared.left.push((root, error)),
