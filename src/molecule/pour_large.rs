@@ -34,6 +34,10 @@ pub fn pour_large(
     let shape = shape(&pouring);
     // Deeper nesting than ids have levels for is for the store to refuse, in its words.
     if pouring.steps.len() <= SMALL || opts.root_only || shape.depth() > 3 {
+        // The parts of a compound may be large: nobody waits while they are compressed.
+        if proto.compound.is_some() {
+            freeze_into(store, by, proto)?;
+        }
         return store.write(by, |w| {
             freeze(w, proto)?;
             pour(w, proto, vars, opts)

@@ -30,18 +30,16 @@ pub fn freeze(w: &mut Write<'_>, proto: &Proto) -> Result<bool, MoleculeError> {
     Ok(w.put_proto(&proto.id, &proto.formula, proto.size(), &packed)?)
 }
 
-/// As [`freeze`], in a transaction of its own that does not hold others up while a large proto is compressed.
+/// As [`freeze`], in transactions of its own that do not hold others up while a large proto is compressed.
 pub fn freeze_into(store: &mut Store, by: &Stamp, proto: &Proto) -> Result<bool, MoleculeError> {
     if store.read(|r| r.has_proto(&proto.id))? {
         return Ok(false);
     }
+    for bonded in proto.bonds.iter().chain(proto.parts()) {
+        freeze_into(store, by, bonded)?;
+    }
     let packed = pack(proto).map_err(|e| MoleculeError::Damaged(proto.id.clone(), e.to_string()))?;
-    store.write(by, |w| {
-        for bonded in proto.bonds.iter().chain(proto.parts()) {
-            freeze(w, bonded)?;
-        }
-        Ok(w.put_proto(&proto.id, &proto.formula, proto.size(), &packed)?)
-    })
+    store.write(by, |w| Ok(w.put_proto(&proto.id, &proto.formula, proto.size(), &packed)?))
 }
 
 /// The proto of that id.
