@@ -64,12 +64,11 @@ impl Of<'_> {
         }
         let (mut changed, mut unknown) = (false, false);
         for name in condition.steps() {
-            match self.find(cx, ids, &text.with(name)) {
-                Some(found) => changed |= found != name,
-                None => {
-                    self.unknown(cx, ids, &text.with(name));
-                    unknown = true;
-                }
+            if let Some(found) = self.find(cx, ids, &text.with(name)) {
+                changed |= found != name;
+            } else {
+                self.unknown(cx, ids, &text.with(name));
+                unknown = true;
             }
         }
         // In a formula that is used all the same, nothing could make it hold.
