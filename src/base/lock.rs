@@ -11,7 +11,7 @@ use super::platform;
 /// How long this process waits for a lock, in milliseconds.
 static PATIENCE: AtomicU64 = AtomicU64::new(30_000);
 
-/// The longest wait, in milliseconds: SQLite counts no further, which are 24 days.
+/// The longest wait, in milliseconds: `SQLite` counts no further. These are 24 days.
 const LONGEST: u64 = i32::MAX as u64;
 
 /// From now on this process waits so long for a lock that others hold; half a minute unless told.
