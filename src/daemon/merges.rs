@@ -1,6 +1,6 @@
 //! The merge queues of a town: one thread per rig that has work, fed with batches that the policy chose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
@@ -33,6 +33,8 @@ pub struct Ended {
     pub rig: RigName,
     /// It only saw whether the target has moved: whatever made the queue fail was not tried again.
     pub looked: bool,
+    /// The rig got another configuration meanwhile: what waits because of the former one waits for nothing.
+    pub overtaken: bool,
     /// What happened, or what went wrong.
     pub result: Result<Report, String>,
 }
@@ -43,6 +45,7 @@ pub struct Merges {
     world: Arc<World>,
     bus: Sender,
     busy: BTreeMap<RigName, Vec<BeadId>>,
+    overtaken: BTreeSet<RigName>,
     done: (mpsc::Sender<Ended>, mpsc::Receiver<Ended>),
     stop: Arc<AtomicBool>,
 }
@@ -50,7 +53,14 @@ pub struct Merges {
 impl Merges {
     /// No thread yet.
     pub fn new(world: Arc<World>, bus: Sender) -> Self {
-        Self { world, bus, busy: BTreeMap::new(), done: mpsc::channel(), stop: Arc::default() }
+        Self {
+            world,
+            bus,
+            busy: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
+            done: mpsc::channel(),
+            stop: Arc::default(),
+        }
     }
 
     /// Whether the queue of this rig works on something.
@@ -65,11 +75,19 @@ impl Merges {
 
     /// What has ended since the last call.
     pub fn ended(&mut self) -> Vec<Ended> {
-        let all: Vec<Ended> = self.done.1.try_iter().collect();
-        for ended in &all {
+        let mut all: Vec<Ended> = self.done.1.try_iter().collect();
+        for ended in &mut all {
             self.busy.remove(&ended.rig);
+            ended.overtaken = self.overtaken.remove(&ended.rig);
         }
         all
+    }
+
+    /// The rig has another configuration than what works on it, if anything does, went by when it began.
+    pub fn overtaken(&mut self, rig: &RigName) {
+        if self.busy(rig) {
+            self.overtaken.insert(rig.clone());
+        }
     }
 
     /// Settles what a dead daemon left of this rig's queue.
@@ -111,7 +129,7 @@ impl Merges {
         let (bus, done, name) = (self.bus.clone(), self.done.0.clone(), rig.clone());
         let thread = move || {
             let result = guarded(work).and_then(|done| done.map_err(|error| error.to_string()));
-            let _ = done.send(Ended { rig: name, looked, result });
+            let _ = done.send(Ended { rig: name, looked, overtaken: false, result });
             let _ = bus.send(Wake::Done);
         };
         if let Err(error) = std::thread::Builder::new().name(format!("queue {rig}")).spawn(thread) {

@@ -58,15 +58,21 @@ impl Dispatcher {
             self.store.write(&by, |w| patrols::enroll(w, &plans))?;
         }
         if changed || roles.good_differ() || self.store.read(|r| roles.warnings_differ(r))? {
-            self.store.write(&by, |w| {
+            let others = self.store.write(&by, |w| {
                 roles.save_good(w)?;
                 roles.save_warnings(w)?;
+                let mut others = Vec::new();
                 for (rig, digest) in &queues {
                     // What made the queue wait may just have been mended.
-                    wait::configured(w, rig, digest)?;
+                    if wait::configured(w, rig, digest)? {
+                        others.push(rig);
+                    }
                 }
-                Ok::<_, StoreError>(())
+                Ok::<_, StoreError>(others)
             })?;
+            for rig in others {
+                self.merges.overtaken(rig);
+            }
         }
         self.config = config;
         Ok(())

@@ -65,6 +65,9 @@ impl Dispatcher {
                     self.store.write(&by, |w| wait::broke_down(w, &ended.rig, &error).map(|_| ()))?;
                 }
             }
+            if ended.overtaken {
+                self.store.write(&Self::stamp(&self.world), |w| wait::retry(w, &ended.rig))?;
+            }
         }
         let rows = self.store.read(agent::all)?;
         self.watch_agents(&rows);
@@ -380,7 +383,7 @@ mod tests {
     #[test]
     fn a_look_at_the_target_does_not_end_the_trouble_of_a_queue() {
         let rig = RigName::new("app").expect("a name");
-        let ended = |looked, result| Ended { rig: rig.clone(), looked, result };
+        let ended = |looked, result| Ended { rig: rig.clone(), looked, overtaken: false, result };
         let mut troubles = BTreeMap::new();
         note_end(&mut troubles, &ended(false, Err("no way here".into())));
         note_end(&mut troubles, &ended(true, Ok(Report::default())));

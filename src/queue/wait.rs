@@ -184,14 +184,15 @@ pub fn retry(w: &mut Write<'_>, rig: &RigName) -> Result<(), StoreError> {
 }
 
 /// Has a rig's queue try everything again if its configuration, of which `fingerprint` is a digest, is another one
-/// than when this was last called: kept on disk, so that a daemon that starts again hurries nothing.
-pub fn configured(w: &mut Write<'_>, rig: &RigName, fingerprint: &str) -> Result<(), StoreError> {
+/// than when this was last called: kept on disk, so that a daemon that starts again hurries nothing. True if it is.
+pub fn configured(w: &mut Write<'_>, rig: &RigName, fingerprint: &str) -> Result<bool, StoreError> {
     let now = serde_json::Value::from(fingerprint);
     if w.local_or_none(CONFIGS, rig.as_str())?.as_ref() == Some(&now) {
-        return Ok(());
+        return Ok(false);
     }
     w.put_local(CONFIGS, rig.as_str(), &now)?;
-    retry(w, rig)
+    retry(w, rig)?;
+    Ok(true)
 }
 
 /// Ends the pause of a rig.

@@ -463,6 +463,23 @@ fn a_change_that_no_gate_is_about_waits_and_is_shown_while_the_others_land() {
 }
 
 #[test]
+fn what_began_under_another_configuration_and_ends_badly_is_tried_again_at_once() {
+    let hall = Hall::new("command = \"touch $HOME/runs; until test -e $HOME/go; do sleep 0.01; done; exit 127\"");
+    hall.gt(&["start"]);
+    let a = hall.file("a");
+    eventually("the gate", || hall.sandbox.home().join("runs").exists().then_some(()));
+    let rig_toml = std::fs::read_to_string(hall.town().join("app/rig.toml")).expect("rig.toml");
+    let gone_by = || hall.store().read(|r| r.local_or_none::<serde_json::Value>("queue_config", "app")).expect("read");
+    let before = gone_by();
+    assert!(before.is_some());
+    hall.configure(&rig_toml.replace("exit 127", "exit 0"));
+    let whole = || std::fs::read_to_string(hall.town().join("app/rig.toml")).is_ok_and(|text| text.contains("exit 0"));
+    eventually("the other configuration to be in charge", || (gone_by() != before && whole()).then_some(()));
+    std::fs::write(hall.sandbox.home().join("go"), "").expect("go");
+    hall.wait_merged(std::slice::from_ref(&a));
+}
+
+#[test]
 fn a_push_whose_end_nobody_saw_is_judged_by_itself_when_the_remote_is_back() {
     // The gate takes the remote away, so that the push finds nobody.
     let hall = Hall::new(
