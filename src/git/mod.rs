@@ -11,13 +11,14 @@
 //!   `refs/gt/preserve/<agent>/<time>`.
 //! - Refs move by compare-and-swap, here and on the remote.
 //! - Merges are built in the object database; no checkout is touched.
-//! - Every operation may be interrupted and run again.
+//! - Every operation may be interrupted and run again; a lock that a killed one left keeps nobody out.
 //! - No hook of the user's runs, no prompt waits for an answer nobody gives, and each command ends in time.
 
 mod around;
 mod changes;
 mod clone;
 mod conflict;
+mod dead;
 mod error;
 mod exchange;
 mod fetch;

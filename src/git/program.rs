@@ -4,11 +4,11 @@
 //! may be gone: a worker can have its own worktree taken down. A command stopped at its limit is stopped with all its children.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::GitError;
+use super::{GitError, dead};
 use crate::base::process::{self, Cmd, ProcId, RunError, run_watching};
 
 /// The oldest git that has all we use.
@@ -19,6 +19,8 @@ const LOCAL: Duration = Duration::from_secs(120);
 pub(super) const NETWORK: Duration = Duration::from_secs(600);
 /// The variable that marks a run of git, and what it starts, with the repository or work tree that it was started in.
 pub const MARK_VAR: &str = "GT_GIT";
+/// So often a command is run again because the lock of a ref was in its way; after that once more.
+const TRIES: usize = 4;
 /// How much of the output is kept, each of stdout and stderr.
 const CAP: usize = 512 << 20;
 
@@ -104,6 +106,8 @@ pub(crate) struct Git<'a> {
     cmd: Cmd,
     what: String,
     lines: Option<&'a mut dyn FnMut(&str)>,
+    /// The repository, where dead locks are taken out of its way.
+    home: Option<PathBuf>,
 }
 
 impl<'a> Git<'a> {
@@ -130,12 +134,14 @@ impl<'a> Git<'a> {
         }
         cmd = cmd.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]);
         cmd = cmd.args(["-c", "maintenance.auto=false", "-c", "core.fsync=committed", "-c", "core.fsmonitor=false"]);
-        Self { cmd, what: String::new(), lines: None }
+        Self { cmd, what: String::new(), lines: None, home: None }
     }
 
-    /// In a repository without a work tree, named by its git folder.
+    /// In a repository without a work tree, named by its git folder. Where the lock of a ref is in its way it waits for
+    /// it, and takes it away when its holder is gone.
     pub fn bare(git_dir: &Path) -> Self {
         let mut this = Self::plain();
+        this.home = Some(git_dir.to_owned());
         let mut flag = OsString::from("--git-dir=");
         flag.push(git_dir);
         this.cmd = this.cmd.env(MARK_VAR, git_dir).arg(flag).cwd(git_dir);
@@ -184,11 +190,23 @@ impl<'a> Git<'a> {
     }
 
     /// Runs it; a non-zero exit is not an error here.
-    pub fn run(self) -> Result<Done, GitError> {
-        let Self { cmd, what, mut lines } = self;
+    pub fn run(mut self) -> Result<Done, GitError> {
+        for _ in 0..TRIES {
+            let done = self.once()?;
+            let Some(home) = self.home.as_ref().filter(|_| done.code != 0) else { return Ok(done) };
+            let locks = dead::in_the_way(home, &done.stderr);
+            if locks.is_empty() || !locks.iter().all(|lock| dead::outlived(home, lock)) {
+                return Ok(done);
+            }
+        }
+        self.once()
+    }
+
+    fn once(&mut self) -> Result<Done, GitError> {
+        let (cmd, what) = (&self.cmd, self.what.clone());
         let mut line = Vec::new();
-        let done = run_watching(&cmd, &mut |bytes| {
-            if let Some(f) = lines.as_mut() {
+        let done = run_watching(cmd, &mut |bytes| {
+            if let Some(f) = self.lines.as_mut() {
                 feed(&mut line, bytes, *f);
             }
         });

@@ -1,6 +1,6 @@
 //! Refs: read, compare-and-swap, delete only what stays reachable.
 
-use super::{GitError, Oid, Repo};
+use super::{GitError, Oid, Repo, dead};
 
 impl Repo {
     /// Where a ref (full name, symbolic refs followed) points; none if it does not exist.
@@ -30,13 +30,21 @@ impl Repo {
 
     /// Moves a ref from `expected` to `new`; `expected` none means that it must not exist yet.
     ///
-    /// Already being at `new` is success, so the step can be repeated. Anything else is [`GitError::Moved`].
+    /// Already being at `new` is success, so the step can be repeated. Anything else is [`GitError::Moved`]. A lock that a
+    /// killed process left is waited for a while, and taken away.
     pub fn set_ref(&self, refname: &str, new: Oid, expected: Option<Oid>, message: &str) -> Result<(), GitError> {
         let message = message.replace(['\n', '\0'], " ");
-        let result = match expected {
+        let set = || match expected {
             Some(old) => self.raw().reference_matching(refname, new, true, old, &message),
             None => self.raw().reference(refname, new, false, &message),
         };
+        let locked = |error: &git2::Error| error.code() == git2::ErrorCode::Locked;
+        let mut result = set();
+        if result.as_ref().is_err_and(locked)
+            && dead::outlived(self.path(), &self.path().join(format!("{refname}.lock")))
+        {
+            result = set();
+        }
         let Err(error) = result else { return Ok(()) };
         let found = self.oid_of(refname)?;
         match error.code() {

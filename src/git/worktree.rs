@@ -176,7 +176,7 @@ fn checkout(info: &WorktreeInfo, path: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-fn lock(path: PathBuf) -> Result<File, GitError> {
+pub(super) fn lock(path: PathBuf) -> Result<File, GitError> {
     let file = File::create(&path).map_err(GitError::io("create", &path))?;
     file.lock().map_err(GitError::io("lock", &path))?;
     Ok(file)

@@ -15,7 +15,7 @@
 # Work that has no block for any of its steps, or a block for none of them, is not called done: the worker says so on the
 # bead, and stops.
 #
-# It needs git and nothing else beside the shell (but rm, where a git that was killed left its lock).
+# It needs git and nothing else beside the shell.
 # Exit codes: 0 nothing left to do, 1 a block or a command failed, 3 it cannot work here.
 set -u
 
@@ -61,8 +61,6 @@ pending() {
 
 # What a worker before us left behind in the middle of a step.
 tidy() {
-    lock=$(git rev-parse --git-path index.lock)
-    [ ! -e "$lock" ] || rm -f -- "$lock"
     pending || return 0
     say "keeping what a step that was cut short had written, and beginning it again"
     git add -A &&

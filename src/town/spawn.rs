@@ -12,6 +12,7 @@ use super::{hosts, retire};
 use crate::base::fault::{Point, pass};
 use crate::config::Overrides;
 use crate::git::{Oid, Repo};
+use crate::session::Host;
 use crate::store::{Patch, Status, Store};
 
 /// How long a session that is replaced may take to end by itself.
@@ -41,6 +42,7 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
     if how.replaces.as_ref().is_some_and(crate::base::process::ProcId::alive) {
         host.stop(&row.session, GRACE)?;
     }
+    forget_locks(cx, &*host, &row)?;
     row.base_commit = worktree(cx, store, &row, how.from.as_deref())?.or(row.base_commit);
     pass(Point::SpawnTree);
     let begun = row.started_at.is_some() && row.conversation.is_some();
@@ -90,6 +92,18 @@ pub(super) fn act(cx: &Acting<'_>, store: &mut Store, intent: &Intent, how: &Spa
         }
         Ok::<_, TownError>(())
     })
+}
+
+/// A session that was killed may have left git's locks in its worktree, where the next one could commit nothing.
+fn forget_locks(cx: &Acting<'_>, host: &dyn Host, row: &AgentRow) -> Result<(), TownError> {
+    let (Some(path), Some(rig)) = (&row.worktree, row.rig()) else { return Ok(()) };
+    // A session that runs was begun by this intent before it was interrupted.
+    if !path.is_dir() || host.probe(&row.session)?.alive {
+        return Ok(());
+    }
+    // What outlived the session ends first: then nobody works there.
+    host.stop(&row.session, GRACE)?;
+    Ok(cx.town.rig(rig, &Overrides::default())?.repo()?.forget_locks_of(path)?)
 }
 
 /// Makes the worktree if it is not there. Gives the commit that its branch began at; none when that is known.

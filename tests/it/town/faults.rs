@@ -186,6 +186,37 @@ fn work_whose_handing_in_is_killed_is_handed_in() {
 }
 
 #[test]
+fn work_whose_handing_in_is_killed_while_git_holds_a_lock_is_handed_in() {
+    let town = TestTown::landing_directly();
+    let (bead, worker) = town.with_work();
+    town.all_steps(&worker);
+    town.killed(Point::DoneHeld, Some(&worker), &["done"]);
+    // As if it had been killed a moment earlier: the lock is there, the ref not yet.
+    let repo = town.root.join("app/.repo.git");
+    let held = town.sandbox.git(&repo, &["for-each-ref", "--format=%(refname)", "refs/gt/mr"]).ok();
+    town.sandbox.git(&repo, &["update-ref", "-d", &held]).ok();
+    write(&repo.join(format!("{held}.lock")), "");
+    town.gt(&["start"]).ok();
+    town.landed(&bead, "x.txt");
+}
+
+#[test]
+fn a_worker_whose_git_was_killed_can_commit_when_it_is_back() {
+    let town = TestTown::new();
+    let (_, worker) = town.with_work();
+    town.gt(&["shutdown"]).ok();
+    let branch = town.sandbox.git(&town.worktree(&worker), &["symbolic-ref", "HEAD"]).ok();
+    let tree = format!("worktrees/{worker}");
+    for lock in [format!("{tree}/index.lock"), format!("{tree}/HEAD.lock"), format!("{branch}.lock")] {
+        write(&town.root.join("app/.repo.git").join(lock), "");
+    }
+    town.gt(&["start"]).ok();
+    eventually("the worker is back", || (town.agents()[0]["running"] == true).then_some(()));
+    town.commit(&worker, "y.txt", "y\n");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn a_worker_whose_taking_down_is_killed_goes_and_all_that_it_made_is_there_for_the_next() {
     for point in [Point::RetireStopped, Point::RetireKept] {
         let town = TestTown::landing_directly();
