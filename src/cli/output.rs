@@ -20,7 +20,7 @@ impl Output {
     pub fn print<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
         if self.json {
             let json = serde_json::to_string_pretty(value).expect("answers serialise");
-            line(&interchange::unwrapped(&json));
+            plain_line(&interchange::unwrapped(&json));
         } else {
             let text = text(value);
             if !text.is_empty() {
@@ -65,12 +65,23 @@ pub fn capture<T>(f: impl FnOnce() -> T) -> (T, Vec<String>) {
 
 /// Prints one line of data. A reader that has gone away ends the program with success.
 pub fn line(text: &str) {
-    let captured = CAPTURED.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.push(text.to_owned())));
-    if captured.is_some() {
-        return;
+    if !captured(text) {
+        let mut out = anstream::stdout().lock();
+        ended(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
-    let mut out = anstream::stdout().lock();
-    ended(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// As [`line`], for a text that has no colours: nothing looks for them.
+fn plain_line(text: &str) {
+    if !captured(text) {
+        let mut out = io::stdout().lock();
+        ended(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()));
+    }
+}
+
+/// Whether a line goes where lines are captured.
+fn captured(text: &str) -> bool {
+    CAPTURED.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.push(text.to_owned()))).is_some()
 }
 
 /// Prints one line of data; false when it could not be, for who has something to end first.

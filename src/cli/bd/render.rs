@@ -1,7 +1,9 @@
 //! How beads look, for people and as JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::text;
@@ -47,19 +49,29 @@ pub(super) fn object(bead: &Bead) -> Map {
     }
 }
 
+/// A bead with the number of edges from and to it.
+#[derive(Debug, Serialize)]
+pub(super) struct Counted<'b> {
+    #[serde(flatten)]
+    bead: Cow<'b, Bead>,
+    dependency_count: usize,
+    dependent_count: usize,
+}
+
 /// Beads with the number of edges from and to each, as `list` and `search` give them.
-pub(super) fn counted(read: &Read<'_>, beads: &[Bead]) -> Result<Vec<Map>, CliError> {
+pub(super) fn counted<'b>(read: &Read<'_>, beads: &'b [Bead]) -> Result<Vec<Counted<'b>>, CliError> {
     let counts = read.edge_counts_of(beads.iter().map(|b| &b.id))?;
-    Ok(beads
-        .iter()
-        .zip(counts)
-        .map(|(bead, (from, to))| {
-            let mut map = object(bead);
-            map.insert("dependency_count".to_owned(), from.into());
-            map.insert("dependent_count".to_owned(), to.into());
-            map
-        })
-        .collect())
+    let counted = beads.iter().zip(counts).map(|(bead, (dependency_count, dependent_count))| {
+        let mut bead = Cow::Borrowed(bead);
+        // A line that was read in may have brought numbers of its own.
+        for key in ["dependency_count", "dependent_count"] {
+            if bead.extra.contains_key(key) {
+                bead.to_mut().extra.shift_remove(key);
+            }
+        }
+        Counted { bead, dependency_count, dependent_count }
+    });
+    Ok(counted.collect())
 }
 
 /// A bead with all around it: beads it depends on and that depend on it, comments, parent.
