@@ -120,7 +120,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             let edges = between(r, &beads)?;
             cx.out.print(&beads, |beads| drawn(format, beads, &edges));
         } else if cx.out.json {
-            cx.out.print(&render::counted(r, &beads)?, |_| String::new());
+            cx.out.print(&render::counted(r, &mut beads)?, |_| String::new());
         } else if args.ids_only {
             cx.out.print(&beads, |beads| beads.iter().map(|b| b.id.to_string()).collect::<Vec<_>>().join("\n"));
         } else if args.tree {

@@ -1,6 +1,5 @@
 //! How beads look, for people and as JSON.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -53,25 +52,22 @@ pub(super) fn object(bead: &Bead) -> Map {
 #[derive(Debug, Serialize)]
 pub(super) struct Counted<'b> {
     #[serde(flatten)]
-    bead: Cow<'b, Bead>,
+    bead: &'b Bead,
     dependency_count: usize,
     dependent_count: usize,
 }
 
 /// Beads with the number of edges from and to each, as `list` and `search` give them.
-pub(super) fn counted<'b>(read: &Read<'_>, beads: &'b [Bead]) -> Result<Vec<Counted<'b>>, CliError> {
-    let counts = read.edge_counts_of(beads.iter().map(|b| &b.id))?;
-    let counted = beads.iter().zip(counts).map(|(bead, (dependency_count, dependent_count))| {
-        let mut bead = Cow::Borrowed(bead);
+pub(super) fn counted<'b>(read: &Read<'_>, beads: &'b mut [Bead]) -> Result<Vec<Counted<'b>>, CliError> {
+    for bead in &mut *beads {
         // A line that was read in may have brought numbers of its own.
         for key in ["dependency_count", "dependent_count"] {
-            if bead.extra.contains_key(key) {
-                bead.to_mut().extra.shift_remove(key);
-            }
+            bead.extra.shift_remove(key);
         }
-        Counted { bead, dependency_count, dependent_count }
-    });
-    Ok(counted.collect())
+    }
+    let counts = read.edge_counts_of(beads.iter().map(|b| &b.id))?;
+    let counted = |(bead, (dependency_count, dependent_count))| Counted { bead, dependency_count, dependent_count };
+    Ok(beads.iter().zip(counts).map(counted).collect())
 }
 
 /// A bead with all around it: beads it depends on and that depend on it, comments, parent.

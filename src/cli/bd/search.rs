@@ -35,9 +35,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         filter.limit = (args.limit > 0).then_some(args.limit);
         filter.sort = args.sort.map_or(Sort::Best, Order::sort);
         filter.reverse = args.reverse;
-        let beads = r.search(&args.words.join(" "), &filter)?;
+        let mut beads = r.search(&args.words.join(" "), &filter)?;
         if cx.out.json {
-            cx.out.print(&render::counted(r, &beads)?, |_| String::new());
+            cx.out.print(&render::counted(r, &mut beads)?, |_| String::new());
         } else if args.long {
             super::list::print_long(cx, r, &beads)?;
         } else {

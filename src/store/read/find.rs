@@ -252,7 +252,13 @@ impl Read<'_> {
         let several = statements.len() > 1;
         let mut found: Vec<Bead> = Vec::new();
         for (sql, values) in statements {
-            found.extend(self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))?);
+            let part = self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))?;
+            // A long list is moved only where there are several.
+            if found.is_empty() {
+                found = part;
+            } else {
+                found.extend(part);
+            }
         }
         if several {
             found.sort_by_cached_key(|bead| (bead.priority, nanos(bead.created_at), bead.id.clone()));
