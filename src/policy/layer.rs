@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
     /// Shipped in the binary.
+    #[serde(rename = "built-in")]
     Builtin,
     /// `<town>/lua/`
     Town,

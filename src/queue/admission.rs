@@ -28,11 +28,7 @@ impl Refusal {
             return format!("not admitted: {}", self.why);
         }
         // The name of a built-in file says so itself.
-        let layer = if self.layer == "builtin" || self.layer == "built-in" {
-            String::new()
-        } else {
-            format!(", {} layer", self.layer)
-        };
+        let layer = if self.layer == "built-in" { String::new() } else { format!(", {} layer", self.layer) };
         format!("not admitted: {} ({}:{}{layer})", self.why, self.file, self.line)
     }
 

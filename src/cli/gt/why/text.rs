@@ -70,7 +70,6 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn place(value: &Value) -> String {
     let layer = match text(value, "layer") {
         "" => return "the core itself: no layer has a good answer".into(),
-        "builtin" => "built-in",
         other => other,
     };
     match text(value, "file") {
