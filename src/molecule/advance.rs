@@ -172,6 +172,14 @@ pub fn step_was_closed(
     Ok(closed)
 }
 
+/// [`step_was_closed`], for a transaction whose errors are the store's.
+pub fn follow(w: &mut Write<'_>, bead: &Bead, outside: Option<Outside<'_>>) -> Result<Vec<Bead>, StoreError> {
+    step_was_closed(w, bead, outside).map_err(|error| match error {
+        MoleculeError::Store(error) => error,
+        other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
+    })
+}
+
 /// Whether `id` is below `root`, at any depth.
 pub(super) fn is_below(r: &Read<'_>, id: &BeadId, root: &BeadId) -> Result<bool, StoreError> {
     let mut at = id.clone();

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::convoy::{self, Landed};
 use super::{budget, retire};
 use crate::base::BeadId;
+use crate::molecule;
 use crate::queue::MrMeta;
 use crate::store::{Close, StoreError, Write};
 
@@ -18,6 +19,8 @@ pub fn landed(w: &mut Write<'_>, mr: &BeadId, meta: &MrMeta, commit: &str) -> Re
         let closed = w.close(id, Close { force: true, ..Close::because(reason) })?;
         let payload = json!({ "mr": mr, "commit": commit, "agent": meta.worker, "unblocked": closed.unblocked });
         w.emit("bead_landed", id.as_str(), payload)?;
+        // Nobody's work tree is here: no condition on files or variables holds.
+        molecule::follow(w, &closed.bead, None)?;
     }
     budget::refill(w, id)?;
     let convoys = convoy::check(w, id)?;

@@ -9,7 +9,7 @@ use super::{Context, last, render};
 use crate::base::{BeadId, text};
 use crate::cli::CliError;
 use crate::git::changed_since;
-use crate::molecule::{self, Advance, MoleculeError, Outside, Worker};
+use crate::molecule::{self, Advance, Outside, Worker};
 use crate::store::{Bead, Close, DepKind, IssueType, Read, ReadyQuery, StoreError, Write};
 use crate::town::Town;
 use crate::town::mol::{self, Touched};
@@ -95,14 +95,6 @@ fn own_work_tree(cx: &Context) -> Option<&Path> {
     cx.place().town.as_ref().is_none_or(inside).then_some(tree)
 }
 
-/// What follows in its molecule from the closing of a bead. Gives what was closed by it.
-pub(super) fn follow(w: &mut Write<'_>, bead: &Bead, outside: Outside<'_>) -> Result<Vec<Bead>, StoreError> {
-    molecule::step_was_closed(w, bead, Some(outside)).map_err(|error| match error {
-        MoleculeError::Store(error) => error,
-        other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
-    })
-}
-
 /// What came of closing several.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -116,7 +108,7 @@ impl Outcome {
         let again = w.need(id)?.is_over();
         let done = w.close(id, how)?;
         if !again {
-            self.closed.extend(follow(w, &done.bead, outside)?);
+            self.closed.extend(molecule::follow(w, &done.bead, Some(outside))?);
         }
         // Outside a town there are no convoys, and this finds none.
         crate::town::convoy::check(w, &done.bead.id)?;

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::close::outside;
 use super::{Context, render};
 use crate::cli::CliError;
+use crate::molecule;
 use crate::store::{Bead, Close, EpicCount, Filter, IssueType, Read, Status};
 
 /// Shows how far epics are, and closes those whose children are all closed.
@@ -54,7 +56,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             let closed = cx.write(|w| {
                 let mut closed = Vec::new();
                 for row in rows(w, true)? {
-                    closed.push(w.close(&row.epic.id, Close::because("All children completed"))?.bead);
+                    let epic = w.close(&row.epic.id, Close::because("All children completed"))?.bead;
+                    closed.extend(molecule::follow(w, &epic, Some(outside(cx)))?);
+                    crate::town::convoy::check(w, &epic.id)?;
+                    closed.push(epic);
                 }
                 Ok(closed)
             })?;

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
+use super::close::outside;
 use super::{Context, last};
 use crate::cli::CliError;
+use crate::molecule;
 use crate::store::{Close, DepKind, NewDep};
 
 /// The same thing as another bead.
@@ -51,7 +53,11 @@ fn close_for(cx: &Context, gone: &str, stays: &str, kind: DepKind) -> Result<(St
             _ => (format!("superseded by {stays}"), &stays, &gone),
         };
         w.add_dep(from, NewDep::new(kind, to.clone()))?;
-        w.close(&gone, Close { force: true, ..Close::because(reason) })?;
+        let again = w.need(&gone)?.is_over();
+        let closed = w.close(&gone, Close { force: true, ..Close::because(reason) })?.bead;
+        if !again {
+            molecule::follow(w, &closed, Some(outside(cx)))?;
+        }
         crate::town::convoy::check(w, &gone)?;
         last::touch(w, &gone)?;
         Ok((gone.to_string(), stays.to_string()))

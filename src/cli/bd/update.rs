@@ -3,6 +3,7 @@
 use super::{Context, arg, close, context, last, render, words};
 use crate::base::{BeadId, text};
 use crate::cli::{CliError, Kind};
+use crate::molecule;
 use crate::store::{Bead, Close, DepKind, IssueType, NewDep, Patch, Status, Write};
 
 /// Changes beads: all that are named or none.
@@ -191,7 +192,7 @@ fn change(cx: &Context, w: &mut Write<'_>, id: &BeadId, args: &Args, mut patch: 
     if closed {
         // With the output that was set beside it.
         let bead = w.need(id)?;
-        close::follow(w, &bead, close::outside(cx))?;
+        molecule::follow(w, &bead, Some(close::outside(cx)))?;
         crate::town::convoy::check(w, id)?;
     }
     Ok(w.need(id)?)

@@ -31,6 +31,23 @@ fn wait_closed(town: &TestTown, what: &str, ids: &[String]) {
 }
 
 #[test]
+fn a_step_that_is_slung_by_itself_and_lands_is_followed_by_what_its_formula_says() {
+    let town = at_work();
+    let text = "formula = \"parts\"\n[[steps]]\nid = \"all\"\n[[steps.children]]\nid = \"one\"\n\
+                description = \"\"\"\n```sh implement\necho one > one.txt\n```\n\"\"\"\n\
+                [[steps]]\nid = \"after\"\nneeds = [\"all\"]\n";
+    write(&town.root.join(".beads/formulas/parts.formula.toml"), text);
+    let poured = town.bd(&["mol", "pour", "parts", "--json"]).json();
+    let id = |step: &str| poured["id_mapping"][step].as_str().expect("a step").to_owned();
+    let (one, all, after) = (id("parts.one"), id("parts.all"), id("parts.after"));
+    town.gt(&["sling", &one, "app"]).ok();
+    wait_closed(&town, "the step to land, and its group with it", &[one, all]);
+    let ready = town.bd(&["ready", "--json"]).json();
+    assert!(ready.as_array().expect("a list").iter().any(|bead| bead["id"] == after.as_str()), "{ready}");
+    town.gt(&["shutdown"]).ok();
+}
+
+#[test]
 fn scripted_workers_land_work_with_each_shipped_workflow() {
     let town = at_work();
     let mine = "formula = \"mine\"\nextends = [\"shiny\"]\n[[compose.expand]]\ntarget = \"implement\"\nwith = \"tdd\"\n\
