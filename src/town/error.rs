@@ -7,7 +7,7 @@ use crate::formula::Report;
 use crate::git::GitError;
 use crate::queue::QueueError;
 use crate::session::SessionError;
-use crate::store::StoreError;
+use crate::store::{Bead, Status, StoreError};
 
 /// An error of the town.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,14 @@ impl TownError {
     /// A precondition does not hold.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), hints: Vec::new() }
+    }
+
+    /// Nothing is done with a bead that is closed or deleted.
+    pub(super) fn over(bead: &Bead) -> Self {
+        if bead.status == Status::TOMBSTONE {
+            return Self::refused(format!("{} was deleted", bead.id)).hint("file it anew: bd create TITLE");
+        }
+        Self::refused(format!("{} is {}", bead.id, bead.status)).hint(format!("open it again: bd reopen {}", bead.id))
     }
 
     pub(crate) fn io(verb: &'static str, path: &Path, source: std::io::Error) -> Self {

@@ -282,11 +282,15 @@ fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownErro
 fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: Option<&str>) -> Result<(), TownError> {
     let Some(hook) = super::hook::held(w, agent)?.filter(|h| h.bead == *bead) else { return Ok(()) };
     w.unhook(agent, hook.epoch)?;
-    if w.need(bead)?.is_over() {
+    let before = w.need(bead)?;
+    if before.is_over() {
         return Ok(());
     }
     let mut patch = Patch::status(Status::OPEN).with_assignee("");
     if let Some(refname) = kept {
+        if let Some(older) = before.meta_str(LEFT_OFF_FILES).filter(|older| *older != refname) {
+            w.add_comment(bead, &format!("what an earlier worker had not committed is in {older}"))?;
+        }
         patch = patch.with_meta(LEFT_OFF_FILES, refname);
     }
     w.update(bead, patch)?;

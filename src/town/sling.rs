@@ -307,9 +307,7 @@ fn came_back(r: &Read<'_>, rig: &Rig, bead: &Bead) -> Result<Option<(BeadId, MrM
 fn refuse(r: &Read<'_>, ready: &Ready, bead: &Bead) -> Result<(), TownError> {
     let id = &bead.id;
     if bead.is_over() {
-        return Err(
-            TownError::refused(format!("{id} is {}", bead.status)).hint(format!("open it again: bd reopen {id}"))
-        );
+        return Err(TownError::over(bead));
     }
     if bead.issue_type.is_machinery() || bead.is_template || bead.pinned {
         let what = if bead.pinned { "pinned".to_owned() } else { format!("a {}", bead.issue_type) };

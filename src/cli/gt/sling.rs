@@ -1,5 +1,6 @@
 //! `gt sling BEAD… RIG`.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -69,8 +70,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     }
     let acting = here.acting();
     let (texts, named) = split(&here, &args.what)?;
-    let beads: Vec<BeadId> =
+    let mut beads: Vec<BeadId> =
         store.read(|r| texts.iter().map(|text| place::bead(r, text)).collect::<Result<_, TownError>>())?;
+    let mut named_before = HashSet::new();
+    beads.retain(|id| named_before.insert(id.clone()));
     let formula = args.formula.as_deref().map(|name| formula_error::path(&cx.env.cwd, name));
     let overrides = cx.overrides(args.runtime.as_deref(), args.host, formula.as_deref());
     let name = match named {

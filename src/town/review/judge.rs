@@ -123,8 +123,7 @@ fn refuse_back(r: &Read<'_>, review: &Review) -> Result<(), TownError> {
         return Err(TownError::refused(format!("{} has landed", review.mr)).hint("file a new bead: bd create TITLE"));
     }
     if bead.is_over() {
-        let error = TownError::refused(format!("{} is {}", bead.id, bead.status));
-        return Err(error.hint(format!("open it again: bd reopen {}", bead.id)));
+        return Err(TownError::over(&bead));
     }
     if let Some(hook) = r.hook_of(&bead.id)? {
         return Err(TownError::refused(format!("{} is on the hook of {} again", bead.id, hook.agent))

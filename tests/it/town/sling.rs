@@ -210,6 +210,24 @@ fn work_that_is_given_back_goes_on_where_it_was_left() {
     );
     let prime = town.as_worker("toast", &["prime"]).ok();
     assert!(prime.contains("left off at") && prime.contains(&kept), "{prime}");
+    // Given back once more with other files: those of the first worker are told too.
+    std::fs::write(town.worktree("toast").join("other.txt"), "not committed either\n").expect("file");
+    town.gt(&["unsling", &bead]).ok();
+    let shown = town.show(&bead);
+    assert_ne!(shown["metadata"]["left_off_files"], kept.as_str());
+    let told = shown["comments"][0]["text"].as_str().unwrap_or_default();
+    assert_eq!(told, format!("what an earlier worker had not committed is in {kept}"));
+}
+
+#[test]
+fn a_bead_that_is_named_twice_is_slung_once_and_a_deleted_one_is_filed_anew() {
+    let town = TestTown::new();
+    let (bead, gone) = (town.bead("x"), town.bead("y"));
+    let plans = town.gt(&["sling", &bead, &bead, "app", "-n", "--json"]).json();
+    assert_eq!(plans.as_array().map(Vec::len), Some(1), "{plans}");
+    town.bd(&["delete", &gone, "--force"]).ok();
+    let refused = town.gt(&["sling", &gone, "app", "-n"]).fails();
+    assert!(refused.contains("was deleted") && refused.contains("bd create TITLE"), "{refused}");
 }
 
 #[test]
