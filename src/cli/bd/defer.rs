@@ -18,9 +18,12 @@ pub struct Args {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let until = args.until.as_deref().map(|text| arg::when(text, cx.now())).transpose()?;
-    let patch = match until {
+    let patch = |was: &Status| match until {
         // The status stays as it is: what is merely put off to a time needs nobody to bring it back.
-        Some(until) => Patch { defer_until: Some(Some(until)), ..Patch::default() },
+        Some(until) => {
+            let status = (*was == Status::DEFERRED).then_some(Status::OPEN);
+            Patch { status, defer_until: Some(Some(until)), ..Patch::default() }
+        }
         None => Patch::status(Status::DEFERRED),
     };
     let beads = cx.write(|w| {
@@ -32,7 +35,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
                 return Err(CliError::refused(format!("{id} is {status}: there is nothing to put off"))
                     .hint(format!("if it is to be done again: bd reopen {id}")));
             }
-            beads.push(w.update(id, patch.clone())?);
+            beads.push(w.update(id, patch(&status))?);
         }
         Ok(beads)
     })?;

@@ -41,7 +41,7 @@ pub(super) fn hide(beads_dir: &Path) -> Result<Option<PathBuf>, CliError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        atomic::write(&path, new.as_bytes()).map_err(failed)?;
+        write(&path, &new).map_err(failed)?;
     }
     Ok(Some(path))
 }
@@ -64,7 +64,7 @@ pub(super) fn unhide(beads_dir: &Path) -> Result<Option<PathBuf>, CliError> {
         // Only where it was made for the file, and is empty again.
         let _ = path.parent().map(std::fs::remove_dir);
     } else {
-        atomic::write(&path, rest.as_bytes()).map_err(failed)?;
+        write(&path, &rest).map_err(failed)?;
     }
     Ok(Some(path))
 }
@@ -73,12 +73,19 @@ fn file(beads_dir: &Path) -> Option<PathBuf> {
     Some(beads_dir.parent().and_then(git_common_dir)?.join("info/exclude"))
 }
 
+/// The file, each byte of it as one character: it may be in any encoding, and what is looked for is ASCII.
 fn read(path: &Path) -> io::Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes.into_iter().map(char::from).collect())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// Writes what [`read`] gave, changed.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+    atomic::write(path, &bytes)
 }
 
 fn with_block(old: Option<&str>) -> String {

@@ -39,7 +39,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         ))
         .hint("`bd create` files beads in it; `bd where` says where it is"));
     }
-    let tracked = place.beads_dir.join("issues.jsonl");
+    let tracked = tracked(cx, &place.beads_dir);
     let adopted =
         args.from_jsonl.map(|file| if file == Path::new(TRACKED) { tracked.clone() } else { cx.env.path(file) });
     // Read before anything is made.
@@ -95,6 +95,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     match (imported, adopted) {
         (Some(done), Some(path)) => import::report(cx, &path.display().to_string(), &done, import::IN),
         _ => Ok(()),
+    }
+}
+
+/// The issues that the repository tracks, there or not. A bare one has them in its work trees alone.
+fn tracked(cx: &Context, beads_dir: &Path) -> PathBuf {
+    let beside = beads_dir.join("issues.jsonl");
+    match cx.env.work_tree().map(|tree| tree.join(TRACKED)) {
+        Some(in_tree) if !beside.is_file() && in_tree.is_file() => in_tree,
+        _ => beside,
     }
 }
 

@@ -56,7 +56,8 @@ fn a_repository_is_as_it_was_from_every_place_in_it() {
     let hook = dir.join(".git/hooks/pre-commit");
     std::fs::create_dir_all(hook.parent().expect("folder")).expect("folder");
     std::fs::write(&hook, "#!/bin/sh\nexit 0\n").expect("write");
-    for exclude in [Some("# mine\n*.log\n"), Some("no end"), Some(""), None] {
+    let latin: &[u8] = b"# f\xfcr mich\n";
+    for exclude in [Some(&b"# mine\n*.log\n"[..]), Some(latin), Some(b"no end"), Some(b""), None] {
         let path = dir.join(".git/info/exclude");
         match exclude {
             Some(text) => std::fs::write(&path, text).expect("write"),
@@ -69,6 +70,14 @@ fn a_repository_is_as_it_was_from_every_place_in_it() {
         }
     }
     assert_eq!(sandbox.bd(&dir, &["uninstall"]).code, 4);
+    // A person's own list, to which git's leads.
+    let (mine, path) = (sandbox.path().join("mine"), dir.join(".git/info/exclude"));
+    std::fs::write(&mine, "*.log\n").expect("write");
+    std::fs::create_dir_all(path.parent().expect("folder")).expect("folder");
+    std::os::unix::fs::symlink(&mine, &path).expect("link");
+    use_and_remove(&sandbox, &dir);
+    assert!(path.is_symlink(), "the link is replaced");
+    assert_eq!(std::fs::read_to_string(&mine).expect("read"), "*.log\n");
 }
 
 #[test]
@@ -114,6 +123,22 @@ fn init_offers_to_adopt_what_is_tracked() {
     assert_eq!(partly.code, 1, "what could not be read is said");
     assert!(partly.stderr.contains("issues.jsonl:2:"), "{}", partly.stderr);
     assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["id"], "bd-1");
+}
+
+#[test]
+fn init_in_a_worktree_of_a_bare_repository_adopts_what_is_tracked_there() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    std::fs::create_dir_all(dir.join(".beads")).expect("folder");
+    std::fs::write(dir.join(".beads/issues.jsonl"), "{\"id\":\"old-1\",\"title\":\"t\"}\n").expect("write");
+    sandbox.git(&dir, &["add", "."]).ok();
+    sandbox.git(&dir, &["commit", "-qm", "issues"]).ok();
+    sandbox.git(sandbox.path(), &["clone", "-q", "--bare", "app", "app.git"]).ok();
+    sandbox.git(&sandbox.path().join("app.git"), &["worktree", "add", "-q", "-b", "one", "../one"]).ok();
+    let one = sandbox.path().join("one");
+    let made = sandbox.bd(&one, &["init", "--from-jsonl", "--json"]).json();
+    assert_eq!((&made["prefix"], &made["imported"]["created"]), (&"old".into(), &1.into()), "{made}");
+    assert_eq!(sandbox.git(&one, &["status", "--porcelain"]).ok(), "");
 }
 
 #[test]

@@ -19,6 +19,10 @@ fn what_is_put_off_comes_back_by_itself_or_when_it_is_called() {
     assert_eq!(repo.titles(&["ready"]), ["a", "b"]);
     repo.bd(&["defer", &a, "--until", "2020-01-01"]).ok();
     assert_eq!(repo.titles(&["ready"]), ["a", "b"], "its time has come");
+    // Put off without an end, then given one: from there on it comes back by itself too.
+    repo.bd(&["defer", &b]).ok();
+    repo.bd(&["defer", &b, "--until", "2020-01-01"]).ok();
+    assert_eq!(repo.titles(&["ready"]), ["a", "b"]);
 }
 
 #[test]
