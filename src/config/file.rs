@@ -24,7 +24,7 @@ pub struct TownFile {
     pub formula: Option<String>,
     /// What happens to a change that has passed its gates.
     pub landing: Option<Landing>,
-    /// How many workers a rig may have at once.
+    /// How many workers a rig may have at once, those aside whose change was sent back.
     pub workers: Option<u32>,
     /// Gates for rigs that declare none of the same name.
     #[serde(default)]

@@ -260,7 +260,7 @@ pub struct RigConfig {
     pub formula: Option<String>,
     /// What happens to a change that has passed its gates.
     pub landing: Landing,
-    /// How many workers the rig may have at once.
+    /// How many workers the rig may have at once, those aside whose change was sent back.
     pub workers: u32,
     /// What must pass on the merged tree, by name.
     pub gates: BTreeMap<String, Gate>,

@@ -18,7 +18,7 @@ use crate::store::{Read, StoreError};
 use crate::town::roles::evidence::exit_facts;
 use crate::town::roles::snapshot::Homes;
 use crate::town::roles::{self, Desk, Outcome, Scope, Seen, events};
-use crate::town::{AgentRow, AgentState, Rig, agent, deleted, hosts, intent, last_words, trouble};
+use crate::town::{AgentRow, AgentState, Rig, agent, given_up, hosts, intent, last_words, trouble};
 
 /// So many looks in a row may each have an effect before the dispatcher listens again.
 const ROUNDS: usize = 8;
@@ -216,11 +216,11 @@ impl Dispatcher {
         None
     }
 
-    /// Sends those away whose bead was deleted: nobody else speaks of it any more.
+    /// Sends those away whose bead was given up: nobody else speaks of it any more.
     fn let_go(&mut self, rows: &[AgentRow]) -> Result<bool, DaemonError> {
         let mut any = false;
-        for bead in self.store.read(|r| deleted::waiting(r, rows))? {
-            any |= !self.store.write(&Self::stamp(&self.world), |w| deleted::plan(w, &bead))?.is_empty();
+        for bead in self.store.read(|r| given_up::waiting(r, rows))? {
+            any |= !self.store.write(&Self::stamp(&self.world), |w| given_up::plan(w, &bead))?.is_empty();
         }
         Ok(any)
     }

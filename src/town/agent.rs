@@ -248,6 +248,11 @@ impl AgentRow {
     pub fn wants_session(&self) -> bool {
         matches!(self.state, AgentState::Spawning | AgentState::Working | AgentState::Waiting)
     }
+
+    /// Whether it takes one of the places of its rig. One whose session has died comes back to its own.
+    pub fn has_place(&self) -> bool {
+        self.wants_session() || self.state == AgentState::Dead
+    }
 }
 
 /// The row of one agent.

@@ -135,7 +135,7 @@ fn text(opts: &InstallOpts) -> String {
     );
     text += &line("host", opts.host.map(|h| h.to_string()), "auto", "Where it runs: auto, tmux or headless.");
     text += &line("formula", None, "shiny", "The formula that slung work goes through; \"\" for none.");
-    text += "# How many workers a rig may have at once.\n#workers = 8\n\n";
+    text += "# How many workers a rig may have at once; a change that is sent back is taken up beyond that.\n#workers = 8\n\n";
     text += "# Parts that you do without: their work is then yours.\n#[components]\n#witness = true\n#refinery = true\n#mayor = true\n";
     text
 }

@@ -9,18 +9,18 @@
 //! - work: [`sling`], [`poured`] molecules, [`hook`], [`prime`], [`step`], [`done`], [`rework`], [`convoy`]
 //! - ends: [`land`], [`review`], [`standing`], [`retire`] (also stop, restart, requeue), [`budget`], [`tries`]
 //! - the town itself: [`lifecycle`], [`hosts`]
-//! - what went wrong: [`unreadable`] rows, [`lost_request`]s, workers whose bead was [`deleted`], [`trouble`], a clock that was [`set_back`]
+//! - what went wrong: [`unreadable`] rows, [`lost_request`]s, workers whose bead was [`given_up`], [`trouble`], a clock that was [`set_back`]
 
 pub mod agent;
 mod around;
 pub mod budget;
 pub mod convoy;
-pub mod deleted;
 pub mod detect;
 pub mod done;
 mod error;
 mod finish;
 pub mod formula_run;
+pub mod given_up;
 pub mod hook;
 pub mod hosts;
 pub mod identity;

@@ -140,7 +140,8 @@ pub fn requeue_plan(w: &mut Write<'_>, bead: &BeadId, why: &str) -> Result<Optio
     }
     w.update(bead, Patch::status(Status::OPEN).with_assignee(""))?;
     w.emit("requeued", bead.as_str(), json!({ "why": why }))?;
-    Ok(None)
+    // Its change came back, and whoever made it waits for nothing more; the next one goes on from that change.
+    Ok(plan_former(w, bead, why)?.pop())
 }
 
 /// Forgets where an earlier worker left off: what it made is handed in now.

@@ -342,7 +342,7 @@ fn waits(r: &Read<'_>, rig: &Rig, bead: &Bead, agents: &[AgentRow]) -> Result<Op
     if bead.status == Status::DEFERRED || bead.status == Status::BLOCKED {
         return Ok(Some(format!("is {}", bead.status)));
     }
-    let busy = agents.iter().filter(|a| a.wants_session()).count();
+    let busy = agents.iter().filter(|a| a.has_place()).count();
     if busy >= rig.config.workers as usize {
         return Ok(Some(format!(
             "waits for a worker: all {} of rig {} are busy",

@@ -3,9 +3,9 @@
 use super::{Context, place};
 use crate::base::BeadId;
 use crate::cli::CliError;
-use crate::store::Store;
+use crate::store::{Status, Store};
 use crate::town::retire::{self, Next};
-use crate::town::{Acting, Finish, TownError, budget, deleted};
+use crate::town::{Acting, Finish, TownError, budget, given_up};
 
 /// Takes a bead off its worker's hook. What the worker made is kept, and the next worker goes on from there.
 ///
@@ -27,14 +27,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     let (here, mut store) = cx.open()?;
     let id = store.read(|r| place::bead(r, &args.bead))?;
     let acting = here.acting();
-    if store.read(|r| deleted::deleted(r, &id))?.is_some() {
+    let hook = store.read(|r| r.hook_of(&id)).map_err(TownError::from)?;
+    if hook.is_none() && store.read(|r| given_up::given_up(r, &id))?.is_some() {
         return gone(cx, &acting, &mut store, &id);
     }
     let mut why = format!("{} took it off its hook", acting.by);
     if let Some(reason) = &args.reason {
         why = format!("{why}: {reason}");
     }
-    let hook = store.read(|r| r.hook_of(&id)).map_err(TownError::from)?;
     let worked_in = hook.and_then(|hook| hook.agent.rig().cloned());
     let next = if args.requeue { Next::Anybody } else { Next::Held };
     let held = !args.requeue;
@@ -55,15 +55,17 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Takes down whoever still waits with a bead that was deleted.
+/// Takes down whoever still waits with a bead that was given up.
 fn gone(cx: &Context, acting: &Acting<'_>, store: &mut Store, id: &BeadId) -> Result<(), CliError> {
-    let (any, finish) = deleted::settle(acting, store, id)?;
+    let (any, finish) = given_up::settle(acting, store, id)?;
     let waits = if let Finish::Waits(why) = finish { Some(why) } else { None };
-    let value = serde_json::json!({ "id": id, "status": "tombstone", "held": false, "waits": waits });
+    let status = store.read(|r| r.need(id)).map_err(TownError::from)?.status;
+    let value = serde_json::json!({ "id": id, "status": status, "held": false, "waits": waits });
+    let was = if status == Status::TOMBSTONE { "was deleted" } else { "is closed" };
     cx.out.print(&value, |_| match (&waits, any) {
-        (Some(why), _) => format!("○ {id} was deleted, and its worker is still there: {why}"),
-        (None, true) => format!("✓ {id} was deleted; its worker is gone, and what it made is kept"),
-        (None, false) => format!("✓ {id} was deleted, and nobody has it"),
+        (Some(why), _) => format!("○ {id} {was}, and its worker is still there: {why}"),
+        (None, true) => format!("✓ {id} {was}; its worker is gone, and what it made is kept"),
+        (None, false) => format!("✓ {id} {was}, and nobody has it"),
     });
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Desk {
                 None => cx.town.rig(&name, &Overrides::default())?,
             };
             let workers = rig.config.workers;
-            let busy = store.read(|r| agent::of_rig(r, &name))?.iter().filter(|row| row.wants_session()).count();
+            let busy = store.read(|r| agent::of_rig(r, &name))?.iter().filter(|row| row.has_place()).count();
             let free = (workers as usize).saturating_sub(busy);
             self.rigs.insert(name.clone(), Place { free, workers, rig, ready: None });
         }

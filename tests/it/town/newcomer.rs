@@ -92,6 +92,37 @@ fn the_worker_of_a_deleted_bead_is_taken_down_by_the_daemon() {
 }
 
 #[test]
+fn the_worker_of_a_change_that_came_back_goes_when_its_bead_is_closed_or_given_back() {
+    let came_back = || {
+        let town = TestTown::new();
+        let bead = town.bead("x");
+        town.sling(&bead);
+        town.commit("toast", "a.txt", "a\n");
+        let (mr, commit) = town.hand_in("toast");
+        town.fail(&mr);
+        (town, bead, commit)
+    };
+    let (town, bead, _) = came_back();
+    town.bd(&["close", &bead]).ok();
+    town.gt(&["start"]).ok();
+    eventually("its worker to go", || town.agents().is_empty().then_some(()));
+    town.gt(&["shutdown"]).ok();
+
+    let (town, bead, _) = came_back();
+    town.bd(&["close", &bead]).ok();
+    let said = town.gt(&["unsling", &bead]).ok();
+    assert!(said.contains("is closed; its worker is gone, and what it made is kept"), "{said}");
+    assert!(town.agents().is_empty());
+
+    let (town, bead, commit) = came_back();
+    town.gt(&["unsling", &bead]).ok();
+    assert!(town.agents().is_empty());
+    // The next one goes on from there.
+    town.sling(&bead);
+    assert_eq!(town.sandbox.git(&town.worktree("toast"), &["rev-parse", "HEAD"]).ok(), commit);
+}
+
+#[test]
 fn a_convoy_that_was_closed_by_hand_has_not_landed() {
     let town = TestTown::new();
     let (id, bead) = convoy(&town);

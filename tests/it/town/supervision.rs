@@ -85,6 +85,19 @@ fn a_rig_without_a_free_place_prepares_no_sling_and_says_so_once() {
 }
 
 #[test]
+fn a_worker_that_died_keeps_its_place_for_when_it_comes_back() {
+    let town = TestTown::new();
+    town.configure("workers = 1");
+    let (a, b) = (town.bead("a"), town.bead("b"));
+    town.sling(&a);
+    let row = AgentRow { state: AgentState::Dead, ..town.row("toast") };
+    let by = gastown::store::Stamp::new("test", gastown::base::Time::from_millis(0));
+    town.store().write(&by, |w| agent::put(w, &row)).expect("written");
+    let plan = town.gt(&["sling", &b, "app", "-n"]).ok();
+    assert!(plan.contains("all 1 worker of rig app are busy"), "{plan}");
+}
+
+#[test]
 fn a_fetch_that_hangs_ends_with_the_town() {
     let town = TestTown::new();
     let (a, b) = (town.bead("a"), town.bead("b"));
