@@ -295,7 +295,13 @@ fn rig_status(
 fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
     let (ns, key) = WARNINGS;
     let kept: Vec<Warning> = r.local_or_none(ns, key)?.unwrap_or_default();
-    let mut all: Vec<String> = kept.into_iter().map(|w| w.text).collect();
+    let mut all: Vec<String> = Vec::new();
+    // A file of the town is loaded for each rig, and says the same for each.
+    for warning in kept {
+        if !all.contains(&warning.text) {
+            all.push(warning.text);
+        }
+    }
     all.extend(unreadable::all(r)?.iter().map(Unreadable::text));
     for (id, why) in keep::damaged_holds(r)? {
         let mend = match BeadId::new(&id).ok().map(|id| r.bead(&id)).transpose()?.flatten() {

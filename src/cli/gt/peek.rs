@@ -24,7 +24,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
         Ok(row) => row,
         Err(error) => {
             // Nobody of that name; a bead, then, whose worker is gone.
-            let Ok(bead) = store.read(|r| r.resolve(&args.agent)) else { return Err(error.into()) };
+            let Ok(bead) = store.read(|r| r.resolve(&args.agent)) else {
+                return Err(CliError::from(error).hint("the last screen of a worker that is gone: gt peek BEAD"));
+            };
             return last(cx, &here.town, &store, args, &bead);
         }
     };

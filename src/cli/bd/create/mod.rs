@@ -7,7 +7,7 @@ mod read;
 
 use super::{Context, arg, last, render, words};
 use crate::base::{BeadId, Prefix};
-use crate::cli::CliError;
+use crate::cli::{CliError, Kind};
 use crate::store::{Bead, DepKind, IssueType, NewBead, NewDep, Read, Write};
 
 /// What is said of one bead and can be meant for no other.
@@ -164,7 +164,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 /// Files the bead, or with a dry run only makes it up.
 pub(super) fn make(cx: &Context, mut args: Args) -> Result<Bead, CliError> {
     let Some(title) = args.title.take().or(args.title_flag.take()) else {
-        return Err(CliError::user("a title is needed")
+        return Err(CliError::new(Kind::Usage, "a title is needed")
             .hint("bd create \"what is to be done\", or many at once: bd create --file PLAN.md"));
     };
     let description = match (args.description.take(), args.body_file.take()) {
