@@ -12,6 +12,7 @@ impl From<LedgerError> for CliError {
         let hint = error.hint();
         let kind = match &error {
             LedgerError::NoLedger(_) => Kind::NotFound,
+            LedgerError::Lacks { .. } => Kind::Refused,
             LedgerError::Slow { .. } => Kind::Timeout,
             LedgerError::Git(git) | LedgerError::Remote(git) => git_error::kind(git).unwrap_or(Kind::Store),
             _ => Kind::Store,

@@ -64,6 +64,16 @@ pub enum GitError {
     /// A ref, branch or commit that does not exist.
     #[error("there is no {0}")]
     NoSuch(String),
+    /// A ref that is there and says nothing that can be read: a power cut leaves such files.
+    #[error("{refname} is there and cannot be read: {reason}")]
+    BrokenRef {
+        /// The full ref name.
+        refname: String,
+        /// The repository.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The path for a worktree is taken by something else.
     #[error("`{path}` exists and is {is}")]
     PathTaken {
@@ -208,6 +218,13 @@ impl GitError {
             Self::BranchInUse { path, .. } => format!("use the worktree at `{}`", path.display()),
             Self::WouldLose { .. } => "save the commits with `git branch NAME COMMIT`, then run it again".to_owned(),
             Self::Moved { .. } => "somebody else moved it; look at it and run the command again".to_owned(),
+            Self::BrokenRef { refname, path, .. } => {
+                let path = path.display();
+                format!(
+                    "`git -C {path} fsck --lost-found` names the commits that it may have stood at; remove \
+                     {path}/{refname}, then `git -C {path} update-ref {refname} COMMIT`"
+                )
+            }
             Self::NoSuch(_) | Self::Failed { .. } | Self::Io { .. } | Self::Object(_) => return None,
         })
     }

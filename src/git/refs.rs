@@ -28,6 +28,45 @@ impl Repo {
         Ok(found)
     }
 
+    /// As [`Repo::refs`] of a whole folder of refs (`refs/heads/x/`), but one that is there and cannot be read is
+    /// [`GitError::BrokenRef`]: [`Repo::refs`] passes it over, as git does.
+    pub fn refs_whole(&self, folder: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let found = self.refs(folder)?;
+        let mut folders = vec![folder.trim_end_matches('/').to_owned()];
+        while let Some(folder) = folders.pop() {
+            let path = self.path().join(&folder);
+            let entries = match std::fs::read_dir(&path) {
+                // All of them are packed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(GitError::io("list", &path))?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(GitError::io("list", &path))?;
+                let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+                if entry.path().is_dir() {
+                    folders.push(name);
+                } else if !name.ends_with(".lock")
+                    && found.binary_search_by(|(there, _)| there.as_str().cmp(&name)).is_err()
+                {
+                    self.proven_readable(name)?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A ref that has a file and was not among those that could be read: it was made since, or is broken.
+    fn proven_readable(&self, refname: String) -> Result<(), GitError> {
+        match self.raw().refname_to_id(&refname) {
+            Ok(_) => Ok(()),
+            Err(error) if error.class() == git2::ErrorClass::Os => Err(error.into()),
+            Err(_) if !self.path().join(&refname).exists() => Ok(()),
+            Err(error) => {
+                Err(GitError::BrokenRef { refname, path: self.path().to_owned(), reason: error.message().to_owned() })
+            }
+        }
+    }
+
     /// Moves a ref from `expected` to `new`; `expected` none means that it must not exist yet.
     ///
     /// Already being at `new` is success, so the step can be repeated. Anything else is [`GitError::Moved`]. A lock that a

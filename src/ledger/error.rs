@@ -27,6 +27,14 @@ pub enum LedgerError {
     /// Nothing was ever recorded there.
     #[error("there is no ledger with beads at {}", .0.display())]
     NoLedger(std::path::PathBuf),
+    /// The database that a restore would replace has beads that the ledger lacks.
+    #[error("the ledger lacks {} of the database, first {first}; nothing was replaced", crate::base::text::count(*.count, "bead"))]
+    Lacks {
+        /// The first of them.
+        first: crate::base::BeadId,
+        /// How many.
+        count: usize,
+    },
     /// The remote answered and did not take what was pushed.
     #[error("`{url}` did not take the ledger: {reason}")]
     Rejected {
@@ -90,6 +98,10 @@ impl LedgerError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
             Self::Io { .. } => Some(UNWRITABLE.to_owned()),
             Self::Remote(e) => e.hint(),
+            Self::Git(e @ GitError::BrokenRef { .. }) => Some(format!(
+                "`bd doctor --fix` begins it anew from the database; where that is lost: {}; then `bd restore`",
+                e.hint().unwrap_or_default()
+            )),
             Self::Git(e) => e.hint().or_else(|| {
                 Some(
                     "`bd doctor` says whether it is damaged, and begins it anew from the database with --fix"
@@ -105,6 +117,11 @@ impl LedgerError {
                  it more time; nothing is lost: `bd sync` again"
             )),
             Self::Busy { .. } => Some("nothing is lost: `bd sync` again".to_owned()),
+            Self::Lacks { .. } => Some(
+                "`bd doctor --fix` records them; where the database itself is damaged, move `beads.db` and \
+                 `beads.db-wal` aside, then `bd restore`"
+                    .to_owned(),
+            ),
             Self::NoLedger(_) => Some("`bd where` says where the tracker is; `bd init` makes a new one".to_owned()),
             Self::Store(_) => None,
         }

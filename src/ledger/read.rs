@@ -42,9 +42,9 @@ impl Ledger {
         &self.repo
     }
 
-    /// The prefixes that it has beads of, sorted.
+    /// The prefixes that it has beads of, sorted. A branch that cannot be read is an error: it is not one that is empty.
     pub fn prefixes(&self) -> Result<Vec<String>, LedgerError> {
-        let refs = self.repo.refs("refs/heads/beads/")?;
+        let refs = self.repo.refs_whole("refs/heads/beads/")?;
         let name = |full: &str| {
             let name = full.strip_prefix("refs/heads/beads/").unwrap_or_default();
             name.strip_suffix(".lock-").map_or_else(|| name.to_owned(), |n| format!("{n}.lock"))

@@ -3,6 +3,7 @@
 //! Built under another name and put in place by one rename: whoever looks sees the old store, none, or the whole
 //! new one. A store that is replaced is kept beside it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::compare::told;
@@ -72,12 +73,13 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
     let unrecorded = old.as_mut().and_then(|old| drain_held(old, &mine, None).err()).map(|error| told(&error));
     let prefix = prefix.or_else(|| old.as_ref()?.prefix().ok());
     let ledger = Ledger::open(beads_dir)?.ok_or_else(|| LedgerError::NoLedger(beads_dir.join(layout::FOLDER)))?;
-    let (mut docs, mut left_out) = (Vec::new(), Vec::new());
+    let (mut docs, mut left_out, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let mut largest = (0, None);
     for name in ledger.prefixes()? {
         let before = docs.len();
         for file in ledger.read_all(&name)? {
             let (id, text) = file?;
+            seen.insert(id.clone());
             match LedgerDoc::parse(&text) {
                 Ok(doc) if doc.bead().id == id => docs.push(doc),
                 Ok(doc) => left_out.push(format!("{id}: its file is about {}", doc.bead().id)),
@@ -86,6 +88,14 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
         }
         if docs.len() - before > largest.0 {
             largest = (docs.len() - before, Prefix::new(&name).ok());
+        }
+    }
+    // All was recorded, and the ledger has less: a branch is gone. What can be read of a damaged database is not asked.
+    if let Some(old) = old.as_ref().filter(|_| unrecorded.is_none()) {
+        let ids = old.read::<_, StoreError>(|r| r.ledger_ids()).unwrap_or_default();
+        let mut lacking = ids.into_iter().filter(|id| !seen.contains(id));
+        if let Some(first) = lacking.next() {
+            return Err(LedgerError::Lacks { first, count: 1 + lacking.count() });
         }
     }
     let prefix = prefix.or(largest.1).ok_or_else(|| LedgerError::NoLedger(beads_dir.join(layout::FOLDER)))?;

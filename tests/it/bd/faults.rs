@@ -275,6 +275,34 @@ fn a_damaged_ledger_is_found_and_begun_anew() {
 }
 
 #[test]
+fn a_branch_of_the_ledger_that_a_power_cut_emptied_is_not_taken_for_one_without_beads() {
+    let repo = Repo::new();
+    let id = repo.add("kept", &[]);
+    repo.bd(&["history", &id]).ok();
+    let beads = repo.dir.join(".beads");
+    let branch = beads.join("ledger.git/refs/heads/beads/app");
+    for spoilt in ["", "ref: refs/heads/gone\n"] {
+        std::fs::write(&branch, spoilt).expect("spoil");
+        let refused = repo.bd(&["restore", "--force"]);
+        assert!(refused.code == 7 && refused.stderr.contains("refs/heads/beads/app"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("`bd doctor --fix`") && refused.stderr.contains("fsck"), "{}", refused.stderr);
+        assert_eq!(repo.titles(&["list"]), ["kept"]);
+    }
+    repo.add("waits", &[]);
+    let found = repo.bd(&["doctor", "--json"]);
+    assert!(found.code == 7 && found.stdout.contains("cannot be read"), "{}", found.stdout);
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(repo.bd(&["doctor", "--json"]).json()["findings"], serde_json::json!([]));
+    assert_eq!(repo.bd(&["restore", "--force", "--json"]).json()["beads"], 2);
+    // One that is gone without a trace is no reason either to let the beads go that the database has.
+    std::fs::remove_file(&branch).expect("remove");
+    let refused = repo.bd(&["restore", "--force"]);
+    assert!(refused.code == 5 && refused.stderr.contains("lacks 2 beads"), "{}", refused.stderr);
+    repo.bd(&["doctor", "--fix"]).ok();
+    assert_eq!(repo.bd(&["restore", "--force", "--json"]).json()["beads"], 2);
+}
+
+#[test]
 fn a_pack_of_the_ledger_that_was_cut_short_is_found_and_begun_anew() {
     let repo = Repo::new();
     let ids: Vec<String> = (0..20).map(|n| repo.add(&format!("bead {n}"), &[])).collect();
