@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Context;
+use super::{Context, doctor::some};
 use crate::base::{atomic, text};
 use crate::cli::{CliError, output};
 
@@ -13,13 +13,10 @@ pub struct Args {
     /// The file; stdout when left out.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write also over a file with beads that were never read here.
+    /// Write also over a file with beads that were never read here, or with lines that cannot be read.
     #[arg(long)]
     force: bool,
 }
-
-/// So many ids are named.
-const FEW: usize = 5;
 
 impl Args {
     /// Into this file.
@@ -44,19 +41,25 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         output::bytes(&exported);
         return Ok(());
     };
-    let refused = |what: String| {
-        let shown = path.display();
-        CliError::refused(format!("{what}; nothing was written"))
-            .hint(format!("`bd import {shown}` brings them in; `bd export -o {shown} --force` writes over them"))
+    let shown = path.display();
+    let refused = |what: String, hint: &str| {
+        let over = format!("`bd export -o {shown} --force` writes over them");
+        CliError::refused(format!("{what}; nothing was written")).hint(format!("{hint}; {over}"))
     };
-    if !unread.is_empty() {
-        let some: Vec<&str> = unread.iter().take(FEW).map(|id| id.as_str()).collect();
-        let more = if unread.len() > FEW { ", …" } else { "" };
-        let count = text::count(unread.len(), "bead");
-        return Err(refused(format!("{} has {count} never read here: {}{more}", path.display(), some.join(", "))));
+    let brings = format!("`bd import {shown}` brings them in");
+    if !unread.beads.is_empty() {
+        let what = text::count(unread.beads.len(), "bead");
+        let which = some(&unread.beads.iter().collect::<Vec<_>>());
+        return Err(refused(format!("{shown} has {what} never read here: {which}"), &brings));
+    }
+    if !unread.lines.is_empty() {
+        let what = text::count(unread.lines.len(), "line");
+        let which = some(&unread.lines);
+        let hint = format!("`bd import {shown} --dry-run` says why: mend them and import the file");
+        return Err(refused(format!("{shown} has {what} that could not be read: {which}"), &hint));
     }
     if exported.is_empty() && !old.is_empty() {
-        return Err(refused(format!("there are no beads here, and {} is not empty", path.display())));
+        return Err(refused(format!("there are no beads here, and {shown} is not empty"), &brings));
     }
     atomic::write(&path, &exported).map_err(|e| {
         CliError::user(format!("{} cannot be written: {e}", path.display()))

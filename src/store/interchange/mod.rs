@@ -19,3 +19,4 @@ pub use import::{Finding, Imported, main_prefix, read_file};
 pub(super) use import::{Incoming, shown};
 pub use line::{ParsedLine, format_line, parse_line};
 pub use members::Guesses;
+pub use unread::Unread;

@@ -1,4 +1,4 @@
-//! Which beads of a file were never read here: what is written over it would lose them.
+//! What of a file was never read here: what is written over it would lose that.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -14,12 +14,22 @@ struct Named {
     id: BeadId,
 }
 
+/// What of a file of issues was never read here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Beads that the store has neither now nor as deleted ones, nor had as wisps.
+    pub beads: BTreeSet<BeadId>,
+    /// Lines of which an import reads nothing, counted from 1.
+    pub lines: Vec<usize>,
+}
+
 impl Read<'_> {
-    /// The beads of a file of issues that this store has neither now nor as deleted ones, nor had as wisps. `exported` is what is to take
-    /// its place: of lines that stand there nothing needs to be found out.
-    pub fn unread(&self, file: &[u8], exported: &[u8]) -> Result<BTreeSet<BeadId>, StoreError> {
+    /// What of a file of issues was never read here. `exported` is what is to take its place: of lines that stand there
+    /// nothing needs to be found out.
+    pub fn unread(&self, file: &[u8], exported: &[u8]) -> Result<Unread, StoreError> {
         let same: HashSet<&[u8]> = exported.split(|byte| *byte == b'\n').collect();
-        let (mut named, mut odd) = (BTreeSet::new(), Vec::new());
+        let (mut named, mut odd, mut numbers) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let mut unread = Unread::default();
         for line in split(file) {
             if line.bytes.is_some_and(|bytes| same.contains(bytes)) {
                 continue;
@@ -29,11 +39,16 @@ impl Read<'_> {
             } else {
                 odd.extend_from_slice(line.text.as_bytes());
                 odd.push(b'\n');
+                numbers.push(line.number);
             }
         }
         if !odd.is_empty() {
             // As an import would read them.
-            named.extend(read_file(&odd, self.prefix()?.as_str()).0.into_iter().map(|bead| bead.id));
+            let (beads, findings) = read_file(&odd, self.prefix()?.as_str());
+            named.extend(beads.into_iter().map(|bead| bead.id));
+            let lost = findings.iter().filter(|finding| finding.lost);
+            unread.lines = lost.filter_map(|finding| numbers.get(finding.line - 1).copied()).collect();
+            unread.lines.dedup();
         }
         if !named.is_empty() {
             let sql = format!("SELECT b.id FROM beads b WHERE {SEEN}");
@@ -41,10 +56,9 @@ impl Read<'_> {
                 named.remove(id.as_str());
             }
         }
-        let mut unread = BTreeSet::new();
         for id in named {
             if !self.is_erased(&id)? {
-                unread.insert(id);
+                unread.beads.insert(id);
             }
         }
         Ok(unread)

@@ -329,6 +329,35 @@ fn a_wisp_of_a_file_that_was_burnt_keeps_nobody_from_writing_the_file() {
 }
 
 #[test]
+fn a_file_with_lines_that_could_not_be_read_is_not_written_over() {
+    let repo = Repo::new();
+    let file = repo.dir.join(".beads/issues.jsonl");
+    let line = |id: &str| format!(r#"{{"id":"{id}","title":"t {id}"}}"#);
+    let memory = r#"{"_type":"memory","key":"k","value":"v"}"#;
+    let text = format!("{}\n\nxx{}\nle\":\"t\",\"id\":\"app-3\"}}\n{memory}\n", line("app-1"), line("app-2"));
+    std::fs::write(&file, &text).expect("write");
+    let shown = file.display().to_string();
+    for args in [&["export", "-o", &shown][..], &["sync", "--flush-only"], &["import"]] {
+        repo.bd(args).fails();
+        assert_eq!(std::fs::read_to_string(&file).expect("read"), text, "{args:?}");
+    }
+    repo.add("n", &[]);
+    for args in [&["export", "-o", &shown][..], &["sync", "--flush-only"]] {
+        let refused = repo.bd(args).fails();
+        assert!(
+            refused.contains("3 lines that could not be read: 3, 4, 5") && refused.contains("--force"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).expect("read"), text, "{args:?}");
+    }
+    // Mended they come in, and the file is written.
+    std::fs::write(&file, format!("{}\n{}\n", line("app-1"), line("app-2"))).expect("mend");
+    repo.bd(&["import"]).ok();
+    repo.bd(&["sync", "--flush-only"]).ok();
+    assert_eq!(std::fs::read_to_string(&file).expect("read").lines().count(), 3);
+}
+
+#[test]
 fn old_wisps_go_by_themselves_after_a_write() {
     let repo = Repo::new();
     repo.bd(&["config", "set", "wisp.keep", "0s"]).ok();

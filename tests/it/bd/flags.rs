@@ -158,6 +158,10 @@ fn lines_that_were_never_read_here_are_not_written_over() {
     refused(&write, "fl-0, fl-1, fl-9");
     repo.bd(&["import"]).fails();
     repo.bd(&["delete", &gone, "--force"]).ok();
+    // What is no line was not read either.
+    let text = std::fs::read_to_string(&file).expect("the file");
+    assert!(repo.bd(&["sync", "--flush-only"]).fails().contains("1 line that could not be read: 3"));
+    std::fs::write(&file, text.replace("no line\n", "")).expect("mend");
     repo.bd(&["sync", "--flush-only"]).ok();
     // What others add later.
     let text = std::fs::read_to_string(&file).expect("the file");

@@ -102,7 +102,7 @@ fn blind(check: &'static str, error: CliError) -> Result<Vec<Finding>, CliError>
 }
 
 /// Some ids in words: the first few, and how many more there are.
-fn some<T: std::fmt::Display>(ids: &[T]) -> String {
+pub(super) fn some<T: std::fmt::Display>(ids: &[T]) -> String {
     const FEW: usize = 5;
     let mut named: Vec<String> = ids.iter().take(FEW).map(ToString::to_string).collect();
     if ids.len() > FEW {
