@@ -382,6 +382,34 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_whose_optional_keys_are_of_another_kind_holds_back_all_the_same() {
+        let edges = |deps: &str| {
+            let line = format!(
+                r#"{{"id":"bd-1","title":"t","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","dependencies":{deps}}}"#
+            );
+            let parsed = parse_line(&line, "bd").expect("reads");
+            let edge = |d: &crate::store::Dep| format!("{} {} {}{}", d.depends_on_id, d.kind, d.created_by, d.metadata);
+            (parsed.bead.dependencies.iter().map(edge).collect::<Vec<_>>(), parsed.repairs)
+        };
+        for (more, kept) in [
+            (r#""thread_id":null"#, ""),
+            (r#""metadata":null"#, ""),
+            (r#""created_by":null,"created_at":"2026-01-01T00:00:00Z""#, ""),
+            (r#""metadata":{}"#, "{}"),
+            (r#""created_by":5"#, "5"),
+            (r#""metadata":{"gate":"any-children"}"#, r#"{"gate":"any-children"}"#),
+        ] {
+            let (found, repairs) = edges(&format!(r#"[{{"depends_on_id":"bd-2","type":"blocks",{more}}}]"#));
+            assert_eq!(found, [format!("bd-2 blocks {kept}")], "{more}");
+            assert_eq!(repairs, ["1 dependency completed"], "{more}");
+        }
+        for alone in [r#"{"depends_on_id":"bd-2","type":"related"}"#, r#"{"to":"bd-2","dependency_type":"related"}"#] {
+            assert_eq!(edges(alone).0, ["bd-2 related "], "{alone}");
+        }
+        assert_eq!(edges(r#"{"bd-2":"blocks","bd-3":"related"}"#).0, ["bd-2 blocks ", "bd-3 related "]);
+    }
+
+    #[test]
     fn a_bead_without_a_good_id_gets_one_that_is_always_the_same() {
         let line = r#"{"id":"no id / at all","title":"t","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
         let (a, b) = (parse_line(line, "bd").expect("parse"), parse_line(line, "bd").expect("parse"));

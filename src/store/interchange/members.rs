@@ -10,6 +10,9 @@ use crate::store::{Comment, Dep, Map};
 /// Under which keys an edge may name what it leads to, best first.
 const TARGETS: [&str; 5] = ["depends_on_id", "depends_on", "target_id", "target", "to"];
 
+/// What an edge may leave out, a text each.
+const OPTIONAL: [&str; 3] = ["created_by", "metadata", "thread_id"];
+
 /// Which particulars of its edges and comments a line does not state: they were filled in so that it could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guesses {
@@ -73,7 +76,14 @@ impl Filling<'_> {
     }
 
     fn edge(&self, dep: &Value) -> Option<Whole> {
-        let (dep, lost) = meant(dep);
+        let (mut dep, lost) = meant(dep);
+        for key in OPTIONAL {
+            match dep.get(key) {
+                None | Some(Value::String(_)) => {}
+                Some(Value::Null) => _ = dep.as_object_mut().and_then(|dep| dep.shift_remove(key)),
+                Some(other) => dep[key] = other.to_string().into(),
+            }
+        }
         let more = [("type", &Value::from("blocks")), ("created_at", &self.at)];
         let mut whole = self.whole(&dep, "depends_on_id", &more)?;
         whole.lost.extend(lost);
@@ -131,10 +141,14 @@ fn meant(dep: &Value) -> (Value, Option<String>) {
     (meant.into(), None)
 }
 
-/// Dependencies that are no list as one: ids in a text, separated by commas, or an object of ids and kinds.
+/// Dependencies that are no list as one: ids in a text, separated by commas, one edge alone, or an object of ids and
+/// kinds.
 fn as_list(deps: &Value) -> Option<Value> {
     let is_id = |id: &&str| BeadId::new(*id).is_ok();
     match deps {
+        Value::Object(map) if TARGETS.iter().chain(&["dependency_type"]).any(|key| map.contains_key(*key)) => {
+            Some(vec![deps.clone()].into())
+        }
         Value::String(text) => {
             let ids: Vec<&str> = text.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
             ids.iter().all(is_id).then(|| ids.into())
