@@ -160,6 +160,12 @@ impl StepDef {
         self.title.as_ref().map_or(self.id.as_str(), Text::as_str)
     }
 
+    /// The step whose children it waits for by name.
+    pub(crate) fn children_of(&self) -> Option<Text> {
+        let text = self.waits_for.as_deref()?;
+        Some(text.with(children_of(text.as_str())?))
+    }
+
     /// Whether none of these steps must come before it.
     pub(crate) fn begins(&self, among: &HashSet<Arc<str>>) -> bool {
         self.needs.iter().chain(&self.depends_on).all(|id| !among.contains(&id.value))
@@ -182,6 +188,11 @@ impl StepDef {
             self.needs.push(id.clone());
         }
     }
+}
+
+/// The step in `children-of(STEP)`.
+pub(crate) fn children_of(waits_for: &str) -> Option<&str> {
+    Some(waits_for.strip_prefix("children-of(")?.strip_suffix(')')?.trim())
 }
 
 /// Calls `f` on each step, parents before children.

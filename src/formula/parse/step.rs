@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::super::def::{GateDef, LoopDef, OnCompleteDef, StepDef, Times, UntilDef};
+use super::super::def::{GateDef, LoopDef, OnCompleteDef, StepDef, Times, UntilDef, children_of};
 use super::super::syntax::{Fields, Node, Reader};
 use super::super::{Diagnostic, Text, condition};
 
@@ -78,8 +78,8 @@ pub(super) fn priority(fields: &Fields<'_>) -> Option<u8> {
 
 fn waits_for(fields: &Fields<'_>) -> Option<Text> {
     let text = fields.text("waits_for").filter(|t| !t.as_str().is_empty())?;
-    let inner = text.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')'));
-    if ["all-children", "any-children"].contains(&text.as_str()) || inner.is_some_and(|id| !id.trim().is_empty()) {
+    let of = children_of(text.as_str());
+    if ["all-children", "any-children"].contains(&text.as_str()) || of.is_some_and(|id| !id.is_empty()) {
         return Some(text);
     }
     fields.reader.push(

@@ -264,12 +264,11 @@ impl Round<'_> {
                 *edge = edge.with(format!("{}.{edge}", self.prefix));
             }
         }
-        if let Some(of) = step.waits_for.as_ref().and_then(|w| w.as_str().strip_prefix("children-of("))
-            && let id = of.trim_end_matches(')').trim()
-            && self.inside.iter().any(|i| **i == *id)
+        if let Some(of) = step.children_of()
+            && self.inside.contains(&of.value)
+            && !hidden.contains(&of.value)
         {
-            let text = format!("children-of({}.{id})", self.prefix);
-            step.waits_for = step.waits_for.as_ref().map(|w| Box::new(w.with(text)));
+            step.waits_for = Some(Box::new(of.with(format!("children-of({}.{of})", self.prefix))));
         }
         if let Some(var) = self.var {
             let value = self.value.to_string();

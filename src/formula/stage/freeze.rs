@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::def::{Formula, Kind, StepDef, count};
+use super::super::def::{Formula, Kind, StepDef, children_of, count};
 use super::super::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, Step, Text, Until, Waits, Woven};
 
 /// The final steps, each below its parent, as a flat list.
@@ -134,8 +134,8 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         }
     }
     let waits_for = step.waits_for.as_ref().map(|w| {
-        Box::new(match w.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
-            Some(id) => Waits { mode: "all-children".to_owned(), of: Some(id.trim().to_owned()) },
+        Box::new(match children_of(w.as_str()) {
+            Some(id) => Waits { mode: "all-children".to_owned(), of: Some(id.to_owned()) },
             None => Waits { mode: w.as_str().to_owned(), of: step.needs.first().map(|n| n.as_str().to_owned()) },
         })
     });

@@ -259,6 +259,14 @@ impl Renamed {
                     edge.value = Arc::clone(to);
                 }
             }
+            if let Some(of) = step.children_of()
+                && let to = self.follow(&of.value)
+                && *to != of.value
+            {
+                step.waits_for = Some(Box::new(of.with(format!("children-of({to})"))));
+                // What came in the place of a step counts as its children, and may have none itself.
+                step.need(&of.with(Arc::clone(to)));
+            }
         });
     }
 }

@@ -506,3 +506,32 @@ fn a_gate_rule_before_a_loop_holds_all_that_begins_it_and_a_condition_sees_the_r
     let until = |id: &str| proto.step(id).and_then(|s| s.until.as_ref()).map(|u| u.until.as_str());
     assert_eq!(until("o.iter2.l.iter1.x"), Some("o.iter2.prep.output.ok == 'yes'"));
 }
+
+#[test]
+fn who_waits_for_the_children_of_what_was_replaced_waits_for_what_came_in_its_place() {
+    let text = |inline: &str, rule: &str| {
+        format!(
+            "formula = \"f\"\n[[steps]]\nid = \"e\"\n{inline}[[steps]]\nid = \"b\"\nneeds = [\"e\"]\n\
+             waits_for = \"children-of(e)\"\n[[steps]]\nid = \"c\"\nwaits_for = \"children-of( e )\"\n{rule}"
+        )
+    };
+    let body = "[[steps.loop.body]]\nid = \"x\"\n[[steps.loop.body]]\nid = \"y\"\n\
+        waits_for = \"children-of(x)\"\nneeds = [\"x\"]\n";
+    for (inline, rule, last) in [
+        ("expand = \"twice\"\n", "", "e.two"),
+        ("", "[[compose.expand]]\ntarget = \"e\"\nwith = \"twice\"\n", "e.two"),
+        ("", "[[compose.map]]\nselect = \"e\"\nwith = \"twice\"\n", "e.two"),
+        (&format!("[steps.loop]\ncount = 2\n{body}"), "", "e.iter2.y"),
+        (&format!("[steps.loop]\nuntil = \"steps.complete >= 2\"\nmax = 2\n{body}"), "", "e.iter1.y"),
+    ] {
+        let proto = cook(&library(&[("f", &text(inline, rule)), ("twice", TWICE)]), "f", &Vars::new());
+        let proto = proto.unwrap_or_else(|report| panic!("{inline}{rule}: {report}"));
+        for name in ["b", "c"] {
+            let step = proto.step(name).expect("a step");
+            let of = step.waits_for.as_ref().and_then(|waits| waits.of.as_deref());
+            assert_eq!((step.needs.as_slice(), of), (&[last.to_owned()][..], Some(last)), "{name} of {inline}{rule}");
+        }
+        let inside = proto.step("e.iter1.y").and_then(|s| s.waits_for.as_ref()?.of.as_deref());
+        assert_eq!(inside, last.contains("iter").then_some("e.iter1.x"));
+    }
+}
