@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::condition::Runtime;
-use super::super::def::{Formula, StepDef, VarDef, walk};
+use super::super::def::{Formula, StepDef, VarDef, children_of, walk};
 use super::super::{At, Diagnostic, Text, truthy, vars};
 use super::Cx;
 
@@ -16,7 +16,6 @@ pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
     if !circle(cx, &flat, &edges) {
         deadlock(cx, &flat, &edges);
     }
-    waits(cx, &flat, &index);
     for point in &formula.compose.bond_points {
         for id in point.after.iter().chain(&point.before) {
             let id = cx.last(id);
@@ -79,6 +78,13 @@ fn needs<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef], index: &Index<'_>) -> Vec<Ve
                     edges.push((to, id));
                 }
             }
+            // Who waits for the children of a step comes after it, too: pouring makes such an edge.
+            if let (Some(of), Some(text)) = (step.children_of(), step.waits_for.as_deref()) {
+                let to = known(cx, index, &of, "waits_for of step", step.id.as_str());
+                if let Some(to) = to.filter(|to| edges.iter().all(|(e, _)| e != to)) {
+                    edges.push((to, text));
+                }
+            }
             // Who is held until another step is closed waits for it as who needs it; that it is one was looked at.
             for text in step.held.iter().flat_map(|held| held.iter()) {
                 let condition = Runtime::parse(text.as_str()).ok();
@@ -130,7 +136,7 @@ fn circles<E: Copy>(edges: &[Vec<(usize, E)>], mut found: impl FnMut(&[usize], E
     }
 }
 
-/// Reports each circle of needs; whether there is one.
+/// Reports each circle of what waits for what; whether there is one.
 fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) -> bool {
     let mut any = false;
     circles(edges, |nodes, need| {
@@ -186,7 +192,9 @@ fn report_circle(cx: &mut Cx<'_>, names: &[&str], need: &Text) {
     } else {
         names.join(" -> ")
     };
-    let message = if names.len() == 2 {
+    let message = if names.len() == 2 && children_of(need.as_str()).is_some() {
+        format!("step `{}` waits for its own children", names[0])
+    } else if names.len() == 2 {
         format!("step `{}` needs itself", names[0])
     } else {
         format!("steps wait for each other: {shown}")
@@ -194,17 +202,8 @@ fn report_circle(cx: &mut Cx<'_>, names: &[&str], need: &Text) {
     cx.report.push(
         Diagnostic::error("cycle", message)
             .at(&need.at, "this edge closes the circle")
-            .help("an arrow reads `needs`; drop one of them, or no step of the circle can ever start"),
+            .help("an arrow reads `waits for`; drop one of them, or no step of the circle can ever start"),
     );
-}
-
-fn waits(cx: &mut Cx<'_>, flat: &[&StepDef], index: &Index<'_>) {
-    for step in flat {
-        let Some(text) = &step.waits_for else { continue };
-        if let Some(id) = text.as_str().strip_prefix("children-of(").and_then(|t| t.strip_suffix(')')) {
-            known(cx, index, &text.with(id.trim()), "waits_for of step", step.id.as_str());
-        }
-    }
 }
 
 /// Checks the values that were given against the declarations, and that none is missing.

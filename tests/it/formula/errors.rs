@@ -89,7 +89,7 @@ fn a_circle_is_drawn() {
        ·           ╰── this edge closes the circle
      8 │ [[steps]]
        ╰────
-      help: an arrow reads `needs`; drop one of them, or no step of the circle can ever start
+      help: an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
     "#);
 }
 
@@ -332,7 +332,7 @@ fn a_condition_on_the_molecule_names_steps_that_are_there() {
     7:9 the condition of the loop names `reviw`, which is no step | did you mean `review`?
     15:13 the condition of the gate before `submit` names `tset`, which is no step | did you mean `test`?
     18:13 the gate before `submit` asks for something of `submit` itself | name the step that is meant, as in STEP.status == 'complete'
-    24:13 steps wait for each other: test -> submit -> test | an arrow reads `needs`; drop one of them, or no step of the circle can ever start
+    24:13 steps wait for each other: test -> submit -> test | an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
     26:10 there is no step `sumbit` | did you mean `submit`?
     ");
 }

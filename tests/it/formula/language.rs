@@ -467,6 +467,31 @@ fn steps_that_wait_for_each_other_through_a_group_are_found() {
 }
 
 #[test]
+fn steps_that_wait_for_each_others_children_are_found() {
+    let text = |steps: &[(&str, &str)]| {
+        let one = |(id, more): &(&str, &str)| format!("[[steps]]\nid = \"{id}\"\n{more}");
+        format!("formula = \"f\"\n{}", steps.iter().map(one).collect::<String>())
+    };
+    let child = "[[steps.children]]\nid = \"k\"\n";
+    let waits = |of: &str| format!("waits_for = \"children-of({of})\"\n");
+    let said = |steps: &[(&str, &str)]| {
+        let report = cooked(&text(steps)).expect_err("a circle");
+        report.findings.iter().map(|f| format!("{} {}", f.place().unwrap_or_default(), f.message)).collect::<Vec<_>>()
+    };
+    let needs_a = format!("needs = [\"a\"]\n{child}");
+    let at = |place: &str, what: &str| [format!("town:f.formula.toml:{place} {what}")];
+    assert_eq!(said(&[("a", &waits("b")), ("b", &needs_a)]), at("7:10", "steps wait for each other: a -> b -> a"));
+    assert_eq!(said(&[("a", &waits("b")), ("b", "needs = [\"a\"]\n")]).len(), 1, "its molecules hang below it later");
+    let own = format!("{}{child}", waits("g"));
+    assert_eq!(said(&[("g", &own)]), at("4:13", "step `g` waits for its own children"));
+    let inside = format!("{child}{}", waits("g"));
+    assert_eq!(said(&[("g", &inside)]), at("6:13", "steps wait for each other through a group: g -> k"));
+    let needs_x = format!("{child}needs = [\"x\"]\n");
+    assert_eq!(said(&[("g", &needs_x), ("x", &waits("g"))]).len(), 1);
+    cooked(&text(&[("g", child), ("x", &waits("g"))])).expect("no circle");
+}
+
+#[test]
 fn an_extended_group_keeps_the_children_that_the_new_one_does_not_have() {
     let base = "formula = \"base\"\n[[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"a\"\n[[steps.children]]\n\
         id = \"b\"\n[[steps]]\nid = \"z\"\n[[steps]]\nid = \"y\"\n";
