@@ -210,13 +210,17 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
     }
     let lost = (begins.gate.is_some() && step.gate.is_some(), begins.waits_for.is_some() && step.waits_for.is_some());
     for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost) {
+        let message = format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id);
+        // Written for a program that keeps one of them at most, a formula is not worse for it.
+        let finding = if step.id.at.source.layer.strict() {
+            Diagnostic::error("two-holds", message)
+        } else {
+            Diagnostic::warning("two-holds", format!("{message}, which is left out"))
+        };
         cx.report.push(
-            Diagnostic::error(
-                "two-holds",
-                format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id),
-            )
-            .at(&begins.id.at, "this step begins what came in its place")
-            .help("a step has one: drop one of them, or put a step before it that has the other"),
+            finding
+                .at(&begins.id.at, "this step begins what came in its place")
+                .help("a step has one: drop one of them, or put a step before it that has the other"),
         );
     }
     begins.waits_for = begins.waits_for.take().or_else(|| step.waits_for.clone());

@@ -152,16 +152,15 @@ fn replace(
 ) -> Vec<StepDef> {
     let mut out = Vec::with_capacity(steps.len());
     for mut step in steps {
-        if selects(step.id.as_str()) {
-            if let Some(made) = instance(cx, &step, &rule.with, &rule.vars) {
+        step.children = replace(cx, std::mem::take(&mut step.children), rule, selects, renamed);
+        let chosen = selects(step.id.as_str());
+        match chosen.then(|| instance(cx, &step, &rule.with, &rule.vars)).flatten() {
+            None => out.push(step),
+            Some(made) => {
                 cx.replace(renamed, &step.id, &made, made.len());
                 out.extend(made);
-                continue;
             }
-        } else {
-            step.children = replace(cx, std::mem::take(&mut step.children), rule, selects, renamed);
         }
-        out.push(step);
     }
     out
 }
@@ -175,13 +174,6 @@ fn instance(cx: &mut Cx<'_>, target: &StepDef, with: &Text, vars: &TextVars) -> 
             Diagnostic::error("not-an-expansion", format!("`{with}` {what}"))
                 .at(&with.at, "cannot take the place of a step")
                 .help("an expansion has type = \"expansion\" and [[template]] steps"),
-        );
-        return None;
-    }
-    if let Some(child) = target.children.first() {
-        cx.report.push(
-            Diagnostic::error("expand", format!("step `{}` has children and cannot be replaced", target.id))
-                .at(&child.id.at, "this child would be lost"),
         );
         return None;
     }
@@ -255,6 +247,9 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
     }
     if let Some(ends) = made.iter_mut().find(|step| step.until.is_none()) {
         ends.until.clone_from(&target.until);
+    }
+    if let Some(first) = made.first_mut() {
+        first.children.extend(target.children.iter().cloned());
     }
     if let Some(last) = made.last_mut() {
         last.on_complete = last.on_complete.take().or_else(|| target.on_complete.clone());

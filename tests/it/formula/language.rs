@@ -404,6 +404,14 @@ fn what_a_loop_waits_for_holds_all_that_begins_it_and_each_round_all_of_the_next
     let both = cooked(&text.replace("id = \"b\"", "id = \"b\"\ngate = { type = \"timer\", timeout = \"1h\" }"));
     let both = both.expect_err("two gates").render(false);
     assert!(both.contains("`l.iter1.b` has a gate of its own beside that of `l`"), "{both}");
+    // Written for a program that drops the loop's, a file is used all the same.
+    let mut elsewhere = Library::empty();
+    let two = text.replace("id = \"b\"", "id = \"b\"\ngate = { type = \"timer\", timeout = \"1h\" }");
+    elsewhere.add(Layer::Repository, "f.formula.toml", &two);
+    let options = Options { vars: &Vars::new(), mode: Mode::Compile, aspects: &NoAspects };
+    let made = compile(&elsewhere, "f", options).expect("cooks");
+    let kinds: Vec<&str> = made.proto.steps.iter().filter_map(|s| Some(s.gate.as_ref()?.kind.as_str())).collect();
+    assert_eq!((kinds, made.warnings.findings.len()), (vec!["human", "timer", "timer"], 1));
 }
 
 #[test]
@@ -559,4 +567,24 @@ fn who_waits_for_the_children_of_what_was_replaced_waits_for_what_came_in_its_pl
         let inside = proto.step("e.iter1.y").and_then(|s| s.waits_for.as_ref()?.of.as_deref());
         assert_eq!(inside, last.contains("iter").then_some("e.iter1.x"));
     }
+}
+
+#[test]
+fn a_group_that_an_expansion_replaces_keeps_its_children() {
+    let text = |inline: &str, rule: &str| {
+        format!(
+            "formula = \"f\"\n[[steps]]\nid = \"g\"\n{inline}[[steps.children]]\nid = \"k\"\n[[steps]]\nid = \"z\"\n\
+             needs = [\"g\"]\n{rule}"
+        )
+    };
+    let cooked = |inline: &str, rule: &str| {
+        let proto = cook(&library(&[("f", &text(inline, rule)), ("twice", TWICE)]), "f", &Vars::new()).expect("cooks");
+        let line = |s: &gastown::formula::Step| format!("{}:{}", s.parent.as_deref().unwrap_or(""), s.id);
+        proto.steps.iter().map(line).collect::<Vec<_>>().join(" ")
+    };
+    let rule = |which: &str| format!("[[compose.{which}\"\nwith = \"twice\"\n");
+    assert_eq!(cooked("expand = \"twice\"\n", ""), ":g.one g.one:k :g.two :z");
+    assert_eq!(cooked("", &rule("expand]]\ntarget = \"g")), ":g.one g.one:k :g.two :z");
+    let all = cooked("", &rule("map]]\nselect = \"*"));
+    assert_eq!(all, ":g.one g.one:k.one g.one:k.two :g.two :z.one :z.two");
 }
