@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, text_bound, walk};
+use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, text_bound, walk, walk_mut};
 use super::super::vars::fill_single;
 use super::super::{Diagnostic, RoundTexts, Text, fill, range};
 use super::{Cx, Renamed};
@@ -102,6 +102,7 @@ fn rounds(
     walk(&body.body, &mut |s| {
         inside.insert(Arc::clone(&s.id.value));
     });
+    let known = cx.rounds.len();
     let mut out: Vec<StepDef> = Vec::with_capacity((times as usize).saturating_mul(body.body.len()));
     let mut first = 0;
     for (i, value) in (from..=to).enumerate() {
@@ -133,12 +134,41 @@ fn rounds(
             first = out.len();
         }
     }
+    if let Times::Until(_) = &body.times {
+        one_until(cx, &mut out, known);
+    }
     if let (Times::Until(until), Some(head)) = (&body.times, out.first_mut()) {
         head.labels.push(until.condition.with(until_label(until)));
         head.until = Some(Arc::new(until.clone()));
         cx.rounds.push(format!("{}.iter1", step.id));
     }
     (out, first)
+}
+
+/// Reports the loops with `until` among `steps`, which are in a round of another one; `known` rounds were there before.
+///
+/// A round that holds rounds would have to come again with the first of them alone. Where another program's words are
+/// taken as they are, such a loop has one round.
+pub(super) fn one_until(cx: &mut Cx<'_>, steps: &mut [StepDef], known: usize) {
+    let mut inner: Vec<Arc<UntilDef>> = Vec::new();
+    walk_mut(steps, &mut |step| {
+        let until = step.until.take();
+        inner.extend(until.filter(|until| inner.iter().all(|told| told.condition.at != until.condition.at)));
+    });
+    cx.rounds.truncate(known);
+    for until in inner {
+        let message = "a loop with `until` stands in a round of another one";
+        let finding = if until.condition.at.source.layer.strict() {
+            Diagnostic::error("loop", message)
+        } else {
+            Diagnostic::warning("loop", format!("{message}; it has one round"))
+        };
+        cx.report.push(
+            finding.at(&until.condition.at, "the inner one").help(
+                "give one of them a `count`, or make the inner one a formula that a step bonds with `on_complete`",
+            ),
+        );
+    }
 }
 
 fn bounds(cx: &mut Cx<'_>, body: &LoopDef) -> Option<(i64, i64)> {

@@ -228,7 +228,12 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
         }
     };
     let copies: Vec<StepDef> = expansion.template.iter().map(|s| copy(s, &value)).collect();
+    let known = cx.rounds.len();
     let mut made = control::apply(cx, copies);
+    let inside = |scope: &String| target.id.as_str().strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'));
+    if cx.rounds.len() > known && cx.rounds[..known].iter().any(inside) {
+        control::one_until(cx, &mut made, known);
+    }
     let own = control::ids(&made);
     for begins in made.iter_mut().filter(|s| s.begins(&own)) {
         control::hold(cx, begins, target);

@@ -114,6 +114,43 @@ fn an_until_loop_runs_once_and_remembers_its_end() {
 }
 
 #[test]
+fn an_until_loop_in_a_round_of_another_one_is_refused_and_elsewhere_has_one_round() {
+    let inner = "[LOOP]\nuntil = \"run.output.green == 'y'\"\nmax = 4\n[[LOOP.body]]\nid = \"run\"\n";
+    let text = |fix: &str, first: bool| {
+        let fix = format!("[[steps.loop.body]]\nid = \"fix\"\n{fix}");
+        let review = "[[steps.loop.body]]\nid = \"review\"\n";
+        let body = if first { format!("{fix}{review}") } else { format!("{review}{fix}") };
+        format!(
+            "formula = \"f\"\n[[steps]]\nid = \"o\"\n[steps.loop]\nuntil = \"review.output.ok == 'y'\"\nmax = 3\n{body}"
+        )
+    };
+    let nested = inner.replace("LOOP", "steps.loop.body.loop");
+    let counted = format!(
+        "[steps.loop.body.loop]\ncount = 2\n[[steps.loop.body.loop.body]]\nid = \"t\"\n{}",
+        inner.replace("LOOP", "steps.loop.body.loop.body.loop")
+    );
+    let template = format!(
+        "formula = \"e\"\ntype = \"expansion\"\n[[template]]\nid = \"{{target}}.t\"\n{}",
+        inner.replace("LOOP", "template.loop")
+    );
+    for fix in [nested.as_str(), &counted, "expand = \"e\"\n"] {
+        for first in [true, false] {
+            let text = text(fix, first);
+            let report = cook(&library(&[("f", &text), ("e", &template)]), "f", &Vars::new()).expect_err("refused");
+            let told: Vec<&str> = report.findings.iter().map(|f| f.message.as_str()).collect();
+            assert_eq!(told, ["a loop with `until` stands in a round of another one"], "{text}");
+            assert!(report.render(false).contains("run.output.green"), "{}", report.render(false));
+            let mut elsewhere = Library::empty();
+            elsewhere.add(Layer::Repository, "f.formula.toml", &text);
+            elsewhere.add(Layer::Repository, "e.formula.toml", &template);
+            let proto = cook(&elsewhere, "f", &Vars::new()).expect("a warning");
+            let untils: Vec<&str> = proto.steps.iter().filter_map(|s| Some(s.until.as_ref()?.until.as_str())).collect();
+            assert_eq!((untils, proto.rounds), (vec!["review.output.ok == 'y'"], vec!["o.iter1".to_owned()]), "{text}");
+        }
+    }
+}
+
+#[test]
 fn branches_fork_and_join_and_gate_rules_hold() {
     let proto = cooked(
         r#"formula = "f"
