@@ -139,17 +139,36 @@ fn after_close(
     outside: Option<Outside<'_>>,
     closed: &mut Vec<Bead>,
 ) -> Result<(), MoleculeError> {
-    let Some(top) = super::find::top_of(w, &was.id)? else { return Ok(()) };
+    let roots = super::find::roots_of(w, &was.id)?;
+    let Some(top) = roots.last() else { return Ok(()) };
     let step = w.need(&was.id)?;
     super::fan_out::fan_out(w, &step)?;
     // With what became of its fan-out.
     if let Some(told) = closed.iter_mut().find(|bead| bead.id == step.id) {
         *told = w.need(&step.id)?;
     }
-    super::rounds::next(w, &top, &step, outside)?;
-    groups(w, &top, &step.id, outside, closed)?;
+    settle(w, &roots, top, &step, outside, closed)
+}
+
+/// What is complete or released now that `step` is over, which is in these molecules, the nearest first.
+fn settle(
+    w: &mut Write<'_>,
+    roots: &[BeadId],
+    top: &BeadId,
+    step: &Bead,
+    outside: Option<Outside<'_>>,
+    closed: &mut Vec<Bead>,
+) -> Result<(), MoleculeError> {
+    super::rounds::next(w, top, step, outside)?;
+    groups(w, top, &step.id, outside, closed)?;
     super::held::release(w, &step.id, outside)?;
-    closed.extend(close_awaited(w, &top)?);
+    closed.extend(close_awaited(w, top)?);
+    for root in roots {
+        if !w.epic_count(root)?.is_done() {
+            break;
+        }
+        closed.extend(squash_complete(w, root)?);
+    }
     Ok(())
 }
 
@@ -163,11 +182,6 @@ pub fn step_was_closed(
     let mut closed = Vec::new();
     if is_step(bead) {
         after_close(w, bead, outside, &mut closed)?;
-        if let Some(root) = super::root_of(w, &bead.id)?
-            && w.epic_count(&root.id)?.is_done()
-        {
-            closed.extend(squash_complete(w, &root.id)?);
-        }
     }
     Ok(closed)
 }
@@ -235,12 +249,9 @@ fn skip(
     let reason = format!("skipped: nothing touches {}", globs.join(", "));
     w.update(&step.id, Patch::default().with_meta("outcome", "skipped"))?;
     skipped.push(w.close(&step.id, Close::because(reason))?.bead);
-    let top = super::find::top_of(w, &step.id)?.unwrap_or_else(|| root.clone());
-    super::rounds::next(w, &top, &w.need(&step.id)?, outside)?;
-    groups(w, &top, &step.id, outside, skipped)?;
-    super::held::release(w, &step.id, outside)?;
-    skipped.extend(close_awaited(w, &top)?);
-    Ok(())
+    let roots = super::find::roots_of(w, &step.id)?;
+    let top = roots.last().unwrap_or(root);
+    settle(w, &roots, top, &w.need(&step.id)?, outside, skipped)
 }
 
 /// Closes a molecule whose steps are all closed if something waits for it, so that this goes on; as failed if a step
@@ -252,16 +263,22 @@ pub(super) fn close_awaited(w: &mut Write<'_>, root: &BeadId) -> Result<Option<B
     if !done
         || !w.dependents(root)?.iter().any(|edge| waits.contains(&edge.kind))
         || w.hooks()?.iter().any(|hook| hook.molecule.as_ref() == Some(root))
+        || view::is_open_below(w, root)?
     {
         return Ok(None);
     }
+    close_root(w, root).map(Some)
+}
+
+/// Closes the root of a molecule whose steps are all closed; as failed if a step failed.
+fn close_root(w: &mut Write<'_>, root: &BeadId) -> Result<Bead, MoleculeError> {
     // A round that failed was followed by another, or its loop has said how it ended.
     let failed = |step: &Bead| step.has_failed() && step.meta_str("round_of").is_none();
     let reason = match view::steps(w, root)?.into_iter().find(failed) {
         Some(step) => format!("failed: {}", step.id),
         None => "all its steps are closed".to_owned(),
     };
-    Ok(Some(w.close(root, Close { force: true, ..Close::because(reason) })?.bead))
+    Ok(w.close(root, Close { force: true, ..Close::because(reason) })?.bead)
 }
 
 /// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.
@@ -286,11 +303,15 @@ fn groups(
         let bead = w.need(&parent)?;
         let part = is_step(&bead) || is_molecule(&bead);
         let count = w.epic_count(&parent)?;
-        if !part || count.closed < count.total {
+        if !part || count.closed < count.total || (is_molecule(&bead) && view::is_open_below(w, &parent)?) {
             return Ok(());
         }
         if !bead.is_over() {
-            closed.push(w.close(&parent, Close::because("all its steps are closed"))?.bead);
+            closed.push(if is_molecule(&bead) {
+                close_root(w, &parent)?
+            } else {
+                w.close(&parent, Close::because("all its steps are closed"))?.bead
+            });
             super::rounds::next(w, root, &w.need(&parent)?, outside)?;
         }
         at = parent;

@@ -34,19 +34,22 @@ pub fn only_if_of(bead: &Bead) -> Option<OnlyIf> {
     serde_json::from_value(bead.metadata.get("only_if")?.clone()).ok()
 }
 
-/// The molecule at the top: where one hangs below a step of another, the other.
-pub(super) fn top_of(r: &Read<'_>, id: &BeadId) -> Result<Option<BeadId>, StoreError> {
-    let mut top = None;
+/// The molecules that a bead is part of, the nearest first: where one hangs below a step or the root of another, the
+/// other too.
+pub fn roots_of(r: &Read<'_>, id: &BeadId) -> Result<Vec<BeadId>, StoreError> {
+    let mut roots = Vec::new();
     let mut at = id.clone();
+    // Bounded: a damaged ledger may hold a circle of parents.
     for _ in 0..64 {
         let Some(root) = root_of(r, &at)? else { break };
-        top = Some(root.id.clone());
-        match r.deps(&root.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD) {
+        let parent = r.deps(&root.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD);
+        roots.push(root.id);
+        match parent {
             Some(edge) => at = edge.depends_on_id,
             None => break,
         }
     }
-    Ok(top)
+    Ok(roots)
 }
 
 /// The molecule that a bead is part of: itself, or the nearest root above it.

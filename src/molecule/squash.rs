@@ -124,11 +124,11 @@ pub fn squash_any(
     })
 }
 
-/// Files the digest of a molecule whose last step has just been closed, if its formula wants that and it has none. The
-/// molecule stays; a wisp goes when it is swept.
+/// Files the digest of a molecule whose last step has just been closed, if its formula wants that, it has none and no
+/// fan-out goes on in it. The molecule stays; a wisp goes when it is swept.
 pub(super) fn squash_complete(w: &mut Write<'_>, root: &BeadId) -> Result<Option<Bead>, MoleculeError> {
     let bead = view::need(w, root)?;
-    if !Rule::of(&bead).on_complete() || bead.metadata.contains_key(DIGEST) {
+    if !Rule::of(&bead).on_complete() || bead.metadata.contains_key(DIGEST) || view::is_open_below(w, root)? {
         return Ok(None);
     }
     let digest = Plan::of(w, root, None, true)?.record(w)?.digest_id;

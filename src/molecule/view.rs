@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{MoleculeError, is_molecule, is_step};
 use crate::base::{BeadId, Time};
-use crate::store::{Bead, Filter, Read, ReadyQuery, Sort, Status, StoreError};
+use crate::store::{Bead, Filter, IssueType, Read, ReadyQuery, Sort, Status, StoreError};
 
 /// The steps of a molecule in the order of the formula, what was added later behind them. Gates are not among them.
 pub fn steps(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> {
@@ -30,6 +30,18 @@ pub(super) fn all(r: &Read<'_>, root: &BeadId) -> Result<Vec<Bead>, StoreError> 
     }
     below.sort_by_key(order);
     Ok(below)
+}
+
+/// Whether work is open below a bead, at any depth: what a step fanned out to is below it when it is closed itself.
+pub(super) fn is_open_below(r: &Read<'_>, id: &BeadId) -> Result<bool, StoreError> {
+    let open = Filter {
+        under: Some(id.clone()),
+        not_statuses: vec![Status::CLOSED],
+        not_types: vec![IssueType::GATE, IssueType::MOLECULE],
+        limit: Some(1),
+        ..Filter::default()
+    };
+    Ok(!r.find(&open)?.is_empty())
 }
 
 /// As [`all`], where molecules are part of the molecule: each in one piece. Below a bead that is not to be `entered`

@@ -103,6 +103,7 @@ fn made(sandbox: &Sandbox, repo: &Path, args: &[&str], formula: &str) -> String 
 
 const CHAIN: &str = "[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n\
     [[compose.bond_points]]\nid = \"aftera\"\nafter_step = \"a\"\n";
+const FANS: &str = "[[steps]]\nid = \"a\"\n[steps.on_complete]\nfor_each = \"output.xs\"\nbond = \"two\"\n";
 const TWO: &str = "[[steps]]\nid = \"x\"\n[[steps]]\nid = \"y\"\nneeds = [\"x\"]\n";
 
 #[test]
@@ -129,6 +130,25 @@ fn what_is_bonded_after_a_molecule_goes_on_when_its_last_step_is_closed() {
     sandbox.bd(&repo, &["close", &format!("{fails}.2")]).ok();
     assert_eq!(shown(&sandbox, &repo, &fails)["close_reason"], format!("failed: {fails}.1"));
     assert_eq!(free(&sandbox, &repo, &case), ["x"]);
+}
+
+#[test]
+fn the_second_part_of_a_compound_runs_if_a_step_of_the_first_fails() {
+    let (sandbox, repo) = repo(&[("one", TWO), ("two", TWO)]);
+    let bonded = ["mol", "bond", "one", "two", "--type", "conditional"];
+    let proto = sandbox.bd(&repo, &[&bonded[..], &["--json"]].concat()).json()["result_id"].clone();
+    for pour in [&[&bonded[..], &["--pour"]].concat()[..], &["mol", "pour", proto.as_str().expect("an id")]] {
+        for (reason, runs) in [("failed: boom", true), ("done", false)] {
+            let poured = sandbox.bd(&repo, &[pour, &["--json"]].concat()).json();
+            let root = poured.get("result_id").or_else(|| poured.get("new_epic_id")).expect("an id");
+            let root = root.as_str().expect("an id");
+            sandbox.bd(&repo, &["close", &format!("{root}.1.1"), "-r", reason]).ok();
+            sandbox.bd(&repo, &["close", &format!("{root}.1.2")]).ok();
+            let why = if runs { format!("failed: {root}.1.1") } else { "all its steps are closed".to_owned() };
+            assert_eq!(shown(&sandbox, &repo, &format!("{root}.1"))["close_reason"], why);
+            assert_eq!(free(&sandbox, &repo, root), if runs { &["x"][..] } else { &[] });
+        }
+    }
 }
 
 #[test]
@@ -273,6 +293,35 @@ timeout = "30s"
     let poured = sandbox.bd(&repo, &["mol", "pour", "again", "-q"]).ok();
     let text = |root: &str| sandbox.bd(&repo, &["mol", "distill", root, "again", "--dry-run"]).ok();
     assert_eq!(text(&poured), text(&root), "it is the same again");
+}
+
+#[test]
+fn what_waits_for_a_molecule_and_its_digest_come_after_the_fan_out_of_its_last_step() {
+    let squash = format!("[squash]\ntrigger = \"on_complete\"\n{FANS}");
+    let (sandbox, repo) = repo(&[("fans", &squash), ("two", TWO)]);
+    let digests = || {
+        let found = sandbox.bd(&repo, &["list", "--all", "--label", "digest", "--json"]).json();
+        found.as_array().expect("beads").clone()
+    };
+    for go_on in [false, true] {
+        let before = digests().len();
+        let root = made(&sandbox, &repo, &["mol", "pour", "fans"], "fans");
+        let after = made(&sandbox, &repo, &["mol", "bond", &root, "two"], "two");
+        sandbox.bd(&repo, &["update", &format!("{root}.1"), "--meta", r#"output={"xs":["u","w"]}"#]).ok();
+        let mut open = vec![format!("{root}.1")];
+        while let Some(step) = open.pop() {
+            assert_eq!((digests().len(), free(&sandbox, &repo, &after)), (before, Vec::new()), "{step} is open");
+            let close = ["close", &step, "--continue", "--no-auto"];
+            sandbox.bd(&repo, if go_on { &close } else { &close[..2] }).ok();
+            let ready = sandbox.bd(&repo, &["mol", "ready", &root, "--json"]).json()["steps"].clone();
+            let id = |one: &Value| one["issue"]["id"].as_str().expect("an id").to_owned();
+            open = ready.as_array().expect("steps").iter().map(id).collect();
+        }
+        assert_eq!((digests().len(), free(&sandbox, &repo, &after)), (before + 1, vec!["x".to_owned()]));
+        let own = digests().into_iter().find(|one| one["metadata"]["molecule"] == root.as_str()).expect("its own");
+        let text = own["description"].as_str().expect("a text");
+        assert!(text.contains("5/5"), "{text}");
+    }
 }
 
 #[test]
