@@ -45,7 +45,7 @@ pub use burn::{Burnt, burn, burn_all};
 pub use distill::{distill, slug};
 pub use error::MoleculeError;
 pub use fan_out::fan_out_failures;
-pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, run_of, step_name};
+pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, roots_of, run_of, step_name};
 pub use held::{CONDITION, holds};
 pub use pour::{MOLECULE, PourOpts, Poured, check, pour, would_pour};
 pub use pour_large::pour_large;

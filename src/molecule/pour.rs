@@ -161,13 +161,16 @@ impl<'p> Pouring<'p> {
     ) -> Result<Vec<(String, BeadId)>, MoleculeError> {
         let mut made: Vec<(String, BeadId)> = Vec::new();
         let mut roots: Vec<BeadId> = Vec::new();
+        // One part after the other, also for a worker who could begin both.
+        let mut first = self.opts.first;
         for part in [&compound.first, &compound.second] {
             let id = match &self.opts.id {
                 Some(root) => Some(BeadId::new(format!("{root}.{}", roots.len() + 1))?),
                 None => None,
             };
             let (assignee, ephemeral) = (self.opts.assignee.clone(), self.opts.ephemeral);
-            let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, ..PourOpts::default() };
+            let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, first, ..PourOpts::default() };
+            first += part.size();
             let poured = pour(w, part, &self.vars, &opts)?;
             let taken = made.iter().any(|(name, _)| *name == part.formula);
             let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };

@@ -246,9 +246,9 @@ fn go_on(cx: &Context, args: &Args) -> Result<(), CliError> {
 fn above(r: &Read<'_>, id: &BeadId) -> Result<Option<Above>, CliError> {
     let bead = r.need(id)?;
     if molecule::is_step(&bead)
-        && let Some(root) = molecule::root_of(r, id)?
+        && let Some(root) = whole(r, id)?
     {
-        return Ok(Some(Above::Molecule(root.id)));
+        return Ok(Some(Above::Molecule(root)));
     }
     let mut at = bead;
     // Bounded: a damaged ledger may hold a circle of parents.
@@ -263,6 +263,21 @@ fn above(r: &Read<'_>, id: &BeadId) -> Result<Option<Above>, CliError> {
         at = parent;
     }
     Ok(None)
+}
+
+/// The molecule to go on in. Where one hangs in another that is the outer one, but what somebody has on the hook is all
+/// that was given to them, and the steps of a wisp are ready by themselves.
+fn whole(r: &Read<'_>, step: &BeadId) -> Result<Option<BeadId>, CliError> {
+    let mut roots = molecule::roots_of(r, step)?.into_iter();
+    let Some(mut whole) = roots.next() else { return Ok(None) };
+    for outer in roots {
+        let hooked = r.hooks()?.iter().any(|hook| hook.molecule.as_ref() == Some(&whole));
+        if hooked || r.need(&outer)?.ephemeral != r.need(&whole)?.ephemeral {
+            break;
+        }
+        whole = outer;
+    }
+    Ok(Some(whole))
 }
 
 /// The first bead below an epic that is ready and nobody's, claimed for `who`.

@@ -152,6 +152,31 @@ fn the_second_part_of_a_compound_runs_if_a_step_of_the_first_fails() {
 }
 
 #[test]
+fn who_goes_on_goes_in_and_out_of_what_hangs_in_the_molecule() {
+    let fans = format!("{FANS}[[steps]]\nid = \"last\"\nneeds = [\"a\"]\nwaits_for = \"children-of(a)\"\n");
+    let (sandbox, repo) = repo(&[("fans", &fans), ("two", TWO)]);
+    let came = |root: &str, mut step: String| {
+        let mut came = Vec::new();
+        loop {
+            let went = sandbox.bd(&repo, &["close", &step, "--continue", "--json"]).json()["continue"].clone();
+            let next = went["next_step"]["id"].as_str().map(str::to_owned);
+            assert_eq!((&went["molecule_id"], &went["molecule_complete"]), (&json!(root), &json!(next.is_none())));
+            let Some(next) = next else { return came };
+            came.push(next.strip_prefix(root).unwrap_or(&next).to_owned());
+            step = next;
+        }
+    };
+    for (how, order) in [("sequential", [".1.2", ".2.1", ".2.2"]), ("parallel", [".1.2", ".2.1", ".2.2"])] {
+        let bonded = sandbox.bd(&repo, &["mol", "bond", "two", "two", "--type", how, "--pour", "--json"]).json();
+        let root = bonded["result_id"].as_str().expect("an id");
+        assert_eq!(came(root, format!("{root}.1.1")), order, "{how}");
+    }
+    let root = made(&sandbox, &repo, &["mol", "pour", "fans"], "fans");
+    sandbox.bd(&repo, &["update", &format!("{root}.1"), "--meta", r#"output={"xs":["u","w"]}"#]).ok();
+    assert_eq!(came(&root, format!("{root}.1")).len(), 5, "two of each item, and the last");
+}
+
+#[test]
 fn molecules_at_one_bond_point_are_side_by_side_and_the_step_after_it_waits_for_both() {
     let (sandbox, repo) = repo(&[("f", CHAIN), ("two", TWO)]);
     let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
