@@ -33,6 +33,13 @@ pub struct WorktreeInfo {
     pub missing: bool,
 }
 
+impl WorktreeInfo {
+    /// Whether it is there with all its files, which somebody may have worked on since.
+    pub fn is_whole(&self) -> bool {
+        !self.missing && complete(&self.admin)
+    }
+}
+
 impl Repo {
     /// Makes a work tree at `path` on branch `branch`, created at `start` if it does not exist.
     ///

@@ -61,13 +61,15 @@ pending() {
 
 # What a worker before us left behind in the middle of a step.
 tidy() {
-    pending || return 0
+    rebasing=$(git rev-parse --git-path rebase-merge)
+    pending || [ -d "$rebasing" ] || return 0
     say "keeping what a step that was cut short had written, and beginning it again"
     git add -A &&
         tree=$(git write-tree) &&
         kept=$(git commit-tree -p HEAD -m "cut short: step $1 of $me" "$tree") &&
         git update-ref "refs/gt/preserve/script/$me/$kept" "$kept" &&
-        git reset -q --hard HEAD || fail 1 "the worktree cannot be tidied"
+        git reset -q --hard HEAD &&
+        { [ ! -d "$rebasing" ] || git rebase --abort; } || fail 1 "the worktree cannot be tidied"
 }
 
 # Whether the work of step bead $1 is in a commit already.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::agent::{self, AgentState, HostKind};
+use super::agent::{self, AgentRow, AgentState, HostKind};
 use super::around::Acting;
 use super::error::TownError;
 use super::intent::{self, Act, Intent, Spawn};
@@ -112,16 +112,18 @@ pub struct Proof {
     pub uncommitted: usize,
 }
 
-/// Ends all sessions of the town and proves that none of its processes lives.
+/// Ends all sessions of the town and proves that none of its processes lives. Where the store cannot be used that is done
+/// too: processes are known by their mark.
 ///
 /// The caller has stopped the daemon; `others` are processes that it knows of besides.
-pub fn stop_sessions(
-    cx: &Acting<'_>,
-    store: &mut Store,
-    others: &[ProcId],
-    grace: Duration,
-) -> Result<Proof, TownError> {
-    let rows = store.read(agent::all)?;
+pub fn stop_sessions(cx: &Acting<'_>, store: Option<&mut Store>, others: &[ProcId], grace: Duration) -> Proof {
+    let mut trouble = Vec::new();
+    let read = store.as_ref().map(|store| store.read(agent::all)).transpose();
+    let rows = read.unwrap_or_else(|error| {
+        trouble.push(error.to_string());
+        None
+    });
+    let rows = rows.unwrap_or_default();
     let mut known: Vec<ProcId> = others.iter().flat_map(ProcId::tree).collect();
     known.extend(rows.iter().filter_map(|row| row.proc.as_ref()).flat_map(ProcId::tree));
     let mut stopped = Vec::new();
@@ -131,23 +133,14 @@ pub fn stop_sessions(
         }
     }
     last_words::keep_all(cx, &rows);
-    let mut trouble = Vec::new();
     for kind in [HostKind::Tmux, HostKind::Headless] {
         if let Err(error) = hosts::existing(cx, kind).map_or(Ok(()), |host| host.shutdown_all(grace)) {
             trouble.push(format!("{}: {error}", kind.word()));
         }
     }
-    store.write(&cx.stamp(), |w| {
-        for row in &rows {
-            let Some(mut row) = agent::get(w, &row.address)? else { continue };
-            if row.wants_session() {
-                row.state = AgentState::Stopped;
-            }
-            row.proc = None;
-            agent::put(w, &row)?;
-        }
-        Ok::<_, TownError>(())
-    })?;
+    if let Some(Err(error)) = store.map(|store| note_stopped(cx, store, &rows)) {
+        trouble.push(error.to_string());
+    }
     let bench = crate::queue::bench::mark_prefix(cx.town.root());
     for (what, found) in [("gates", process::marked(&bench, true)), ("git", git::running_below(cx.town.root()))] {
         if let Err(error) = process::kill_all(&found, None, grace) {
@@ -161,10 +154,25 @@ pub fn stop_sessions(
             left.push(found);
         }
     }
-    Ok(Proof { stopped, left, trouble, uncommitted: uncommitted(&rows) })
+    Proof { stopped, left, trouble, uncommitted: uncommitted(&rows) }
 }
 
-fn uncommitted(rows: &[super::AgentRow]) -> usize {
+/// Nobody runs any more.
+fn note_stopped(cx: &Acting<'_>, store: &mut Store, rows: &[AgentRow]) -> Result<(), TownError> {
+    store.write(&cx.stamp(), |w| {
+        for row in rows {
+            let Some(mut row) = agent::get(w, &row.address)? else { continue };
+            if row.wants_session() {
+                row.state = AgentState::Stopped;
+            }
+            row.proc = None;
+            agent::put(w, &row)?;
+        }
+        Ok(())
+    })
+}
+
+fn uncommitted(rows: &[AgentRow]) -> usize {
     let worktrees = rows.iter().filter_map(|row| row.worktree.as_ref()).filter(|path| path.is_dir());
     worktrees
         .filter_map(|path| git::worktree_state(path).ok())

@@ -3,6 +3,8 @@
 //! Nothing is deleted before git holds it: the worktree goes only after its dirty and untracked files were
 //! committed to `refs/gt/preserve/…`, and its branch only when another ref reaches its commits.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::agent::{self, AgentRow, AgentState};
@@ -14,7 +16,7 @@ use super::roles::keep::{self, Hold};
 use super::{budget, hook, hosts, review, spawn};
 use crate::base::fault::{Point, pass};
 use crate::base::{Address, BeadId};
-use crate::git;
+use crate::git::{self, InProgress, Oid};
 use crate::policy::MOST_RESTARTS;
 use crate::store::{Bead, IssueType, Patch, Read, Status, Store, StoreError, Write};
 
@@ -241,10 +243,10 @@ pub(super) fn act(
             return Ok(());
         }
         if let Some(bead) = give_back {
-            give(w, &row.address, bead, kept.as_deref())?;
+            give(w, &row.address, bead, &kept)?;
         }
         agent::remove(w, &row.address)?;
-        let payload = json!({ "why": why, "kept": kept, "bead": row.bead });
+        let payload = json!({ "why": why, "kept": kept.files, "bead": row.bead });
         w.emit("agent_retired", &row.address.to_string(), payload)?;
         Ok::<_, TownError>(())
     })
@@ -253,7 +255,7 @@ pub(super) fn act(
 /// Writes down which commit the next worker goes on from, before the worktree goes.
 fn note_left_off(cx: &Acting<'_>, store: &mut Store, row: &AgentRow, bead: &BeadId) -> Result<(), TownError> {
     let Some(path) = row.worktree.as_ref().filter(|path| path.is_dir()) else { return Ok(()) };
-    let Some(head) = git::worktree_state(path)?.head else { return Ok(()) };
+    let Some(head) = left_off(cx, row, path)? else { return Ok(()) };
     store.write(&cx.stamp(), |w| {
         let begun = row.base_commit.as_deref() != Some(head.to_string().as_str());
         if begun && super::hook::held(w, &row.address)?.is_some_and(|h| h.bead == *bead) {
@@ -263,24 +265,57 @@ fn note_left_off(cx: &Acting<'_>, store: &mut Store, row: &AgentRow, bead: &Bead
     })
 }
 
-/// Removes worktree and branch once git holds what is in them. Gives the ref that keeps uncommitted files.
-fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownError> {
-    let (Some(path), Some(rig)) = (&row.worktree, row.rig()) else { return Ok(None) };
+/// Where a worker left off: at its HEAD, unless that has not all of its branch, as in the middle of a rebase.
+fn left_off(cx: &Acting<'_>, row: &AgentRow, path: &Path) -> Result<Option<Oid>, TownError> {
+    let state = git::worktree_state(path)?;
+    let (Some(branch), Some(rig)) = (&row.branch, row.rig()) else { return Ok(state.head) };
+    let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
+    let tip = repo.oid_of(&format!("refs/heads/{branch}"))?;
+    Ok(match (state.head, tip) {
+        (Some(_), Some(tip)) if state.in_progress == Some(InProgress::Rebase) => Some(tip),
+        (Some(head), Some(tip)) if repo.is_ancestor(head, tip)? => Some(tip),
+        (head, tip) => head.or(tip),
+    })
+}
+
+/// What git holds of a worker that is gone.
+struct Kept {
+    /// The ref of what it had not committed.
+    files: Option<String>,
+    /// The ref of commits of its branch that were on no other one, where it had left that branch.
+    commits: Option<String>,
+}
+
+/// Removes worktree and branch once git holds what is in them.
+fn take_down(cx: &Acting<'_>, row: &AgentRow) -> Result<Kept, TownError> {
+    let (Some(path), Some(rig)) = (&row.worktree, row.rig()) else { return Ok(Kept { files: None, commits: None }) };
     let repo = git::Repo::open(&cx.town.repo_dir(rig))?;
     let agent = row.address.to_string();
     let what = git::Retire { worktree: path, agent: &agent, now: cx.now(), delete_branch: true, dry_run: false };
     let preserved = repo.retire(&what)?.preserved;
-    let saved = preserved.saved.map(|saved| saved.refname);
-    if saved.is_some() || preserved.clean {
-        return Ok(saved);
+    let commits = drop_branch(&repo, cx, row)?;
+    let files = preserved.saved.map(|saved| saved.refname);
+    if files.is_some() || preserved.clean {
+        return Ok(Kept { files, commits });
     }
     // Whoever saved it was killed before it was written down where.
     let its_own = |saved: &git::SavedRef| saved.branch == row.branch && saved.at.is_some_and(|at| at >= row.created_at);
-    Ok(repo.saved(&agent)?.into_iter().rfind(its_own).map(|saved| saved.refname))
+    let files = repo.saved(&agent)?.into_iter().rfind(its_own).map(|saved| saved.refname);
+    Ok(Kept { files, commits })
+}
+
+/// A worker that had left its branch leaves it behind, for the next one of its name to begin at. Gives the ref that keeps
+/// what nothing else does.
+fn drop_branch(repo: &git::Repo, cx: &Acting<'_>, row: &AgentRow) -> Result<Option<String>, TownError> {
+    let Some(refname) = row.branch.as_ref().map(|branch| format!("refs/heads/{branch}")) else { return Ok(None) };
+    let Some(tip) = repo.oid_of(&refname)? else { return Ok(None) };
+    let saved = repo.keep(&refname, &row.address.to_string(), cx.now())?;
+    repo.delete_ref_if(&refname, tip)?;
+    Ok(saved.map(|saved| saved.refname))
 }
 
 /// The bead is ready again.
-fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: Option<&str>) -> Result<(), TownError> {
+fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: &Kept) -> Result<(), TownError> {
     let Some(hook) = super::hook::held(w, agent)?.filter(|h| h.bead == *bead) else { return Ok(()) };
     w.unhook(agent, hook.epoch)?;
     let before = w.need(bead)?;
@@ -288,7 +323,10 @@ fn give(w: &mut Write<'_>, agent: &Address, bead: &BeadId, kept: Option<&str>) -
         return Ok(());
     }
     let mut patch = Patch::status(Status::OPEN).with_assignee("");
-    if let Some(refname) = kept {
+    if let Some(refname) = &kept.commits {
+        w.add_comment(bead, &format!("commits of its branch that an earlier worker had left behind are in {refname}"))?;
+    }
+    if let Some(refname) = kept.files.as_deref() {
         if let Some(older) = before.meta_str(LEFT_OFF_FILES).filter(|older| *older != refname) {
             w.add_comment(bead, &format!("what an earlier worker had not committed is in {older}"))?;
         }

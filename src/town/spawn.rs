@@ -116,17 +116,29 @@ fn worktree(
     let (Some(path), Some(branch), Some(rig)) = (&row.worktree, &row.branch, row.rig()) else { return Ok(None) };
     let rig = cx.town.rig(rig, &Overrides::default())?;
     let repo = rig.repo()?;
-    // A branch that is there is where it is: neither the remote nor the target has a say in it any more.
-    let begun = repo.oid_of(&format!("refs/heads/{branch}"))?;
-    let start = match (begun, from) {
-        (Some(tip), _) => tip,
-        (None, Some(commit)) => repo.resolve(commit)?,
-        (None, None) => start_of(cx, store, row, &rig, &repo)?,
+    let own = repo.worktree_at(path)?.filter(|tree| row.started_at.is_some() && tree.is_whole());
+    let refname = format!("refs/heads/{branch}");
+    let begun = repo.oid_of(&refname)?;
+    let start = if let Some(head) = own.as_ref().and_then(|tree| tree.head) {
+        // Its own, and as it left it: in the middle of a rebase, or on a branch that it made itself.
+        head
+    } else {
+        // A branch that is there is where it is: neither the remote nor the target has a say in it any more.
+        let start = match (begun, from.map(|commit| repo.resolve(commit)).transpose()?) {
+            (Some(tip), Some(from)) if repo.worktree_at(path)?.is_none() && repo.is_ancestor(tip, from)? => {
+                repo.set_ref(&refname, from, Some(tip), "goes on where an earlier worker left off")?;
+                from
+            }
+            (Some(tip), _) => tip,
+            (None, Some(from)) => from,
+            (None, None) => start_of(cx, store, row, &rig, &repo)?,
+        };
+        let parent = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(parent).map_err(|e| TownError::io("make", parent, e))?;
+        repo.worktree_add(path, branch, start)?;
+        start
     };
-    let parent = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(parent).map_err(|e| TownError::io("make", parent, e))?;
-    repo.worktree_add(path, branch, start)?;
-    if begun.is_some() && row.base_commit.is_some() {
+    if (own.is_some() || begun.is_some()) && row.base_commit.is_some() {
         return Ok(None);
     }
     let base = repo.merge_base(start, rig.target_tip(&repo)?)?.unwrap_or(start);

@@ -6,6 +6,8 @@ use super::Context;
 use crate::base::process::ProcId;
 use crate::base::text;
 use crate::cli::{CliError, Kind};
+use crate::store::Store;
+use crate::town::TownError;
 use crate::town::lifecycle::{self, Proof};
 
 /// Stops the daemon and every session, and checks by process id and start time that nothing is left.
@@ -20,15 +22,23 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
-    let (here, mut store) = cx.open()?;
-    lifecycle::set_down(&here.acting(), &mut store)?;
+    let here = cx.place()?;
+    // A store that cannot be used keeps nobody from ending what runs.
+    let mut store = Store::open(&here.town.beads_dir()).map_err(TownError::from);
+    let set_down = match &mut store {
+        Ok(store) => lifecycle::set_down(&here.acting(), store).map(drop),
+        Err(_) => Ok(()),
+    };
     let daemon: Vec<ProcId> = super::revive::stop_daemon(&here)?;
     crate::queue::bench::end_below(here.town.root());
     let grace = Duration::from_secs(args.wait);
-    let proof = lifecycle::stop_sessions(&here.acting(), &mut store, &daemon, grace)?;
-    cx.out.confirm(&proof, text_of);
+    let proof = lifecycle::stop_sessions(&here.acting(), store.as_mut().ok(), &daemon, grace);
+    let unusable = set_down.err().or(store.err());
+    if unusable.is_none() || !cx.out.json {
+        cx.out.confirm(&proof, text_of);
+    }
     if proof.left.is_empty() && proof.trouble.is_empty() {
-        return Ok(());
+        return unusable.map_or(Ok(()), |error| Err(error.into()));
     }
     let pids: Vec<String> = proof.left.iter().map(|p| p.pid.to_string()).collect();
     let mut error =

@@ -121,6 +121,25 @@ fn killed_in_the_middle_of_a_step_it_begins_that_step_again() {
 }
 
 #[test]
+fn a_rebase_that_was_begun_is_begun_again() {
+    let desk = Desk::new(
+        "```sh implement\necho mine > f; git add f; git commit -qm mine || true\n\
+         if [ ! -e ../crashed ]; then : > ../crashed; git rebase -q other || kill -9 $PPID; exit; fi\n```",
+    );
+    desk.git(&["checkout", "-qb", "other"]);
+    std::fs::write(desk.work().join("f"), "theirs\n").expect("file");
+    desk.git(&["add", "f"]);
+    desk.git(&["commit", "-qm", "theirs"]);
+    desk.git(&["checkout", "-q", "-"]);
+    assert_eq!(desk.run().code, -1);
+    desk.run().ok();
+    assert_eq!(desk.file("f"), "mine\n");
+    assert_eq!(desk.git(&["log", "--format=%s", "-1"]), "mine", "on the branch that was to be rebased");
+    assert_ne!(desk.git(&["symbolic-ref", "HEAD"]), "");
+    assert_eq!(desk.said("done"), 1);
+}
+
+#[test]
 fn killed_between_commit_and_close_it_only_closes() {
     let desk = Desk::new("```sh implement\necho once >> f\n```");
     // A commit of another step whose id begins alike is not ours.

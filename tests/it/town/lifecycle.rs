@@ -34,6 +34,30 @@ fn a_town_that_was_shut_down_has_no_process_left_and_keeps_its_work() {
 }
 
 #[test]
+fn a_town_whose_database_is_damaged_or_gone_can_be_stopped_and_restored() {
+    for damage in ["damaged", "gone"] {
+        let town = TestTown::new();
+        let bead = town.bead("x");
+        town.gt(&["sling", &bead, "app"]).ok();
+        town.bd(&["history", &bead]).ok();
+        let pid = u32::try_from(town.agents()[0]["pid"].as_i64().expect("a process")).expect("a process id");
+        let daemon = u32::try_from(daemon(&town).expect("a daemon")).expect("a process id");
+        let database = town.root.join(".beads/beads.db");
+        if damage == "gone" {
+            std::fs::remove_file(&database).expect("removed");
+        } else {
+            std::fs::write(&database, "no database at all").expect("written");
+        }
+        let ran = town.gt(&["shutdown"]);
+        assert!(ran.code != 0 && ran.stderr.contains("bd restore"), "{damage}: {}", ran.stderr);
+        assert!(ran.stdout.contains("0 processes of this town left"), "{damage}: {}", ran.stdout);
+        assert!(ProcId::of(pid).is_none() && ProcId::of(daemon).is_none(), "{damage}: it still runs");
+        town.bd(&["restore", "--force"]).ok();
+        assert_eq!(town.show(&bead)["title"], "x");
+    }
+}
+
+#[test]
 fn what_a_worker_showed_when_the_town_went_down_is_there_afterwards() {
     for host in ["headless", "tmux"] {
         if host == "tmux" && !has("tmux") {

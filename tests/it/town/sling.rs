@@ -219,6 +219,72 @@ fn work_that_is_given_back_goes_on_where_it_was_left() {
     assert_eq!(told, format!("what an earlier worker had not committed is in {kept}"));
 }
 
+/// Commits a line to `file` in the worktree of toast, with git alone.
+fn commit_line(town: &TestTown, file: &str, line: &str) -> String {
+    let tree = town.worktree("toast");
+    std::fs::write(tree.join(file), format!("{line}\n")).expect("file");
+    town.sandbox.git(&tree, &["add", "-A"]).ok();
+    town.sandbox.git(&tree, &["commit", "-qm", line]).ok();
+    town.sandbox.git(&tree, &["rev-parse", "HEAD"]).ok()
+}
+
+#[test]
+fn work_that_is_given_back_in_the_middle_of_a_rebase_loses_no_commit() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let tree = town.worktree("toast");
+    let git = |args: &[&str]| town.sandbox.git(&tree, args);
+    let branch = git(&["symbolic-ref", "--short", "HEAD"]).ok();
+    let begun = git(&["rev-parse", "HEAD"]).ok();
+    git(&["checkout", "-qb", "side"]).ok();
+    commit_line(&town, "both.txt", "side");
+    git(&["checkout", "-q", &branch]).ok();
+    commit_line(&town, "first.txt", "first");
+    let last = commit_line(&town, "both.txt", "mine");
+    assert_ne!(git(&["rebase", "-q", "side"]).code, 0, "it stops in the conflict");
+    assert_ne!(git(&["rev-parse", "HEAD"]).ok(), last);
+    town.gt(&["unsling", &bead]).ok();
+    assert_eq!(town.show(&bead)["metadata"]["left_off"], last.as_str());
+    town.sling(&bead);
+    assert_eq!(git(&["rev-parse", "HEAD"]).ok(), last);
+    // And from a commit that is on no branch at all.
+    git(&["checkout", "-q", "--detach", &begun]).ok();
+    let loose = commit_line(&town, "loose.txt", "loose");
+    town.gt(&["unsling", &bead]).ok();
+    let told = town.show(&bead)["comments"].to_string();
+    let kept = told.split("left behind are in ").nth(1).and_then(|rest| rest.split('"').next()).expect("a ref");
+    let repo = town.root.join("app/.repo.git");
+    town.sandbox.git(&repo, &["merge-base", "--is-ancestor", &last, kept]).ok();
+    town.sling(&bead);
+    assert_eq!(git(&["rev-parse", "HEAD"]).ok(), loose, "the branch of that name begins there");
+    assert_eq!(git(&["symbolic-ref", "--short", "HEAD"]).ok(), branch);
+}
+
+#[test]
+fn a_worker_comes_back_to_its_worktree_however_it_left_it() {
+    let town = TestTown::new();
+    let bead = town.bead("x");
+    town.sling(&bead);
+    let tree = town.worktree("toast");
+    for left in [&["checkout", "-q", "--detach"][..], &["checkout", "-qb", "feature/x"]] {
+        town.sandbox.git(&tree, left).ok();
+        town.gt(&["shutdown"]).ok();
+        town.gt(&["start"]).ok();
+        crate::support::eventually("the worker is back", || (town.agents()[0]["running"] == true).then_some(()));
+    }
+    // Also when what it made there comes back.
+    town.gt(&["shutdown"]).ok();
+    town.commit("toast", "a.txt", "a\n");
+    let (mr, commit) = town.hand_in("toast");
+    town.fail(&mr);
+    town.gt(&["review", "back", &bead, "--comment", "more"]).ok();
+    town.gt(&["start"]).ok();
+    crate::support::eventually("the worker is back", || (town.agents()[0]["running"] == true).then_some(()));
+    assert_eq!(town.sandbox.git(&tree, &["rev-parse", "HEAD"]).ok(), commit);
+    town.gt(&["shutdown"]).ok();
+}
+
 #[test]
 fn a_bead_that_is_named_twice_is_slung_once_and_a_deleted_one_is_filed_anew() {
     let town = TestTown::new();
