@@ -36,7 +36,7 @@ impl ConfigError {
     }
 
     /// From what the parser says about `source`.
-    pub(super) fn parse(path: &Path, source: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn parse(path: &Path, source: &str, error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or(0..0);
         let (message, hint) = reword(error.message());
         Self::at(path, source, span, message, hint)

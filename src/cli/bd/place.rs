@@ -8,6 +8,8 @@ use crate::base::text::similar;
 use crate::base::{Address, Prefix};
 use crate::cli::CliError;
 use crate::cli::env::Env;
+use crate::config::ConfigError;
+use crate::town::TownError;
 
 /// The folder of the tracker, and how it was found.
 #[derive(Debug, Clone, Serialize)]
@@ -72,8 +74,8 @@ impl Place {
         }
         let text = std::fs::read_to_string(&path)
             .map_err(|e| CliError::user(format!("{} cannot be read: {e}", path.display())))?;
-        let table: toml::Table = toml::from_str(&text)
-            .map_err(|e| CliError::new(crate::cli::Kind::Config, format!("{}: {}", path.display(), e.message())))?;
+        let table: toml::Table =
+            toml::from_str(&text).map_err(|e| TownError::from(ConfigError::parse(&path, &text, &e)))?;
         let prefix = table.get("prefix").and_then(toml::Value::as_str).unwrap_or(rig);
         Ok(Prefix::new(prefix.to_lowercase())?)
     }

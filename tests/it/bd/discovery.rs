@@ -134,6 +134,10 @@ fn inside_a_town_its_tracker_is_used_and_the_rig_gives_the_prefix() {
     let file = town.join(".beads/beads.db").display().to_string();
     let found = sandbox.bd(&elsewhere, &["--db", &file, "where", "--json"]).json();
     assert_eq!(found["town"].as_str().map(Path::new), Some(town.as_path()), "{found}");
+    std::fs::write(town.join("app/rig.toml"), "url = \"/x\"\nprefix == \"ap\"\n").expect("rig.toml");
+    let broken = sandbox.bd(&town, &["create", "x", "--rig", "app"]);
+    assert_eq!(broken.code, 3);
+    assert!(broken.stderr.contains("app/rig.toml:2:"), "{}", broken.stderr);
 }
 
 #[test]
