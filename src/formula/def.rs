@@ -238,6 +238,8 @@ pub(crate) struct GateDef {
     pub(crate) kind: Text,
     pub(crate) id: Option<Text>,
     pub(crate) timeout: Option<Text>,
+    /// Of a loop that has rounds until a condition holds: the first of them alone waits for it.
+    pub(crate) once: bool,
 }
 
 /// `[steps.loop]`.

@@ -265,6 +265,9 @@ pub struct Gate {
     /// How long, as written: `1h30m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
+    /// Of a loop that has rounds until a condition holds: the first of them alone waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// A condition on the work itself.

@@ -146,8 +146,9 @@ fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
 /// The gates of a step, its own and those of gate rules, with their names.
 pub(super) fn gate_beads(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Vec<(String, NewBead)> {
     let own = step.gate.as_deref().map(|gate| gate_bead(proto, step, gate, vars, opts));
+    // A gate rule holds the first round alone: its step is named once.
     let rules = step.held.iter().map(|condition| {
-        let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None };
+        let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None, once: true };
         gate_bead(proto, step, &gate, vars, opts)
     });
     let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
@@ -167,8 +168,7 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
     }
     let mut metadata = Map::new();
     metadata.insert("gate_of".into(), step.id.as_str().into());
-    // A gate rule holds the first round alone: its step is named once.
-    if let Some(round) = round_of(proto, &step.id).filter(|_| gate.kind != held::CONDITION) {
+    if let Some(round) = round_of(proto, &step.id).filter(|_| !gate.once) {
         metadata.insert("round_of".into(), round.into());
         let texts = step.round.as_deref();
         if let Some((var, text)) = texts.and_then(|round| Some((&round.var, round.texts.get(GATE_ID)?))) {

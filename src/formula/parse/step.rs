@@ -129,7 +129,7 @@ fn gate(reader: &Reader, node: &Node) -> Option<GateDef> {
         );
     }
     fields.finish();
-    Some(GateDef { kind: kind?, id: new.or(old).filter(|t| !t.as_str().is_empty()), timeout })
+    Some(GateDef { kind: kind?, id: new.or(old).filter(|t| !t.as_str().is_empty()), timeout, once: false })
 }
 
 fn repeat(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usize) -> Option<LoopDef> {

@@ -122,7 +122,13 @@ fn rounds(
         let before = out.last().map(|last| last.id.clone());
         for begins in made.iter_mut().filter(|s| s.begins(&own)) {
             match &before {
-                None => hold(cx, begins, step),
+                None => {
+                    let own = begins.gate.is_some();
+                    hold(cx, begins, step);
+                    if let (true, false, Some(gate)) = (round.again, own, &mut begins.gate) {
+                        Arc::make_mut(gate).once = true;
+                    }
+                }
                 Some(last) => begins.need(last),
             }
         }

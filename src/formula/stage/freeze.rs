@@ -152,7 +152,8 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         needs,
         waits_for,
         gate: step.gate.as_ref().map(|g| {
-            Box::new(Gate { kind: g.kind.as_str().to_owned(), id: string(&g.id), timeout: string(&g.timeout) })
+            let (id, timeout) = (string(&g.id), string(&g.timeout));
+            Box::new(Gate { kind: g.kind.as_str().to_owned(), id, timeout, once: g.once })
         }),
         held: step.held.as_ref().map(|held| strings(held)).unwrap_or_default(),
         condition: strings(&step.condition),

@@ -520,9 +520,10 @@ fn a_loop_that_ends_by_a_step_that_was_expanded_looks_at_what_came_in_its_place(
 }
 
 #[test]
-fn the_gate_of_a_round_waits_for_what_its_number_names() {
-    let text = "formula = \"f\"\n[vars]\nrepo = \"app\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"steps.complete >= 9\"\n\
-        max = 2\nvar = \"k\"\n[[steps.loop.body]]\nid = \"try\"\ngate = { type = \"mail\", id = \"{{repo}}-{k}\" }\n";
+fn the_gate_of_a_round_waits_for_what_its_number_names_and_that_of_the_loop_comes_once() {
+    let text = "formula = \"f\"\n[vars]\nrepo = \"app\"\n[[steps]]\nid = \"l\"\ngate = { type = \"human\", id = \"go\" }\n\
+        [steps.loop]\nuntil = \"steps.complete >= 9\"\nmax = 2\nvar = \"k\"\n[[steps.loop.body]]\nid = \"try\"\n\
+        [[steps.loop.body]]\nid = \"see\"\nneeds = [\"try\"]\ngate = { type = \"mail\", id = \"{{repo}}-{k}\" }\n";
     let mut run = Run::new(&cook(&library(&[("f", text)]), "f", &Vars::new()).expect("cooks"));
     let gates = |run: &Run| {
         let filter = gastown::store::Filter { types: vec![IssueType::GATE], ..Default::default() };
@@ -530,12 +531,15 @@ fn the_gate_of_a_round_waits_for_what_its_number_names() {
         gates.sort_by(|a, b| a.await_id.cmp(&b.await_id));
         gates.into_iter().map(|gate| (gate.id, format!("{} | {}", gate.title, gate.await_id))).collect::<Vec<_>>()
     };
-    let open = gates(&run);
-    run.store
-        .write::<_, MoleculeError>(&at(2), |w| Ok(w.close(&open[0].0, Close::because("it came"))?))
-        .expect("opens");
-    let _ = run.close(json!({}));
+    for (gate, _) in gates(&run) {
+        run.store.write::<_, MoleculeError>(&at(2), |w| Ok(w.close(&gate, Close::because("it came"))?)).expect("opens");
+    }
+    for _ in ["try", "see"] {
+        let _ = run.close(json!({}));
+    }
     let told: Vec<String> = gates(&run).into_iter().map(|(_, told)| told).collect();
-    assert_eq!(told, ["Gate: mail app-1 | app-1", "Gate: mail app-2 | app-2"]);
+    assert_eq!(told, ["Gate: mail app-1 | app-1", "Gate: mail app-2 | app-2", "Gate: human go | go"]);
+    assert_eq!(run.ready(), ["l.iter2.try: l.iter2.try"], "that of the loop held its begin");
+    let _ = run.close(json!({}));
     assert_eq!(run.ready(), Vec::<String>::new(), "the second round waits for its own");
 }
