@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::advance::close_awaited;
+use super::now::latest;
 use super::{MoleculeError, PourOpts, freeze, is_molecule, pour, view};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
@@ -186,7 +187,7 @@ fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondTyp
     let found = points.iter().find(|p| p.get("id").and_then(Value::as_str) == Some(point)).ok_or_else(unknown)?;
     let named = |key: &str| found.get(key).and_then(Value::as_str);
     let beads = view::all(w, a)?;
-    let bead = |name: &str| beads.iter().find(|s| super::step_name(s) == Some(name)).map(|s| s.id.clone());
+    let steps = view::own_steps(w, a)?;
     // Another molecule at the same point is none of them.
     let own = |id: &BeadId| beads.iter().any(|bead| bead.id == *id && !is_molecule(bead));
     let between = how == BondType::Sequential && found.get("parallel").and_then(Value::as_bool) != Some(true);
@@ -194,7 +195,8 @@ fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondTyp
     w.add_dep(b, NewDep::new(part, a.clone()))?;
     let waits = if how == BondType::Conditional { DepKind::CONDITIONAL_BLOCKS } else { DepKind::BLOCKS };
     if let Some(after) = named("after_step") {
-        let after = bead(after).ok_or_else(unknown)?;
+        // After a loop that goes on is after the round that it is in: whoever waits for that waits for the next ones, too.
+        let after = latest(&steps, after).ok_or_else(unknown)?.id.clone();
         for dependent in w.dependents(&after)?.into_iter().filter(|d| between && d.kind == DepKind::BLOCKS) {
             if own(&dependent.issue_id) {
                 w.add_dep(&dependent.issue_id, NewDep::new(DepKind::BLOCKS, b.clone()))?;
@@ -202,7 +204,7 @@ fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondTyp
         }
         w.add_dep(b, NewDep::new(waits, after))?;
     } else if let Some(before) = named("before_step") {
-        let before = bead(before).ok_or_else(unknown)?;
+        let before = steps.iter().find(|s| super::step_name(s) == Some(before)).ok_or_else(unknown)?.id.clone();
         let needs = w.deps(&before)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS);
         let needs: Vec<BeadId> = needs.map(|d| d.depends_on_id).filter(own).collect();
         if how == BondType::Conditional && needs.len() != 1 {

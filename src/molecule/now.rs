@@ -38,19 +38,7 @@ impl Now<'_> {
         let is = |step: &&Bead| step_name(step).is_some_and(|n| n == name || inside.as_deref() == Some(n));
         // Seen from outside of a round, a step that comes again is the latest.
         let here = if self.scope.is_some() { self.round().find(is) } else { None };
-        here.or_else(|| self.latest(name)).or_else(|| self.steps.iter().find(|s| s.id.as_str() == name))
-    }
-
-    /// The step of that name; of one that comes again in rounds, the latest.
-    fn latest(&self, name: &str) -> Option<&Bead> {
-        let first = self.steps.iter().find(|step| step_name(step) == Some(name))?;
-        let Some(scope) = first.meta_str("round_of") else { return Some(first) };
-        let (Some((of, _)), Some(rest)) = (numbered(scope), name.strip_prefix(scope)) else { return Some(first) };
-        let number = |step: &Bead| {
-            let (name, number) = numbered(step.meta_str("round_of")?)?;
-            (name == of && step_name(step)?.strip_prefix(step.meta_str("round_of")?)? == rest).then_some(number)
-        };
-        self.steps.iter().filter(|step| number(step).is_some()).max_by_key(|step| number(step))
+        here.or_else(|| latest(self.steps, name)).or_else(|| self.steps.iter().find(|s| s.id.as_str() == name))
     }
 
     /// What is below a bead, but gates: its children, or all.
@@ -69,6 +57,18 @@ impl Now<'_> {
             }
         }
     }
+}
+
+/// The step of that name among `steps`; of one that comes again in rounds, the latest.
+pub(super) fn latest<'b>(steps: &'b [Bead], name: &str) -> Option<&'b Bead> {
+    let first = steps.iter().find(|step| step_name(step) == Some(name))?;
+    let Some(scope) = first.meta_str("round_of") else { return Some(first) };
+    let (Some((of, _)), Some(rest)) = (numbered(scope), name.strip_prefix(scope)) else { return Some(first) };
+    let number = |step: &Bead| {
+        let (name, number) = numbered(step.meta_str("round_of")?)?;
+        (name == of && step_name(step)?.strip_prefix(step.meta_str("round_of")?)? == rest).then_some(number)
+    };
+    steps.iter().filter(|step| number(step).is_some()).max_by_key(|step| number(step))
 }
 
 impl State for Now<'_> {

@@ -203,6 +203,26 @@ fn molecules_at_one_bond_point_are_side_by_side_and_the_step_after_it_waits_for_
 }
 
 #[test]
+fn what_is_put_after_a_loop_waits_for_the_round_that_runs_and_those_that_come() {
+    let looped = "[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"b.output.ok == 'y'\"\nmax = 3\n[[steps.loop.body]]\n\
+        id = \"b\"\n[[steps]]\nid = \"e\"\nneeds = [\"l\"]\n[[compose.bond_points]]\nid = \"p\"\nafter_step = \"l\"\n";
+    let (sandbox, repo) = repo(&[("f", looped), ("two", TWO)]);
+    let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let mut bonded = Vec::new();
+    for n in 1..=3 {
+        bonded.push(made(&sandbox, &repo, &["mol", "bond", &root, "two", "--at", "p"], "two"));
+        assert_eq!(free(&sandbox, &repo, &root), [format!("l.iter{n}.b")]);
+        let ready = sandbox.bd(&repo, &["ready", "--mol", &root, "--json"]).json();
+        sandbox.bd(&repo, &["close", ready[0]["id"].as_str().expect("an id")]).ok();
+    }
+    for one in &bonded {
+        assert_eq!(free(&sandbox, &repo, one), ["x"]);
+        works_through(&sandbox, &repo, &format!("{one}.1"));
+    }
+    assert_eq!(free(&sandbox, &repo, &root), ["e"]);
+}
+
+#[test]
 fn a_rehearsed_pour_lists_what_the_real_one_makes() {
     let steps = "[vars]\nfast = \"yes\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\ncondition = \"!{{fast}}\"\n";
     let (sandbox, repo) = repo(&[("f", steps)]);
