@@ -198,7 +198,8 @@ impl Plan {
             template::fill(text, &Value::Object(facts.clone())).unwrap_or_else(|_| text.to_owned())
         };
         let directory = fill(&self.output.directory, &facts);
-        facts.insert("output".into(), json!({ "directory": directory, "synthesis": self.output.synthesis }));
+        let synthesis = fill(&self.output.synthesis, &facts);
+        facts.insert("output".into(), json!({ "directory": directory, "synthesis": synthesis }));
         let title =
             if about.is_empty() { self.proto.formula.clone() } else { format!("{}: {about}", self.proto.formula) };
         let legs = self.legs.iter().map(|leg| {

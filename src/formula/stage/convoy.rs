@@ -104,6 +104,7 @@ fn all_texts(cx: &mut Cx<'_>, formula: &Formula) {
     let part = |key: &str, name: &str| formula.convoy(key).and_then(|table| table.get(name)).and_then(text);
     let mut all: Vec<(Option<Text>, &BTreeSet<&str>)> = vec![
         (part("output", "directory"), &common),
+        (part("output", "synthesis"), &common),
         (part("output", "leg_pattern"), &of_leg),
         (part("prompts", "base"), &of_prompt),
         (part("synthesis", "title"), &last),

@@ -22,6 +22,7 @@ base = """{{if pr}}PR {{pr}}{{else}}{{branch}}{{end}} by {{leg.focus}} for {{con
 [output]
 directory = "out/{{convoy}}"
 leg_pattern = "{{leg.id}}.md"
+synthesis = "sum-{{depth}}.md"
 [[legs]]
 id = "fast"
 focus = "speed"
@@ -31,6 +32,7 @@ title = "Safety"
 focus = "safety"
 [synthesis]
 title = "Sum of {{target_description}}"
+description = "{{output.directory}}/{{output.synthesis}}"
 depends_on = ["fast", "safe"]
 [presets.one]
 legs = ["safe"]
@@ -51,6 +53,7 @@ fn each_leg_gets_the_prompt_filled_for_it_and_the_synthesis_waits_for_all() {
         ]
     );
     let last = filled.synthesis.expect("a synthesis");
+    assert_eq!(last.description, "out/hq-cv-1/sum-2.md");
     assert_eq!((last.title.as_str(), last.needs), ("Sum of branch topic, depth 2", vec!["fast".into(), "safe".into()]));
 }
 
@@ -95,12 +98,12 @@ fn legs_that_are_not_there_and_texts_that_cannot_be_filled_are_found_when_it_is_
     5:20 input `pr` names `brunch`, which is no input | did you mean `branch`?
     13:13 this text cannot be filled: `{{if pr}}` has no `{{end}}` | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}
     16:18 `{{leg.idd}}` is no input, and nothing else that this text knows | did you mean `leg.id`?
-    22:1 a leg has no key `titel` | did you mean `title`?
-    23:15 `description` must be a string, not an integer | write "5"
-    26:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}
-    26:41 `{{leg.id}}` is no input, and nothing else that this text knows | did you mean `legs`?
-    27:15 the synthesis waits for `fats`, which is no leg | did you mean `fast`?
-    29:9 preset `one` names `save`, which is no leg | did you mean `safe`?
+    23:1 a leg has no key `titel` | did you mean `title`?
+    24:15 `description` must be a string, not an integer | write "5"
+    27:19 this text cannot be filled: `{{len legs}}` is not understood | {{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}
+    27:41 `{{leg.id}}` is no input, and nothing else that this text knows | did you mean `legs`?
+    29:15 the synthesis waits for `fats`, which is no leg | did you mean `fast`?
+    31:9 preset `one` names `save`, which is no leg | did you mean `safe`?
     "#);
     // Of others a word that is not understood may be understood elsewhere; to be worked with here it must be here.
     let mut elsewhere = Library::empty();
