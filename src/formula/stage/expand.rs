@@ -114,6 +114,10 @@ pub(in super::super) fn rules(
     expand: &[ExpandRule],
     map: &[ExpandRule],
 ) -> Vec<StepDef> {
+    // An expansion that is not there is told also where the rule selects nothing.
+    for rule in expand.iter().chain(map) {
+        let _ = cx.whole(rule.with.as_str(), &rule.with.at);
+    }
     for rule in expand {
         if branch::known(cx, &steps, &rule.target) {
             steps = one_rule(cx, steps, rule, &|id| id == rule.target.as_str());

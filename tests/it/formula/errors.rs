@@ -228,6 +228,19 @@ fn an_unknown_name_suggests_the_one_that_was_meant() {
 }
 
 #[test]
+fn an_expansion_that_is_not_there_is_told_beside_a_target_that_is_none() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\n[compose]\nexpand = [{ target = \"b\", with = \"no1\" }]\n\
+        map = [{ select = \"b*\", with = \"no2\" }]\naspects = [\"no3\"]\n";
+    insta::assert_snapshot!(told(&cooked(text).expect_err("all of it is wrong")), @r"
+    5:22 there is no step `b` | 
+    5:34 there is no formula `no1` | searched: the built-in formulas; `bd formula list` shows what there is
+    6:19 no step matches `b*` | 
+    6:32 there is no formula `no2` | searched: the built-in formulas; `bd formula list` shows what there is
+    7:12 there is no formula `no3` | searched: the built-in formulas; `bd formula list` shows what there is
+    ");
+}
+
+#[test]
 fn the_reference_names_every_key() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formulas.md");
     let docs = std::fs::read_to_string(path).expect("docs/formulas.md");
