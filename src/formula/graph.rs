@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::Proto;
+use super::{Proto, Step};
 
 /// One line per step in the order of the formula, indented by what it waits for.
 pub fn tree(proto: &Proto) -> String {
@@ -12,7 +12,8 @@ pub fn tree(proto: &Proto) -> String {
     for _ in 0..proto.steps.len().min(64) {
         let mut moved = false;
         for step in &proto.steps {
-            let above = step.needs.iter().chain(&step.parent).filter_map(|n| level.get(n.as_str())).max();
+            let of = step.waits_for.as_ref().and_then(|waits| waits.of.as_ref());
+            let above = step.needs.iter().chain(&step.parent).chain(of).filter_map(|n| level.get(n.as_str())).max();
             let own = above.map_or(0, |l| l + 1);
             moved |= level.insert(&step.id, own) != Some(own);
         }
@@ -29,6 +30,9 @@ pub fn tree(proto: &Proto) -> String {
         }
         if !step.needs.is_empty() {
             let _ = write!(out, "  ← {}", step.needs.join(", "));
+        }
+        if let Some((children, of)) = children(step) {
+            let _ = write!(out, "  ⇠ {children} of {of}");
         }
         if let Some(gate) = &step.gate {
             let _ = write!(out, "  [gate {}]", gate.kind);
@@ -53,9 +57,18 @@ pub fn mermaid(proto: &Proto) -> String {
         for need in step.needs.iter().filter_map(|n| number.get(n.as_str())) {
             let _ = writeln!(out, "    s{need} --> s{i}");
         }
+        if let Some((children, of)) = children(step).and_then(|(word, of)| Some((word, number.get(of)?))) {
+            let _ = writeln!(out, "    s{of} -. {children} .-> s{i}");
+        }
         if let Some(parent) = step.parent.as_deref().and_then(|p| number.get(p)) {
             let _ = writeln!(out, "    s{i} -.- s{parent}");
         }
     }
     out
+}
+
+/// Which children the step waits for, and of which step.
+fn children(step: &Step) -> Option<(&'static str, &str)> {
+    let waits = step.waits_for.as_deref()?;
+    Some((if waits.mode == "any-children" { "any child" } else { "children" }, waits.of.as_deref()?))
 }

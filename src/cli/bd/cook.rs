@@ -90,8 +90,8 @@ fn resolved(cooked: &Cooked, kept: Option<bool>) -> Value {
 fn told(cooked: &Cooked, kept: Option<bool>) -> String {
     let proto = &cooked.proto;
     let mut out = format!("✓ cooked {} into {} ({})\n", proto.formula, proto.id, count(proto.steps.len(), "step"));
-    for step in proto.steps.iter().take(40) {
-        let _ = writeln!(out, "  {}", line(step));
+    for (step, waits) in proto.steps.iter().zip(cooked.waits()).take(40) {
+        let _ = writeln!(out, "  {}", line(step, waits));
     }
     if proto.steps.len() > 40 {
         let _ = writeln!(out, "  … and {} more", proto.steps.len() - 40);
@@ -104,7 +104,7 @@ fn told(cooked: &Cooked, kept: Option<bool>) -> String {
     out
 }
 
-fn line(step: &Step) -> String {
+fn line(step: &Step, waits: Option<&str>) -> String {
     let mut out = step.id.clone();
     if step.title != step.id {
         let _ = write!(out, ": {}", crate::base::text::headline(&step.title, 80));
@@ -116,9 +116,7 @@ fn line(step: &Step) -> String {
     if !step.needs.is_empty() {
         edges.push(format!("needs: {}", step.needs.join(", ")));
     }
-    if let Some(waits) = &step.waits_for {
-        edges.push(format!("waits_for: {}", waits.mode));
-    }
+    edges.extend(waits.map(|waits| format!("waits_for: {waits}")));
     if !edges.is_empty() {
         let _ = write!(out, " [{}]", edges.join(", "));
     }
@@ -134,11 +132,16 @@ fn dry(cooked: &Cooked, mode: Mode) -> String {
     let mut out = format!("\nDry run: would cook formula {} as proto {} ({word} mode)\n", proto.formula, proto.id);
     let _ = writeln!(out, "\nSteps ({}) [{shown}]:", cooked.top_level());
     let last = proto.steps.len().saturating_sub(1);
-    for (i, step) in proto.steps.iter().enumerate() {
+    for (i, (step, waits)) in proto.steps.iter().zip(cooked.waits()).enumerate() {
         let branch = if i == last { "└──" } else { "├──" };
         let indent = if step.parent.is_some() { "    " } else { "" };
-        let _ =
-            writeln!(out, "  {indent}{branch} {} [from: {}@{}]", line(step), step.origin.formula, step.origin.location);
+        let _ = writeln!(
+            out,
+            "  {indent}{branch} {} [from: {}@{}]",
+            line(step, waits),
+            step.origin.formula,
+            step.origin.location
+        );
     }
     let used = cooked.used_vars();
     if !used.is_empty() {

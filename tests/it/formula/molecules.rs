@@ -334,6 +334,25 @@ fn formulas_are_explained_drawn_checked_and_converted() {
     let drawn = sandbox.bd(&repo, &["formula", "graph", "shiny", "--mermaid"]).ok();
     assert!(drawn.contains("s0 --> s1"), "{drawn}");
     sandbox.bd(&repo, &["formula", "check"]).ok();
+    let waits = "formula = \"w\"\n[[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"k\"\n[[steps]]\nid = \"all\"\n\
+        waits_for = \"children-of(g)\"\n[[steps]]\nid = \"any\"\nneeds = [\"g\"]\nwaits_for = \"any-children\"\n";
+    std::fs::write(repo.join("w.formula.toml"), waits).expect("written");
+    insta::assert_snapshot!(sandbox.bd(&repo, &["formula", "graph", "./w.formula.toml"]).ok(), @r"
+    w (4 steps)
+    ● g
+      ● k
+      ● all  ⇠ children of g
+      ● any  ← g  ⇠ any child of g
+    ");
+    let graph = sandbox.bd(&repo, &["formula", "graph", "./w.formula.toml", "--json"]).json();
+    assert_eq!(graph["steps"][2]["waits_for"], serde_json::json!({ "mode": "all-children", "of": "g" }));
+    let drawn = graph["mermaid"].as_str().expect("a flowchart");
+    assert!(drawn.contains("s0 -. children .-> s2\n") && drawn.contains("s0 -. any child .-> s3\n"), "{drawn}");
+    for flags in [&["--dry-run"][..], &[]] {
+        let told = sandbox.bd(&repo, &[&["cook", "./w.formula.toml"], flags].concat()).ok();
+        assert!(told.contains("all [waits_for: children-of(g)]"), "{told}");
+        assert!(told.contains("any [needs: g, waits_for: any-children]"), "{told}");
+    }
     std::fs::write(repo.join("j.formula.json"), r#"{"formula": "j", "steps": [{"id": "a"}], "vars": {"v": "1"}}"#)
         .expect("written");
     sandbox.bd(&repo, &["formula", "convert", "./j.formula.json"]).ok();

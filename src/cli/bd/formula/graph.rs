@@ -33,7 +33,13 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let nodes: Vec<_> = proto
         .steps
         .iter()
-        .map(|s| json!({ "id": s.id, "title": s.title, "parent": s.parent, "needs": s.needs }))
+        .map(|s| {
+            let mut node = json!({ "id": s.id, "title": s.title, "parent": s.parent, "needs": s.needs });
+            if let Some(waits) = &s.waits_for {
+                node["waits_for"] = json!(waits);
+            }
+            node
+        })
         .collect();
     let value =
         json!({ "formula": proto.formula, "proto": proto.id, "steps": nodes, "mermaid": graph::mermaid(&proto) });
