@@ -45,7 +45,7 @@ pub use places::Places;
 pub use proto::{
     Compound, Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, RoundTexts, Step, Until, Var, Waits, Woven,
 };
-pub use resolved::{as_toml, as_written, resolved_json};
+pub use resolved::{as_toml, as_written, resolved_json, without_nulls};
 pub use source::{At, Source, Text};
 pub(crate) use stage::control::GATE_ID;
 pub use stage::weave::{Advice, Aspects, Functions, NewStep, NoAspects, StepView};

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::def::{Compose, ExpandRule, Formula, Pointcut, Rule, StepDef, TextVars};
-use super::{Cooked, Found, Report, Text, Var};
+use super::syntax::{Node, Value as Written};
+use super::{Cooked, Diagnostic, Found, Report, Text, Var};
 
 /// The resolved formula: nested steps, variables, compose, advice.
 pub fn resolved_json(cooked: &Cooked) -> Value {
@@ -47,6 +48,38 @@ pub fn as_written(found: &Found) -> Result<Value, Report> {
     match super::syntax::parse(&found.source, found.json, &mut report) {
         Some(node) if !report.failed() => Ok(node.json()),
         _ => Err(report),
+    }
+}
+
+/// As [`as_written`], for [`as_toml`]: `null`, for which TOML has no word, is as good as no value, but not in a list.
+pub fn without_nulls(found: &Found) -> Result<Value, Report> {
+    let mut report = Report::default();
+    let mut node = super::syntax::parse(&found.source, found.json, &mut report);
+    if let Some(node) = &mut node {
+        drop_nulls(node, &mut report);
+    }
+    node.filter(|_| !report.failed()).map(|node| node.json()).ok_or(report)
+}
+
+fn drop_nulls(node: &mut Node, report: &mut Report) {
+    match &mut node.value {
+        Written::Table(entries) => {
+            entries.retain(|(_, entry)| !matches!(entry.value, Written::Null));
+            for (_, entry) in entries {
+                drop_nulls(entry, report);
+            }
+        }
+        Written::List(items) => {
+            for item in items {
+                drop_nulls(item, report);
+            }
+        }
+        Written::Null => report.push(
+            Diagnostic::error("null", "TOML cannot say that an item of a list is null")
+                .at(&node.at, "here")
+                .help("take it out of the list"),
+        ),
+        _ => {}
     }
 }
 

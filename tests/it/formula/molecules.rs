@@ -353,8 +353,11 @@ fn formulas_are_explained_drawn_checked_and_converted() {
         assert!(told.contains("all [waits_for: children-of(g)]"), "{told}");
         assert!(told.contains("any [needs: g, waits_for: any-children]"), "{told}");
     }
-    std::fs::write(repo.join("j.formula.json"), r#"{"formula": "j", "steps": [{"id": "a"}], "vars": {"v": "1"}}"#)
-        .expect("written");
+    let null = |steps: &str| format!(r#"{{"formula": "j", "steps": [{steps}], "vars": {{"v": "1"}}, "pour": null}}"#);
+    std::fs::write(repo.join("n.formula.json"), null(r#"{"id": "a"}, null"#)).expect("written");
+    let said = sandbox.bd(&repo, &["formula", "convert", "./n.formula.json"]).fails();
+    assert!(said.contains("n.formula.json:1:41") && said.contains("take it out of the list"), "{said}");
+    std::fs::write(repo.join("j.formula.json"), null(r#"{"id": "a", "title": null}"#)).expect("written");
     sandbox.bd(&repo, &["formula", "convert", "./j.formula.json"]).ok();
     let proto = |file: &str| sandbox.bd(&repo, &["cook", file, "--json"]).json()["proto_id"].clone();
     assert_eq!(proto("./j.formula.toml"), proto("./j.formula.json"));

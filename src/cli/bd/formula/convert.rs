@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::Context;
 use super::library::{library, path, wrong};
 use crate::cli::CliError;
-use crate::formula::{as_toml, as_written};
+use crate::formula::{as_toml, without_nulls};
 
 /// Writes a JSON formula as TOML, beside it or to stdout.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let name = path(cx, &args.formula);
     let found = library(cx, &[]).find(&name).map_err(|report| wrong(cx, &args.formula, &report))?;
-    let value = as_written(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
+    let value = without_nulls(&found).map_err(|report| wrong(cx, &args.formula, &report))?;
     let text = as_toml(&value).map_err(|why| CliError::user(format!("it cannot be written as TOML: {why}")))?;
     if args.stdout {
         cx.out.print(&json!({ "toml": text }), |_| text.clone());
