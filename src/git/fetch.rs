@@ -129,6 +129,35 @@ impl Repo {
         self.set_ref(&keep, tip, self.oid_of(&keep)?, why)
     }
 
+    /// Asks `remote` (a name or an address) where those of its refs are now that match `pattern`, as in `refs/heads/*`.
+    pub(super) fn refs_at(
+        &self,
+        remote: &str,
+        pattern: &str,
+        limit: Duration,
+    ) -> Result<BTreeMap<String, Oid>, GitError> {
+        let done = match self.program().args(["ls-remote", "--quiet", "--", remote, pattern]).limit(limit).run() {
+            Err(error @ GitError::Timeout { .. }) => {
+                return Err(GitError::unreachable(self.shown(remote), &error.to_string()));
+            }
+            done => done?,
+        };
+        if done.code != 0 {
+            return Err(GitError::unreachable(self.shown(remote), &done.stderr));
+        }
+        // It also gives refs that end in the pattern.
+        let stem = pattern.trim_end_matches('*');
+        let each = String::from_utf8_lossy(&done.stdout);
+        let each = each.lines().filter_map(|line| line.split_once('\t')).filter(|(_, name)| name.starts_with(stem));
+        Ok(each.filter_map(|(oid, name)| Some((name.to_owned(), Oid::from_str(oid).ok()?))).collect())
+    }
+
+    /// Asks `remote` for the names of the branches that it has now.
+    pub fn branches_at(&self, remote: &str) -> Result<Vec<String>, GitError> {
+        let heads = self.refs_at(remote, "refs/heads/*", NETWORK)?;
+        Ok(heads.keys().filter_map(|name| name.strip_prefix("refs/heads/")).map(str::to_owned).collect())
+    }
+
     /// A remote as people know it: its address if there is one.
     pub(super) fn shown(&self, remote: &str) -> String {
         self.remote_url(remote).unwrap_or_else(|| remote.to_owned())

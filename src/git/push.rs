@@ -11,11 +11,13 @@ use super::{GitError, Oid, Repo};
 pub enum Push {
     /// The remote's ref is at the new commit (also when it already was: repeating is harmless).
     Pushed,
-    /// The remote answered and did not take it.
-    Rejected {
-        /// The branch was not where it was expected: fetch, rebuild, try again. Otherwise the remote's own rules
-        /// (a protected branch, a hook) declined it and trying again is useless.
-        moved: bool,
+    /// The branch is not where it was expected but here, or nowhere: fetch, rebuild, try again.
+    Moved(Option<Oid>),
+    /// The branch is where it was expected, and the remote did not take the commit.
+    Refused {
+        /// Its own rules (a protected branch, a hook) declined this commit, and trying again is useless. Otherwise it
+        /// could not move the branch, whatever the commit: the ref is locked, say.
+        by_rule: bool,
         /// What the remote said.
         reason: String,
     },
@@ -58,11 +60,38 @@ impl Repo {
             done => done?,
         };
         let report = String::from_utf8_lossy(&done.stdout);
-        Ok(judge(&report, refname, done.code, &done.stderr))
+        match judge(&report, refname, done.code, &done.stderr) {
+            Push::Refused { by_rule: false, reason } => {
+                self.moved_or_not(remote, refname, new, expected, limit, reason)
+            }
+            judged => Ok(judged),
+        }
+    }
+
+    /// Words alone do not tell a branch that moved from one that nobody can move: the remote says where it is.
+    fn moved_or_not(
+        &self,
+        remote: &str,
+        refname: &str,
+        new: Oid,
+        expected: Oid,
+        limit: Duration,
+        reason: String,
+    ) -> Result<Push, GitError> {
+        let tip = match self.refs_at(remote, refname, limit) {
+            Ok(refs) => refs.get(refname).copied(),
+            Err(error @ GitError::Unreachable { .. }) => return Ok(Push::Unreachable(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        Ok(match tip {
+            Some(tip) if tip == new => Push::Pushed,
+            tip if tip.unwrap_or(Oid::ZERO_SHA1) == expected => Push::Refused { by_rule: false, reason },
+            tip => Push::Moved(tip),
+        })
     }
 }
 
-/// Reads the porcelain report: `<flag> TAB <from>:<to> TAB <summary>`.
+/// Reads the porcelain report: `<flag> TAB <from>:<to> TAB <summary>`. What may be a lost race is no rule of the remote.
 fn judge(report: &str, refname: &str, code: i32, stderr: &str) -> Push {
     for line in report.lines() {
         let mut parts = line.split('\t');
@@ -83,18 +112,22 @@ fn judge(report: &str, refname: &str, code: i32, stderr: &str) -> Push {
             "reference already exists",
             "failed to update ref",
         ];
-        let moved = races.iter().any(|r| summary.contains(r));
+        let race = races.iter().any(|r| summary.contains(r));
         if summary.contains("branch is currently checked out") {
             // What git advises here fills a screen.
             let reason = "it is checked out there, and git changes no branch under its work tree; \
                           there, let its files follow (git config receive.denyCurrentBranch updateInstead) or go to \
                           another branch: git switch --detach";
-            return Push::Rejected { moved: false, reason: reason.to_owned() };
+            return Push::Refused { by_rule: true, reason: reason.to_owned() };
         }
-        let remote_says = complaint(stderr);
-        let reason =
-            if moved || remote_says.is_empty() { summary.to_owned() } else { format!("{summary}: {remote_says}") };
-        return Push::Rejected { moved, reason };
+        // What git advises about a lock fills a screen, too.
+        let remote_says = match stderr.lines().find_map(|line| line.strip_prefix("remote: error: ")).map(str::trim) {
+            Some(error) if race => crate::base::text::printable(error),
+            _ if race => String::new(),
+            _ => complaint(stderr),
+        };
+        let reason = if remote_says.is_empty() { summary.to_owned() } else { format!("{summary}: {remote_says}") };
+        return Push::Refused { by_rule: !race, reason };
     }
     if code == 0 { Push::Pushed } else { Push::Unreachable(complaint(stderr)) }
 }
@@ -111,13 +144,17 @@ mod tests {
         let up_to_date = "To /r\n=\tabc:refs/heads/main\t[up to date]\nDone\n";
         assert_eq!(judge(up_to_date, main, 0, ""), Push::Pushed);
         let stale = "To /r\n!\tabc:refs/heads/main\t[rejected] (stale info)\nDone\n";
-        assert!(matches!(judge(stale, main, 1, ""), Push::Rejected { moved: true, .. }));
+        assert!(matches!(judge(stale, main, 1, ""), Push::Refused { by_rule: false, .. }));
+        let locked = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (failed to update ref)\nDone\n";
+        let says = "remote: error: cannot lock ref 'x': File exists.        \nremote: \nremote: Another git process";
+        let Push::Refused { by_rule: false, reason } = judge(locked, main, 1, says) else { panic!("locked") };
+        assert_eq!(reason, "[remote rejected] (failed to update ref): cannot lock ref 'x': File exists.");
         let hook = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\n";
         let says = "remote: no pushes on Friday\nerror: failed to push some refs";
-        let Push::Rejected { moved: false, reason } = judge(hook, main, 1, says) else { panic!("declined") };
+        let Push::Refused { by_rule: true, reason } = judge(hook, main, 1, says) else { panic!("declined") };
         assert!(reason.contains("no pushes on Friday"), "{reason}");
         let busy = "To /r\n!\tabc:refs/heads/main\t[remote rejected] (branch is currently checked out)\nDone\n";
-        let Push::Rejected { moved: false, reason } = judge(busy, main, 1, says) else { panic!("checked out") };
+        let Push::Refused { by_rule: true, reason } = judge(busy, main, 1, says) else { panic!("checked out") };
         assert!(reason.ends_with("go to another branch: git switch --detach"), "{reason}");
         assert!(matches!(judge("", main, 128, "fatal: unable to access"), Push::Unreachable(_)));
     }

@@ -76,7 +76,7 @@ fn a_push_race_is_lost_by_the_second() {
     let ours = f.commit_on("refs/heads/ours", Some(base), &[("a.txt", "ours")]);
     somebody_pushes(&f, "theirs\n");
     let lost = repo.push_cas("origin", MAIN, ours, base).expect("push");
-    assert!(matches!(lost, Push::Rejected { moved: true, .. }), "{lost:?}");
+    assert!(matches!(lost, Push::Moved(Some(tip)) if tip != base), "{lost:?}");
     let fetched = repo.fetch().expect("fetch");
     assert_eq!((fetched.changed.len(), fetched.changed[0].rewritten), (1, false));
     let base = origin_main(&repo);
@@ -96,7 +96,7 @@ fn a_push_never_overwrites() {
     let refused = repo.push_cas("origin", MAIN, unrelated, origin_main(&repo));
     assert!(matches!(refused, Err(GitError::WouldLose { .. })), "{refused:?}");
     let taken = repo.push_cas("origin", MAIN, unrelated, Oid::ZERO_SHA1).expect("push");
-    assert!(matches!(taken, Push::Rejected { moved: true, .. }), "{taken:?}");
+    assert_eq!(taken, Push::Moved(Some(origin_main(&repo))));
     assert_eq!(repo.push_cas("origin", "refs/heads/new", unrelated, Oid::ZERO_SHA1).expect("push"), Push::Pushed);
 }
 
@@ -111,13 +111,29 @@ fn a_remote_that_declines_is_not_a_race_and_one_that_is_gone_is_neither() {
     let hook = f.at("remote.git/hooks/pre-receive");
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("chmod");
     let declined = repo.push_cas("origin", MAIN, ours, base).expect("push");
-    let Push::Rejected { moved: false, reason } = declined else { panic!("{declined:?}") };
+    let Push::Refused { by_rule: true, reason } = declined else { panic!("{declined:?}") };
     assert!(reason.contains("no pushes on Friday"), "{reason}");
     std::fs::rename(f.remote(), f.at("moved.git")).expect("rename");
     assert!(matches!(repo.push_cas("origin", MAIN, ours, base).expect("push"), Push::Unreachable(_)));
     let gone = repo.fetch();
     let Err(error @ GitError::Unreachable { cause: Cause::NoRepository, .. }) = gone else { panic!("{gone:?}") };
     assert!(error.to_string().starts_with("no repository at") && error.hint().is_some_and(|h| h.contains("ls-remote")));
+}
+
+#[test]
+fn a_branch_that_nobody_can_move_and_one_that_is_gone_have_not_moved_to_another_commit() {
+    let f = Fixture::new();
+    let repo = f.repo();
+    let base = origin_main(&repo);
+    let ours = f.commit_on("refs/heads/ours", Some(base), &[("a.txt", "ours")]);
+    f.write("remote.git/refs/heads/main.lock", "");
+    let locked = repo.push_cas("origin", MAIN, ours, base).expect("push");
+    let Push::Refused { by_rule: false, reason } = locked else { panic!("{locked:?}") };
+    assert!(reason.contains("main.lock': File exists") && !reason.contains("Another git process"), "{reason}");
+    std::fs::remove_file(f.at("remote.git/refs/heads/main.lock")).expect("unlocked");
+    f.git("remote.git", &["branch", "-m", "main", "trunk"]);
+    assert_eq!(repo.push_cas("origin", MAIN, ours, base).expect("push"), Push::Moved(None));
+    assert_eq!(repo.branches_at("origin").expect("asked"), ["trunk"]);
 }
 
 #[test]

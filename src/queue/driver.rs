@@ -150,10 +150,15 @@ impl<'a> Driver<'a> {
         if members.is_empty() {
             return Ok(std::mem::take(&mut self.report));
         }
+        let mut outrun = false;
         for _ in 0..REBUILDS {
+            outrun = false;
             match self.attempt(&members) {
                 Ok(Turn::Over) => break,
-                Ok(Turn::Anew) => members = self.retake(&members)?,
+                Ok(Turn::Anew) => {
+                    members = self.retake(&members)?;
+                    outrun = !members.is_empty();
+                }
                 Ok(Turn::Alone(id)) => {
                     members.retain(|m| m.id == id);
                     members = self.retake(&members)?;
@@ -167,7 +172,11 @@ impl<'a> Driver<'a> {
                 break;
             }
         }
-        self.leave(&members, "others push to the target faster than it can be tested")?;
+        let why = format!("others push to {} faster than it can be tested", self.site.target);
+        self.leave(&members, &why)?;
+        if outrun {
+            self.pause(&why)?;
+        }
         Ok(std::mem::take(&mut self.report))
     }
 

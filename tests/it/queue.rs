@@ -540,6 +540,57 @@ fn a_target_that_moves_during_the_gate_is_merged_in_and_tested_again() {
 }
 
 #[test]
+fn a_queue_that_others_outrun_pauses_longer_each_time() {
+    let mut yard = Yard::new(PASS);
+    let work = yard.work();
+    // Somebody pushes whenever the gate runs.
+    let script = format!(
+        "cd {} && git fetch -q && git checkout -q -B other origin/main && date +%N >> theirs.txt && \
+         git add . && git commit -qm theirs && git push -q origin other:main",
+        work.display()
+    );
+    yard.site.bench.gates = vec![("test".into(), parse(&format!("command = '''{script}'''")))];
+    let mr = yard.file("a");
+    for tries in 1..=2 {
+        let report = yard.run(&[&mr]);
+        assert_eq!(report.paused.as_deref(), Some("others push to main faster than it can be tested"));
+        let pause = yard.store.read(|r| wait::pause(r, &yard.site.rig)).expect("read").expect("paused");
+        assert_eq!((pause.tries, yard.state(&mr)), (tries, State::Queued));
+    }
+    yard.site.bench.gates = vec![("test".into(), parse(PASS))];
+    assert_eq!(yard.run(&[&mr]).landed, [mr]);
+    assert_eq!(yard.paused(), None);
+}
+
+#[test]
+fn a_target_that_cannot_be_moved_or_is_gone_at_the_remote_pauses_the_queue_with_its_next_step() {
+    let mut yard = Yard::new(PASS);
+    let mr = yard.file("a");
+    let remote = yard.sandbox.path().join("remote.git");
+    let lock = remote.join("refs/heads/main.lock");
+    let git = |yard: &Yard, args: &[&str]| yard.sandbox.git(&remote, args).ok();
+    std::fs::write(&lock, "").expect("locked");
+    let locked = yard.run(&[&mr]).paused.expect("paused");
+    assert!(locked.starts_with("the remote refuses pushes to main: "), "{locked}");
+    assert!(locked.ends_with("main.lock': File exists."), "{locked}");
+    let request = yard.get(&mr);
+    assert!(request.mr.why.expect("why").starts_with(wait::REFUSED));
+    assert_eq!(yard.store.read(|r| wait::wait(r, &mr)).expect("read"), None, "it is not about this change");
+    std::fs::remove_file(&lock).expect("unlocked");
+    git(&yard, &["branch", "-m", "main", "trunk"]);
+    let gone = yard.run(&[&mr]).paused.expect("paused");
+    let says = "the remote has no branch `main` any more (it has `trunk`): make `main` there again, or set `target` in \
+                rig.toml";
+    assert_eq!((gone.as_str(), yard.get(&mr).mr.why.as_deref()), (says, Some(says)));
+    assert_eq!((yard.paused().as_deref(), yard.state(&mr)), (Some(says), State::Queued));
+    assert_eq!(yard.gate_runs().len(), 1, "what passed is not tested again");
+    yard.site.target = "trunk".into();
+    assert_eq!(yard.run(&[&mr]).landed, [mr]);
+    assert_eq!(yard.paused(), None);
+    assert_eq!(git(&yard, &["ls-tree", "--name-only", "trunk"]), "a.txt\nlines.txt");
+}
+
+#[test]
 fn a_rig_that_holds_lands_only_what_a_person_accepted() {
     let mut yard = Yard::new(PASS);
     yard.site.landing = Landing::Hold;

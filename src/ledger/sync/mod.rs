@@ -197,8 +197,9 @@ fn round(store: &mut Store, remote: &Remote, by: &Stamp, done: &mut Synced) -> R
         let began = Instant::now();
         match repo.push_within(&remote.url, &branch.name, ours, expected, remote.limit)? {
             Push::Pushed => done.sent += sent,
-            Push::Rejected { moved: true, .. } => return Ok(false),
-            Push::Rejected { reason, .. } => {
+            // Who holds the ref may be another copy that pushes.
+            Push::Moved(_) | Push::Refused { by_rule: false, .. } => return Ok(false),
+            Push::Refused { by_rule: true, reason } => {
                 return Err(LedgerError::Rejected { url: remote.url.clone(), reason });
             }
             Push::Unreachable(_) if began.elapsed() >= remote.limit => return Err(remote.slow()),

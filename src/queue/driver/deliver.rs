@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Driver, Layer, Report, Turn};
+use super::{Driver, Layer, Report, Turn, cannot_fetch};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
 use crate::config::Landing;
@@ -100,12 +100,23 @@ impl Driver<'_> {
                 self.land(intent)?;
                 Ok(Turn::Over)
             }
-            Push::Rejected { moved: true, reason } => {
-                tracing::info!(rig = %self.site.rig, %reason, "the target moved; building anew");
+            Push::Moved(Some(tip)) => {
+                tracing::info!(rig = %self.site.rig, %tip, "the target moved; building anew");
                 self.take_back(intent, "the target moved while it was tested")?;
                 Ok(Turn::Anew)
             }
-            Push::Rejected { moved: false, reason } => {
+            Push::Moved(None) => {
+                let why = self.no_target()?;
+                self.take_back(intent, &why)?;
+                self.pause(&why)?;
+                Ok(Turn::Over)
+            }
+            Push::Refused { by_rule: false, reason } => {
+                self.take_back(intent, &format!("{}{reason}", wait::REFUSED))?;
+                self.pause(&self.refuses(&reason))?;
+                Ok(Turn::Over)
+            }
+            Push::Refused { by_rule: true, reason } => {
                 let why = format!("{}{reason}", wait::REFUSED);
                 self.take_back(intent, &why)?;
                 if let [(first, _), _, ..] = intent.members.as_slice() {
@@ -119,7 +130,7 @@ impl Driver<'_> {
                     }
                     Ok(())
                 })?;
-                self.pause(&format!("the remote refuses pushes to {}: {reason}", self.site.target))?;
+                self.pause(&self.refuses(&reason))?;
                 Ok(Turn::Over)
             }
             Push::Unreachable(message) => {
@@ -128,6 +139,30 @@ impl Driver<'_> {
                 Ok(Turn::Over)
             }
         }
+    }
+
+    fn refuses(&self, reason: &str) -> String {
+        format!("the remote refuses pushes to {}: {reason}", self.site.target)
+    }
+
+    /// What to say of a target that the remote does not have any more, although it was there at the last fetch.
+    fn no_target(&self) -> Result<String, QueueError> {
+        const SHOWN: usize = 5;
+        let target = &self.site.target;
+        let names = match self.repo.branches_at("origin") {
+            Ok(names) => names,
+            Err(error @ GitError::Unreachable { .. }) => return Ok(cannot_fetch(&error)),
+            Err(error) => return Err(error.into()),
+        };
+        let mut has: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+        if names.len() > SHOWN {
+            has.push("…".to_owned());
+        }
+        let has = if has.is_empty() { "none at all".to_owned() } else { has.join(", ") };
+        Ok(format!(
+            "the remote has no branch `{target}` any more (it has {has}): make `{target}` there again, or set `target` \
+             in rig.toml"
+        ))
     }
 
     /// Records that the intent's commit is on the target: requests, beads and convoys in one transaction.
