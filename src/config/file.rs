@@ -44,7 +44,7 @@ pub struct TownFile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RigFile {
-    /// Where the rig was cloned from.
+    /// Where its remote is.
     pub url: String,
     /// What its bead ids start with.
     pub prefix: Prefix,

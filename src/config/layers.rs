@@ -246,7 +246,7 @@ impl TownConfig {
 /// What holds for one rig: its file over the town's over the defaults, with the command's overrides on top.
 #[derive(Debug, Clone)]
 pub struct RigConfig {
-    /// Where the rig was cloned from.
+    /// Where its remote is.
     pub url: String,
     /// What its bead ids start with.
     pub prefix: Prefix,

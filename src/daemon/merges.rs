@@ -8,7 +8,7 @@ use super::bus::{Sender, Wake};
 use super::guard::guarded;
 use super::run::World;
 use crate::base::{BeadId, RigName};
-use crate::git::Repo;
+use crate::config::Overrides;
 use crate::queue::bench;
 use crate::queue::driver::{Driver, Follow, Job, Report, Site};
 use crate::queue::{MergeLock, QueueError, Request, wait};
@@ -181,7 +181,9 @@ fn drive(world: &World, rig: &Rig, site: &Site, task: Task) -> Result<Report, Qu
         store.write(&by, |w| wait::set_pause(w, &rig.name, &why))?;
         return Ok(Report { paused: Some(why), ..Report::default() });
     };
-    let repo = Repo::open(&world.town.repo_dir(&rig.name))?;
+    // Nothing lands at an address that was taken out of `rig.toml` a moment ago.
+    let now = world.town.rig(&rig.name, &Overrides::default());
+    let repo = now.as_ref().unwrap_or(rig).repo_at_remote()?;
     let on_landed = |w: &mut Write<'_>, request: &Request, commit: &str| {
         land::landed(w, &request.id, &request.mr, commit).map(|_| ())
     };

@@ -121,6 +121,16 @@ impl Repo {
         let config = self.git.config().ok()?;
         config.get_string(&format!("remote.{remote}.url")).ok()
     }
+
+    /// Has a remote be at `url` from now on.
+    pub fn set_remote_url(&self, remote: &str, url: &str) -> Result<(), GitError> {
+        if self.remote_url(remote).as_deref() == Some(url) {
+            return Ok(());
+        }
+        tracing::info!(repo = %self.path.display(), remote, url, "the remote is at another address now");
+        let mut config = self.git.config()?.open_level(git2::ConfigLevel::Local)?;
+        Ok(config.set_str(&format!("remote.{remote}.url"), url)?)
+    }
 }
 
 impl std::fmt::Debug for Repo {

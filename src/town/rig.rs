@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::TownError;
 use super::layout::Town;
-use crate::base::{BeadId, Prefix, RigName, WorkerName, text};
+use crate::base::{BeadId, Prefix, RigName, WorkerName, path, text};
 use crate::config::{ConfigError, Overrides, RigConfig};
 use crate::formula::{Layer, Library, Limits, Places};
-use crate::git::{Oid, Repo};
+use crate::git::{GitError, Oid, Repo};
 use crate::store::Store;
 
 /// One rig, its configuration read.
@@ -65,6 +65,24 @@ impl Rig {
     /// Opens its bare clone.
     pub fn repo(&self) -> Result<Repo, TownError> {
         Ok(Repo::open(&self.town.repo_dir(&self.name))?)
+    }
+
+    /// Opens its bare clone for a fetch or a push, which go to the address that `rig.toml` names now.
+    pub fn repo_at_remote(&self) -> Result<Repo, GitError> {
+        let repo = Repo::open(&self.town.repo_dir(&self.name))?;
+        repo.set_remote_url("origin", &self.remote())?;
+        Ok(repo)
+    }
+
+    /// `url` as git is to have it: a path that is not absolute begins at the folder of `rig.toml`; `~` is git's to know.
+    fn remote(&self) -> String {
+        let url = &self.config.url;
+        // As git tells a host from a path.
+        let host = url.split('/').next().is_some_and(|first| first.contains(':'));
+        if host || url.starts_with(['/', '~']) {
+            return url.clone();
+        }
+        path::plain(&self.dir().join(url)).display().to_string()
     }
 
     /// The worktree of a worker.

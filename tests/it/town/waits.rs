@@ -33,6 +33,49 @@ fn a_change_that_waits_for_a_red_target_lands_soon_after_somebody_mends_that() {
     assert!(over.contains("no gate that failed"), "{over}");
 }
 
+#[test]
+fn what_lands_lands_at_the_address_that_rig_toml_names_now() {
+    let hall = Hall::new("command = [\"true\"]");
+    let at = |name: &str| hall.sandbox.path().join(name);
+    let files = |repo: &str| hall.sandbox.git(&at(repo), &["ls-tree", "--name-only", "main"]).ok();
+    let toml = |url: &str| {
+        let text = format!("url = \"{url}\"\ntarget = \"main\"\nprefix = \"app\"\nlanding = \"direct\"\n");
+        super::write(&hall.town().join("app/rig.toml"), &format!("{text}[gates.test]\ncommand = [\"true\"]\n"));
+    };
+    hall.gt(&["start"]);
+    // It moved.
+    std::fs::rename(at("remote.git"), at("moved.git")).expect("moved");
+    let first = hall.file("a");
+    eventually("the queue to wait", || hall.gt(&["status"]).contains("`url` in rig.toml").then_some(()));
+    toml("../../moved.git");
+    hall.wait_merged(&[first]);
+    assert_eq!(files("moved.git"), "a.txt\nlines.txt");
+    // It is to be another one.
+    hall.sandbox.git(hall.sandbox.path(), &["clone", "--quiet", "--bare", "moved.git", "other.git"]).ok();
+    toml(&at("other.git").display().to_string());
+    let second = hall.file("b");
+    hall.wait_merged(&[second]);
+    assert_eq!(
+        (files("moved.git").as_str(), files("other.git").as_str()),
+        ("a.txt\nlines.txt", "a.txt\nb.txt\nlines.txt")
+    );
+}
+
+#[test]
+fn a_worker_begins_at_what_the_address_that_rig_toml_names_now_has() {
+    let town = TestTown::new();
+    let (path, was) = (town.root.join("app/rig.toml"), town.remote.display().to_string());
+    let work = town.sandbox.folder("other");
+    town.sandbox.git(&work, &["clone", "--quiet", &was, "."]).ok();
+    super::write(&work.join("new.txt"), "new\n");
+    town.sandbox.git(&work, &["add", "."]).ok();
+    town.sandbox.git(&work, &["commit", "--quiet", "-m", "new"]).ok();
+    let text = std::fs::read_to_string(&path).expect("rig.toml");
+    super::write(&path, &text.replace(&was, &work.display().to_string()));
+    town.sling(&town.bead("a"));
+    assert!(town.worktree("toast").join("new.txt").is_file());
+}
+
 /// Somebody mends the target on the remote; nobody tells the town.
 fn mend(hall: &Hall) {
     let (work, remote) = (hall.sandbox.path().join("work"), hall.sandbox.path().join("remote.git"));
