@@ -171,7 +171,9 @@ pub(super) fn restore(bead: &mut Bead, kept: &Kept) {
             dep.extra.iter_mut().for_each(|(key, value)| take(value, edge.get(key)));
         }
     }
-    for (comment, said) in bead.comments.iter_mut().zip(list("comments")) {
+    for (comment, said) in
+        bead.comments.iter_mut().zip(list("comments").iter().filter(|said| members::is_comment(said)))
+    {
         comment.extra.iter_mut().for_each(|(key, value)| take(value, said.get(key)));
     }
 }

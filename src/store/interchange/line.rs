@@ -117,7 +117,7 @@ fn piecewise(line: &str, mut all: Map, prefix: &str) -> Result<ParsedLine, Strin
 
 /// Keeps values without effect, beside those that are kept so already. What the line itself has under the key for them
 /// and is no such object becomes one of them, so that it is written back as it was.
-fn put_aside(all: &mut Map, odd: Map) {
+pub(super) fn put_aside(all: &mut Map, odd: Map) {
     let mut kept = match all.shift_remove(ODD_VALUES) {
         Some(Value::Object(kept)) => kept,
         Some(other) => Map::from_iter([(ODD_VALUES.to_owned(), other)]),
@@ -290,7 +290,15 @@ fn with_odd(bead: &Bead) -> Value {
         }
     }
     for (key, value) in values.and_then(|odd| odd.as_object().cloned()).unwrap_or_default() {
-        all.entry(key).or_insert(value);
+        match all.get_mut(&key) {
+            // What of a list was odd, or stood in place of it, stands beside what it has now.
+            Some(Value::Array(list)) => match value {
+                Value::Array(more) => list.extend(more),
+                other => list.push(other),
+            },
+            Some(_) => {}
+            None => _ = all.insert(key, value),
+        }
     }
     Value::Object(all)
 }
@@ -379,6 +387,36 @@ mod tests {
             Some("of a comment, `created_at` \"never\" was left out")
         );
         assert!(parsed.guesses.comment(0, "created_at") && !parsed.guesses.comment(0, "id"));
+    }
+
+    #[test]
+    fn what_is_odd_among_comments_and_labels_takes_nothing_away_and_outlives_what_is_added() {
+        const AT: &str = r#""created_at":"2026-01-01T00:00:00Z""#;
+        let whole = format!(r#"{{"id":1,"issue_id":"bd-1","author":"ann","text":"precious",{AT}}}"#);
+        for (key, value, said, labels, left) in [
+            ("comments", format!("[{whole},null,[7]]"), "precious", "", "null,[7]"),
+            ("comments", r#""hello""#.to_owned(), "hello", "", ""),
+            ("comments", whole.clone(), "precious", "", ""),
+            ("comments", "5".to_owned(), "", "", "5"),
+            ("labels", r#"["a",{"name":"b"},["c"]]"#.to_owned(), "", "a", r#"{"name":"b"},["c"]"#),
+            ("labels", r#"{"name":"b"}"#.to_owned(), "", "", r#"{"name":"b"}"#),
+        ] {
+            let line =
+                format!(r#"{{"id":"bd-1","title":"t",{AT},"updated_at":"2026-01-02T00:00:00Z","{key}":{value}}}"#);
+            let parsed = parse_line(&line, "bd").expect("reads");
+            let mut bead = parsed.bead;
+            let texts: Vec<&str> = bead.comments.iter().map(|c| c.text.as_str()).collect();
+            assert_eq!((texts.join(" ").as_str(), bead.labels.join(" ").as_str()), (said, labels), "{value}");
+            assert!(!parsed.repairs.is_empty(), "{value} is told of");
+            bead.labels.push("new".to_owned());
+            bead.comments.extend(
+                parse_line(r#"{"id":"bd-1","title":"t","comments":["new"]}"#, "bd").expect("reads").bead.comments,
+            );
+            let written = format_line(&bead);
+            assert!(left.is_empty() || written.contains(left), "{written}");
+            let again = parse_line(&written, "bd").expect("reads").bead;
+            assert_eq!((again.labels, again.comments), (bead.labels, bead.comments), "{written}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::coerce;
+use super::line::put_aside;
 use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
 use crate::store::{Comment, Dep, Map};
@@ -12,6 +13,9 @@ const TARGETS: [&str; 5] = ["depends_on_id", "depends_on", "target_id", "target"
 
 /// What an edge may leave out, a text each.
 const OPTIONAL: [&str; 3] = ["created_by", "metadata", "thread_id"];
+
+/// Reads what stands in place of a list as one.
+type AsList = fn(&Value) -> Option<Value>;
 
 /// Which particulars of its edges and comments a line does not state: they were filled in so that it could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,6 +167,13 @@ fn as_list(deps: &Value) -> Option<Value> {
     }
 }
 
+/// A comment, or the text of one, that stands in place of a list, as one.
+fn lone_comment(value: &Value) -> Option<Value> {
+    let alone = value.as_str().is_some_and(|text| !text.trim().is_empty())
+        || value.get("text").or_else(|| value.get("body")).is_some();
+    alone.then(|| vec![value.clone()].into())
+}
+
 /// What an edge as it stands in a line leads to.
 pub(super) fn target(dep: &Value) -> Option<&str> {
     dep.as_str().or_else(|| TARGETS.iter().chain(&["id"]).find_map(|key| dep.get(*key)?.as_str()))
@@ -173,13 +184,32 @@ pub(super) fn kind(dep: &Value) -> Option<&str> {
     dep.get("type").or_else(|| dep.get("dependency_type"))?.as_str()
 }
 
+/// Whether an element of a line's comments can be one.
+pub(super) fn is_comment(value: &Value) -> bool {
+    value.is_string() || value.is_object()
+}
+
+/// Moves what does not `fit` out of a list, so that it takes the rest of it along nowhere.
+fn set_aside(what: &str, fit: fn(&Value) -> bool, list: &mut Vec<Value>, odd: &mut Map, repairs: &mut Vec<String>) {
+    let (good, bad): (Vec<Value>, Vec<Value>) = std::mem::take(list).into_iter().partition(fit);
+    *list = good;
+    if !bad.is_empty() {
+        repairs.push(format!("{} kept without effect: of the wrong kind", text::count(bad.len(), what)));
+        odd.insert(format!("{what}s"), bad.into());
+    }
+}
+
 /// Completes dependencies and comments whose particulars are missing; those that cannot be are kept aside.
 pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut Vec<String>) -> Guesses {
     let filling = Filling { id, at: fallback.to_string().into() };
     let mut guesses = Guesses::default();
     let mut lost = Vec::new();
-    if let Some(list) = all.get("dependencies").and_then(as_list) {
-        all.insert("dependencies".to_owned(), list);
+    let listed: [(&str, AsList); 2] = [("dependencies", as_list), ("comments", lone_comment)];
+    for (key, as_list) in listed {
+        if let Some(list) = all.get(key).and_then(as_list) {
+            repairs.push(format!("`{key}` was no list; read as one"));
+            all.insert(key.to_owned(), list);
+        }
     }
     if let Some(Value::Array(deps)) = all.get_mut("dependencies") {
         let (mut good, mut odd, mut mended) = (Vec::new(), Vec::new(), 0);
@@ -205,8 +235,10 @@ pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut
             all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
         }
     }
+    let mut odd = Map::new();
     if let Some(Value::Array(comments)) = all.get_mut("comments") {
         let mut mended = 0;
+        set_aside("comment", is_comment, comments, &mut odd, repairs);
         for (n, comment) in (1_i64..).zip(comments.iter_mut()) {
             let mut guessed = Vec::new();
             if serde_json::from_value::<Comment>(comment.clone()).is_err()
@@ -222,6 +254,10 @@ pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut
             repairs.push(format!("{} completed", text::count(mended, "comment")));
         }
     }
+    if let Some(Value::Array(labels)) = all.get_mut("labels") {
+        set_aside("label", |label| !label.is_array() && !label.is_object(), labels, &mut odd, repairs);
+    }
+    put_aside(all, odd);
     repairs.append(&mut lost);
     guesses
 }
