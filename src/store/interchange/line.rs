@@ -48,6 +48,7 @@ pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
         exact::restore(&mut parsed.bead, &kept);
     }
     parsed.bead = mend(parsed.bead, &mut parsed.repairs);
+    members::once(&mut parsed.bead.dependencies, &mut parsed.guesses, &mut parsed.repairs);
     Ok(parsed)
 }
 

@@ -1,5 +1,7 @@
 //! Edges and comments of a line whose particulars are missing or written otherwise.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::coerce;
@@ -182,6 +184,24 @@ pub(super) fn target(dep: &Value) -> Option<&str> {
 /// The kind of an edge as it stands in a line; none when it states none that is a text.
 pub(super) fn kind(dep: &Value) -> Option<&str> {
     dep.get("type").or_else(|| dep.get("dependency_type"))?.as_str()
+}
+
+/// Lets an edge be one that stands in its line twice, as it is in the store: what stands there last counts.
+pub(super) fn once(deps: &mut Vec<Dep>, guesses: &mut Guesses, repairs: &mut Vec<String>) {
+    if deps.len() < 2 {
+        return;
+    }
+    let mut seen = HashSet::new();
+    let last = |dep: &Dep| seen.insert((dep.depends_on_id.clone(), dep.kind.clone()));
+    let mut counts: Vec<bool> = deps.iter().rev().map(last).collect();
+    counts.reverse();
+    let twice = counts.iter().filter(|counts| !**counts).count();
+    if twice > 0 {
+        let (mut of_dep, mut of_guess) = (counts.iter(), counts.iter());
+        deps.retain(|_| of_dep.next() == Some(&true));
+        guesses.edges.retain(|_| of_guess.next() == Some(&true));
+        repairs.push(format!("{} stood there twice; what stands there last counts", text::count(twice, "dependency")));
+    }
 }
 
 /// Whether an element of a line's comments can be one.

@@ -191,3 +191,27 @@ fn neither_side_of_a_conflict_takes_an_edge_away_that_the_other_shows() {
     import(&mut t, format!("{}\n{others}\n", a("", "02-05")).as_bytes());
     assert!(!blocked(&t));
 }
+
+#[test]
+fn an_edge_that_stands_in_its_line_twice_is_one_and_the_line_stays_as_it_is() {
+    let edge = |more: &str| {
+        format!(r#"{{"issue_id":"a-1","depends_on_id":"a-2","type":"blocks","created_at":"2026-01-0{more}}}"#)
+    };
+    for (first, second, who) in [
+        (r#"1T00:00:00Z","created_by":"ann""#, r#"3T00:00:00Z","created_by":"bob""#, "bob"),
+        (r#"3T00:00:00Z","created_by":"ann""#, r#"1T00:00:00Z","x":1e400"#, ""),
+        (r#"1T00:00:00Z""#, r#"1T00:00:00Z""#, ""),
+    ] {
+        let mut t = Temp::new();
+        let deps = format!(r#","dependencies":[{},{}]"#, edge(first), edge(second));
+        let file = format!("{}\n{}\n", line("a-1", &deps), line("a-2", ""));
+        let report = import(&mut t, file.as_bytes());
+        assert!(report.findings.iter().any(|f| f.line == 1 && f.text.contains("twice")), "{:?}", report.findings);
+        assert_eq!(String::from_utf8_lossy(&exported(&t)), file);
+        assert_eq!((bead(&t, "a-1").dependencies.len(), bead(&t, "a-1").dependencies[0].created_by.as_str()), (1, who));
+        // A newer line with it twice leaves it as it was.
+        let newer = file.replace("01-02", "01-05");
+        assert_eq!(import(&mut t, newer.as_bytes()).updated, 2);
+        assert_eq!(String::from_utf8_lossy(&exported(&t)), newer);
+    }
+}
