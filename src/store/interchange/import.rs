@@ -1,7 +1,7 @@
 //! Reading `issues.jsonl`: new beads are staged in short transactions and seen all at once; newer lines of beads that
 //! are here follow, each of them whole, a few in a transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -91,6 +91,19 @@ impl Incoming {
             }
         }
         all
+    }
+}
+
+impl Incoming {
+    /// Takes the comments over that the other line for the bead alone has.
+    fn join_comments(&mut self, other: &mut Self) {
+        let have: HashSet<String> = self.bead.comments.iter().map(order::uid).collect();
+        for (n, comment) in other.bead.comments.drain(..).enumerate() {
+            if !have.contains(&order::uid(&comment)) {
+                self.guesses.guess_comment(self.bead.comments.len(), &other.guesses, n);
+                self.bead.comments.push(comment);
+            }
+        }
     }
 }
 
@@ -259,11 +272,7 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         };
         line.notes.iter().for_each(|note| found("", note.clone(), false));
         if is_conflict_marker(&line.text) {
-            found(
-                "",
-                "a conflict marker; both sides are read, and of one bead the newer line counts".to_owned(),
-                false,
-            );
+            found("", "a conflict marker; both sides are read".to_owned(), false);
             continue;
         }
         let mut parts = objects(&line.text);
@@ -333,8 +342,8 @@ fn source(bead: &Bead, line: &Line<'_>, whole: bool) -> Option<Vec<u8>> {
     (bead.ephemeral || format_line(&order::listed(bead)).as_bytes() != bytes).then(|| bytes.to_vec())
 }
 
-/// Adds a bead. Of two lines for one bead the newer counts, the later one of equals, and takes no edge away that the
-/// other shows; two beads that were made at different times are not one, and the second gets another id. Says which it
+/// Adds a bead. Of two lines for one bead the one that deletes it counts, then the newer, the later one of equals; it
+/// takes no edge and no comment away that the other shows. Two beads that were made at different times are not one, and the second gets another id. Says which it
 /// was.
 fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -> Option<(String, String)> {
     let id = line.bead.id.clone();
@@ -353,13 +362,16 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
         all.insert(other, line);
         return Some((id.to_string(), note));
     }
-    if a.updated_at <= b.updated_at {
+    let rank = |bead: &Bead| (bead.status == "tombstone", bead.updated_at);
+    let counts = if rank(a).0 == rank(b).0 { "the newer line" } else { "the line that deletes it" };
+    if rank(a) <= rank(b) {
         std::mem::swap(there, &mut line);
     }
+    there.join_comments(&mut line);
     // The two sides of a conflict have not seen each other: that one has an edge and the other has not says nothing.
     there.spared.append(&mut line.spared);
     there.spared.extend(shown(&line.bead));
-    Some((id.to_string(), "the id comes twice; the newer line counts".to_owned()))
+    Some((id.to_string(), format!("the id comes twice; {counts} counts")))
 }
 
 /// The beads of a file as they would be imported, and what would be said of it; nothing is written.

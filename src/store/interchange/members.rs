@@ -36,6 +36,14 @@ impl Guesses {
     pub fn comment(&self, n: usize, key: &str) -> bool {
         self.comments.get(n).is_some_and(|keys| keys.contains(&key))
     }
+
+    /// Lets the comment at place `n` be guessed in what the one at place `m` of `other` is.
+    pub(super) fn guess_comment(&mut self, n: usize, other: &Self, m: usize) {
+        if let Some(keys) = other.comments.get(m) {
+            self.comments.resize(n, Vec::new());
+            self.comments.push(keys.clone());
+        }
+    }
 }
 
 /// A member with nothing missing, what of it is a guess, and what of the line it could not keep.

@@ -193,6 +193,35 @@ fn neither_side_of_a_conflict_takes_an_edge_away_that_the_other_shows() {
 }
 
 #[test]
+fn neither_side_of_a_conflict_takes_a_comment_away_or_brings_a_deleted_bead_back() {
+    let said = |who: &str| {
+        format!(
+            r#","comments":[{{"id":1,"issue_id":"a-1","author":"{who}","text":"by {who}","created_at":"2026-01-01T00:00:00Z"}}]"#
+        )
+    };
+    let ours = [
+        line("a-1", &said("ann")).replace("01-02", "01-04"),
+        line("a-4", r#","deleted_at":"2026-01-02T00:00:00Z""#).replace("\"open\"", "\"tombstone\""),
+    ];
+    let theirs =
+        [line("a-1", r#","comments":[{"author":"bob","text":"by bob"}]"#), line("a-4", "").replace("01-02", "01-03")];
+    for (first, second) in [(&ours, &theirs), (&theirs, &ours)] {
+        let mut t = Temp::new();
+        let file = format!("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n", first.join("\n"), second.join("\n"));
+        let report = import(&mut t, file.as_bytes());
+        assert_eq!(report.created, 2, "{:?}", report.findings);
+        let comments = bead(&t, "a-1").comments;
+        let mut said: Vec<(i64, &str)> = comments.iter().map(|c| (c.id, c.author.as_str())).collect();
+        said.sort_by_key(|(_, who)| *who);
+        assert_eq!((said[0].1, said[1].1, said.len()), ("ann", "bob", 2), "{said:?}");
+        assert_ne!(said[0].0, said[1].0, "each has a number of its own");
+        assert_eq!((bead(&t, "a-4").status, t.ready()), (Status::TOMBSTONE, vec!["t a-1".to_owned()]));
+        let again = import(&mut t, file.as_bytes());
+        assert_eq!((again.created, again.updated, bead(&t, "a-1").comments.len()), (0, 0, 2));
+    }
+}
+
+#[test]
 fn an_edge_that_stands_in_its_line_twice_is_one_and_the_line_stays_as_it_is() {
     let edge = |more: &str| {
         format!(r#"{{"issue_id":"a-1","depends_on_id":"a-2","type":"blocks","created_at":"2026-01-0{more}}}"#)
