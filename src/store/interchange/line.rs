@@ -237,7 +237,12 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
     if stamps.is_some() {
         repairs.push("`_v` is a key of the ledger; kept without effect".to_owned());
     }
-    put_aside(&mut bead.extra, stamps.into_iter().map(|stamps| ("_v".to_owned(), stamps)).collect());
+    let mut odd: Map = stamps.into_iter().map(|stamps| ("_v".to_owned(), stamps)).collect();
+    if let Some(minutes) = bead.estimated_minutes.take_if(|minutes| *minutes < 0) {
+        repairs.push(format!("estimated_minutes {minutes} is less than nothing; kept without effect"));
+        odd.insert("estimated_minutes".to_owned(), minutes.into());
+    }
+    put_aside(&mut bead.extra, odd);
     let others = bead.dependencies.iter().filter(|dep| dep.issue_id != bead.id).count()
         + bead.comments.iter().filter(|comment| comment.issue_id != bead.id).count();
     if others > 0 {

@@ -244,3 +244,16 @@ fn an_edge_that_stands_in_its_line_twice_is_one_and_the_line_stays_as_it_is() {
         assert_eq!(String::from_utf8_lossy(&exported(&t)), newer);
     }
 }
+
+#[test]
+fn an_estimate_below_nothing_keeps_nobody_from_changing_the_bead() {
+    let mut t = Temp::new();
+    let file = format!("{}\n", line("a-1", r#","estimated_minutes":-5,"x":[ 1 ]"#));
+    let report = import(&mut t, file.as_bytes());
+    assert!(report.findings.iter().any(|f| f.text.contains("less than nothing")), "{:?}", report.findings);
+    assert_eq!(String::from_utf8_lossy(&exported(&t)), file);
+    t.write(|w| w.update(&id("a-1"), Patch { priority: Some(1), ..Patch::default() })).expect("changed");
+    assert!(String::from_utf8_lossy(&exported(&t)).contains("\"estimated_minutes\":-5"), "it is kept");
+    t.write(|w| w.update(&id("a-1"), Patch { estimated_minutes: Some(Some(5)), ..Patch::default() })).expect("changed");
+    assert!(String::from_utf8_lossy(&exported(&t)).contains("\"estimated_minutes\":5"), "it is replaced");
+}
