@@ -294,6 +294,11 @@ fn what_was_done_once_becomes_a_formula() {
     let first = poured["id_mapping"]["release.write-notes-for-1-2-0"].as_str().expect("a step").to_owned();
     let shown = sandbox.bd(&repo, &["show", &first, "--json"]).json();
     assert_eq!((&shown[0]["title"], &shown[0]["priority"]), (&json!("Write notes for 1.3.0"), &json!(1)));
+    // Of two words the one that occurs is the text; where both do, the second.
+    for (var, title) in [("notes=word", "Write {{word}} for 1.2.0"), ("Write=notes", "Write {{Write}} for 1.2.0")] {
+        let text = sandbox.bd(&repo, &["mol", "distill", &epic, "x", "--var", var, "--dry-run"]).ok();
+        assert!(text.contains(&format!("title = \"{title}\"")), "{var}: {text}");
+    }
     let said = sandbox.bd(&repo, &["mol", "distill", &epic, "x", "--var", "v=9.9"]).fails();
     assert!(said.contains("`9.9` occurs nowhere in"), "{said}");
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::Context;
 use crate::cli::CliError;
 use crate::formula::as_toml;
-use crate::molecule;
+use crate::molecule::{self, MoleculeError};
 
 /// Makes a formula of an epic or a molecule.
 #[derive(Debug, clap::Args)]
@@ -41,11 +41,25 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         };
         let mut vars = BTreeMap::new();
         for (left, right) in &args.vars {
-            let (name, text) = if is_name(left) { (left, right) } else { (right, left) };
-            if !is_name(name) {
-                return Err(CliError::user(format!("`{left}={right}` has no name of a variable"))
-                    .hint("a name has letters, digits and _: --var version=1.2.0"));
-            }
+            let occurs = |name: &String, text: &String| match molecule::distill(
+                r,
+                &epic,
+                name,
+                &[(name.clone(), text.clone())].into(),
+            ) {
+                Ok(_) => Ok(true),
+                Err(MoleculeError::NotFoundIn { .. }) => Ok(false),
+                Err(other) => Err(other),
+            };
+            let (name, text) = match (is_name(left), is_name(right)) {
+                (true, true) if !occurs(left, right)? && occurs(right, left)? => (right, left),
+                (true, _) => (left, right),
+                (false, true) => (right, left),
+                (false, false) => {
+                    return Err(CliError::user(format!("`{left}={right}` has no name of a variable"))
+                        .hint("a name has letters, digits and _: --var version=1.2.0"));
+                }
+            };
             vars.insert(name.clone(), text.clone());
         }
         Ok((name.clone(), molecule::distill(r, &epic, &name, &vars)?))
