@@ -3,6 +3,15 @@
 use super::{CliError, Kind};
 use crate::molecule::MoleculeError;
 
+/// What is done with a formula of this type that has no steps to pour.
+pub(super) fn instead_of_pouring(formula: &str, kind: &str) -> String {
+    if kind == "convoy" {
+        format!("its legs are beads of a convoy: gt formula run {formula}")
+    } else {
+        "name it in `extends`, `compose.aspects` or `expand` of a workflow".to_owned()
+    }
+}
+
 impl From<MoleculeError> for CliError {
     fn from(error: MoleculeError) -> Self {
         let text = error.to_string();
@@ -16,12 +25,7 @@ impl From<MoleculeError> for CliError {
             MoleculeError::TooMuchText { .. } => {
                 Self::user(text).hint("the limit is `formula.max_bytes`: bd config set formula.max_bytes BYTES")
             }
-            MoleculeError::NoSteps { formula, kind } if kind == "convoy" => {
-                Self::user(text).hint(format!("its legs are beads of a convoy: gt formula run {formula}"))
-            }
-            MoleculeError::NoSteps { .. } => {
-                Self::user(text).hint("name it in `extends`, `compose.aspects` or `expand` of a workflow")
-            }
+            MoleculeError::NoSteps { formula, kind } => Self::user(text).hint(instead_of_pouring(&formula, &kind)),
             MoleculeError::HasMolecule { molecule, .. } => Self::refused(text)
                 .hint(format!("see how far it is: bd mol show {molecule}"))
                 .hint(format!("to begin with another one: bd mol burn {molecule} --force")),

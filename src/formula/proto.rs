@@ -123,6 +123,11 @@ impl Proto {
         self.steps.len() + self.parts().map(Self::size).sum::<usize>()
     }
 
+    /// Whether there is something to pour: other types than workflows and patrols need not have steps.
+    pub fn can_be_poured(&self) -> bool {
+        !self.steps.is_empty() || !matches!(self.kind.as_str(), "aspect" | "expansion" | "convoy")
+    }
+
     /// The step of that id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|s| s.id == id)

@@ -285,7 +285,7 @@ pub(super) fn edges(step: &Step) -> Vec<(DepKind, String, &str)> {
 
 /// Values and defaults together, of a formula that makes steps, checked.
 fn checked(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
-    if proto.steps.is_empty() && matches!(proto.kind.as_str(), "aspect" | "expansion" | "convoy") {
+    if !proto.can_be_poured() {
         return Err(MoleculeError::NoSteps { formula: proto.formula.clone(), kind: proto.kind.clone() });
     }
     let mut all: Vars =

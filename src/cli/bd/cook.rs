@@ -96,11 +96,16 @@ fn told(cooked: &Cooked, kept: Option<bool>) -> String {
     if proto.steps.len() > 40 {
         let _ = writeln!(out, "  … and {} more", proto.steps.len() - 40);
     }
-    out.push_str(match kept {
-        Some(true) => "frozen here; pour it with `bd mol pour`",
-        Some(false) => "was frozen here already; pour it with `bd mol pour`",
-        None => "not kept: there is no tracker here (`bd init` makes one)",
-    });
+    let next = if proto.can_be_poured() {
+        "pour it with `bd mol pour`".to_owned()
+    } else {
+        crate::cli::molecule_error::instead_of_pouring(&proto.formula, &proto.kind)
+    };
+    let _ = match kept {
+        Some(true) => write!(out, "frozen here; {next}"),
+        Some(false) => write!(out, "was frozen here already; {next}"),
+        None => write!(out, "not kept: there is no tracker here (`bd init` makes one)"),
+    };
     out
 }
 

@@ -165,3 +165,16 @@ fn a_patrol_without_what_a_patrol_needs_is_refused_with_its_place() {
         super::cooked("formula = 'f'\n[patrol]\nrole = 'x'\nevery = '1h'\n[[steps]]\nid = 'a'").expect_err("no patrol");
     assert!(other.to_string().contains("a workflow has no schedule"), "{other}");
 }
+
+#[test]
+fn who_cooks_is_told_what_is_done_with_what_came_of_it() {
+    let (sandbox, repo) = super::molecules::repo();
+    for (name, next) in [
+        ("shiny", "pour it with `bd mol pour`"),
+        ("rule-of-five", "name it in `extends`, `compose.aspects` or `expand` of a workflow"),
+        ("code-review", "gt formula run code-review"),
+    ] {
+        let told = sandbox.bd(&repo, &["cook", name]).ok();
+        assert!(told.ends_with(next), "{told}");
+    }
+}
