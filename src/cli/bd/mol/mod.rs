@@ -111,9 +111,14 @@ fn roots(r: &Read<'_>) -> Result<Vec<Bead>, CliError> {
     Ok(r.find(&filter)?)
 }
 
-/// The open molecules of somebody.
+/// The open molecules of somebody: those that they were given, and those of which they are on a step.
 fn mine(r: &Read<'_>, who: &str) -> Result<Vec<Bead>, CliError> {
-    Ok(roots(r)?.into_iter().filter(|b| b.assignee == who).collect())
+    let begun = Filter { assignee: Some(who.to_owned()), statuses: vec![Status::IN_PROGRESS], ..Filter::default() };
+    let mut worked_on = Vec::new();
+    for step in r.find(&begun)?.iter().filter(|bead| molecule::is_step(bead)) {
+        worked_on.extend(molecule::roots_of(r, &step.id)?.pop());
+    }
+    Ok(roots(r)?.into_iter().filter(|b| b.assignee == who || worked_on.contains(&b.id)).collect())
 }
 
 /// A title with its variables filled, for dry runs.
