@@ -45,6 +45,8 @@ pub struct Poured {
     pub root: BeadId,
     /// Step ids of the formula and their beads, in order; gates as `gate-STEP`.
     pub steps: Vec<(String, BeadId)>,
+    /// How many of these are steps, and neither gates nor roots of the parts of a compound.
+    pub work: usize,
     /// Steps whose condition does not hold for these values.
     pub skipped: Vec<String>,
 }
@@ -143,13 +145,13 @@ impl<'p> Pouring<'p> {
     fn pour(self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
         let new = self.root(w)?;
         let root = w.create(new)?.id;
-        let made = match &self.proto.compound {
-            _ if self.opts.root_only => Vec::new(),
+        let (made, work) = match &self.proto.compound {
+            _ if self.opts.root_only => (Vec::new(), 0),
             Some(compound) => self.file_parts(w, &root, compound)?,
-            None => self.file(w, &root)?,
+            None => (self.file(w, &root)?, self.steps.len()),
         };
         self.announce(w, &root)?;
-        Ok(Poured { root, steps: made, skipped: self.skipped })
+        Ok(Poured { root, steps: made, work, skipped: self.skipped })
     }
 
     /// Both parts of a compound below `root`, one bonded to the other.
@@ -158,8 +160,9 @@ impl<'p> Pouring<'p> {
         w: &mut Write<'_>,
         root: &BeadId,
         compound: &Compound,
-    ) -> Result<Vec<(String, BeadId)>, MoleculeError> {
+    ) -> Result<(Vec<(String, BeadId)>, usize), MoleculeError> {
         let mut made: Vec<(String, BeadId)> = Vec::new();
+        let mut work = 0;
         let mut roots: Vec<BeadId> = Vec::new();
         // One part after the other, also for a worker who could begin both.
         let mut first = self.opts.first;
@@ -172,6 +175,7 @@ impl<'p> Pouring<'p> {
             let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, first, ..PourOpts::default() };
             first += part.size();
             let poured = pour(w, part, &self.vars, &opts)?;
+            work += poured.work;
             let taken = made.iter().any(|(name, _)| *name == part.formula);
             let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };
             made.extend(poured.steps.into_iter().map(|(step, bead)| (format!("{name}.{step}"), bead)));
@@ -183,7 +187,7 @@ impl<'p> Pouring<'p> {
         if let ([first, second], Some(how)) = (roots.as_slice(), how) {
             w.add_dep(second, NewDep::new(how.edge(), first.clone()))?;
         }
-        Ok(made)
+        Ok((made, work))
     }
 
     fn file(&self, w: &mut Write<'_>, root: &BeadId) -> Result<Vec<(String, BeadId)>, MoleculeError> {

@@ -52,7 +52,7 @@ pub fn pour_large(
     };
     let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch(BATCH)?))?;
     match stage(store, by, &pouring, &shape, batch) {
-        Ok((root, steps)) => Ok(Poured { root, steps, skipped: pouring.skipped }),
+        Ok((root, steps)) => Ok(Poured { root, steps, work: pouring.steps.len(), skipped: pouring.skipped }),
         Err(error) => {
             // What was staged is invisible either way; the first error is the one to tell.
             let _ = discard(store, by, batch);

@@ -396,6 +396,12 @@ fn two_formulas_are_bonded_to_one_protomolecule_that_is_poured_as_often_as_wante
     let step = |name: &str| poured["id_mapping"][format!("Both of them.{name}")].as_str().expect("a step").to_owned();
     sandbox.bd(&repo, &["close", &step("one.a")]).ok();
     assert_eq!(next(), "b ann", "the second goes on after the first");
+    let current = |who: &str| sandbox.bd(&repo, &["--actor", who, "mol", "current"]).ok();
+    assert_eq!(current("zoe"), "zoe works on no molecule");
+    sandbox.bd(&repo, &["--actor", "zoe", "update", &step("two.b"), "--claim"]).ok();
+    assert!(current("zoe").starts_with(&format!("{root}  Both of them  1/2")), "{}", current("zoe"));
+    let told = sandbox.bd(&repo, &["mol", "pour", &proto, "--var", "who=ann"]).ok();
+    assert!(told.contains("(2 steps)"), "{told}");
     // Poured at once, and bonded further.
     let now = sandbox.bd(&repo, &["mol", "bond", &proto, "one", "--ephemeral", "--var", "who=x", "--json"]).json();
     assert_eq!((&now["result_type"], &now["spawned"]), (&json!("compound_molecule"), &json!(8)), "{now}");
@@ -424,6 +430,8 @@ fn what_is_bonded_to_a_molecule_is_called_as_it_is_told() {
             assert_eq!(mapping[step], format!("{root}.arm-{name}{id}"), "{mapping}");
         }
     }
+    let told = sandbox.bd(&repo, &["mol", "pour", "arm", "--var", "n=x"]).ok();
+    assert!(told.contains("(3 steps)") && told.contains("gate-look"), "{told}");
     let twice = sandbox.bd(&repo, &["mol", "bond", &root, "arm", "--ref", "arm-ace", "--var", "n=x"]).fails();
     assert!(twice.contains("arm-ace"), "{twice}");
     let shown = sandbox.bd(&repo, &["show", &format!("{root}.arm-bee.deep"), "--json"]).json();

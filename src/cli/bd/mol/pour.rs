@@ -96,7 +96,7 @@ pub(super) fn told(cx: &Context, verb: &str, proto: &Proto, poured: &Poured) -> 
     if cx.out.quiet {
         return poured.root.to_string();
     }
-    let mut out = format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.steps.len(), "step"));
+    let mut out = format!("✓ {verb} {} as {} ({})\n", proto.formula, poured.root, count(poured.work, "step"));
     for (step, bead) in poured.steps.iter().take(40) {
         let _ = writeln!(out, "  {bead}  {step}");
     }
