@@ -18,7 +18,7 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
             grave: false,
             what: format!("{waiting} transitions are still to be recorded; compared with the database once they are"),
             next: "`bd doctor --fix` records them now, then look again".to_owned(),
-            mend: Some(Box::new(super::outbox::record)),
+            mend: Some(Box::new(record_or_begin_anew)),
         }]);
     }
     let (drained, found) = cx.with_store(|store| {
@@ -74,6 +74,14 @@ fn reconcile(cx: &Context, found: &Compared) -> Result<String, CliError> {
     let stamp = cx.stamp();
     cx.with_store(|store| Ok(ledger::reconcile(store, found, &stamp)?))?;
     Ok("both have all that either had".to_owned())
+}
+
+/// Records what waits; into a new ledger, where this one cannot be read.
+fn record_or_begin_anew(cx: &Context) -> Result<String, CliError> {
+    super::outbox::record(cx).or_else(|error| {
+        let found = cx.with_store(|store| Ok(ledger::compare(store)?))?;
+        if found.broken.is_some() { begin_anew(cx) } else { Err(error) }
+    })
 }
 
 fn begin_anew(cx: &Context) -> Result<String, CliError> {
