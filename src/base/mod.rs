@@ -5,6 +5,7 @@
 pub mod address;
 pub mod atomic;
 pub mod clock;
+pub mod disk;
 pub mod fault;
 pub mod id;
 pub mod lock;

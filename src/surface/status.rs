@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::agents::{self, Agent};
-use crate::base::{Address, BeadId, RigName, Time, text};
+use crate::base::{Address, BeadId, RigName, Time, disk, text};
 use crate::config::{Landing, TownConfig};
 use crate::daemon::lock;
 use crate::daemon::supervise::Budget;
@@ -167,6 +167,7 @@ pub fn status(town: &Town, r: &Read<'_>, now: Time) -> Result<TownStatus, TownEr
     // What the daemon says of a broken rig is what is seen here, too.
     let known = |line: &str| unknown.iter().any(|name| line.starts_with(&format!("rig {name}: ")));
     let mut warnings = warnings(r, known)?;
+    warnings.extend(no_room(town));
     warnings.extend(broken.iter().map(BrokenRig::text));
     match &config {
         Ok(config) => warnings.extend(unknown_runtimes(town, config, &rigs)),
@@ -314,6 +315,19 @@ fn warnings(r: &Read<'_>, known: impl Fn(&str) -> bool) -> Result<Vec<String>, S
     all.extend(tries::warnings(r)?);
     all.extend(trouble::all(r)?.into_iter().filter(|line| !known(line)));
     Ok(all)
+}
+
+/// That the town's disk is full: what the daemon cannot write down for it, it cannot write down here, either.
+fn no_room(town: &Town) -> Option<String> {
+    const LITTLE: u64 = 1 << 20;
+    let (folder, left) = (town.root().display(), disk::left(&town.beads_dir())?);
+    (left < LITTLE).then(|| {
+        format!(
+            "the disk of the town is full ({} KiB left): what cannot be written down is not done, and goes on by itself \
+             once there is room: df -h {folder}",
+            left / 1024
+        )
+    })
 }
 
 /// Runtimes that are named and do not exist, each with the file that names it.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::Repo;
 use crate::support::{Ran, finish, has};
 
-/// Runs a script as `sh` does, with mounts of its own; `$BD` is the program. None where that is not allowed.
+/// Runs a script as `sh` does, with mounts of its own; `$BD` and `$GT` are the programs. None where that is not allowed.
 fn mounted(repo: &Repo, script: &str) -> Option<Ran> {
     if !has("unshare") {
         return None;
@@ -13,8 +13,8 @@ fn mounted(repo: &Repo, script: &str) -> Option<Ran> {
     let disk = repo.sandbox.folder("disk");
     let run = |script: &str| {
         let mut command = repo.sandbox.command("unshare", &repo.dir);
-        let bd = env!("CARGO_BIN_EXE_bd");
-        command.args(["-rm", "sh", "-c", script]).env("BD", bd).env("APP", &repo.dir).env("DISK", &disk);
+        command.args(["-rm", "sh", "-c", script]).env("APP", &repo.dir).env("DISK", &disk);
+        command.env("BD", env!("CARGO_BIN_EXE_bd")).env("GT", env!("CARGO_BIN_EXE_gt"));
         finish(command, "a script with mounts of its own".to_owned())
     };
     let allowed = run("mount -t tmpfs -o size=1m none \"$DISK\"");
@@ -134,4 +134,21 @@ fn on_a_disk_that_is_full_nothing_is_lost_and_all_goes_on_once_there_is_room() {
     let listed: serde_json::Value = serde_json::from_str(&read("at-last")).expect("json");
     let titles: Vec<&str> = listed.as_array().expect("array").iter().filter_map(|b| b["title"].as_str()).collect();
     assert_eq!(titles, ["two", "three"], "{b} is no longer held back");
+}
+
+#[test]
+fn the_status_of_a_town_says_that_its_disk_is_full() {
+    let repo = Repo::new();
+    let mut script =
+        "mount -t tmpfs -o size=24m none \"$DISK\" && cd \"$DISK\" && \"$GT\" install town >/dev/null\n".to_owned();
+    script += "cd town; \"$GT\" status > ../../before; cat /dev/zero > filler 2>/dev/null\n";
+    script += &tell("status", "\"$GT\" status > ../../when-full");
+    script += "rm filler; \"$GT\" status > ../../at-last\n";
+    let Some(ran) = mounted(&repo, &script) else { return };
+    assert_eq!(code(&ran, "status"), 0, "{}", ran.stderr);
+    let read = |name: &str| std::fs::read_to_string(repo.sandbox.path().join(name)).expect("a file");
+    let (before, full, at_last) = (read("before"), read("when-full"), read("at-last"));
+    assert!(full.contains("warning: the disk of the town is full (0 KiB left)") && full.contains("df -h"), "{full}");
+    assert!(before.contains("the town is down") && before == at_last, "{before}\n{at_last}");
+    assert!(!before.contains("warning"), "{before}");
 }
