@@ -219,10 +219,11 @@ impl GitError {
             Self::WouldLose { .. } => "save the commits with `git branch NAME COMMIT`, then run it again".to_owned(),
             Self::Moved { .. } => "somebody else moved it; look at it and run the command again".to_owned(),
             Self::BrokenRef { refname, path, .. } => {
-                let path = path.display();
+                let (file, path) = (path.join(refname), path.display());
+                let file = file.display();
                 format!(
                     "`git -C {path} fsck --lost-found` names the commits that it may have stood at; remove \
-                     {path}/{refname}, then `git -C {path} update-ref {refname} COMMIT`"
+                     {file}, then `git -C {path} update-ref {refname} COMMIT`"
                 )
             }
             Self::NoSuch(_) | Self::Failed { .. } | Self::Io { .. } | Self::Object(_) => return None,
