@@ -8,7 +8,7 @@ use serde_json::json;
 use super::squash::squash_complete;
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
-use crate::store::{Bead, Close, DepKind, Patch, Read, Status, StoreError, Write};
+use crate::store::{Bead, Close, DepKind, Patch, Read, SKIPPED, Status, StoreError, Write};
 
 /// Whether the molecule's changes touch one of these globs; an error says why that cannot be told.
 pub type Touches<'a> = &'a dyn Fn(&[String]) -> Result<bool, String>;
@@ -246,7 +246,7 @@ fn skip(
     outside: Option<Outside<'_>>,
     skipped: &mut Vec<Bead>,
 ) -> Result<(), MoleculeError> {
-    let reason = format!("skipped: nothing touches {}", globs.join(", "));
+    let reason = format!("{SKIPPED}{}", globs.join(", "));
     w.update(&step.id, Patch::default().with_meta("outcome", "skipped"))?;
     skipped.push(w.close(&step.id, Close::because(reason))?.bead);
     let roots = super::find::roots_of(w, &step.id)?;

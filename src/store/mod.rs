@@ -64,9 +64,9 @@ pub use shape::{Hold, Shape};
 pub use stage::Batch;
 pub use stamp::{Stamp, is_beyond};
 pub use status::{IssueType, Status};
-pub use write::Write;
 pub use write::leave::Crossing;
 pub use write::sweep::{Sweep, Swept};
+pub use write::{SKIPPED, Write};
 
 /// A JSON object, keys in the order they were read.
 pub type Map = serde_json::Map<String, serde_json::Value>;

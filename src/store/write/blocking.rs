@@ -12,6 +12,8 @@ use crate::base::BeadId;
 use crate::store::read::seen_batches;
 use crate::store::{DepKind, Status, StoreError, row};
 
+/// What a step is closed with that nothing needs. The files that are named after it may be called after failures.
+pub const SKIPPED: &str = "skipped: nothing touches ";
 /// Words in a close reason that mean failure.
 const FAILURE: [&str; 11] = [
     "failed",
@@ -29,6 +31,9 @@ const FAILURE: [&str; 11] = [
 
 /// Whether a close reason says that the work failed.
 pub(in crate::store) fn is_failure(reason: &str) -> bool {
+    if reason.starts_with(SKIPPED) {
+        return false;
+    }
     let reason = reason.to_lowercase();
     FAILURE.iter().any(|word| reason.contains(word))
 }

@@ -22,6 +22,7 @@ pub(super) mod sweep;
 mod touched;
 mod update;
 
+pub use blocking::SKIPPED;
 pub(super) use blocking::is_failure;
 pub(super) use create::fresh;
 
