@@ -114,43 +114,6 @@ fn an_until_loop_runs_once_and_remembers_its_end() {
 }
 
 #[test]
-fn an_until_loop_in_a_round_of_another_one_is_refused_and_elsewhere_has_one_round() {
-    let inner = "[LOOP]\nuntil = \"run.output.green == 'y'\"\nmax = 4\n[[LOOP.body]]\nid = \"run\"\n";
-    let text = |fix: &str, first: bool| {
-        let fix = format!("[[steps.loop.body]]\nid = \"fix\"\n{fix}");
-        let review = "[[steps.loop.body]]\nid = \"review\"\n";
-        let body = if first { format!("{fix}{review}") } else { format!("{review}{fix}") };
-        format!(
-            "formula = \"f\"\n[[steps]]\nid = \"o\"\n[steps.loop]\nuntil = \"review.output.ok == 'y'\"\nmax = 3\n{body}"
-        )
-    };
-    let nested = inner.replace("LOOP", "steps.loop.body.loop");
-    let counted = format!(
-        "[steps.loop.body.loop]\ncount = 2\n[[steps.loop.body.loop.body]]\nid = \"t\"\n{}",
-        inner.replace("LOOP", "steps.loop.body.loop.body.loop")
-    );
-    let template = format!(
-        "formula = \"e\"\ntype = \"expansion\"\n[[template]]\nid = \"{{target}}.t\"\n{}",
-        inner.replace("LOOP", "template.loop")
-    );
-    for fix in [nested.as_str(), &counted, "expand = \"e\"\n"] {
-        for first in [true, false] {
-            let text = text(fix, first);
-            let report = cook(&library(&[("f", &text), ("e", &template)]), "f", &Vars::new()).expect_err("refused");
-            let told: Vec<&str> = report.findings.iter().map(|f| f.message.as_str()).collect();
-            assert_eq!(told, ["a loop with `until` stands in a round of another one"], "{text}");
-            assert!(report.render(false).contains("run.output.green"), "{}", report.render(false));
-            let mut elsewhere = Library::empty();
-            elsewhere.add(Layer::Repository, "f.formula.toml", &text);
-            elsewhere.add(Layer::Repository, "e.formula.toml", &template);
-            let proto = cook(&elsewhere, "f", &Vars::new()).expect("a warning");
-            let untils: Vec<&str> = proto.steps.iter().filter_map(|s| Some(s.until.as_ref()?.until.as_str())).collect();
-            assert_eq!((untils, proto.rounds), (vec!["review.output.ok == 'y'"], vec!["o.iter1".to_owned()]), "{text}");
-        }
-    }
-}
-
-#[test]
 fn branches_fork_and_join_and_gate_rules_hold() {
     let proto = cooked(
         r#"formula = "f"
@@ -181,7 +144,7 @@ fn branches_fork_and_join_and_gate_rules_hold() {
     assert_eq!((&d.held[..], &d.labels[0][..6]), (&["b.output.coverage >= 80".to_owned()][..], "gate:{"));
 }
 
-const TWICE: &str = r#"formula = "twice"
+pub(super) const TWICE: &str = r#"formula = "twice"
     type = "expansion"
     [vars.what]
     default = "it"
@@ -512,31 +475,6 @@ fn steps_that_wait_for_each_other_through_a_group_are_found() {
 }
 
 #[test]
-fn steps_that_wait_for_each_others_children_are_found() {
-    let text = |steps: &[(&str, &str)]| {
-        let one = |(id, more): &(&str, &str)| format!("[[steps]]\nid = \"{id}\"\n{more}");
-        format!("formula = \"f\"\n{}", steps.iter().map(one).collect::<String>())
-    };
-    let child = "[[steps.children]]\nid = \"k\"\n";
-    let waits = |of: &str| format!("waits_for = \"children-of({of})\"\n");
-    let said = |steps: &[(&str, &str)]| {
-        let report = cooked(&text(steps)).expect_err("a circle");
-        report.findings.iter().map(|f| format!("{} {}", f.place().unwrap_or_default(), f.message)).collect::<Vec<_>>()
-    };
-    let needs_a = format!("needs = [\"a\"]\n{child}");
-    let at = |place: &str, what: &str| [format!("town:f.formula.toml:{place} {what}")];
-    assert_eq!(said(&[("a", &waits("b")), ("b", &needs_a)]), at("7:10", "steps wait for each other: a -> b -> a"));
-    assert_eq!(said(&[("a", &waits("b")), ("b", "needs = [\"a\"]\n")]).len(), 1, "its molecules hang below it later");
-    let own = format!("{}{child}", waits("g"));
-    assert_eq!(said(&[("g", &own)]), at("4:13", "step `g` waits for its own children"));
-    let inside = format!("{child}{}", waits("g"));
-    assert_eq!(said(&[("g", &inside)]), at("6:13", "steps wait for each other through a group: g -> k"));
-    let needs_x = format!("{child}needs = [\"x\"]\n");
-    assert_eq!(said(&[("g", &needs_x), ("x", &waits("g"))]).len(), 1);
-    cooked(&text(&[("g", child), ("x", &waits("g"))])).expect("no circle");
-}
-
-#[test]
 fn an_extended_group_keeps_the_children_that_the_new_one_does_not_have() {
     let base = "formula = \"base\"\n[[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"a\"\n[[steps.children]]\n\
         id = \"b\"\n[[steps]]\nid = \"z\"\n[[steps]]\nid = \"y\"\n";
@@ -575,53 +513,4 @@ fn a_gate_rule_before_a_loop_holds_all_that_begins_it_and_a_condition_sees_the_r
     assert_eq!(waits, held, "and so does a branch");
     let until = |id: &str| proto.step(id).and_then(|s| s.until.as_ref()).map(|u| u.until.as_str());
     assert_eq!(until("o.iter2.l.iter1.x"), Some("o.iter2.prep.output.ok == 'yes'"));
-}
-
-#[test]
-fn who_waits_for_the_children_of_what_was_replaced_waits_for_what_came_in_its_place() {
-    let text = |inline: &str, rule: &str| {
-        format!(
-            "formula = \"f\"\n[[steps]]\nid = \"e\"\n{inline}[[steps]]\nid = \"b\"\nneeds = [\"e\"]\n\
-             waits_for = \"children-of(e)\"\n[[steps]]\nid = \"c\"\nwaits_for = \"children-of( e )\"\n{rule}"
-        )
-    };
-    let body = "[[steps.loop.body]]\nid = \"x\"\n[[steps.loop.body]]\nid = \"y\"\n\
-        waits_for = \"children-of(x)\"\nneeds = [\"x\"]\n";
-    for (inline, rule, last) in [
-        ("expand = \"twice\"\n", "", "e.two"),
-        ("", "[[compose.expand]]\ntarget = \"e\"\nwith = \"twice\"\n", "e.two"),
-        ("", "[[compose.map]]\nselect = \"e\"\nwith = \"twice\"\n", "e.two"),
-        (&format!("[steps.loop]\ncount = 2\n{body}"), "", "e.iter2.y"),
-        (&format!("[steps.loop]\nuntil = \"steps.complete >= 2\"\nmax = 2\n{body}"), "", "e.iter1.y"),
-    ] {
-        let proto = cook(&library(&[("f", &text(inline, rule)), ("twice", TWICE)]), "f", &Vars::new());
-        let proto = proto.unwrap_or_else(|report| panic!("{inline}{rule}: {report}"));
-        for name in ["b", "c"] {
-            let step = proto.step(name).expect("a step");
-            let of = step.waits_for.as_ref().and_then(|waits| waits.of.as_deref());
-            assert_eq!((step.needs.as_slice(), of), (&[last.to_owned()][..], Some(last)), "{name} of {inline}{rule}");
-        }
-        let inside = proto.step("e.iter1.y").and_then(|s| s.waits_for.as_ref()?.of.as_deref());
-        assert_eq!(inside, last.contains("iter").then_some("e.iter1.x"));
-    }
-}
-
-#[test]
-fn a_group_that_an_expansion_replaces_keeps_its_children() {
-    let text = |inline: &str, rule: &str| {
-        format!(
-            "formula = \"f\"\n[[steps]]\nid = \"g\"\n{inline}[[steps.children]]\nid = \"k\"\n[[steps]]\nid = \"z\"\n\
-             needs = [\"g\"]\n{rule}"
-        )
-    };
-    let cooked = |inline: &str, rule: &str| {
-        let proto = cook(&library(&[("f", &text(inline, rule)), ("twice", TWICE)]), "f", &Vars::new()).expect("cooks");
-        let line = |s: &gastown::formula::Step| format!("{}:{}", s.parent.as_deref().unwrap_or(""), s.id);
-        proto.steps.iter().map(line).collect::<Vec<_>>().join(" ")
-    };
-    let rule = |which: &str| format!("[[compose.{which}\"\nwith = \"twice\"\n");
-    assert_eq!(cooked("expand = \"twice\"\n", ""), ":g.one g.one:k :g.two :z");
-    assert_eq!(cooked("", &rule("expand]]\ntarget = \"g")), ":g.one g.one:k :g.two :z");
-    let all = cooked("", &rule("map]]\nselect = \"*"));
-    assert_eq!(all, ":g.one g.one:k.one g.one:k.two :g.two :z.one :z.two");
 }

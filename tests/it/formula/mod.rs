@@ -10,6 +10,7 @@ mod errors;
 mod language;
 mod molecules;
 mod pour;
+mod replaced;
 mod running;
 mod schema;
 mod shipped;
