@@ -60,7 +60,7 @@ impl Read<'_> {
         Ok(all.into_iter().map(|(id, all)| (id, listed(all))).collect())
     }
 
-    /// The bytes of `issues.jsonl`: a line for each bead but wisps made here, by id.
+    /// The bytes of `issues.jsonl`: a line for each bead but wisps made here, by id, then imported lines that are no beads.
     pub fn export(&self) -> Result<Vec<u8>, StoreError> {
         let sources: HashMap<String, Vec<u8>> = self
             .rows("SELECT b.id, s.line FROM source_lines s JOIN beads b ON b.num = s.bead", [], |r| {
@@ -80,6 +80,10 @@ impl Read<'_> {
                 parsed.is_ok_and(|parsed| format_line(&order::listed(&parsed.bead)) == line)
             });
             out.extend_from_slice(source.map_or(line.as_bytes(), Vec::as_slice));
+            out.push(b'\n');
+        }
+        for line in self.foreign_lines()? {
+            out.extend_from_slice(line.as_bytes());
             out.push(b'\n');
         }
         Ok(out)

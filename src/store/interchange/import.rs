@@ -12,7 +12,7 @@ use super::members::Guesses;
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Prefix};
 use crate::store::order;
-use crate::store::{Batch, Bead, Read, Stamp, Store, StoreError};
+use crate::store::{Batch, Bead, Map, Read, Stamp, Store, StoreError, Write};
 
 /// Beads written in one transaction: a few tens of milliseconds.
 const CHUNK: usize = 400;
@@ -49,6 +49,9 @@ pub struct Imported {
     pub deleted_here: usize,
     /// Lines repaired, and lines that could not be read.
     pub findings: Vec<Finding>,
+    /// Lines that are no beads and say so, such as the memories of other trackers: written back as they are.
+    #[serde(skip)]
+    pub(super) foreign: Vec<String>,
 }
 
 impl Imported {
@@ -145,6 +148,7 @@ impl Store {
         }
         self.write::<_, StoreError>(by, |w| {
             let payload = serde_json::json!({ "created": report.created, "updated": report.updated });
+            w.keep_foreign(&report.foreign)?;
             w.emit("imported", "issues.jsonl", payload).map(|_| ())
         })?;
         Ok(report)
@@ -258,6 +262,32 @@ fn tell_orphans(
     Ok(())
 }
 
+/// Where lines that are no beads are kept.
+const FOREIGN: (&str, &str) = ("import", "foreign lines");
+
+impl Read<'_> {
+    /// The lines of imported files that are no beads, in their order.
+    pub(super) fn foreign_lines(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.local_or_none(FOREIGN.0, FOREIGN.1)?.unwrap_or_default())
+    }
+}
+
+impl Write<'_> {
+    fn keep_foreign(&mut self, lines: &[String]) -> Result<(), StoreError> {
+        let mut kept = self.foreign_lines()?;
+        let before = kept.len();
+        for line in lines {
+            if !kept.contains(line) {
+                kept.push(line.clone());
+            }
+        }
+        if kept.len() > before {
+            self.put_local(FOREIGN.0, FOREIGN.1, &serde_json::json!(kept))?;
+        }
+        Ok(())
+    }
+}
+
 /// The edges that a line shows, as they are noted.
 pub(in crate::store) fn shown(bead: &Bead) -> Vec<String> {
     bead.dependencies.iter().map(|dep| format!("{}|{}", dep.depends_on_id, dep.kind)).collect()
@@ -282,6 +312,10 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         let whole = parts.len() == 1;
         for part in parts.drain(..) {
             match parse_line(part, prefix) {
+                Err(_) if whole && let Some(kind) = foreign(&line.text) => {
+                    found("", format!("no bead but a line of the kind `{kind}`; kept as it is"), false);
+                    report.foreign.push(line.text.to_string());
+                }
                 Err(reason) => found("", reason, true),
                 Ok(ParsedLine { bead, repairs, dated, guesses }) => {
                     for repair in repairs {
@@ -302,6 +336,12 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
         line.tells_edges = tells;
     }
     incoming
+}
+
+/// The kind of a line that says itself that it is no bead: under `_type`, as newer versions of the format have it.
+pub(super) fn foreign(text: &str) -> Option<String> {
+    let object: Map = serde_json::from_str(text).ok()?;
+    object.get("_type")?.as_str().filter(|kind| *kind != "issue").map(str::to_owned)
 }
 
 /// What may stand between two objects on one line: some files end their lines with a carriage return alone.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::import::read_file;
+use super::import::{foreign, read_file};
 use super::lines::split;
 use crate::base::BeadId;
 use crate::store::read::SEEN;
@@ -36,6 +36,8 @@ impl Read<'_> {
             }
             if let Ok(Named { id }) = serde_json::from_str(&line.text) {
                 named.insert(id);
+            } else if foreign(&line.text).is_some() {
+                unread.lines.push(line.number);
             } else {
                 odd.extend_from_slice(line.text.as_bytes());
                 odd.push(b'\n');
@@ -47,7 +49,8 @@ impl Read<'_> {
             let (beads, findings) = read_file(&odd, self.prefix()?.as_str());
             named.extend(beads.into_iter().map(|bead| bead.id));
             let lost = findings.iter().filter(|finding| finding.lost);
-            unread.lines = lost.filter_map(|finding| numbers.get(finding.line - 1).copied()).collect();
+            unread.lines.extend(lost.filter_map(|finding| numbers.get(finding.line - 1).copied()));
+            unread.lines.sort_unstable();
             unread.lines.dedup();
         }
         if !named.is_empty() {

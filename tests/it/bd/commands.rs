@@ -337,24 +337,31 @@ fn a_file_with_lines_that_could_not_be_read_is_not_written_over() {
     let text = format!("{}\n\nxx{}\nle\":\"t\",\"id\":\"app-3\"}}\n{memory}\n", line("app-1"), line("app-2"));
     std::fs::write(&file, &text).expect("write");
     let shown = file.display().to_string();
-    for args in [&["export", "-o", &shown][..], &["sync", "--flush-only"], &["import"]] {
-        repo.bd(args).fails();
+    for (args, why) in [
+        (&["export", "-o", &shown][..], "1 bead never read here"),
+        (&["sync", "--flush-only"], "1 bead never read here"),
+        (&["import"], "no bead but a line of the kind `memory`; kept as it is"),
+    ] {
+        let said = repo.bd(args).fails();
+        assert!(said.contains(why), "{said}");
         assert_eq!(std::fs::read_to_string(&file).expect("read"), text, "{args:?}");
     }
     repo.add("n", &[]);
     for args in [&["export", "-o", &shown][..], &["sync", "--flush-only"]] {
         let refused = repo.bd(args).fails();
-        assert!(
-            refused.contains("3 lines that could not be read: 3, 4, 5") && refused.contains("--force"),
-            "{refused}"
-        );
+        assert!(refused.contains("2 lines that could not be read: 3, 4") && refused.contains("--force"), "{refused}");
         assert_eq!(std::fs::read_to_string(&file).expect("read"), text, "{args:?}");
     }
-    // Mended they come in, and the file is written.
+    // Mended they come in, and the file is written; what is no bead stays in it.
     std::fs::write(&file, format!("{}\n{}\n", line("app-1"), line("app-2"))).expect("mend");
     repo.bd(&["import"]).ok();
     repo.bd(&["sync", "--flush-only"]).ok();
-    assert_eq!(std::fs::read_to_string(&file).expect("read").lines().count(), 3);
+    let written = std::fs::read_to_string(&file).expect("read");
+    assert!(written.lines().count() == 4 && written.ends_with(&format!("{memory}\n")), "{written}");
+    let other = repo.dir.join("other.jsonl");
+    std::fs::write(&other, "{\"_type\":\"memory\",\"key\":\"other\"}\n").expect("write");
+    let refused = repo.bd(&["export", "-o", &other.display().to_string()]).fails();
+    assert!(refused.contains("1 line that could not be read: 1"), "{refused}");
 }
 
 #[test]
