@@ -1,5 +1,7 @@
 //! The whole pipeline.
 
+use std::sync::Arc;
+
 use super::def::{Compose, Formula, Kind, StepDef, walk, walk_mut};
 use super::explain::{Change, Trace};
 use super::stage::{
@@ -246,7 +248,13 @@ fn substitute(formula: &mut Formula, values: &Vars) {
         s.title.iter_mut().chain(&mut s.description).for_each(filled);
         [&mut s.notes, &mut s.acceptance].into_iter().flatten().for_each(|text| filled(text));
         if let Some(gate) = &mut s.gate {
-            std::sync::Arc::make_mut(gate).id.iter_mut().for_each(filled);
+            Arc::make_mut(gate).id.iter_mut().for_each(filled);
+        }
+        if let Some(globs) = &mut s.touches {
+            Arc::make_mut(globs).iter_mut().for_each(filled);
+        }
+        if let Some(on) = &mut s.on_complete {
+            Arc::make_mut(on).vars.values_mut().for_each(filled);
         }
     });
 }

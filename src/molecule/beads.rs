@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::pour::{PourOpts, free};
 use super::{MoleculeError, held};
 use crate::base::text::headline;
-use crate::formula::{GATE_ID, Gate, OnComplete, Proto, RoundTexts, Step, Until, Vars, fill};
+use crate::formula::{GATE_ID, Gate, OnComplete, OnlyIf, Proto, RoundTexts, Step, Until, Vars, fill};
 use crate::store::{IssueType, Map, NewBead, Write};
 
 /// The root of a molecule, not yet filed.
@@ -76,9 +76,10 @@ pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts
         }
     };
     put("run", step.run.as_deref().map(Value::from));
-    put("only_if", step.only_if.as_ref().map(|o| json!(o)));
+    let globs = |only_if: &OnlyIf| json!(OnlyIf { touches: only_if.touches.iter().map(|g| fill(g, vars)).collect() });
+    put("only_if", step.only_if.as_deref().map(globs));
     put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), max: u.max })));
-    put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o)));
+    put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o, vars)));
     let round = round_of(proto, &step.id);
     put("round", round.and_then(|_| round_texts(step, vars, opts)));
     put("round_of", round.map(Value::from));
@@ -129,8 +130,9 @@ fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
 }
 
 /// What the step's bead says of its fan-out, with the protomolecule that was frozen for it.
-fn on_complete(proto: &Proto, on: &OnComplete) -> Value {
-    let mut value = json!(on);
+fn on_complete(proto: &Proto, on: &OnComplete, vars: &Vars) -> Value {
+    let filled = on.vars.iter().map(|(name, text)| (name.clone(), fill(text, vars))).collect();
+    let mut value = json!(OnComplete { vars: filled, ..on.clone() });
     if let Some(bonded) = proto.bonds.iter().find(|p| p.formula == on.bond) {
         value["proto"] = bonded.id.as_str().into();
     }

@@ -320,7 +320,7 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
         for text in [&step.title, &step.description, &step.notes, assignee, gate, until] {
             used.extend(names_in(text));
         }
-        used.extend(step.held.iter().flat_map(|condition| names_in(condition)));
+        used.extend(step.held.iter().chain(inner(step)).flat_map(|text| names_in(text)));
     }
     used.extend(names_in(&proto.description));
     for (name, var) in &proto.vars {
@@ -331,12 +331,18 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     missing
 }
 
+/// The texts of `only_if` and `on_complete` that are filled.
+fn inner(step: &Step) -> impl Iterator<Item = &String> {
+    let globs = step.only_if.iter().flat_map(|only_if| &only_if.touches);
+    globs.chain(step.on_complete.iter().flat_map(|on| on.vars.values()))
+}
+
 /// How many bytes of text a step holds when it is filled.
 fn text_of(step: &Step, vars: &Vars) -> u64 {
     let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
     let acceptance = step.acceptance.as_deref().unwrap_or_default();
     let texts = [&step.title, &step.description, &step.notes, acceptance, gate];
-    let all = texts.into_iter().chain(step.labels.iter().map(String::as_str));
+    let all = texts.into_iter().chain(step.labels.iter().chain(inner(step)).map(String::as_str));
     all.map(|text| filled_len(text, vars)).fold(0, u64::saturating_add)
 }
 

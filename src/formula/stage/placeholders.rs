@@ -13,10 +13,12 @@ fn texts<'s>(step: &'s StepDef, found: &mut dyn FnMut(&'s Text, bool)) {
     let gate = step.gate.as_ref().and_then(|g| g.id.as_ref());
     let until = step.until.as_ref().map(|until| &until.condition);
     let held = step.held.iter().flat_map(|held| held.iter());
+    let globs = step.touches.iter().flat_map(|globs| globs.iter());
+    let given = step.on_complete.iter().flat_map(|on| on.vars.values());
     [step.title.as_ref(), step.description.as_ref(), step.notes.as_deref(), step.assignee.as_deref(), gate, until]
         .into_iter()
         .flatten()
-        .chain(held)
+        .chain(held.chain(globs).chain(given))
         .for_each(|text| found(text, false));
     step.condition.iter().for_each(|text| found(text, true));
 }

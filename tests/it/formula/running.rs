@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gastown::base::{BeadId, Prefix, Time};
-use gastown::formula::{Proto, Vars, cook};
+use gastown::formula::{Mode, NoAspects, Options, Proto, Vars, compile, cook};
 use gastown::molecule::{self, Advance, Advanced, MoleculeError, PourOpts};
 use gastown::store::{Close, IssueType, Patch, Stamp, Store};
 use serde_json::{Value, json};
@@ -21,13 +21,17 @@ struct Run {
 
 impl Run {
     fn new(proto: &Proto) -> Self {
+        Self::with(proto, &Vars::new())
+    }
+
+    fn with(proto: &Proto, vars: &Vars) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let beads = dir.path().join(".beads");
         let mut store = Store::create(&beads, &Prefix::new("tt").expect("a prefix"), at(0).now).expect("a store");
         let root = store
             .write::<_, MoleculeError>(&at(1), |w| {
                 molecule::freeze(w, proto)?;
-                molecule::pour(w, proto, &Vars::new(), &PourOpts::default())
+                molecule::pour(w, proto, vars, &PourOpts::default())
             })
             .expect("pours")
             .root;
@@ -113,6 +117,31 @@ needs = ["read"]
 fn survey(mode: &str) -> Proto {
     let library = library(&[("f", &SURVEY.replace("MODE", mode)), ("look", LOOK)]);
     cook(&library, "f", &Vars::new()).expect("cooks")
+}
+
+#[test]
+fn what_a_step_gives_to_its_fan_out_and_the_globs_that_decide_it_are_filled() {
+    let text = SURVEY
+        .replace("MODE\n", "")
+        .replace("\"{index}\"", "\"{{pre}}{index}\"")
+        .replace("id = \"gather\"", "id = \"gather\"\nonly_if = { touches = [\"{{pre}}/**\"] }");
+    let text = text.replacen("[[steps]]", "[vars.pre]\n[[steps]]", 1);
+    let library = library(&[("f", &text), ("look", LOOK)]);
+    let given = super::vars(&[("pre", "no ")]);
+    let proto = cook(&library, "f", &Vars::new()).expect("cooks");
+    let missing = molecule::check(&proto, &Vars::new()).expect_err("it is used").to_string();
+    assert!(missing.ends_with("variables: pre"), "{missing}");
+    let mut run = Run::with(&proto, &given);
+    let _ = run.close(json!({ "files": [{ "path": "a.rs" }] }));
+    assert_eq!(run.ready(), ["read: Read a.rs (no 0)"]);
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let globs: Vec<&Value> = steps.iter().filter_map(|s| s.metadata.get("only_if")).collect();
+    assert_eq!(globs, [&json!({ "touches": ["no /**"] })]);
+    let options = Options { vars: &given, mode: Mode::Runtime, aspects: &NoAspects };
+    let proto = compile(&library, "f", options).expect("cooks").proto;
+    let (globs, given) = (&proto.steps[1].only_if, &proto.steps[0].on_complete);
+    assert_eq!(globs.as_ref().map(|o| o.touches[0].as_str()), Some("no /**"));
+    assert_eq!(given.as_ref().map(|o| o.vars["n"].as_str()), Some("no {index}"));
 }
 
 #[test]
