@@ -1,5 +1,7 @@
 //! What pouring makes of a formula: the root of a molecule, the beads of its steps and their gates, not yet filed.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::pour::{PourOpts, free};
@@ -145,8 +147,19 @@ fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
     proto.rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str)
 }
 
-/// The gates of a step, its own and those of gate rules, with their names.
-pub(super) fn gate_beads(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Vec<(String, NewBead)> {
+/// The steps that are called as gates are.
+pub(super) fn called_as_gates(proto: &Proto) -> HashSet<&str> {
+    proto.steps.iter().map(|step| step.id.as_str()).filter(|id| id.starts_with("gate-")).collect()
+}
+
+/// The gates of a step, its own and those of gate rules, with their names, of which none is in `taken`.
+pub(super) fn gate_beads(
+    proto: &Proto,
+    step: &Step,
+    taken: &HashSet<&str>,
+    vars: &Vars,
+    opts: &PourOpts,
+) -> Vec<(String, NewBead)> {
     let own = step.gate.as_deref().map(|gate| gate_bead(proto, step, gate, vars, opts));
     // A gate rule holds the first round alone: its step is named once.
     let rules = step.held.iter().map(|condition| {
@@ -154,7 +167,8 @@ pub(super) fn gate_beads(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpt
         gate_bead(proto, step, &gate, vars, opts)
     });
     let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
-    own.into_iter().chain(rules).enumerate().map(|(i, gate)| (name(i), gate)).collect()
+    let names = (0..).map(name).filter(|name| !taken.contains(name.as_str()));
+    names.zip(own.into_iter().chain(rules)).collect()
 }
 
 fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOpts) -> NewBead {

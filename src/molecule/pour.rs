@@ -1,10 +1,10 @@
 //! Pouring: a proto and values become beads, in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::beads::{gate_beads, root, step_bead};
+use super::beads::{called_as_gates, gate_beads, root, step_bead};
 use super::bond::BondType;
 use super::conditions::{self, Kept};
 use super::{MoleculeError, held};
@@ -96,6 +96,8 @@ pub(super) struct Pouring<'p> {
     /// With their places in the formula, so ordered that what a step needs comes before it where that is possible.
     pub(super) steps: Vec<(usize, Kept<'p>)>,
     pub(super) skipped: Vec<String>,
+    /// The steps that are called as gates are.
+    taken: HashSet<&'p str>,
 }
 
 impl<'p> Pouring<'p> {
@@ -106,7 +108,7 @@ impl<'p> Pouring<'p> {
         if !opts.root_only && steps.iter().map(|step| text_of(step, &vars)).fold(0, u64::saturating_add) > most {
             return Err(MoleculeError::TooMuchText { formula: proto.formula.clone(), most });
         }
-        Ok(Self { proto, vars, opts, steps: in_order(steps), skipped })
+        Ok(Self { proto, vars, opts, steps: in_order(steps), skipped, taken: called_as_gates(proto) })
     }
 
     /// The root, not yet filed.
@@ -116,7 +118,7 @@ impl<'p> Pouring<'p> {
 
     /// The bead of a step, and those of its gates with their names; without parent and edges.
     pub(super) fn beads(&self, order: usize, step: &Step) -> (NewBead, Vec<(String, NewBead)>) {
-        let gates = gate_beads(self.proto, step, &self.vars, self.opts);
+        let gates = gate_beads(self.proto, step, &self.taken, &self.vars, self.opts);
         (step_bead(self.proto, step, &self.vars, self.opts, order), gates)
     }
 

@@ -575,3 +575,25 @@ fn a_template_says_all_that_its_formula_does_and_is_poured_by_its_id() {
     let poured = sandbox.bd(&repo, &["mol", "pour", "new-mine", "--var", "title=Mine", "--json"]).json();
     assert_eq!(show(poured["new_epic_id"].as_str().expect("an id"))["title"], "Mine");
 }
+
+#[test]
+fn the_gate_of_a_step_gives_way_to_a_step_of_its_name() {
+    let (sandbox, repo) = repo();
+    let text = "formula = \"tt-f\"\n[[steps]]\nid = \"gate-b\"\n[[steps]]\nid = \"b\"\nneeds = [\"gate-b\"]\n\
+        gate = { type = \"human\" }\n";
+    std::fs::write(repo.join("f.formula.toml"), text).expect("written");
+    sandbox.bd(&repo, &["cook", "./f.formula.toml", "--persist"]).ok();
+    let kind = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0]["issue_type"].clone();
+    assert_eq!((kind("tt-f.gate-b"), kind("tt-f.gate-b-2")), (Value::from("task"), Value::from("gate")));
+    let poured = sandbox.bd(&repo, &["mol", "pour", "./f.formula.toml", "--json"]).json();
+    assert_eq!(poured["created"], 4);
+    let mapped = poured["id_mapping"].as_object().expect("ids").values().collect::<std::collections::HashSet<_>>();
+    assert_eq!(mapped.len(), 4, "{poured}");
+}
+
+#[test]
+fn the_help_of_a_bond_shows_a_variable_as_it_is_written() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.bd(&sandbox.folder("repo"), &["mol", "bond", "--help"]).ok();
+    assert!(said.contains("arm-{{who}}"), "{said}");
+}

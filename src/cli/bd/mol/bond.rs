@@ -26,7 +26,7 @@ pub struct Args {
     /// What the compound of two formulas is called
     #[arg(long = "as", value_name = "TITLE")]
     title: Option<String>,
-    /// The last part of the id of what is poured for a molecule, as in arm-{{n}}: its steps are MOLECULE.REF.STEP
+    /// The last part of the id of what is poured for a molecule, as in arm-{{who}}: its steps are MOLECULE.REF.STEP
     #[arg(long = "ref", value_name = "REF")]
     reference: Option<String>,
     /// A value for a variable of what is poured
