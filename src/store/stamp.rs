@@ -35,6 +35,14 @@ pub fn is_beyond(stamp: &str) -> bool {
     stamp >= format!("{END_MS:012x}").as_str()
 }
 
+/// The least stamp of the same replica that is later; what is no stamp stays as it is.
+pub fn stamp_after(stamp: &str) -> String {
+    match (Tick::parse(stamp), stamp.split_once('-')) {
+        (Some(tick), Some((_, replica))) => tick.after().text(replica),
+        _ => stamp.to_owned(),
+    }
+}
+
 /// The replica in the stamps of what a line of `issues.jsonl` says: the same in every clone that reads the line, and
 /// before the name of any clone, so that at one instant what a clone wrote is the later.
 pub(super) const LINE: &str = ".line";

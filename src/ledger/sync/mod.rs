@@ -4,6 +4,7 @@
 //! the remote has before a branch moves, so that a branch never says more than the store knows. The push replaces
 //! exactly what was fetched; when somebody else was faster, the round begins again, a bounded number of times.
 
+mod apart;
 mod join;
 mod settle;
 mod take;

@@ -79,7 +79,7 @@ impl Birth {
 }
 
 /// The file under another id; the old one is remembered in its metadata.
-fn renamed(doc: &str, from: &BeadId, to: &BeadId) -> Result<String, MergeError> {
+pub(super) fn renamed(doc: &str, from: &BeadId, to: &BeadId) -> Result<String, MergeError> {
     let unreadable = |e: serde_json::Error| MergeError::Unreadable(e.to_string());
     let mut file: Map<String, Value> = serde_json::from_str(doc).map_err(unreadable)?;
     file.insert("id".to_owned(), to.as_str().into());

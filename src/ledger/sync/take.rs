@@ -1,11 +1,12 @@
 //! From the remote into the store: merged with what stands here, seen all at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::apart::{Merged, told_apart};
 use super::settle::{Moved, Settled, settle};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
-use crate::ledger::{LedgerError, canonical, merge};
+use crate::ledger::{LedgerError, canonical};
 use crate::store::{LedgerDoc, Stamp, Store, Write};
 
 /// New beads beyond this number are staged in parts, so that no transaction is long.
@@ -52,11 +53,10 @@ pub(super) fn take(store: &mut Store, by: &Stamp, incoming: &[(BeadId, String)])
             w.hold_adopted_circles(&new)?;
             taken.changed += new.len();
         }
-        // Nobody can have changed what nobody has seen.
         let staged: BTreeSet<&BeadId> =
             if batch.is_some() { new.iter().map(|doc| &doc.bead().id).collect() } else { BTreeSet::new() };
-        let files = docs.iter().filter(|(id, ..)| !staged.contains(id)).map(|(id, text, _)| (*id, text.as_str()));
-        merge_in(w, files, &mut taken)
+        let files: Vec<(&BeadId, &str)> = docs.iter().map(|(id, text, _)| (*id, text.as_str())).collect();
+        merge_in(w, &files, &staged, &mut taken)
     })?;
     if let Some(batch) = batch {
         while store.write::<_, LedgerError>(by, |w| Ok(w.settle_batch(batch, 4 * MANY)?))? {}
@@ -90,15 +90,17 @@ pub(super) fn drop_left_over(store: &mut Store, by: &Stamp) -> Result<(), Ledger
     })
 }
 
-/// Merges files with the beads as they are in this transaction.
-fn merge_in<'f>(
+/// Merges files with the beads as they are in this transaction; those of `staged` have just come to be here.
+fn merge_in(
     w: &mut Write<'_>,
-    files: impl Iterator<Item = (&'f BeadId, &'f str)>,
+    files: &[(&BeadId, &str)],
+    staged: &BTreeSet<&BeadId>,
     taken: &mut Taken,
 ) -> Result<(), LedgerError> {
-    let mut wanted: BTreeMap<BeadId, String> = BTreeMap::new();
+    let mut merged = Merged::default();
     let mut moved: Vec<Moved> = Vec::new();
-    for (id, theirs) in files {
+    // Nobody can have changed what nobody has seen.
+    for (id, theirs) in files.iter().filter(|(id, _)| !staged.contains(id)) {
         let odd = |e| LedgerError::odd(id, e);
         let doc = match w.ledger_doc(id)? {
             None => canonical(theirs).map_err(odd)?,
@@ -108,16 +110,13 @@ fn merge_in<'f>(
                 stays
             }
         };
-        add(&mut wanted, id, doc)?;
+        merged.add(id, doc)?;
     }
-    for other in &moved {
-        add(&mut wanted, &other.to, other.doc.clone())?;
-        if let Some(ours) = w.ledger_doc(&other.to)? {
-            add(&mut wanted, &other.to, ours)?;
-        }
+    if !moved.is_empty() {
+        merged = told_apart(w, files.iter().copied(), staged, &moved)?;
     }
     let mut docs = Vec::new();
-    for (id, doc) in wanted {
+    for (id, doc) in merged.files {
         let ours = w.ledger_doc(&id)?.map(|ours| canonical(&ours)).transpose().map_err(|e| LedgerError::odd(&id, e))?;
         if ours.as_ref() == Some(&doc) {
             continue;
@@ -127,24 +126,19 @@ fn merge_in<'f>(
             Err(reason) => taken.left_out.push(format!("{id}: {reason}")),
         }
     }
-    let ours = moved.iter().map(|other| w.dependents(&other.from)).collect::<Result<Vec<_>, _>>()?;
+    let ours: Vec<&Moved> = moved.iter().filter(|bead| bead.was_ours).collect();
+    let local = ours.iter().map(|bead| w.make_way(&bead.from)).collect::<Result<Vec<_>, _>>()?;
     w.adopt(&docs)?;
-    for (other, ours) in moved.into_iter().zip(ours) {
-        w.follow_renamed(&other.from, &other.to, &ours, other.was_ours)?;
-        taken.renamed.push((other.from, other.to));
+    for (bead, local) in ours.into_iter().zip(local) {
+        w.follow_renamed(&bead.from, &bead.to, local)?;
     }
+    for (id, what) in merged.followed {
+        w.record_followed(&id, what);
+    }
+    taken.renamed.extend(moved.into_iter().map(|bead| (bead.from, bead.to)));
     taken.changed += docs.len();
     if taken.changed > 0 {
         w.emit("synced", "ledger", serde_json::json!({ "beads": taken.changed }))?;
     }
-    Ok(())
-}
-
-fn add(all: &mut BTreeMap<BeadId, String>, id: &BeadId, doc: String) -> Result<(), LedgerError> {
-    let merged = match all.get(id) {
-        Some(there) => merge(there, &doc).map_err(|e| LedgerError::odd(id, e))?,
-        None => doc,
-    };
-    all.insert(id.clone(), merged);
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::base::fault::tests::cut_off;
 use crate::ledger::dump;
 use crate::store::{Close, DepKind, NewBead, NewDep, Patch, ReadyQuery, StoreError, Write};
 
+mod crossing;
 mod import;
 
 const START: i64 = 1_767_225_600_000;
@@ -338,6 +339,7 @@ fn what_the_remote_has_that_is_no_bead_is_named_and_does_no_harm() {
 #[derive(Debug, Clone)]
 enum Step {
     Add { child: bool },
+    Gate,
     Comment,
     Title,
     Label(bool),
@@ -355,6 +357,7 @@ enum Step {
 fn step() -> impl Strategy<Value = (usize, Step, usize, usize)> {
     let step = prop_oneof![
         3 => any::<bool>().prop_map(|child| Step::Add { child }),
+        1 => Just(Step::Gate),
         2 => Just(Step::Comment),
         2 => Just(Step::Title),
         2 => any::<bool>().prop_map(Step::Label),
@@ -375,6 +378,10 @@ fn step() -> impl Strategy<Value = (usize, Step, usize, usize)> {
 fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usize), promised: &mut Vec<String>) {
     let ids = t.stores[clone].read::<_, StoreError>(|r| r.ledger_ids()).expect("ids");
     let pick = |x: usize| ids.get(x % ids.len().max(1)).cloned();
+    // Whom something is about is said in its words, so that it can be seen in the end whether it still is.
+    let title = |id: &BeadId| t.bead(clone, id).title;
+    let (first, second) =
+        (pick(x).map(|id| title(&id)).unwrap_or_default(), pick(y).map(|id| title(&id)).unwrap_or_default());
     let by = t.by(clone);
     let mut try_write = |f: &mut dyn FnMut(&mut Write<'_>) -> Result<(), StoreError>| {
         // What the rules of the store refuse is no part of the history.
@@ -382,13 +389,21 @@ fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usiz
     };
     match (step, pick(x)) {
         (Step::Add { child }, parent) => {
-            let new = NewBead { parent: parent.filter(|_| child), ..NewBead::titled(format!("title {n}.")) };
+            let parent = parent.filter(|_| child);
+            let design = parent.as_ref().map(|_| first).unwrap_or_default();
+            let new = NewBead { parent, design, ..NewBead::titled(format!("title {n}.")) };
             if try_write(&mut |w| w.create(new.clone()).map(drop)) {
                 promised.push(format!("title {n}."));
             }
         }
+        (Step::Gate, Some(id)) => {
+            let (design, issue_type) = (first, Some(crate::store::IssueType::GATE));
+            let mut new = NewBead { design, issue_type, ..NewBead::titled(format!("gate {n}.")) };
+            new.other.extend([("await_type".to_owned(), "bead".into()), ("await_id".to_owned(), id.as_str().into())]);
+            try_write(&mut |w| w.create(new.clone()).map(drop));
+        }
         (Step::Comment, Some(id)) => {
-            if try_write(&mut |w| w.add_comment(&id, &format!("comment {n}.")).map(drop)) {
+            if try_write(&mut |w| w.add_comment(&id, &format!("comment {n}. on {first}")).map(drop)) {
                 promised.push(format!("comment {n}."));
             }
         }
@@ -410,7 +425,8 @@ fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usiz
             let Some(to) = pick(y) else { return };
             try_write(&mut |w| {
                 if add {
-                    w.add_dep(&id, NewDep::new(kind.clone(), to.clone())).map(drop)
+                    let metadata = serde_json::json!({ "from": first, "to": second }).to_string();
+                    w.add_dep(&id, NewDep { metadata, ..NewDep::new(kind.clone(), to.clone()) }).map(drop)
                 } else {
                     w.remove_dep(&id, &to, None).map(drop)
                 }
@@ -425,6 +441,31 @@ fn play(t: &mut Clones, n: usize, (clone, step, x, y): (usize, Step, usize, usiz
         (Step::Cut(n), _) => t.cut_sync(clone, n),
         (_, None) => {}
     }
+}
+
+/// No comment and no edge came to another bead, or leads to another one, than it was made for.
+fn each_has_its_own(t: &Clones) -> Result<(), TestCaseError> {
+    for id in t.stores[0].read::<_, StoreError>(|r| r.ledger_ids()).expect("ids") {
+        let bead = t.bead(0, &id);
+        let title = |id: &BeadId| t.bead(0, id).title;
+        for comment in &bead.comments {
+            prop_assert!(comment.text.ends_with(&format!(" on {}", bead.title)), "{} at {}", comment.text, bead.title);
+        }
+        for dep in &bead.dependencies {
+            let (from, to) = match serde_json::from_str::<Value>(&dep.metadata) {
+                Ok(said) => (
+                    said["from"].as_str().unwrap_or_default().to_owned(),
+                    said["to"].as_str().unwrap_or_default().to_owned(),
+                ),
+                Err(_) => (bead.title.clone(), bead.design.clone()),
+            };
+            prop_assert_eq!((&from, &to), (&bead.title, &title(&dep.depends_on_id)));
+        }
+        if let Ok(awaited) = BeadId::new(&bead.await_id) {
+            prop_assert_eq!(title(&awaited), bead.design);
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -442,6 +483,7 @@ proptest! {
         for promise in promised {
             prop_assert!(all.contains(&promise), "`{promise}` was acknowledged and is gone");
         }
+        each_has_its_own(&t)?;
         // What each clone counts is what its beads say: the same as in a store made anew.
         for clone in 0..3 {
             prop_assert_eq!(t.ready(clone), t.ready(0));

@@ -14,8 +14,9 @@ use crate::store::stage::Batch;
 use crate::store::{Dep, DepKind, StoreError};
 
 impl Write<'_> {
-    /// Brings beads to exactly what their ledger files say. Merge a file with [`super::super::Read::ledger_doc`]
-    /// first, in the same transaction, or what is newer here is overwritten.
+    /// Brings beads to what their ledger files say. Merge a file with [`super::super::Read::ledger_doc`] first, in the
+    /// same transaction, or what is newer here is overwritten and members that it does not know stay; another bead's file
+    /// comes after [`Self::make_way`].
     pub fn adopt(&mut self, docs: &[LedgerDoc]) -> Result<(), StoreError> {
         let dirty = std::mem::take(&mut self.dirty);
         let mut were_wisps = Vec::new();
@@ -143,7 +144,14 @@ impl Write<'_> {
             match (here.first(), dep) {
                 (Some(edge), None) => self.cut(edge)?,
                 (None, Some(dep)) => self.draw_as_is(&doc.bead, dep)?,
-                _ => {}
+                (Some(edge), Some(dep)) => {
+                    // What it waits for may be another bead now: it is judged anew.
+                    if (edge.spawner.clone(), edge.any_child) != waits_for(kind, target, &dep.metadata) {
+                        self.cut(edge)?;
+                        self.draw_as_is(&doc.bead, dep)?;
+                    }
+                }
+                (None, None) => {}
             }
             self.stamp_edge(id, target, kind, span, dep.as_ref())?;
         }

@@ -9,7 +9,7 @@ use crate::store::stage::Batch;
 use crate::store::{Bead, Comment, Dep, DepKind, Map, NewDep, Read, StoreError};
 
 /// Local table: the edges that a line showed last, by bead.
-const SHOWN: &str = "shown_edges";
+pub(super) const SHOWN: &str = "shown_edges";
 
 impl Read<'_> {
     /// Which edges the last line of each bead showed; a note that cannot be read is none.

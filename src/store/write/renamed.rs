@@ -1,43 +1,87 @@
 //! Two clones gave one id to two beads, and one of them has another now.
 
 use super::Write;
+use super::import::SHOWN;
 use crate::base::BeadId;
-use crate::store::{Dep, StoreError, file, row};
+use crate::store::{Dep, Read, StoreError, file, renew, row};
+
+/// The live edges that lead to a bead or wait for its children.
+const NAMING: &str = "SELECT num FROM deps WHERE depends_on_id = ?1 AND live = 1
+    UNION SELECT num FROM deps WHERE spawner = ?1 AND spawner IS NOT NULL AND live = 1";
+
+impl Read<'_> {
+    /// The beads that name `id`: they depend on it, or are gates that wait for it.
+    pub fn naming(&self, id: &BeadId) -> Result<Vec<BeadId>, StoreError> {
+        let sql = format!("SELECT DISTINCT issue_id FROM deps WHERE num IN ({NAMING})");
+        let mut all = self.rows(&sql, [id.as_str()], |r| row::id(&r.get::<_, String>(0)?))?;
+        all.extend(self.gates_awaiting(id)?);
+        Ok(all)
+    }
+}
 
 impl Write<'_> {
-    /// Lets the edges lead to `to` that meant the renamed bead: when it was `ours`, those that led to `from` before the
-    /// merge, which are `here`, and a hook on it, too; else those that came with the merge.
-    ///
-    /// The old edge counts as removed at the moment it was drawn and the new one as drawn then, so that every copy
-    /// that does this does the same.
-    pub fn follow_renamed(&mut self, from: &BeadId, to: &BeadId, here: &[Dep], ours: bool) -> Result<(), StoreError> {
-        for edge in self.edges("depends_on_id = ?1", [from.as_str()])? {
-            let issue = row::id(&edge.issue)?;
-            if here.iter().any(|dep| dep.issue_id == issue && dep.kind == edge.kind) != ours {
-                continue;
+    /// Takes from the bead of this id all that is not in its row: another one is about to be adopted in its place. Gives
+    /// the edges that only this store has, for [`Self::follow_renamed`]; what the ledger has of it is adopted again.
+    pub fn make_way(&mut self, id: &BeadId) -> Result<Vec<Dep>, StoreError> {
+        let num = self.need_stored(id)?.num;
+        let mut deps = self.deps(id)?;
+        for edge in self.edges("issue_id = ?1", [id.as_str()])? {
+            if !self.is_local(&edge)? {
+                deps.retain(|dep| dep.kind != edge.kind || dep.depends_on_id.as_str() != edge.target);
             }
-            let Some(dep) = self.deps(&issue)?.into_iter().find(|d| d.depends_on_id == *from && d.kind == edge.kind)
+            self.cut(&edge)?;
+        }
+        self.run("DELETE FROM deps WHERE issue_id = ?1", [id.as_str()])?;
+        for table in ["labels", "comments", "source_lines"] {
+            self.run(&format!("DELETE FROM {table} WHERE bead = ?1"), [num])?;
+        }
+        self.delete_local(SHOWN, id.as_str())?;
+        Ok(deps)
+    }
+
+    /// Lets follow what only this store has of the bead that was `from` and is `to` now: its edges to wisps, which are
+    /// `local`, the wisps that name it, and the hook that it is on.
+    pub fn follow_renamed(&mut self, from: &BeadId, to: &BeadId, local: Vec<Dep>) -> Result<(), StoreError> {
+        if let Some(bead) = self.bead(to)? {
+            for dep in local {
+                self.draw_as_is(&bead, &Dep { issue_id: to.clone(), ..dep })?;
+            }
+        }
+        let now = |id: &str| (id == from.as_str()).then_some(to);
+        for edge in self.edges(&format!("num IN ({NAMING})"), [from.as_str()])? {
+            let issue = row::id(&edge.issue)?;
+            let Some(wisp) = self.bead(&issue)?.filter(|bead| bead.ephemeral) else { continue };
+            let Some(mut dep) = self
+                .deps(&issue)?
+                .into_iter()
+                .find(|d| d.kind == edge.kind && *d.depends_on_id.as_str() == edge.target)
             else {
                 continue;
             };
-            let Some(stored) = self.stored(&issue)? else { continue };
-            let quoted = |id: &BeadId| format!("\"{id}\"");
-            let metadata = dep.metadata.replace(&quoted(from), &quoted(to));
-            let dep = Dep { depends_on_id: to.clone(), metadata, ..dep };
             self.cut(&edge)?;
-            self.run("UPDATE deps SET removed = added WHERE num = ?1", [edge.num])?;
-            self.draw_as_is(&stored.bead, &dep)?;
-            self.run(
-                "UPDATE deps SET added = (SELECT added FROM deps WHERE num = ?4)
-                 WHERE issue_id = ?1 AND depends_on_id = ?2 AND kind = ?3",
-                (issue.as_str(), to.as_str(), edge.kind.as_str(), edge.num),
-            )?;
-            self.touch(&issue, format!("{from} is {to} now"));
+            self.run("DELETE FROM deps WHERE num = ?1", [edge.num])?;
+            dep.metadata = renew::metadata(&dep.metadata, now).unwrap_or(dep.metadata);
+            dep.depends_on_id = now(&edge.target).unwrap_or(&dep.depends_on_id).clone();
+            self.draw_as_is(&wisp, &dep)?;
         }
-        if ours {
-            self.run("UPDATE hooks SET bead = ?2 WHERE bead = ?1", (from.as_str(), to.as_str()))?;
+        for gate in self.gates_awaiting(from)? {
+            let old = self.need_stored(&gate)?;
+            let Some(awaited) = renew::awaited(&old.bead.await_id, now).filter(|_| old.bead.ephemeral) else {
+                continue;
+            };
+            let mut new = old.bead.clone();
+            new.await_id = awaited;
+            self.save(old, new)?;
+        }
+        for column in ["bead", "molecule"] {
+            self.run(&format!("UPDATE hooks SET {column} = ?2 WHERE {column} = ?1"), (from.as_str(), to.as_str()))?;
         }
         Ok(())
+    }
+
+    /// The ledger is to record a bead that came of a merge and says more than the merged files.
+    pub fn record_followed(&mut self, id: &BeadId, what: String) {
+        self.touch(id, what);
     }
 
     /// Gives this copy of the store another name: a copy of its files goes by the old one.
