@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::import::{Finding, Incoming};
 use super::line::made_id;
 use crate::base::{BeadId, Time, text};
-use crate::store::{Read, StoreError};
+use crate::store::{Read, StoreError, renew};
 
 /// A bead that is here, as far as an import looks at it.
 #[derive(Debug)]
@@ -65,19 +65,30 @@ pub(super) fn other_id(id: &BeadId, created: Time, prefix: &str) -> Option<BeadI
 /// Lets the ids of a line be the new ones.
 pub(super) fn follow(line: &mut Incoming, moved: &BTreeMap<BeadId, BeadId>) {
     let mut any = false;
-    let mut renew = |id: &mut BeadId| {
+    let mut follow = |id: &mut BeadId| {
         if let Some(new) = moved.get(id) {
             *id = new.clone();
             any = true;
         }
     };
-    renew(&mut line.bead.id);
+    follow(&mut line.bead.id);
+    let now = |id: &str| moved.get(&BeadId::new(id).ok()?);
     for dep in &mut line.bead.dependencies {
-        renew(&mut dep.issue_id);
-        renew(&mut dep.depends_on_id);
+        follow(&mut dep.issue_id);
+        follow(&mut dep.depends_on_id);
+        if let Some(metadata) = renew::metadata(&dep.metadata, now) {
+            dep.metadata = metadata;
+            line.source = None;
+        }
+    }
+    if line.bead.await_type == "bead"
+        && let Some(awaited) = renew::awaited(&line.bead.await_id, now)
+    {
+        line.bead.await_id = awaited;
+        line.source = None;
     }
     for comment in &mut line.bead.comments {
-        renew(&mut comment.issue_id);
+        follow(&mut comment.issue_id);
     }
     if any {
         line.source = None;

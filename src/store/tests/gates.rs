@@ -194,3 +194,26 @@ fn sweeping_leaves_nothing_in_the_outbox() {
     sweep(&mut temp, 32);
     assert_eq!((wisps(&temp), temp.read(|r| r.outbox_backlog()).0), (0, 0));
 }
+
+#[test]
+fn a_clashing_file_s_gate_and_wait_follow_the_bead_of_that_file() {
+    let mut temp = Temp::new();
+    temp.write(|w| Ok(w.create(NewBead { id: Some(id("gt-1")), ..NewBead::titled("ours") })?.id)).expect("ours");
+    let at = "2020-01-01T00:00:00Z";
+    let bead = |id: &str, rest: serde_json::Value| {
+        let mut bead =
+            json!({"id": id, "title": format!("their {id}"), "status": "open", "created_at": at, "updated_at": at});
+        bead.as_object_mut().expect("object").extend(rest.as_object().expect("object").clone());
+        format!("{bead}\n")
+    };
+    let waits = json!({"dependencies": [{"issue_id": "gt-4", "depends_on_id": "gt-2", "type": "waits-for",
+        "created_at": at, "metadata": "{\"gate\":\"all-children\",\"spawner_id\":\"gt-1\"}"}]});
+    let gate = json!({"issue_type": "gate", "await_type": "bead", "await_id": "rig:gt-1"});
+    let text = [bead("gt-1", json!({})), bead("gt-2", json!({})), bead("gt-3", gate), bead("gt-4", waits)].concat();
+    temp.store.import(&Stamp::new("tester", Time::from_millis(T0 + 60_000)), text.as_bytes()).expect("import");
+    let gate = temp.read(|r| r.need(&id("gt-3")));
+    let theirs = id(gate.await_id.strip_prefix("rig:").expect("a rig"));
+    assert_eq!(temp.read(|r| r.need(&theirs)).title, "their gt-1");
+    let waits = temp.read(|r| r.deps(&id("gt-4"))).remove(0);
+    assert_eq!(waits.metadata, format!("{{\"gate\":\"all-children\",\"spawner_id\":\"{theirs}\"}}"));
+}
