@@ -105,6 +105,10 @@ impl Write<'_> {
             return Ok(edge.kind == DepKind::WAITS_FOR && edge.any_child);
         };
         let status = Status::new(&status);
+        if status == Status::TOMBSTONE {
+            // What was drawn elsewhere while it was deleted here came by a merge, and holds nobody back.
+            return Ok(false);
+        }
         Ok(match edge.kind.as_str() {
             "blocks" => status.is_openish(),
             "conditional-blocks" => status.is_openish() || (status == "closed" && !is_failure(&reason)),
@@ -129,10 +133,11 @@ impl Write<'_> {
                 .optional()?;
             let Some((blockers, status)) = counted else { continue };
             let crossed = if active { blockers == 1 } else { blockers == 0 };
-            if !crossed {
+            let status = Status::new(&status);
+            if !crossed || status == Status::TOMBSTONE {
                 continue;
             }
-            if !active && Status::new(&status).is_openish() {
+            if !active && status.is_openish() {
                 self.unblocked.push(row::id(&issue)?);
             }
             for child in self.edges("depends_on_id = ?1 AND kind = 'parent-child'", [&issue])? {
@@ -160,6 +165,12 @@ impl Write<'_> {
         self.judge_again(edges)?;
         if *is == Status::CLOSED && *was != Status::CLOSED {
             self.open_gates_on(id)?;
+        }
+        if *was == Status::TOMBSTONE || *is == Status::TOMBSTONE {
+            let below = self.edges("depends_on_id = ?1 AND kind = 'parent-child'", [id.as_str()])?;
+            self.judge_again(below)?;
+            let waiting = self.edges("spawner = ?1 AND spawner IS NOT NULL", [id.as_str()])?;
+            self.judge_again(waiting)?;
         }
         if was.is_over() == is.is_over() {
             return Ok(());

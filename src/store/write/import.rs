@@ -222,23 +222,33 @@ impl Write<'_> {
                 parents.entry(bead.id.clone()).or_default().push(dep.depends_on_id.clone());
             }
         }
-        let starts: Vec<BeadId> = parents.keys().cloned().collect();
-        for start in starts {
-            // Up from the bead: if that leads back to it, it is in a circle.
-            let (mut seen, mut work) = (BTreeSet::new(), parents.get(&start).cloned().unwrap_or_default());
-            while let Some(at) = work.pop() {
-                if at == start {
-                    for edge in self.edges("issue_id = ?1 AND kind = 'parent-child'", [start.as_str()])? {
-                        self.set_active(&edge, true)?;
-                    }
-                    break;
-                }
-                if seen.insert(at.clone()) {
-                    work.extend(self.parents(&at)?);
+        for (start, above) in &parents {
+            // Nearly none is in a circle, so that only then it is asked whether a deleted one breaks it.
+            if self.leads_back(start, above, false)? && self.leads_back(start, above, true)? {
+                for edge in self.edges("issue_id = ?1 AND kind = 'parent-child'", [start.as_str()])? {
+                    self.set_active(&edge, true)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the way up from a bead, whose parents are `above`, comes back to it; `living`: through no deleted bead.
+    fn leads_back(&self, start: &BeadId, above: &[BeadId], living: bool) -> Result<bool, StoreError> {
+        let deleted = |id: &BeadId| Ok::<_, StoreError>(self.bead(id)?.is_some_and(|bead| bead.status == "tombstone"));
+        let (mut seen, mut work) = (BTreeSet::new(), above.to_vec());
+        while let Some(at) = work.pop() {
+            if living && deleted(&at)? {
+                continue;
+            }
+            if at == *start {
+                return Ok(true);
+            }
+            if seen.insert(at.clone()) {
+                work.extend(self.parents(&at)?);
+            }
+        }
+        Ok(false)
     }
 }
 

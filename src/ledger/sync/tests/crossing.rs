@@ -175,3 +175,25 @@ fn a_large_sync_follows_what_it_renames() {
         assert_eq!(t.needs(clone, "bead 500"), ["bob's"]);
     }
 }
+
+#[test]
+fn what_hangs_below_a_bead_that_was_deleted_elsewhere_is_not_held_back_through_it() {
+    for (first, back) in [(0, false), (1, false), (0, true), (1, true)] {
+        let mut t = Clones::new(3);
+        let (open, gone) = (t.add(0, "open", None), t.add(0, "gone", None));
+        t.sync_all();
+        t.write(0, |w| w.delete(&gone, "no"));
+        let kid = t.add(1, "kid", Some(&gone));
+        // Either it waits, or it would be below its own child.
+        let (kind, on) = if back { (DepKind::PARENT_CHILD, &open) } else { (DepKind::BLOCKS, &open) };
+        link(&mut t, 2, &gone, kind, on);
+        if back {
+            link(&mut t, 1, &open, DepKind::PARENT_CHILD, &kid);
+        }
+        t.sync(first);
+        t.agreed();
+        for clone in [0, 1, 2] {
+            assert_eq!(t.ready(clone), ["open", "kid"]);
+        }
+    }
+}
