@@ -217,3 +217,24 @@ fn a_clashing_file_s_gate_and_wait_follow_the_bead_of_that_file() {
     let waits = temp.read(|r| r.deps(&id("gt-4"))).remove(0);
     assert_eq!(waits.metadata, format!("{{\"gate\":\"all-children\",\"spawner_id\":\"{theirs}\"}}"));
 }
+
+#[test]
+fn a_gate_that_is_read_in_with_its_closed_bead_opens_and_so_does_one_that_waited_for_it() {
+    let mut temp = Temp::new();
+    let early = gate(&mut temp, "bead", &[("await_id", json!("gt-1"))]);
+    let at = "2020-01-01T00:00:00Z";
+    let closed = json!({"id": "gt-1", "title": "first", "status": "closed", "created_at": at, "updated_at": at, "closed_at": at});
+    let line = |id: &str, template: bool, updated: &str| {
+        json!({"id": id, "title": id, "status": "open", "issue_type": "gate", "await_type": "bead", "await_id": "gt-1",
+            "is_template": template, "created_at": at, "updated_at": updated})
+    };
+    let text = format!("{}\n{closed}\n{}\n", line("gt-2", false, at), line("gt-3", true, at));
+    let by = |s: i64| Stamp::new("tester", Time::from_millis(T0 + s * 60_000));
+    temp.store.import(&by(1), text.as_bytes()).expect("import");
+    let found = [&early, &id("gt-2"), &id("gt-3")].map(|gate| status(&temp, gate));
+    assert_eq!(found, ["closed", "closed", "open"]);
+    // A newer line that brings the gate back does not shut it.
+    let text = format!("{}\n", line("gt-2", false, "2027-01-01T00:00:00Z"));
+    temp.store.import(&by(2), text.as_bytes()).expect("import");
+    assert_eq!(status(&temp, &id("gt-2")), "closed");
+}

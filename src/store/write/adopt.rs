@@ -1,7 +1,8 @@
 //! Taking a bead over from its ledger file, stamps and all: for a sync, and for a store made anew.
 //!
-//! Nothing taken over goes to the outbox: the ledger has it. The store's clock moves past all that it has seen, so
-//! that what is written here next counts as later, whatever the machines' clocks say.
+//! Nothing taken over goes to the outbox: the ledger has it. Only what follows from it does, such as a gate that opens.
+//! The store's clock moves past all that it has seen, so that what is written here next counts as later, whatever the
+//! machines' clocks say.
 
 use serde_json::Value;
 
@@ -31,7 +32,9 @@ impl Write<'_> {
         self.hold_circles(docs.iter().map(|doc| &doc.bead))?;
         self.dirty = dirty;
         were_wisps.into_iter().try_for_each(|id| self.lasts_now(id))?;
-        self.follow(docs)
+        self.follow(docs)?;
+        // This the ledger has not: it is a change of our own, later than all that came.
+        self.open_gates_of(docs)
     }
 
     /// Adds beads that are not here to a batch; their edges come with [`Self::stage_adopted_edges`], when all are in.
@@ -124,7 +127,7 @@ impl Write<'_> {
         self.index_text(old.num, new)?;
         self.tell_difference(&old.bead, new)?;
         if old.bead.status != new.status || old.bead.close_reason != new.close_reason {
-            self.status_changed(&new.id, &old.bead.status, &new.status)?;
+            self.judge_status(&new.id, &old.bead.status, &new.status)?;
         }
         Ok(())
     }

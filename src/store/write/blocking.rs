@@ -159,13 +159,19 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// The status or the close reason of `id` changed: judges what looks at them.
+    /// The status or the close reason of `id` changed: judges what looks at them, and opens the gates that wait for it.
     pub(super) fn status_changed(&mut self, id: &BeadId, was: &Status, is: &Status) -> Result<(), StoreError> {
-        let edges = self.edges("depends_on_id = ?1 AND kind IN ('blocks', 'conditional-blocks')", [id.as_str()])?;
-        self.judge_again(edges)?;
+        self.judge_status(id, was, is)?;
         if *is == Status::CLOSED && *was != Status::CLOSED {
             self.open_gates_on(id)?;
         }
+        Ok(())
+    }
+
+    /// The status or the close reason of `id` changed: judges what looks at them.
+    pub(super) fn judge_status(&mut self, id: &BeadId, was: &Status, is: &Status) -> Result<(), StoreError> {
+        let edges = self.edges("depends_on_id = ?1 AND kind IN ('blocks', 'conditional-blocks')", [id.as_str()])?;
+        self.judge_again(edges)?;
         if *was == Status::TOMBSTONE || *is == Status::TOMBSTONE {
             let below = self.edges("depends_on_id = ?1 AND kind = 'parent-child'", [id.as_str()])?;
             self.judge_again(below)?;

@@ -2,7 +2,8 @@
 
 use super::Write;
 use crate::base::BeadId;
-use crate::store::{Bead, Status, StoreError};
+use crate::store::read::SEEN;
+use crate::store::{Bead, LedgerDoc, Status, StoreError, row};
 
 /// So many timers are opened at the beginning of one transaction, so that none takes long.
 const AT_ONCE: usize = 50;
@@ -24,7 +25,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// A gate was filed: opens it if what it waits for is closed already.
+    /// A gate was filed, or came from elsewhere: opens it if what it waits for is closed already.
     pub(super) fn open_if_over(&mut self, gate: &Bead) -> Result<(), StoreError> {
         if gate.issue_type != "gate" || gate.await_type != "bead" || self.staging != 0 {
             return Ok(());
@@ -33,7 +34,32 @@ impl Write<'_> {
         if let Ok(bead) = BeadId::new(name)
             && self.bead(&bead)?.is_some_and(|bead| bead.status == "closed")
         {
-            self.open_gate(&gate.id, format!("{bead} is closed"))?;
+            self.open_gates_on(&bead)?;
+        }
+        Ok(())
+    }
+
+    /// Beads came from elsewhere: opens the gates of which they are the one part or the other.
+    pub(super) fn open_gates_of(&mut self, docs: &[LedgerDoc]) -> Result<(), StoreError> {
+        for LedgerDoc { bead, .. } in docs {
+            if bead.status == "closed" {
+                self.open_gates_on(&bead.id)?;
+            } else {
+                self.open_if_over(bead)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Many beads came to be seen at once: opens the gates that wait for a closed one.
+    pub(super) fn open_gates_met(&mut self) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT b.id FROM beads g INDEXED BY gate_awaits CROSS JOIN beads b ON b.id = g.awaits
+             WHERE g.issue_type = 'gate' AND g.over = 0 AND g.is_template = 0 AND g.awaits IS NOT NULL
+               AND b.status = 'closed' AND {SEEN}"
+        );
+        for bead in self.rows(&sql, [], |r| row::id(&r.get::<_, String>(0)?))? {
+            self.open_gates_on(&bead)?;
         }
         Ok(())
     }

@@ -91,6 +91,7 @@ impl Write<'_> {
         )?;
         self.keep_source(num, line)?;
         self.touch(&line.bead.id, "imported again");
+        self.open_if_over(&line.bead)?;
         Ok(told)
     }
 

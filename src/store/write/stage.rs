@@ -53,6 +53,7 @@ impl Write<'_> {
             (batch.0, SMALL + 1),
             |r| r.get(0),
         )?;
+        self.open_gates_met()?;
         self.emit("published", &format!("batch:{}", batch.0), serde_json::json!({ "small": n <= SMALL }))?;
         if n <= SMALL {
             self.settle_batch(batch, usize::MAX)?;

@@ -197,3 +197,30 @@ fn what_hangs_below_a_bead_that_was_deleted_elsewhere_is_not_held_back_through_i
         }
     }
 }
+
+#[test]
+fn a_gate_opens_where_it_meets_the_closed_bead_and_every_ledger_has_it() {
+    for many in [0, 600] {
+        for gate_first in [false, true] {
+            let mut t = Clones::new(2);
+            let (first, held) = (t.add(0, "first", None), t.add(0, "held", None));
+            t.sync_all();
+            t.write(1, |w| w.close(&first, Close::because("done")));
+            let gate = gate(&mut t, 0, "gate", first.as_str());
+            link(&mut t, 0, &held, DepKind::BLOCKS, &gate);
+            t.write(0, |w| (0..many).try_for_each(|n| w.create(NewBead::titled(format!("bead {n}"))).map(drop)));
+            if gate_first {
+                t.sync(0);
+                t.sync(1);
+                assert_eq!(t.bead(1, &gate).status.as_str(), "closed", "it came after the closing");
+            } else {
+                t.sync(1);
+                t.sync(0);
+                assert_eq!(t.bead(0, &gate).status.as_str(), "closed", "the closing came after it");
+            }
+            t.agreed();
+            assert!(t.ready(0).contains(&"held".to_owned()));
+            assert_eq!((t.ready(0), t.sync(0), t.sync(1)), (t.ready(1), Synced::default(), Synced::default()));
+        }
+    }
+}
