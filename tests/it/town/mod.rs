@@ -145,6 +145,14 @@ impl TestTown {
         self.steps(mr, &[Event::Taken, built, Event::GateFailed], &words);
     }
 
+    /// From now on the rig's remote is at `url`.
+    pub(crate) fn move_remote(&self, url: &str) {
+        let path = self.root.join("app/rig.toml");
+        let text = std::fs::read_to_string(&path).expect("rig.toml");
+        let old = text.lines().find(|line| line.starts_with("url = ")).expect("an address");
+        write(&path, &text.replace(old, &format!("url = \"{url}\"")));
+    }
+
     /// The agents of the town, as JSON.
     pub(crate) fn agents(&self) -> Vec<Value> {
         self.gt(&["agents", "--all", "--json"]).json().as_array().expect("a list").clone()

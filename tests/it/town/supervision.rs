@@ -46,7 +46,7 @@ impl TestTown {
         self.sandbox.run("chmod", self.sandbox.path(), &["+x", "ssh"]).ok();
         let repo = self.root.join("app/.repo.git");
         self.sandbox.git(&repo, &["config", "core.sshCommand", &ssh.display().to_string()]).ok();
-        self.sandbox.git(&repo, &["config", "remote.origin.url", "ssh://nobody@nowhere/x.git"]).ok();
+        self.move_remote("ssh://nobody@nowhere/x.git");
         pid
     }
 }

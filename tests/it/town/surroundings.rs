@@ -43,11 +43,10 @@ fn what_a_person_starts_the_town_with_reaches_gates_git_and_sessions_that_the_da
     let first = read("gate.env");
     assert!(first.contains("CI=true\n") && first.contains("SECRET_KEY=s3\n") && !first.contains("TMUX"), "{first}");
     std::fs::remove_file(at("gate.env")).expect("removed");
-    let repo = town.root.join("app/.repo.git");
     let bead = town.bead("x");
     town.gt(&["sling", &bead, "app", "--no-start", "--runtime", "keyed"]).ok();
     eventually("the first session", || (read("session.key") == "\n").then_some(()));
-    town.sandbox.git(&repo, &["config", "remote.origin.url", "ssh://nobody@nowhere/x.git"]).ok();
+    town.move_remote("ssh://nobody@nowhere/x.git");
     with_key(&town, &["start"], &ssh).ok();
 
     let kept = town.root.join(".runtime/environment.json");
