@@ -60,24 +60,11 @@ impl Repo {
             done => done?,
         };
         let report = String::from_utf8_lossy(&done.stdout);
-        match judge(&report, refname, done.code, &done.stderr) {
-            Push::Refused { by_rule: false, reason } => {
-                self.moved_or_not(remote, refname, new, expected, limit, reason)
-            }
-            judged => Ok(judged),
-        }
-    }
-
-    /// Words alone do not tell a branch that moved from one that nobody can move: the remote says where it is.
-    fn moved_or_not(
-        &self,
-        remote: &str,
-        refname: &str,
-        new: Oid,
-        expected: Oid,
-        limit: Duration,
-        reason: String,
-    ) -> Result<Push, GitError> {
+        let reason = match judge(&report, refname, done.code, &done.stderr) {
+            Push::Refused { by_rule: false, reason } => reason,
+            judged => return Ok(judged),
+        };
+        // Words alone do not tell a branch that moved from one that nobody can move: the remote says where it is.
         let tip = match self.refs_at(remote, refname, limit) {
             Ok(refs) => refs.get(refname).copied(),
             Err(error @ GitError::Unreachable { .. }) => return Ok(Push::Unreachable(error.to_string())),

@@ -125,9 +125,6 @@ pub fn close_step(
     let Up { skipped, next, undecided } = advance(w, root, then)?;
     closed.extend(skipped);
     let complete = next.is_none() && view::steps(w, root)?.iter().all(Bead::is_over);
-    if complete {
-        closed.extend(squash_complete(w, root)?);
-    }
     Ok(Advanced { closed, next, complete, undecided })
 }
 

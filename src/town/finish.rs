@@ -15,7 +15,6 @@ use super::{done, hosts, last_words, retire, spawn};
 use crate::base::Address;
 use crate::base::fault::{Point, pass};
 use crate::base::process::ProcId;
-use crate::config::Overrides;
 use crate::store::Store;
 
 /// What became of an intent.
@@ -49,13 +48,7 @@ pub fn finish(cx: &Acting<'_>, store: &mut Store, intent: &Intent) -> Result<Fin
         let _ = last_words::keep(cx, &row);
     }
     match &intent.act {
-        Act::Spawn(how) => {
-            // Its worktree begins at what the remote has.
-            if let Some(rig) = intent.agent.rig().and_then(|rig| cx.town.rig(rig, &Overrides::default()).ok()) {
-                rig.repo_at_remote()?;
-            }
-            spawn::act(cx, store, intent, how)?;
-        }
+        Act::Spawn(how) => spawn::act(cx, store, intent, how)?,
         Act::Done(what) => done::act(cx, store, intent, what).map(|_| ())?,
         Act::Retire { why, give_back } => retire::act(cx, store, intent, why, give_back.as_ref())?,
         Act::Stop { why } => retire::act_stop(cx, store, intent, why)?,

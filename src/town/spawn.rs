@@ -115,7 +115,7 @@ fn worktree(
 ) -> Result<Option<String>, TownError> {
     let (Some(path), Some(branch), Some(rig)) = (&row.worktree, &row.branch, row.rig()) else { return Ok(None) };
     let rig = cx.town.rig(rig, &Overrides::default())?;
-    let repo = rig.repo()?;
+    let repo = rig.repo_at_remote()?;
     let own = repo.worktree_at(path)?.filter(|tree| row.started_at.is_some() && tree.is_whole());
     let refname = format!("refs/heads/{branch}");
     let begun = repo.oid_of(&refname)?;
