@@ -38,6 +38,17 @@ pub enum LockError {
     Io(io::Error),
 }
 
+impl LockError {
+    /// The same, where it is `file` that all wait for.
+    #[must_use]
+    pub fn held_by(self, file: &File) -> Self {
+        match self {
+            Self::Held { waited, .. } => Self::Held { waited, holder: platform::lock_holder(file) },
+            other @ Self::Io(_) => other,
+        }
+    }
+}
+
 /// How a file is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::MoleculeError;
-use super::turns::{REMOVED, TURN, UNSETTLED, give_way};
+use super::turns::{REMOVED, TURN};
 use crate::base::BeadId;
 use crate::base::fault::{Point, pass};
 use crate::store::{LEAVING, Staging, Stamp, Store, StoreError, Write};
@@ -29,7 +29,7 @@ pub(super) fn leave<T>(
 ) -> Result<T, MoleculeError> {
     let batch = store.write(by, |w| w.new_leaving(LEAVING))?;
     let hidden = store.bulk::<_, MoleculeError>(|store| {
-        let (mut rest, mut unsettled) = (ids.iter(), 0);
+        let mut rest = ids.iter();
         while !rest.as_slice().is_empty() {
             store.write::<_, StoreError>(by, |w| {
                 let started = Instant::now();
@@ -41,12 +41,6 @@ pub(super) fn leave<T>(
                 Ok(())
             })?;
             pass(Point::LeaveGathered);
-            let gathered = ids.len() - rest.len();
-            if gathered - unsettled >= UNSETTLED {
-                unsettled = gathered;
-                store.checkpoint()?;
-            }
-            give_way();
         }
         store.checkpoint()?;
         store.end_bulk()?;
@@ -68,14 +62,8 @@ pub(super) fn leave<T>(
     pass(Point::LeaveHidden);
     // What nobody sees any more need not be gone from the disk before somebody is told.
     let removed = store.bulk::<_, StoreError>(|store| {
-        let mut turns = 0;
         while store.write::<_, StoreError>(by, |w| w.discard_some(batch, REMOVED))? {
             pass(Point::LeaveRemoved);
-            turns += 1;
-            if turns % (UNSETTLED / REMOVED) == 0 {
-                store.checkpoint()?;
-            }
-            give_way();
         }
         Ok(())
     });

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::MoleculeError;
 use super::pour::{PourOpts, Poured, Pouring, edges, limit, pour};
 use super::proto::{freeze, freeze_into};
-use super::turns::{REMOVED, SMALL, TURN, UNSETTLED, give_way};
+use super::turns::{REMOVED, SMALL, TURN};
 use crate::base::BeadId;
 use crate::formula::{Proto, Step, Vars};
 use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store};
@@ -175,7 +175,6 @@ fn write_all(
     give_back: &Sender<Filed>,
     made: &mut Vec<(String, BeadId)>,
 ) -> Result<(), MoleculeError> {
-    let mut unsettled = 0;
     while let Ok(first) = parts.recv() {
         let mut next = Some(first);
         store.write::<_, MoleculeError>(by, |w| {
@@ -183,7 +182,6 @@ fn write_all(
             while let Some(part) = next.take() {
                 let (names, filed) = part?;
                 made.extend(names.into_iter().zip(filed.ids().cloned()));
-                unsettled += filed.ids().count();
                 w.file(filing, &filed)?;
                 // Who prepares may be done already.
                 let _ = give_back.send(filed);
@@ -193,11 +191,6 @@ fn write_all(
             }
             Ok(())
         })?;
-        if unsettled >= UNSETTLED {
-            unsettled = 0;
-            store.checkpoint()?;
-        }
-        give_way();
     }
     Ok(())
 }

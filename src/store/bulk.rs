@@ -91,7 +91,8 @@ impl Store {
     ///
     /// In a group, which is one transaction already, it is the work and nothing else.
     pub fn bulk<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        self.pragmas("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -32768")?;
+        self.pragmas("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768")?;
+        self.log.in_bulk(true);
         let done = work(self);
         self.end_bulk()?;
         done
@@ -99,16 +100,8 @@ impl Store {
 
     /// From here on every transaction is on disk when it has ended.
     pub fn end_bulk(&mut self) -> Result<(), StoreError> {
+        self.log.in_bulk(false);
         self.pragmas(EACH_ON_DISK)
-    }
-
-    /// Brings what was written into the file itself, while others go on writing.
-    pub fn checkpoint(&self) -> Result<(), StoreError> {
-        if self.in_group() {
-            return Ok(());
-        }
-        self.connection().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
     }
 
     fn pragmas(&self, pragmas: &str) -> Result<(), StoreError> {

@@ -7,19 +7,15 @@ use std::sync::Arc;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::lock::{Locked, Quiet, identity, open_lock, wait_for_database, writers};
+use super::lock::{Locked, Queue, Quiet, identity, open_lock, wait_for_database};
+use super::log::Log;
 use super::{Read, Stamp, StoreError, Write, schema};
 use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time, lock};
 
 const FILE: &str = "beads.db";
-/// The log of changes that stands beside it.
-const LOG: &str = "beads.db-wal";
-/// A log of so many bytes goes into the database when the last one leaves: whoever comes first reads all of it.
-const LONG_LOG: u64 = 512 * 1024;
 /// Each transaction is on disk when it has ended.
-pub(super) const EACH_ON_DISK: &str =
-    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -8192";
+pub(super) const EACH_ON_DISK: &str = "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192";
 
 /// An open store.
 #[derive(Debug)]
@@ -28,13 +24,15 @@ pub struct Store {
     /// Device and number of the file, where the system tells.
     file: Option<(u64, u64)>,
     conn: Connection,
-    lock: Option<Arc<File>>,
+    lock: Option<Arc<Queue>>,
     /// The write lock, held while several writes are one transaction.
     group: Option<Locked>,
     /// Whoever has the store holds the write lock.
     alone: bool,
     /// Nothing may be written through it.
     readonly: bool,
+    /// How long the log is, and may become.
+    pub(super) log: Log,
 }
 
 impl Store {
@@ -46,7 +44,7 @@ impl Store {
             return Err(StoreError::StoreExists(path));
         }
         std::fs::create_dir_all(beads_dir).map_err(io)?;
-        let lock = Locked::take(writers(beads_dir)?, beads_dir)?;
+        let lock = Locked::take(Queue::open(beads_dir)?, beads_dir)?;
         if path.exists() {
             return Err(StoreError::StoreExists(path));
         }
@@ -115,7 +113,7 @@ impl Store {
 
     fn open_file(beads_dir: &Path, path: &Path, file: Option<(u64, u64)>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = match Connection::open_with_flags(path, flags) {
+        let mut conn = match Connection::open_with_flags(path, flags) {
             Ok(conn) => conn,
             Err(_) if !path.exists() => return Err(StoreError::NoStore(path.to_owned())),
             Err(error) => return Err(unreadable(path, &error)),
@@ -137,12 +135,10 @@ impl Store {
         }
         // Else a statement whose plan looked at a parameter, as for a partial index, is compiled anew for each value.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // The log stays when the last one leaves: else each command alone in a repository would make it, move it into
-        // the database and take it away again, three times the flushes of a commit.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 1048576")?;
+        conn.execute_batch("PRAGMA temp_store = MEMORY")?;
         conn.execute_batch(EACH_ON_DISK)?;
-        Ok(Self { dir: beads_dir.to_owned(), file, conn, lock: None, group: None, alone: false, readonly: false })
+        let log = Log::of(&mut conn)?;
+        Ok(Self { dir: beads_dir.to_owned(), file, conn, lock: None, group: None, alone: false, readonly: false, log })
     }
 
     /// Whether the file of this store is still the one in its place: false when it was taken away or another one was
@@ -183,19 +179,8 @@ impl Store {
         open.end("COMMIT")?;
         pass(Point::StoreCommitted);
         drop(lock);
-        self.shorten_log();
+        self.settle_log();
         Ok(answer)
-    }
-
-    /// A command that is alone here cannot shorten the log as it writes: what an earlier one moved into the database is
-    /// known to nobody any more. So it is moved, and taken away, when the last one leaves.
-    fn shorten_log(&self) {
-        if std::fs::metadata(self.dir.join(LOG)).is_ok_and(|log| log.len() > LONG_LOG) {
-            let asked = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
-            if let Err(error) = asked {
-                tracing::debug!(%error, "the log stays long");
-            }
-        }
     }
 
     /// From here to [`Self::end_group`] every write is a part of one transaction, and other writers wait.
@@ -229,6 +214,7 @@ impl Store {
             let _ = self.conn.execute_batch("ROLLBACK");
         }
         self.group = None;
+        self.settle_log();
         Ok(ended?)
     }
 
@@ -302,7 +288,7 @@ impl Store {
 
     /// Waits for the write lock; none where it is held for this store already. Whoever held it may have put another
     /// database in the place of this one: then that one is opened, or the write would be lost with the old one.
-    fn locked(&mut self) -> Result<Option<Locked>, StoreError> {
+    pub(super) fn locked(&mut self) -> Result<Option<Locked>, StoreError> {
         if self.readonly {
             return Err(StoreError::ReadOnly);
         }
@@ -310,12 +296,12 @@ impl Store {
             return Ok(None);
         }
         loop {
-            let file = match self.lock.take() {
-                Some(file) => file,
-                None => writers(&self.dir)?,
+            let queue = match self.lock.take() {
+                Some(queue) => queue,
+                None => Queue::open(&self.dir)?,
             };
-            let lock = Locked::take(Arc::clone(&file), &self.dir)?;
-            self.lock = Some(file);
+            let lock = Locked::take(Arc::clone(&queue), &self.dir)?;
+            self.lock = Some(queue);
             if self.in_place() {
                 return Ok(Some(lock));
             }
@@ -329,11 +315,6 @@ impl Store {
     pub fn alone(&mut self, _quiet: &Quiet) -> bool {
         self.alone = self.in_place();
         self.alone
-    }
-
-    /// Brings all that was written into the file itself; nothing of the log is left then, unless somebody reads long.
-    pub fn empty_log(&self) -> Result<(), StoreError> {
-        Ok(self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 }
 
@@ -371,7 +352,7 @@ impl Drop for Transaction<'_> {
 
 /// Brings a file of an older format to the newest, once, whoever else opens it now.
 fn upgrade(conn: &Connection, dir: &Path) -> Result<(), StoreError> {
-    let lock = Locked::take(writers(dir)?, dir)?;
+    let lock = Locked::take(Queue::open(dir)?, dir)?;
     let open = Transaction::begin(conn, "BEGIN IMMEDIATE")?;
     // Somebody may have done it while we waited.
     schema::migrate(conn, schema::version(conn)?.unwrap_or(0))?;

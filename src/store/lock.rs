@@ -10,6 +10,8 @@ use super::{KINDS, StoreError};
 use crate::base::lock::{How, wait};
 
 const WRITERS: &str = "write.lock";
+/// Whoever waits for the write lock holds this one meanwhile.
+const NEXT: &str = "next.lock";
 
 /// Device and number of a file, where the system tells.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -23,26 +25,42 @@ pub(super) fn open_lock(dir: &Path, name: &str) -> Result<File, StoreError> {
     file.map_err(|error| StoreError::Io { path, error })
 }
 
-/// The file at which writers queue.
-pub(super) fn writers(dir: &Path) -> Result<Arc<File>, StoreError> {
-    open_lock(dir, WRITERS).map(Arc::new)
+/// The files at which writers queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    next: File,
+    write: File,
 }
 
-/// The write lock, while held: writers queue here, in the order the system wakes them, before `BEGIN IMMEDIATE`.
+impl Queue {
+    pub(super) fn open(dir: &Path) -> Result<Arc<Self>, StoreError> {
+        Ok(Arc::new(Self { next: open_lock(dir, NEXT)?, write: open_lock(dir, WRITERS)? }))
+    }
+}
+
+/// The write lock, while held: writers queue here before `BEGIN IMMEDIATE`.
+///
+/// A lock that is let go is not handed to whoever waits for it, but goes to who asks first: a process that writes one
+/// transaction after the other would have it again before those who are woken. So one of those who wait is the next,
+/// and nobody comes before it.
 #[derive(Debug)]
-pub(super) struct Locked(Arc<File>);
+pub(super) struct Locked(Arc<Queue>);
 
 impl Locked {
-    /// Waits for the lock. When that fails, the file must not be waited on again.
-    pub(super) fn take(file: Arc<File>, dir: &Path) -> Result<Self, StoreError> {
-        wait(&file, How::Alone).map_err(|error| StoreError::lock(dir.join(WRITERS), error))?;
-        Ok(Self(file))
+    /// Waits for the lock. When that fails, the queue must not be waited on again.
+    pub(super) fn take(queue: Arc<Queue>, dir: &Path) -> Result<Self, StoreError> {
+        let refused = |error| StoreError::lock(dir.join(WRITERS), error);
+        wait(&queue.next, How::Alone).map_err(|error| refused(error.held_by(&queue.write)))?;
+        let taken = wait(&queue.write, How::Alone);
+        let _ = queue.next.unlock();
+        taken.map_err(refused)?;
+        Ok(Self(queue))
     }
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        let _ = self.0.unlock();
+        let _ = self.0.write.unlock();
     }
 }
 
@@ -68,7 +86,7 @@ impl Quiet {
     /// this process waits for a lock.
     pub fn wait(beads_dir: &Path) -> Result<Self, StoreError> {
         loop {
-            let writers = Locked::take(writers(beads_dir)?, beads_dir)?;
+            let writers = Locked::take(Queue::open(beads_dir)?, beads_dir)?;
             let mut bulk = Vec::new();
             let busy = KINDS.iter().map(|kind| format!("{kind}.lock")).find_map(|name| {
                 let taken = open_lock(beads_dir, &name).and_then(|file| match file.try_lock() {

@@ -28,6 +28,7 @@ mod hook;
 mod id;
 pub mod interchange;
 mod lock;
+mod log;
 mod new;
 mod order;
 mod outbox;

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_more.sql"),
     include_str!("migrations/0006_counts.sql"),
     include_str!("migrations/0007_removed.sql"),
+    include_str!("migrations/0008_removed_text.sql"),
 ];
 
 /// Marks the file as ours ("gtbd").

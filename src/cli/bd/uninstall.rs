@@ -21,8 +21,17 @@ pub struct Args {
 }
 
 /// The locks that are made as they are needed; nothing is ever written in them.
-const LOCKS: [&str; 7] =
-    ["write.lock", "ledger.lock", "sync.lock", "import.lock", "create.lock", "pour.lock", "burn.lock"];
+const LOCKS: [&str; 9] = [
+    "write.lock",
+    "next.lock",
+    "log.lock",
+    "ledger.lock",
+    "sync.lock",
+    "import.lock",
+    "create.lock",
+    "pour.lock",
+    "burn.lock",
+];
 /// The ledger, and where a restore builds.
 const FOLDERS: [&str; 2] = ["ledger.git", "restore.new"];
 /// What `SQLite` keeps beside a database.

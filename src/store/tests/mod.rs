@@ -11,6 +11,7 @@ mod messy;
 mod model;
 mod plans;
 mod rules;
+mod writers;
 
 use super::*;
 use crate::base::{BeadId, Prefix, Time};
