@@ -19,14 +19,18 @@ impl Output {
     /// Empty text prints nothing.
     pub fn print<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
         if self.json {
-            let json = serde_json::to_string_pretty(value).expect("answers serialise");
-            plain_line(&interchange::unwrapped(&json));
+            self.print_json(&serde_json::to_string_pretty(value).expect("answers serialise"));
         } else {
             let text = text(value);
             if !text.is_empty() {
                 line(text.trim_end_matches('\n'));
             }
         }
+    }
+
+    /// Prints the answer, which is JSON already.
+    pub fn print_json(self, json: &str) {
+        plain_line(&interchange::unwrapped(json));
     }
 
     /// As [`Self::print`], where making the value is dear and only wanted with `--json`.

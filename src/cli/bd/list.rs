@@ -111,6 +111,10 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         filter.sort = args.sort.sort();
         filter.reverse = args.reverse;
         filter.limit = (args.limit > 0).then_some(args.limit + 1);
+        if cx.out.json && args.limit == 0 {
+            cx.out.print_json(&render::all_counted(r, &filter)?);
+            return Ok(());
+        }
         let mut beads = r.find(&filter)?;
         let more = args.limit > 0 && beads.len() > args.limit;
         if more {

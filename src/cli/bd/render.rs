@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use serde::ser::{SerializeSeq as _, Serializer as _};
 use serde_json::Value;
 
 use crate::base::text;
 use crate::cli::CliError;
-use crate::store::{Bead, Dep, DepKind, IssueType, Map, Read, interchange};
+use crate::store::{Bead, Dep, DepKind, Filter, IssueType, Map, Read, interchange};
 
 /// One line: id, priority, type, status where it is not open, title, who has it.
 pub(super) fn line(bead: &Bead) -> String {
@@ -48,6 +49,9 @@ pub(super) fn object(bead: &Bead) -> Map {
     }
 }
 
+/// From so many beads on, their edges are not looked up one by one.
+const MANY: usize = 100;
+
 /// A bead with the number of edges from and to it.
 #[derive(Debug, Serialize)]
 pub(super) struct Counted<'b> {
@@ -57,18 +61,45 @@ pub(super) struct Counted<'b> {
     dependent_count: usize,
 }
 
-/// Beads with the number of edges from and to each, as `list` and `search` give them.
-pub(super) fn counted<'b>(read: &Read<'_>, beads: &'b mut [Bead]) -> Result<Vec<Counted<'b>>, CliError> {
-    for bead in &mut *beads {
+impl<'b> Counted<'b> {
+    fn new(bead: &'b mut Bead, (dependency_count, dependent_count): (usize, usize)) -> Self {
         // A line that was read in may have brought numbers of its own.
         for key in ["dependency_count", "dependent_count"] {
             bead.extra.shift_remove(key);
         }
+        Self { bead, dependency_count, dependent_count }
     }
-    let counts = read.edge_counts_of(beads.iter().map(|b| &b.id))?;
-    let counted = |(bead, (dependency_count, dependent_count))| Counted { bead, dependency_count, dependent_count };
-    Ok(beads.iter().zip(counts).map(counted).collect())
 }
+
+/// Beads with the number of edges from and to each, as `list` and `search` give them.
+pub(super) fn counted<'b>(read: &Read<'_>, beads: &'b mut [Bead]) -> Result<Vec<Counted<'b>>, CliError> {
+    let counts = if beads.len() < MANY {
+        beads.iter().map(|bead| read.edge_counts(&bead.id)).collect::<Result<Vec<_>, _>>()?
+    } else {
+        let all = read.all_edge_counts()?;
+        beads.iter().map(|bead| all.of(&bead.id)).collect()
+    };
+    Ok(beads.iter_mut().zip(counts).map(|(bead, counts)| Counted::new(bead, counts)).collect())
+}
+
+/// The JSON of all beads that pass `filter`, as [`counted`] has them. Written bead by bead: each takes several times as
+/// much room as its text.
+pub(super) fn all_counted(read: &Read<'_>, filter: &Filter) -> Result<String, CliError> {
+    let counts = read.all_edge_counts()?;
+    let mut json = Vec::new();
+    let mut serializer = serde_json::Serializer::pretty(&mut json);
+    let mut list = serializer.serialize_seq(None).expect(SERIALISES);
+    read.each::<CliError>(filter, |mut bead| {
+        let counts = counts.of(&bead.id);
+        list.serialize_element(&Counted::new(&mut bead, counts)).expect(SERIALISES);
+        Ok(())
+    })?;
+    list.end().expect(SERIALISES);
+    Ok(String::from_utf8(json).expect(SERIALISES))
+}
+
+/// Nothing of a bead is no JSON, and memory takes all that is written to it.
+const SERIALISES: &str = "beads serialise";
 
 /// A bead with all around it: beads it depends on and that depend on it, comments, parent.
 pub(super) fn whole(read: &Read<'_>, bead: &Bead) -> Result<Map, CliError> {

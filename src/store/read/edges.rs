@@ -21,6 +21,21 @@ pub(in crate::store) struct Ever {
     pub(in crate::store) removed: Option<String>,
 }
 
+/// How many edges begin and end at each bead.
+#[derive(Debug)]
+pub struct EdgeCounts {
+    from: HashMap<String, usize>,
+    to: HashMap<String, usize>,
+}
+
+impl EdgeCounts {
+    /// How many beads this one depends on, and how many depend on it.
+    pub fn of(&self, id: &BeadId) -> (usize, usize) {
+        let count = |map: &HashMap<String, usize>| map.get(id.as_str()).copied().unwrap_or(0);
+        (count(&self.from), count(&self.to))
+    }
+}
+
 fn edge(row: &Row<'_>) -> Result<Dep, StoreError> {
     Ok(Dep {
         issue_id: row::id(&row.get::<_, String>(0)?)?,
@@ -115,23 +130,14 @@ impl Read<'_> {
             .query_row([id.as_str()], |row| Ok((row.get::<_, i64>(0)? as usize, row.get::<_, i64>(1)? as usize)))?)
     }
 
-    /// [`Self::edge_counts`] of many beads, in their order.
-    pub fn edge_counts_of<'b>(
-        &self,
-        ids: impl ExactSizeIterator<Item = &'b BeadId>,
-    ) -> Result<Vec<(usize, usize)>, StoreError> {
-        if ids.len() < 100 {
-            return ids.map(|id| self.edge_counts(id)).collect();
-        }
-        // One pass over each index is cheaper than so many look-ups.
+    /// [`Self::edge_counts`] of all beads: for many of them one pass over each index is cheaper than so many look-ups.
+    pub fn all_edge_counts(&self) -> Result<EdgeCounts, StoreError> {
         let counts = |column: &str| -> Result<HashMap<String, usize>, StoreError> {
             let sql = format!("SELECT {column}, count(*) FROM deps WHERE live = 1 GROUP BY {column}");
             let rows = self.rows(&sql, [], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as usize)))?;
             Ok(rows.into_iter().collect())
         };
-        let (from, to) = (counts("issue_id")?, counts("depends_on_id")?);
-        let of = |map: &HashMap<String, usize>, id: &BeadId| map.get(id.as_str()).copied().unwrap_or(0);
-        Ok(ids.map(|id| (of(&from, id), of(&to, id))).collect())
+        Ok(EdgeCounts { from: counts("issue_id")?, to: counts("depends_on_id")? })
     }
 
     /// Edges of beads that are here to beads that are not: from, to.

@@ -242,32 +242,51 @@ pub(in crate::store) const STATUSES: &str = "WITH RECURSIVE found (status) AS (
 impl Read<'_> {
     /// The beads that pass `filter`.
     pub fn find(&self, filter: &Filter) -> Result<Vec<Bead>, StoreError> {
-        let Some(filter) = self.narrowed(filter)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        self.each::<StoreError>(filter, |bead| {
+            found.push(bead);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Gives the beads that pass `filter` one by one, in their order.
+    pub fn each<E: From<StoreError>>(&self, filter: &Filter, give: impl FnMut(Bead) -> Result<(), E>) -> Result<(), E> {
+        let Some(filter) = self.narrowed(filter)? else { return Ok(()) };
         let filter = &*filter;
         let statements: Vec<(String, Vec<Sql>)> = if by_each_status(filter) {
             each_status(filter, self.statuses()?).iter().map(|filter| statement(filter, None)).collect()
         } else {
             parts(filter, self.seen_batches()?).into_iter().map(|part| statement(filter, part)).collect()
         };
-        let several = statements.len() > 1;
+        if let [one] = statements.as_slice() {
+            return self.each_of(one, give);
+        }
         let mut found: Vec<Bead> = Vec::new();
-        for (sql, values) in statements {
-            let part = self.rows(&sql, rusqlite::params_from_iter(values), |row| Ok(Stored::read(row)?.bead))?;
-            // A long list is moved only where there are several.
-            if found.is_empty() {
-                found = part;
-            } else {
-                found.extend(part);
-            }
+        for one in &statements {
+            self.each_of::<StoreError>(one, |bead| {
+                found.push(bead);
+                Ok(())
+            })?;
         }
-        if several {
-            found.sort_by_cached_key(|bead| (bead.priority, nanos(bead.created_at), bead.id.clone()));
-            if filter.reverse {
-                found.reverse();
-            }
-            found.truncate(filter.limit.unwrap_or(usize::MAX));
+        found.sort_by_cached_key(|bead| (bead.priority, nanos(bead.created_at), bead.id.clone()));
+        if filter.reverse {
+            found.reverse();
         }
-        Ok(found)
+        found.into_iter().take(filter.limit.unwrap_or(usize::MAX)).try_for_each(give)
+    }
+
+    fn each_of<E: From<StoreError>>(
+        &self,
+        (sql, values): &(String, Vec<Sql>),
+        mut give: impl FnMut(Bead) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(StoreError::from)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            give(Stored::read(row)?.bead)?;
+        }
+        Ok(())
     }
 
     /// The statuses that beads have, each found with one step into an index.
