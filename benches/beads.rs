@@ -324,7 +324,8 @@ fn build(store: &mut Store, count: usize, ephemeral: bool) -> (BeadId, Vec<BeadI
     let mut steps: Vec<BeadId> = Vec::with_capacity(count);
     while steps.len() < count {
         write(store, |w| {
-            for n in steps.len()..(steps.len() + CHUNK).min(count) {
+            // Others are to write in between.
+            for n in steps.len()..(steps.len() + CHUNK / 10).min(count) {
                 let step = tower(w, &root, steps.last(), n, ephemeral)?;
                 steps.push(step);
             }

@@ -80,6 +80,16 @@ pub fn count(n: usize, one: &str) -> String {
     }
 }
 
+/// Several things in words: the first few, and how many more there are.
+pub fn some<T: std::fmt::Display>(things: &[T]) -> String {
+    const FEW: usize = 5;
+    let mut named: Vec<String> = things.iter().take(FEW).map(ToString::to_string).collect();
+    if things.len() > FEW {
+        named.push(format!("and {} more", things.len() - FEW));
+    }
+    named.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

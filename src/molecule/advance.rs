@@ -8,7 +8,7 @@ use serde_json::json;
 use super::squash::squash_complete;
 use super::{MoleculeError, is_molecule, is_step, only_if_of, view};
 use crate::base::BeadId;
-use crate::store::{Bead, Close, DepKind, Patch, Read, SKIPPED, Status, StoreError, Write};
+use crate::store::{Bead, Close, Closed, DepKind, Patch, Read, SKIPPED, Status, StoreError, Write};
 
 /// Whether the molecule's changes touch one of these globs; an error says why that cannot be told.
 pub type Touches<'a> = &'a dyn Fn(&[String]) -> Result<bool, String>;
@@ -169,26 +169,31 @@ fn settle(
     Ok(())
 }
 
-/// To be called when a bead was closed by other means than [`close_step`]. Of a step of a molecule it does what
-/// follows from that; gives what was closed by it. Without `outside`, no condition on files or variables holds.
-pub fn step_was_closed(
+/// Closes a bead by other means than [`close_step`], and [`follow`]s it; gives what was closed by that, too. Nothing
+/// follows where it was over already.
+pub fn close(
     w: &mut Write<'_>,
-    bead: &Bead,
+    id: &BeadId,
+    how: Close,
     outside: Option<Outside<'_>>,
-) -> Result<Vec<Bead>, MoleculeError> {
-    let mut closed = Vec::new();
-    if is_step(bead) {
-        after_close(w, bead, outside, &mut closed)?;
-    }
-    Ok(closed)
+) -> Result<(Closed, Vec<Bead>), StoreError> {
+    let again = w.need(id)?.is_over();
+    let done = w.close(id, how)?;
+    let more = if again { Vec::new() } else { follow(w, &done.bead, outside)? };
+    Ok((done, more))
 }
 
-/// [`step_was_closed`], for a transaction whose errors are the store's.
+/// What follows from the closing of `bead`, if it is a step of a molecule; gives what was closed by that. Without
+/// `outside`, no condition on files or variables holds.
 pub fn follow(w: &mut Write<'_>, bead: &Bead, outside: Option<Outside<'_>>) -> Result<Vec<Bead>, StoreError> {
-    step_was_closed(w, bead, outside).map_err(|error| match error {
-        MoleculeError::Store(error) => error,
-        other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
-    })
+    let mut closed = Vec::new();
+    if is_step(bead) {
+        after_close(w, bead, outside, &mut closed).map_err(|error| match error {
+            MoleculeError::Store(error) => error,
+            other => StoreError::Invalid { field: "molecule", reason: other.to_string() },
+        })?;
+    }
+    Ok(closed)
 }
 
 /// Whether `id` is below `root`, at any depth.

@@ -37,9 +37,7 @@ mod turns;
 mod view;
 mod wisp;
 
-pub use advance::{
-    Advance, Advanced, Outside, Touches, Up, Worker, advance, close_step, finish, follow, step_was_closed,
-};
+pub use advance::{Advance, Advanced, Outside, Touches, Up, Worker, advance, close, close_step, finish, follow};
 pub use bond::{Bond, BondType, Bonded, Partner, bond};
 pub use burn::{Burnt, burn, burn_all};
 pub use distill::{distill, slug};

@@ -288,8 +288,7 @@ fn close_unchanged(
             molecule::finish(w, root, "no change was needed")?;
         }
         let how = Close { force: true, ..Close::because(format!("no change: {reason}")) };
-        let closed = w.close(&hook.bead, how)?.bead;
-        molecule::step_was_closed(w, &closed, None)?;
+        molecule::close(w, &hook.bead, how, None)?;
         let convoys = convoy::check(w, &hook.bead)?;
         super::retire::plan(w, agent, &format!("{} needed no change", hook.bead), None)?;
         Ok::<_, TownError>(Finished::NoChange { bead: hook.bead.clone(), reason: reason.to_owned(), convoys })

@@ -16,11 +16,10 @@ pub fn landed(w: &mut Write<'_>, mr: &BeadId, meta: &MrMeta, commit: &str) -> Re
     if let Some(bead) = w.bead(id)?.filter(|bead| !bead.is_over()) {
         retire::forget_left_off(w, &bead)?;
         let reason = format!("Merged in {mr} as {}", commit.get(..12).unwrap_or(commit));
-        let closed = w.close(id, Close { force: true, ..Close::because(reason) })?;
+        // Nobody's work tree is here: no condition on files or variables holds.
+        let (closed, _) = molecule::close(w, id, Close { force: true, ..Close::because(reason) }, None)?;
         let payload = json!({ "mr": mr, "commit": commit, "agent": meta.worker, "unblocked": closed.unblocked });
         w.emit("bead_landed", id.as_str(), payload)?;
-        // Nobody's work tree is here: no condition on files or variables holds.
-        molecule::follow(w, &closed.bead, None)?;
     }
     budget::refill(w, id)?;
     let convoys = convoy::check(w, id)?;

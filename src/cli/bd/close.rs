@@ -105,11 +105,8 @@ struct Outcome {
 
 impl Outcome {
     fn close(&mut self, w: &mut Write<'_>, id: &BeadId, how: Close, outside: Outside<'_>) -> Result<(), StoreError> {
-        let again = w.need(id)?.is_over();
-        let done = w.close(id, how)?;
-        if !again {
-            self.closed.extend(molecule::follow(w, &done.bead, Some(outside))?);
-        }
+        let (done, more) = molecule::close(w, id, how, Some(outside))?;
+        self.closed.extend(more);
         // Outside a town there are no convoys, and this finds none.
         crate::town::convoy::check(w, &done.bead.id)?;
         // With what became of its fan-out.

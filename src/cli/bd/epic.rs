@@ -56,10 +56,11 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             let closed = cx.write(|w| {
                 let mut closed = Vec::new();
                 for row in rows(w, true)? {
-                    let epic = w.close(&row.epic.id, Close::because("All children completed"))?.bead;
-                    closed.extend(molecule::follow(w, &epic, Some(outside(cx)))?);
-                    crate::town::convoy::check(w, &epic.id)?;
-                    closed.push(epic);
+                    let how = Close::because("All children completed");
+                    let (epic, more) = molecule::close(w, &row.epic.id, how, Some(outside(cx)))?;
+                    closed.extend(more);
+                    crate::town::convoy::check(w, &epic.bead.id)?;
+                    closed.push(epic.bead);
                 }
                 Ok(closed)
             })?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, doctor::some};
+use super::Context;
 use crate::base::{atomic, text};
 use crate::cli::{CliError, output};
 
@@ -49,12 +49,12 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let brings = format!("`bd import {shown}` brings them in");
     if !unread.beads.is_empty() {
         let what = text::count(unread.beads.len(), "bead");
-        let which = some(&unread.beads.iter().collect::<Vec<_>>());
+        let which = text::some(&unread.beads.iter().collect::<Vec<_>>());
         return Err(refused(format!("{shown} has {what} never read here: {which}"), &brings));
     }
     if !unread.lines.is_empty() {
         let what = text::count(unread.lines.len(), "line");
-        let which = some(&unread.lines);
+        let which = text::some(&unread.lines);
         let hint = format!("`bd import {shown} --dry-run` says why: mend them and import the file");
         return Err(refused(format!("{shown} has {what} that could not be read: {which}"), &hint));
     }

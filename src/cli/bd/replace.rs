@@ -53,11 +53,7 @@ fn close_for(cx: &Context, gone: &str, stays: &str, kind: DepKind) -> Result<(St
             _ => (format!("superseded by {stays}"), &stays, &gone),
         };
         w.add_dep(from, NewDep::new(kind, to.clone()))?;
-        let again = w.need(&gone)?.is_over();
-        let closed = w.close(&gone, Close { force: true, ..Close::because(reason) })?.bead;
-        if !again {
-            molecule::follow(w, &closed, Some(outside(cx)))?;
-        }
+        molecule::close(w, &gone, Close { force: true, ..Close::because(reason) }, Some(outside(cx)))?;
         crate::town::convoy::check(w, &gone)?;
         last::touch(w, &gone)?;
         Ok((gone.to_string(), stays.to_string()))

@@ -419,11 +419,7 @@ impl Act<'_, '_, '_> {
                 if let Some(hook) = self.w.hook_of(&id)? {
                     return Err(No::Refused(format!("{id} is on the hook of {}", hook.agent)));
                 }
-                let again = self.w.need(&id)?.is_over();
-                let closed = self.w.close(&id, Close::because(why.clone()))?.bead;
-                if !again {
-                    molecule::step_was_closed(self.w, &closed, None).map_err(|e| No::from(TownError::from(e)))?;
-                }
+                molecule::close(self.w, &id, Close::because(why.clone()), None)?;
                 convoy::check(self.w, &id)?;
                 Ok(())
             }

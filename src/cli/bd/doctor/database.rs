@@ -1,6 +1,7 @@
 //! The database can be opened, and every page of it is sound.
 
 use super::Finding;
+use crate::base::text;
 use crate::cli::CliError;
 use crate::cli::bd::Context;
 use crate::store::{Store, StoreError};
@@ -28,5 +29,5 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![unsound(format!("the file is damaged: {}", super::some(&found)), restore)])
+    Ok(vec![unsound(format!("the file is damaged: {}", text::some(&found)), restore)])
 }

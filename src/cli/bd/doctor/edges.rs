@@ -1,6 +1,6 @@
 //! Edges lead from beads to beads.
 
-use super::{Finding, some};
+use super::Finding;
 use crate::base::text;
 use crate::cli::CliError;
 use crate::cli::bd::Context;
@@ -12,7 +12,7 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
     Ok(vec![Finding {
         check: "edges",
         grave: false,
-        what: format!("{} to beads that are not here: {}", text::count(orphans.len(), "edge"), some(&named)),
+        what: format!("{} to beads that are not here: {}", text::count(orphans.len(), "edge"), text::some(&named)),
         next: format!("import or sync what is missing, or `bd dep remove {issue} {target}`"),
         mend: None,
     }])

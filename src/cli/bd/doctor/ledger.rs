@@ -1,6 +1,6 @@
 //! The ledger can be read, and says what the database says.
 
-use super::{Finding, Mend, some};
+use super::{Finding, Mend};
 use crate::base::text;
 use crate::cli::CliError;
 use crate::cli::bd::Context;
@@ -47,7 +47,7 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
     if !found.odd.is_empty() {
         add(
             false,
-            format!("files that are no beads: {}", some(&found.odd)),
+            format!("files that are no beads: {}", text::some(&found.odd)),
             "they do no harm; `git -C .beads/ledger.git log` says whose they are",
             None,
         );
@@ -56,14 +56,14 @@ pub(super) fn look(cx: &Context) -> Result<Vec<Finding>, CliError> {
         let what = format!(
             "it is behind the database in {}: {}",
             text::count(found.behind.len(), "bead"),
-            some(&found.behind)
+            text::some(&found.behind)
         );
         let part = Compared { behind: found.behind, ..Compared::default() };
         add(true, what, fix, Some(Box::new(move |cx| reconcile(cx, &part))));
     }
     if !found.ahead.is_empty() {
         let ids: Vec<_> = found.ahead.iter().map(|(id, _)| id).collect();
-        let what = format!("it is ahead of the database in {}: {}", text::count(ids.len(), "bead"), some(&ids));
+        let what = format!("it is ahead of the database in {}: {}", text::count(ids.len(), "bead"), text::some(&ids));
         let part = Compared { ahead: found.ahead, ..Compared::default() };
         add(true, what, fix, Some(Box::new(move |cx| reconcile(cx, &part))));
     }

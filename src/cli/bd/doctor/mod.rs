@@ -100,13 +100,3 @@ fn blind(check: &'static str, error: CliError) -> Result<Vec<Finding>, CliError>
     let next = error.hints.into_iter().next().unwrap_or_else(|| "`bd where` says where the files are".to_owned());
     Ok(vec![Finding { check, grave: true, what, next, mend: None }])
 }
-
-/// Some ids in words: the first few, and how many more there are.
-pub(super) fn some<T: std::fmt::Display>(ids: &[T]) -> String {
-    const FEW: usize = 5;
-    let mut named: Vec<String> = ids.iter().take(FEW).map(ToString::to_string).collect();
-    if ids.len() > FEW {
-        named.push(format!("and {} more", ids.len() - FEW));
-    }
-    named.join(", ")
-}
