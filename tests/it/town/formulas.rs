@@ -268,3 +268,23 @@ fn what_a_rigs_repository_keeps_is_found_from_wherever_work_in_it_is_slung() {
     let unknown = town.gt(&["sling", &town.bead("x"), "app", "--formula", "kepd"]).fails();
     assert!(unknown.contains("did you mean `kept`?"), "{unknown}");
 }
+
+#[test]
+fn a_molecule_behind_an_opened_gate_is_free_unless_it_is_worked_for_a_bead_on_a_hook() {
+    let town = TestTown::new();
+    let text = "formula = \"gated\"\n[[steps]]\nid = \"a\"\ngate = { type = \"human\" }\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n";
+    write(&town.root.join(".beads/formulas/gated.formula.toml"), text);
+    let id = town.bead("behind a gate");
+    let poured = town.bd(&["mol", "pour", "gated", "-q"]).ok();
+    town.gt(&["sling", &id, "app", "--formula", "gated", "--no-start"]).ok();
+    let gates = town.bd(&["gate", "list", "--json"]).json();
+    let gates: Vec<&str> = gates.as_array().expect("gates").iter().filter_map(|gate| gate["id"].as_str()).collect();
+    assert_eq!(gates.len(), 2, "{gates:?}");
+    for gate in gates {
+        town.bd(&["gate", "resolve", gate]).ok();
+    }
+    let free = town.bd(&["mol", "ready", "--gated", "--json"]).json();
+    let free: Vec<&str> =
+        free["molecules"].as_array().expect("molecules").iter().filter_map(|m| m["molecule_id"].as_str()).collect();
+    assert_eq!(free, [poured]);
+}

@@ -52,8 +52,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
 pub(in crate::cli::bd) fn gated(cx: &Context) -> Result<(), CliError> {
     let found = cx.read(|r| {
         let mut found = Vec::new();
+        let hooks = r.hooks()?;
         for root in super::roots(r)? {
-            if r.hook_of(&root.id)?.is_some() {
+            if hooks.iter().any(|hook| hook.bead == root.id || hook.molecule.as_ref() == Some(&root.id)) {
                 continue;
             }
             let lines = molecule::lines(r, &root.id)?;
