@@ -305,7 +305,7 @@ fn groups(
         let bead = w.need(&parent)?;
         let part = is_step(&bead) || is_molecule(&bead);
         let count = w.epic_count(&parent)?;
-        if !part || count.closed < count.total || (is_molecule(&bead) && view::is_open_below(w, &parent)?) {
+        if !part || count.closed < count.total || view::is_open_below(w, &parent)? {
             return Ok(());
         }
         if !bead.is_over() {

@@ -577,3 +577,32 @@ fn the_gate_of_a_round_waits_for_what_its_number_names_and_that_of_the_loop_come
     let _ = run.close(json!({}));
     assert_eq!(run.ready(), Vec::<String>::new(), "the second round waits for its own");
 }
+
+#[test]
+fn a_group_is_complete_with_what_its_steps_have_fanned_out_to() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.folder("repo");
+    sandbox.git(&repo, &["init", "-q"]).ok();
+    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let formulas = repo.join(".beads/formulas");
+    std::fs::create_dir_all(&formulas).expect("a folder");
+    let text = "formula = \"f\"\n[[steps]]\nid = \"both\"\n[[steps.children]]\nid = \"scan\"\n\
+        on_complete = { for_each = \"output.found\", bond = \"arm\" }\n[[steps.children]]\nid = \"look\"\n\
+        [[steps]]\nid = \"after\"\nneeds = [\"both\"]\n";
+    std::fs::write(formulas.join("f.formula.toml"), text).expect("written");
+    std::fs::write(formulas.join("arm.formula.toml"), "formula = \"arm\"\n[[steps]]\nid = \"mend\"\n")
+        .expect("written");
+    let made = sandbox.bd(&repo, &["mol", "pour", "f", "--json"]).json();
+    let id = |step: &str| made["id_mapping"][format!("f.{step}")].as_str().expect("a step").to_owned();
+    let status = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0]["status"].clone();
+    sandbox.bd(&repo, &["update", &id("scan"), "--meta", "output={\"found\":[1]}"]).ok();
+    sandbox.bd(&repo, &["close", &id("scan")]).ok();
+    sandbox.bd(&repo, &["close", &id("look")]).ok();
+    assert_eq!(status(&id("both")), "open", "an arm is not mended yet");
+    let arm = sandbox.bd(&repo, &["list", "--json"]).json();
+    let arm = arm.as_array().expect("beads").iter().find(|bead| bead["title"] == "mend").expect("an arm").clone();
+    sandbox.bd(&repo, &["close", arm["id"].as_str().expect("an id")]).ok();
+    assert_eq!(status(&id("both")), "closed");
+    let ready = sandbox.bd(&repo, &["ready", "--json"]).json();
+    assert!(ready.as_array().expect("beads").iter().any(|bead| bead["id"] == id("after")), "{ready}");
+}
