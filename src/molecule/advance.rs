@@ -157,6 +157,7 @@ fn settle(
     closed: &mut Vec<Bead>,
 ) -> Result<(), MoleculeError> {
     super::rounds::next(w, top, step, outside)?;
+    closed.extend(close_unneeded(w, top, step)?);
     groups(w, top, &step.id, outside, closed)?;
     super::held::release(w, &step.id, outside)?;
     closed.extend(close_awaited(w, top)?);
@@ -283,6 +284,22 @@ fn close_root(w: &mut Write<'_>, root: &BeadId) -> Result<Bead, MoleculeError> {
     Ok(w.close(root, Close { force: true, ..Close::because(reason) })?.bead)
 }
 
+/// Closes what hangs in the molecule `top` for the case that `done` fails, and `done` did not.
+fn close_unneeded(w: &mut Write<'_>, top: &BeadId, done: &Bead) -> Result<Vec<Bead>, MoleculeError> {
+    let mut closed = Vec::new();
+    if done.status != Status::CLOSED || done.has_failed() {
+        return Ok(closed);
+    }
+    let dependents = w.dependents(&done.id)?;
+    for edge in dependents.into_iter().filter(|edge| edge.kind == DepKind::CONDITIONAL_BLOCKS) {
+        let other = w.need(&edge.issue_id)?;
+        if !other.is_over() && is_molecule(&other) && is_below(w, &other.id, top)? {
+            closed.extend(finish(w, &other.id, &format!("not needed: {} went well", done.id))?);
+        }
+    }
+    Ok(closed)
+}
+
 /// Closes the groups above `step` that are complete now, and the roots of molecules that hang below a step.
 fn groups(
     w: &mut Write<'_>,
@@ -309,11 +326,13 @@ fn groups(
             return Ok(());
         }
         if !bead.is_over() {
-            closed.push(if is_molecule(&bead) {
+            let done = if is_molecule(&bead) {
                 close_root(w, &parent)?
             } else {
                 w.close(&parent, Close::because("all its steps are closed"))?.bead
-            });
+            };
+            closed.extend(close_unneeded(w, root, &done)?);
+            closed.push(done);
             super::rounds::next(w, root, &w.need(&parent)?, outside)?;
         }
         at = parent;

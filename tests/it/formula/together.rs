@@ -147,6 +147,11 @@ fn the_second_part_of_a_compound_runs_if_a_step_of_the_first_fails() {
             let why = if runs { format!("failed: {root}.1.1") } else { "all its steps are closed".to_owned() };
             assert_eq!(shown(&sandbox, &repo, &format!("{root}.1"))["close_reason"], why);
             assert_eq!(free(&sandbox, &repo, root), if runs { &["x"][..] } else { &[] });
+            let second = shown(&sandbox, &repo, &format!("{root}.2"));
+            let why = if runs { Value::Null } else { json!(format!("not needed: {root}.1 went well")) };
+            assert_eq!(second["close_reason"], why, "nothing of the compound is left open");
+            let progress = sandbox.bd(&repo, &["mol", "progress", root, "--json"]).json();
+            assert_eq!(progress["total"].as_u64() == progress["completed"].as_u64(), !runs, "{progress}");
         }
     }
 }
