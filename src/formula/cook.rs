@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::def::{Compose, Formula, Kind, StepDef, walk, walk_mut};
+use super::def::{Compose, Formula, Kind, StepDef, VarDef, walk, walk_mut};
 use super::explain::{Change, Trace};
 use super::stage::{
     Cx, branch, check, conditions, control, convoy, expand, extends, freeze, patrol, placeholders, weave,
 };
-use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Vars, Woven, fill};
+use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Var, Vars, Woven, fill};
 
 /// Whether placeholders stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -174,6 +174,7 @@ fn finished(
     formula.steps = steps;
     if options.mode == Mode::Runtime {
         substitute(&mut formula, &values);
+        settle(&mut formula, &values);
     }
     Ok(Done { formula, sources, woven, more, report, trace })
 }
@@ -236,6 +237,16 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
     steps
 }
 
+/// What is filled in has no other value when the protomolecule is poured.
+fn settle(formula: &mut Formula, values: &Vars) {
+    for (name, value) in values {
+        let at = &formula.name.at;
+        let undeclared = || VarDef { var: Var::default(), at: at.clone(), default_at: at.clone() };
+        let var = &mut formula.vars.entry(name.clone()).or_insert_with(undeclared).var;
+        (var.default, var.required, var.choices) = (Some(value.clone()), false, vec![value.clone()]);
+    }
+}
+
 /// Fills the texts that pouring would fill.
 fn substitute(formula: &mut Formula, values: &Vars) {
     let filled = |text: &mut Text| {
@@ -246,7 +257,8 @@ fn substitute(formula: &mut Formula, values: &Vars) {
     formula.description.iter_mut().for_each(filled);
     walk_mut(&mut formula.steps, &mut |s| {
         s.title.iter_mut().chain(&mut s.description).for_each(filled);
-        [&mut s.notes, &mut s.acceptance].into_iter().flatten().for_each(|text| filled(text));
+        s.labels.iter_mut().for_each(filled);
+        [&mut s.notes, &mut s.acceptance, &mut s.assignee].into_iter().flatten().for_each(|text| filled(text));
         if let Some(gate) = &mut s.gate {
             Arc::make_mut(gate).id.iter_mut().for_each(filled);
         }

@@ -89,6 +89,7 @@ fn rounds(
                 .at(&child.id.at, "this child"),
         );
     }
+    no_bead(cx, step);
     let Some((from, to)) = bounds(cx, body) else { return (Vec::new(), 0) };
     let times = u64::try_from(to - from).unwrap_or(0) + 1;
     if body.body.is_empty() || !cx.allow(times.saturating_mul(count(&body.body)), &body.at) {
@@ -120,6 +121,9 @@ fn rounds(
         let mut made = unroll(cx, made, renamed, depth + 1);
         own.extend(ids(&made));
         let before = out.last().map(|last| last.id.clone());
+        if before.is_none() {
+            may_go(cx, &made, step, matches!(body.times, Times::Until(_)).then_some("until"), None);
+        }
         for begins in made.iter_mut().filter(|s| s.begins(&own)) {
             match &before {
                 None => {
@@ -149,6 +153,69 @@ fn rounds(
         cx.rounds.push(format!("{}.iter1", step.id));
     }
     (out, first)
+}
+
+/// Reports what a loop's step asks for that only a bead can have: there is none of it.
+fn no_bead(cx: &mut Cx<'_>, step: &StepDef) {
+    let asked = [
+        ("on_complete", step.on_complete.is_some()),
+        ("only_if", step.touches.is_some()),
+        ("metadata", step.metadata.is_some()),
+        ("acceptance", step.acceptance.is_some()),
+        ("expand", step.expand.is_some()),
+    ];
+    for (what, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+        let message = format!("the loop `{}` has `{what}`, and only the steps of its body become beads", step.id);
+        cx.report.push(
+            by_layer(&step.id, "loop", message, "; it is left out")
+                .at(&step.id.at, "this loop")
+                .help(format!("give `{what}` to the step of the body that it is meant for")),
+        );
+    }
+}
+
+/// An error in a formula of ours; a warning in one that was written for another program, with what becomes of it: it is not
+/// worse there for what that program does not do.
+fn by_layer(written: &Text, code: &'static str, message: String, then: &str) -> Diagnostic {
+    if written.at.source.layer.strict() {
+        Diagnostic::error(code, message)
+    } else {
+        Diagnostic::warning(code, message + then)
+    }
+}
+
+/// Reports a step that may be left out by its own condition though it bears, at one end of what came in the place of
+/// `step`, what `step` asks for: that would be left out with it. `first` is what only the first of them bears, `last` what
+/// only the last.
+pub(super) fn may_go(
+    cx: &mut Cx<'_>,
+    made: &[StepDef],
+    step: &StepDef,
+    first: Option<&'static str>,
+    last: Option<&'static str>,
+) {
+    let own = ids(made);
+    let alone = |one: &StepDef| one.condition.iter().any(|c| !made.iter().all(|other| other.condition.contains(c)));
+    let held = [
+        ("gate", step.gate.is_some()),
+        ("waits_for", step.waits_for.is_some()),
+        ("gate rule", step.held.as_ref().is_some_and(|held| !held.is_empty())),
+    ];
+    let held = held.into_iter().find(|(_, asked)| *asked).map(|(what, _)| what);
+    let mut borne: Vec<(&StepDef, &str)> = Vec::new();
+    if let Some(what) = held {
+        borne.extend(made.iter().filter(|one| one.begins(&own)).map(|one| (one, what)));
+    }
+    borne.extend(made.first().zip(first));
+    borne.extend(made.last().zip(last));
+    for (one, what) in borne.into_iter().filter(|(one, _)| alone(one)) {
+        let message = format!("`{}` may be left out by its condition, and the {what} of `{}` with it", one.id, step.id);
+        cx.report.push(
+            by_layer(&one.id, "may-go", message, "")
+                .at(&one.id.at, "this step bears it")
+                .help("put a step there that has no condition, or give all of them the same one"),
+        );
+    }
 }
 
 /// Reports the loops with `until` among `steps`, which are in a round of another one; `known` rounds were there before.
@@ -247,14 +314,8 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
     let lost = (begins.gate.is_some() && step.gate.is_some(), begins.waits_for.is_some() && step.waits_for.is_some());
     for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost) {
         let message = format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id);
-        // Written for a program that keeps one of them at most, a formula is not worse for it.
-        let finding = if step.id.at.source.layer.strict() {
-            Diagnostic::error("two-holds", message)
-        } else {
-            Diagnostic::warning("two-holds", format!("{message}, which is left out"))
-        };
         cx.report.push(
-            finding
+            by_layer(&step.id, "two-holds", message, ", which is left out")
                 .at(&begins.id.at, "this step begins what came in its place")
                 .help("a step has one: drop one of them, or put a step before it that has the other"),
         );

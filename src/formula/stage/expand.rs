@@ -239,6 +239,8 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
         control::one_until(cx, &mut made, known);
     }
     let own = control::ids(&made);
+    let (first, last) = (target.until.as_ref().map(|_| "until"), target.on_complete.as_ref().map(|_| "on_complete"));
+    control::may_go(cx, &made, target, first, last);
     for begins in made.iter_mut().filter(|s| s.begins(&own)) {
         control::hold(cx, begins, target);
     }

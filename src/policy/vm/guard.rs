@@ -123,7 +123,31 @@ pub(super) fn open(guard: &Arc<Guard>) -> mlua::Result<Lua> {
     math.raw_set("random", Value::Nil)?;
     math.raw_set("randomseed", Value::Nil)?;
     watch_memory(&lua, guard)?;
+    hide_addresses(&lua)?;
     Ok(lua)
+}
+
+/// As text a table or a function is its address, another one in each run: it is only what it is. A string with fields in
+/// it (`{x}`) is `string.format` underneath.
+fn hide_addresses(lua: &Lua) -> mlua::Result<()> {
+    let wrap = lua.load(
+        r##"
+        local tostring_, format_, type_, unpack_ = tostring, string.format, type, table.unpack
+        local plain = { ["nil"] = true, boolean = true, number = true, string = true }
+        tostring = function(...)
+          local text = tostring_(...)
+          return plain[type_((...))] and text or (text:gsub(": 0x%x+$", ""))
+        end
+        string.format = function(...)
+          local n, values = select("#", ...), { ... }
+          for i = 2, n do
+            if not plain[type_(values[i])] then values[i] = tostring(values[i]) end
+          end
+          return format_(unpack_(values, 1, n))
+        end
+        "##,
+    );
+    wrap.set_name("=sandbox").exec()
 }
 
 /// A script may catch "not enough memory" and go on in a VM that is no longer sound: whoever catches it trips.

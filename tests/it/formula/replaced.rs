@@ -115,3 +115,54 @@ fn a_group_that_an_expansion_replaces_keeps_its_children() {
     let all = cooked("", &rule("map]]\nselect = \"*"));
     assert_eq!(all, ":g.one g.one:k.one g.one:k.two :g.two :z.one :z.two");
 }
+
+#[test]
+fn what_a_loop_asks_for_is_not_left_out_with_the_step_that_bears_it() {
+    let text = |more: &str, one: &str, two: &str| {
+        format!(
+            "formula = \"f\"\nvars.x = \"no\"\n[[steps]]\nid = \"s\"\n[[steps]]\nid = \"l\"\nneeds = [\"s\"]\n{more}\n\
+             body = [{{ id = \"a\"{one} }}, {{ id = \"b\", needs = [\"a\"]{two} }}]\n"
+        )
+    };
+    let condition = ", condition = \"{{x}}\"";
+    for (more, what) in [
+        ("gate = { type = \"human\" }\n[steps.loop]\ncount = 2", "gate"),
+        ("waits_for = \"all-children\"\n[steps.loop]\ncount = 2", "waits_for"),
+        ("[steps.loop]\nuntil = \"b.output.ok == '1'\"\nmax = 3", "until"),
+    ] {
+        let told = cooked(&text(more, condition, "")).expect_err("it may go").render(false);
+        let expected = format!("`l.iter1.a` may be left out by its condition, and the {what} of `l` with it");
+        assert!(told.contains(&expected), "{told}");
+        for (one, two) in [("", condition), (condition, condition)] {
+            cooked(&text(more, one, two)).expect("the first stays, or all go");
+        }
+    }
+    cooked(&text("[steps.loop]\ncount = 2", condition, "")).expect("nothing is asked for");
+    let expansion = "formula = \"e\"\ntype = \"expansion\"\n[[template]]\nid = \"{target}.a\"\n[[template]]\n\
+        id = \"{target}.b\"\nneeds = [\"{target}.a\"]\ncondition = \"{{x}}\"\n";
+    let step = "formula = \"f\"\nvars.x = \"no\"\n[[steps]]\nid = \"s\"\nexpand = \"e\"\n\
+        on_complete = { for_each = \"output.xs\", bond = \"e\" }\n";
+    let told = cook(&library(&[("f", step), ("e", expansion)]), "f", &Vars::new()).expect_err("it may go");
+    assert!(told.render(false).contains("`s.b` may be left out by its condition, and the on_complete of `s` with it"));
+}
+
+#[test]
+fn what_only_a_bead_can_have_is_not_asked_of_a_loop() {
+    let text = |more: &str| {
+        format!("formula = \"f\"\n[[steps]]\nid = \"l\"\n{more}\nloop = {{ count = 2, body = [{{ id = \"a\" }}] }}\n")
+    };
+    for (more, what) in [
+        ("on_complete = { for_each = \"output.xs\", bond = \"f\" }", "on_complete"),
+        ("only_if = { touches = [\"src/**\"] }", "only_if"),
+        ("metadata = { a = 1 }", "metadata"),
+        ("acceptance = \"it works\"", "acceptance"),
+        ("expand = \"e\"", "expand"),
+    ] {
+        let told = cooked(&text(more)).expect_err("it has no bead").render(false);
+        assert!(
+            told.contains(&format!("the loop `l` has `{what}`, and only the steps of its body become beads")),
+            "{told}"
+        );
+    }
+    cooked(&text("description = \"All of them\"")).expect("said to readers");
+}

@@ -446,3 +446,34 @@ fn what_is_bonded_to_a_molecule_is_called_as_it_is_told() {
         assert!(said.contains(reference), "{said}");
     }
 }
+
+#[test]
+fn a_formula_is_bonded_to_the_molecule_that_lives_whichever_is_named_first() {
+    let (sandbox, repo) = repo(&[("f", CHAIN), ("two", TWO)]);
+    let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let bonded = sandbox.bd(&repo, &["mol", "bond", "two", &root, "--json"]).json();
+    assert_eq!(bonded["result_id"], json!(root));
+    assert_eq!(free(&sandbox, &repo, &root), ["a"]);
+    assert_eq!(free(&sandbox, &repo, bonded["id_mapping"]["two"].as_str().expect("an id")), Vec::<String>::new());
+    let at_point = sandbox.bd(&repo, &["mol", "bond", "two", &root, "--at", "aftera", "--json"]).json();
+    assert_eq!(at_point["result_id"], json!(root));
+}
+
+#[test]
+fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
+    let text = "vars.env = \"dev\"\n[[steps]]\nid = \"a\"\ntitle = \"Deploy to {{env}}\"\nlabels = [\"env:{{env}}\"]\n\
+        assignee = \"{{env}}-bot\"\n[[steps]]\nid = \"check\"\ncondition = \"{{env}} == prod\"\n";
+    let (sandbox, repo) = repo(&[("f", text)]);
+    let cooked = sandbox.bd(&repo, &["cook", "f", "--var", "env=prod", "--json"]).json();
+    assert_eq!(
+        (&cooked["steps"][0]["labels"], &cooked["steps"][0]["assignee"]),
+        (&json!(["env:prod"]), &json!("prod-bot"))
+    );
+    let proto = cooked["proto_id"].as_str().expect("an id");
+    let poured = sandbox.bd(&repo, &["mol", "pour", proto, "--json"]).json();
+    let step = shown(&sandbox, &repo, poured["id_mapping"]["f.a"].as_str().expect("an id"));
+    assert_eq!((&step["title"], &step["labels"]), (&json!("Deploy to prod"), &json!(["env:prod"])));
+    assert!(poured["id_mapping"].get("f.check").is_some(), "{poured}");
+    let other = sandbox.bd(&repo, &["mol", "pour", proto, "--var", "env=test"]).fails();
+    assert!(other.contains("env") && other.contains("prod"), "{other}");
+}

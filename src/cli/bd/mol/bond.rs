@@ -51,12 +51,18 @@ pub(super) fn kind(text: &str) -> Result<BondType, String> {
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.iter().cloned().collect();
-    let (first, second) = (live(cx, &args.first)?, live(cx, &args.second)?);
+    let mut names = (args.first.as_str(), args.second.as_str());
+    let (mut first, mut second) = (live(cx, names.0)?, live(cx, names.1)?);
+    // A formula is bonded to the molecule that lives, whichever is named first.
+    if first.is_none() && second.is_some() {
+        std::mem::swap(&mut first, &mut second);
+        names = (names.1, names.0);
+    }
     let formulas = first.is_none() && second.is_none();
     let poured = args.ephemeral || args.pour;
     if formulas && !poured && args.at.is_some() {
         return Err(CliError::user("only a molecule has bond points, and neither is one")
-            .hint(format!("pour the first: bd mol pour {}", args.first)));
+            .hint(format!("pour the first: bd mol pour {}", names.0)));
     }
     if args.title.is_some() && !(formulas && args.at.is_none()) {
         return Err(CliError::user("--as names the compound of two formulas, and nothing new comes of a molecule")
@@ -70,7 +76,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         Some(id) => Ok(Ok(id)),
         None => proto_for(cx, name, &vars, mode).map(Err),
     };
-    let (first, second) = (side(first, &args.first)?, side(second, &args.second)?);
+    let (first, second) = (side(first, names.0)?, side(second, names.1)?);
     let bonded = cx.write_or_rehearse(args.dry_run, |w| {
         for proto in [&first, &second].into_iter().filter_map(|s| s.as_ref().err()) {
             molecule::freeze(w, proto)?;
