@@ -15,7 +15,8 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.read(|r| {
         let under = args.parent.as_deref().map(|id| r.resolve(id)).transpose()?;
-        let blocked = r.blocked(under.as_ref())?;
+        let mut blocked = r.blocked(under.as_ref())?;
+        blocked.iter_mut().for_each(|one| render::own_keys(&mut one.bead));
         cx.out.print(&blocked, |blocked| {
             let lines = blocked.iter().map(|one| match one.blocked_by.as_slice() {
                 [] => render::line(&one.bead),

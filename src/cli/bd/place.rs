@@ -134,7 +134,10 @@ pub(crate) fn main_work_tree(cwd: &Path) -> Option<PathBuf> {
         if let Ok(text) = std::fs::read_to_string(&dot_git) {
             let git_dir = dir.join(text.trim().strip_prefix("gitdir:")?.trim());
             let Ok(common) = std::fs::read_to_string(git_dir.join("commondir")) else {
-                return Some(dir.to_owned()); // a submodule, or a repository whose folder is elsewhere
+                // A bare repository that is only pointed to, or else a submodule, or a repository whose folder is elsewhere.
+                let config = std::fs::read_to_string(git_dir.join("config")).unwrap_or_default();
+                let bare = setting(&config, "core", "bare").is_some_and(|bare| bare.eq_ignore_ascii_case("true"));
+                return if bare { git_dir.canonicalize().ok() } else { Some(dir.to_owned()) };
             };
             let common = git_dir.join(common.trim()).canonicalize().ok()?;
             let inside = common.file_name().is_some_and(|name| name == ".git");
@@ -161,33 +164,34 @@ fn git_user(env: &Env) -> Option<String> {
     let repository = main_work_tree(&env.cwd).and_then(|root| git_common_dir(&root)).map(|dir| dir.join("config"));
     let home = env.home.as_ref();
     let files = [repository, home.map(|h| h.join(".gitconfig")), home.map(|h| h.join(".config/git/config"))];
-    files.into_iter().flatten().find_map(|path| user_name(&std::fs::read_to_string(path).ok()?))
+    files.into_iter().flatten().find_map(|path| setting(&std::fs::read_to_string(path).ok()?, "user", "name"))
 }
 
-fn user_name(config: &str) -> Option<String> {
-    let mut in_user = false;
-    let mut name = None;
+/// What a git configuration says last of a key.
+fn setting(config: &str, section: &str, key: &str) -> Option<String> {
+    let mut inside = false;
+    let mut found = None;
     for line in config.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[') {
-            in_user = section.trim_end_matches(']').trim().eq_ignore_ascii_case("user");
-        } else if in_user
-            && let Some((key, value)) = line.split_once('=')
-            && key.trim().eq_ignore_ascii_case("name")
+        if let Some(named) = line.strip_prefix('[') {
+            inside = named.trim_end_matches(']').trim().eq_ignore_ascii_case(section);
+        } else if inside
+            && let Some((name, value)) = line.split_once('=')
+            && name.trim().eq_ignore_ascii_case(key)
         {
-            name = Some(value.trim().trim_matches('"').to_owned());
+            found = Some(value.trim().trim_matches('"').to_owned());
         }
     }
-    name.filter(|name| !name.is_empty())
+    found.filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::user_name;
+    use super::setting;
 
     #[test]
     fn the_name_is_found_in_a_git_configuration() {
         let config = "[core]\n\tname = no\n[user]\n\temail = a@b\n\tname = \"Ada L\"\n[alias]\n\tname = no\n";
-        assert_eq!(user_name(config).as_deref(), Some("Ada L"));
-        assert_eq!(user_name("[user]\n\temail = a"), None);
+        assert_eq!(setting(config, "user", "name").as_deref(), Some("Ada L"));
+        assert_eq!(setting("[user]\n\temail = a", "user", "name"), None);
     }
 }

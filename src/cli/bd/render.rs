@@ -41,9 +41,20 @@ pub(super) fn done(beads: &[Bead]) -> String {
     beads.iter().map(|bead| format!("✓ {}", line(bead))).collect::<Vec<_>>().join("\n")
 }
 
+/// What is found out for an answer. A line that was read in may have such keys of its own, as one has that was an answer.
+const FOUND_OUT: [&str; 6] =
+    ["dependency_count", "dependent_count", "dependents", "parent", "blocked_by", "blocked_by_count"];
+
+/// Takes out of a bead what only the store means, and what could be taken for what this program finds out itself.
+pub(super) fn own_keys(bead: &mut Bead) {
+    bead.extra.retain(|key, _| !key.starts_with('~') && !FOUND_OUT.contains(&key.as_str()));
+}
+
 /// A bead as a JSON object.
 pub(super) fn object(bead: &Bead) -> Map {
-    match serde_json::to_value(bead) {
+    let mut bead = bead.clone();
+    own_keys(&mut bead);
+    match serde_json::to_value(&bead) {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
     }
@@ -63,10 +74,7 @@ pub(super) struct Counted<'b> {
 
 impl<'b> Counted<'b> {
     fn new(bead: &'b mut Bead, (dependency_count, dependent_count): (usize, usize)) -> Self {
-        // A line that was read in may have brought numbers of its own.
-        for key in ["dependency_count", "dependent_count"] {
-            bead.extra.shift_remove(key);
-        }
+        own_keys(bead);
         Self { bead, dependency_count, dependent_count }
     }
 }

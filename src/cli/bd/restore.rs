@@ -17,6 +17,9 @@ pub struct Args {
     prefix: Option<String>,
 }
 
+/// What a store keeps its beads in.
+const DATABASE: &str = "beads.db";
+
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let place = cx.place();
@@ -30,6 +33,14 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         ledger::LedgerError::Store(crate::store::StoreError::StoreExists(path)) => {
             CliError::refused(format!("there is a database at {}", path.display()))
                 .hint("`bd doctor` says what is wrong with it; `bd restore --force` replaces it and keeps it aside")
+        }
+        ledger::LedgerError::NoLedger(_) if args.force && place.beads_dir.join(DATABASE).exists() => {
+            let database = place.beads_dir.join(DATABASE);
+            CliError::from(error).hint(format!(
+                "the database is all there is, and nothing was done to it; to begin anew put it aside: `mv {0} {0}.damaged`, \
+                 then `bd init`",
+                database.display()
+            ))
         }
         other => other.into(),
     })?;

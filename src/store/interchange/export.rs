@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::line::{format_line, parse_line};
+use super::members::rejoin;
+use crate::base::BeadId;
 use crate::store::order::{self, Said};
 use crate::store::read::SEEN;
 use crate::store::row::{self, COLUMNS, Stored};
@@ -71,13 +73,19 @@ impl Read<'_> {
             .collect();
         let prefix = self.prefix()?;
         let mut out = Vec::new();
-        for bead in self.all_whole()? {
+        let beads = self.all_whole()?;
+        let ids: HashSet<BeadId> =
+            if sources.is_empty() { HashSet::new() } else { beads.iter().map(|bead| bead.id.clone()).collect() };
+        for bead in beads {
             let line = format_line(&bead);
             // A line we would write otherwise stands as it came while it still says the same.
             let source = sources.get(bead.id.as_str()).filter(|source| {
                 let text = String::from_utf8_lossy(source);
                 let parsed = parse_line(text.trim_end_matches('\r'), prefix.as_str());
-                parsed.is_ok_and(|parsed| format_line(&order::listed(&parsed.bead)) == line)
+                parsed.is_ok_and(|mut parsed| {
+                    rejoin(&mut parsed.bead, &mut parsed.guesses, prefix.as_str(), |id| ids.contains(id));
+                    format_line(&order::listed(&parsed.bead)) == line
+                })
             });
             out.extend_from_slice(source.map_or(line.as_bytes(), Vec::as_slice));
             out.push(b'\n');

@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::clash::{self, Standing};
 use super::line::{ParsedLine, format_line, parse_line};
 use super::lines::{Line, is_conflict_marker, split};
-use super::members::Guesses;
+use super::members::{self, Guesses};
 use crate::base::fault::{Point, pass};
 use crate::base::{BeadId, Prefix};
 use crate::store::order;
+use crate::store::row::ODD_DEPENDENCIES;
 use crate::store::{Batch, Bead, Map, Read, Stamp, Store, StoreError, Write};
 
 /// Beads written in one transaction: a few tens of milliseconds.
@@ -331,11 +332,32 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
             }
         }
     }
+    rejoin(&mut incoming, prefix, &mut report.findings);
     let tells = incoming.values().any(|line| !line.bead.dependencies.is_empty());
     for line in incoming.values_mut() {
         line.tells_edges = tells;
     }
     incoming
+}
+
+/// Lets edges to ids that can be none lead to the beads that got others.
+fn rejoin(incoming: &mut BTreeMap<BeadId, Incoming>, prefix: &str, findings: &mut Vec<Finding>) {
+    let odd: Vec<BeadId> = incoming
+        .values()
+        .filter(|line| line.bead.extra.contains_key(ODD_DEPENDENCIES))
+        .map(|line| line.bead.id.clone())
+        .collect();
+    for id in odd {
+        let Some(mut line) = incoming.remove(&id) else { continue };
+        let there = |target: &BeadId| incoming.contains_key(target) || *target == id;
+        // Our writer will not reproduce it any more.
+        let source = format_line(&order::listed(&line.bead)).into_bytes();
+        line.source.get_or_insert(source);
+        for text in members::rejoin(&mut line.bead, &mut line.guesses, prefix, there) {
+            findings.push(Finding { line: line.number, id: id.to_string(), text, lost: false });
+        }
+        incoming.insert(id, line);
+    }
 }
 
 /// The kind of a line that says itself that it is no bead: under `_type`, as newer versions of the format have it.

@@ -7,7 +7,7 @@ use super::members::{self, Guesses};
 use super::{coerce, exact, salvage};
 use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
-use crate::store::{Bead, Map, Status};
+use crate::store::{Bead, IssueType, Map, Status};
 
 /// Where values are kept that fit their key in no way; written back where the key is free.
 pub(super) const ODD_VALUES: &str = "~values";
@@ -48,6 +48,7 @@ pub fn parse_line(line: &str, prefix: &str) -> Result<ParsedLine, String> {
         exact::restore(&mut parsed.bead, &kept);
     }
     parsed.bead = mend(parsed.bead, &mut parsed.repairs);
+    members::kinds(&mut parsed.bead.dependencies, &mut parsed.repairs);
     members::once(&mut parsed.bead.dependencies, &mut parsed.guesses, &mut parsed.repairs);
     Ok(parsed)
 }
@@ -172,7 +173,13 @@ fn id_of(line: &str, all: &mut Map, prefix: &str, repairs: &mut Vec<String>) -> 
         _ => None,
     };
     let id = match given.as_deref().map(BeadId::new) {
-        Some(Ok(id)) => id,
+        Some(Ok(id)) => {
+            let written = all.get("id").and_then(Value::as_str);
+            if let Some(written) = written.filter(|written| *written != id.as_str()) {
+                repairs.push(format!("the id `{written}` was read as {id}"));
+            }
+            id
+        }
         _ if all.get("title").is_none() => {
             return Err(given.map_or("it has no id", |_| "its id can be none, and it has no title").to_owned());
         }
@@ -192,6 +199,12 @@ pub(super) fn made_id(prefix: &str, seed: &str) -> Result<BeadId, String> {
     BeadId::new(format!("{prefix}-{hash}")).map_err(|e| e.to_string())
 }
 
+/// The word among `known` that is meant by one in other letters.
+pub(super) fn usual<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let meant = word.trim().to_lowercase().replace(['_', ' '], "-");
+    known.iter().find(|known| **known == meant && **known != word).copied()
+}
+
 /// Mends values that break the rules of the format.
 fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
     let known = bead.status.as_str().trim().to_lowercase().replace(['-', ' '], "_");
@@ -207,7 +220,11 @@ fn mend(mut bead: Bead, repairs: &mut Vec<String>) -> Bead {
         }
     }
     if bead.issue_type.as_str().is_empty() {
-        bead.issue_type = crate::store::IssueType::TASK;
+        bead.issue_type = IssueType::TASK;
+    }
+    if let Some(usual) = usual(bead.issue_type.as_str(), IssueType::KNOWN) {
+        repairs.push(format!("type `{}` became {usual}", bead.issue_type));
+        bead.issue_type = IssueType::new(usual);
     }
     if bead.priority > 4 {
         repairs.push(format!("priority {} became 4", bead.priority));
@@ -325,7 +342,7 @@ mod tests {
     fn what_does_not_fit_is_kept_aside_alone() {
         let line = r#"{"id":"bd-1","title":"t","priority":[1],"created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"bd-1","depends_on_id":"external:p:c","type":"blocks","created_at":"2026-01-01T00:00:00Z"}],"crystallizes":0.5,"new":[1]}"#;
         let parsed = parse_line(line, "bd").expect("parse");
-        assert_eq!(parsed.repairs.len(), 3, "{:?}", parsed.repairs);
+        assert_eq!(parsed.repairs.len(), 2, "{:?}", parsed.repairs);
         assert_eq!((parsed.bead.title.as_str(), parsed.bead.priority), ("t", 2));
         let back = format_line(&parsed.bead);
         assert!(

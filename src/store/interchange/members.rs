@@ -5,10 +5,63 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::coerce;
-use super::line::put_aside;
+use super::line::{made_id, put_aside};
 use crate::base::{BeadId, Time, text};
 use crate::store::row::ODD_DEPENDENCIES;
-use crate::store::{Comment, Dep, Map};
+use crate::store::{Bead, Comment, Dep, DepKind, Map};
+
+/// Lets the dependencies of a line that lead to no bead id lead to the bead that got another one in its place, if that is
+/// `there`. Says how many do, and how many are kept aside.
+pub(super) fn rejoin(
+    bead: &mut Bead,
+    guesses: &mut Guesses,
+    prefix: &str,
+    there: impl Fn(&BeadId) -> bool,
+) -> Vec<String> {
+    // An id that can be none is the seed of the one that its bead got.
+    let renamed = |text: &str| match BeadId::new(text) {
+        Ok(target) => Some(target),
+        Err(_) => made_id(prefix, text).ok().filter(&there),
+    };
+    let Some(Value::Array(odd)) = bead.extra.get_mut(ODD_DEPENDENCIES) else { return Vec::new() };
+    let filling = Filling { id: &bead.id.clone(), at: bead.created_at.to_string().into() };
+    let (before, mut said) = (odd.len(), Vec::new());
+    odd.retain(|dep| {
+        let named = |value: &Value| renamed(value.as_str()?.trim());
+        let (key, target) = match dep {
+            Value::Object(map) => {
+                let Some(found) = TARGETS.into_iter().find_map(|key| Some((key, named(map.get(key)?)?))) else {
+                    return true;
+                };
+                found
+            }
+            text => match named(text) {
+                Some(target) => (TARGETS[0], target),
+                None => return true,
+            },
+        };
+        let mut dep = if dep.is_object() { dep.clone() } else { Value::Object(Map::new()) };
+        dep[key] = target.as_str().into();
+        let Some(whole) = filling.edge(&dep) else { return true };
+        let Ok(mut edge) = serde_json::from_value(whole.value) else { return true };
+        kinds(std::slice::from_mut(&mut edge), &mut said);
+        guesses.edges.resize(bead.dependencies.len(), Vec::new());
+        guesses.edges.push(whole.guessed);
+        bead.dependencies.push(edge);
+        false
+    });
+    let (rest, joined) = (odd.len(), before - odd.len());
+    if rest == 0 {
+        bead.extra.shift_remove(ODD_DEPENDENCIES);
+    }
+    if joined > 0 {
+        said.push(format!("{} to a bead that has another id now", text::count(joined, "dependency")));
+    }
+    if rest > 0 {
+        said.push(format!("{} kept without effect: no bead id", text::count(rest, "dependency")));
+    }
+    said
+}
 
 /// Under which keys an edge may name what it leads to, best first.
 const TARGETS: [&str; 5] = ["depends_on_id", "depends_on", "target_id", "target", "to"];
@@ -212,6 +265,22 @@ pub(super) fn once(deps: &mut Vec<Dep>, guesses: &mut Guesses, repairs: &mut Vec
     }
 }
 
+/// Lets edges of no kind be those that hold, as where the kind is left out, and kinds in other letters the usual ones.
+pub(super) fn kinds(deps: &mut [Dep], repairs: &mut Vec<String>) {
+    for dep in deps {
+        let kind = match dep.kind.as_str().trim() {
+            "" => DepKind::BLOCKS,
+            word => match super::line::usual(word, DepKind::KNOWN) {
+                Some(usual) => DepKind::new(usual),
+                None => continue,
+            },
+        };
+        repairs
+            .push(format!("the edge to {} of the kind `{}` is one of the kind `{kind}`", dep.depends_on_id, dep.kind));
+        dep.kind = kind;
+    }
+}
+
 /// Whether an element of a line's comments can be one.
 pub(super) fn is_comment(value: &Value) -> bool {
     value.is_string() || value.is_object()
@@ -259,7 +328,6 @@ pub(super) fn complete(id: &BeadId, fallback: Time, all: &mut Map, repairs: &mut
             repairs.push(format!("{} completed", text::count(mended, "dependency")));
         }
         if !odd.is_empty() {
-            repairs.push(format!("{} kept without effect: no bead id", text::count(odd.len(), "dependency")));
             all.insert(ODD_DEPENDENCIES.to_owned(), odd.into());
         }
     }

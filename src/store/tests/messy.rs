@@ -352,3 +352,37 @@ fn a_number_that_is_not_known_does_not_drift_however_often_it_is_written() {
         assert_eq!(read(&written), written);
     }
 }
+
+#[test]
+fn edges_follow_a_bead_whose_id_could_be_none_and_kinds_in_other_letters_hold() {
+    let mut t = Temp::new();
+    let to = |id: &str, kind: &str| {
+        format!(r#","dependencies":[{{"issue_id":"x","depends_on_id":"{id}","type":"{kind}"}}]"#)
+    };
+    let file = [
+        line("gt 5", ""),
+        line("gt-6", &to("gt 5", "blocks")),
+        line("gt-7", &to(" gt-6", "Blocks")),
+        line("gt-8", &to("gt-7", "")),
+        line("gt-9", &to("nothing at all", "blocks")),
+    ];
+    let report = import(&mut t, (file.join("\n") + "\n").as_bytes());
+    assert!(report.findings.iter().all(|f| !f.lost), "{:?}", report.findings);
+    let said: Vec<&str> = report.findings.iter().map(|f| f.text.as_str()).collect();
+    for text in [
+        "1 dependency to a bead that has another id now",
+        "the edge to gt-7 of the kind `` is one of the kind `blocks`",
+        "1 dependency kept without effect: no bead id",
+    ] {
+        assert!(said.contains(&text), "{said:?}");
+    }
+    let held: Vec<(String, usize)> =
+        t.read(|r| r.blocked(None)).into_iter().map(|one| (one.bead.id.to_string(), one.blocked_by_count)).collect();
+    assert_eq!(held, [("gt-6".to_owned(), 1), ("gt-7".to_owned(), 1), ("gt-8".to_owned(), 1)]);
+    let mut back: Vec<String> =
+        String::from_utf8(t.read(|r| r.export())).expect("text").lines().map(str::to_owned).collect();
+    back.sort();
+    assert_eq!(back, file, "each line as it came");
+    let again = import(&mut t, (file.join("\n") + "\n").as_bytes());
+    assert_eq!((again.created, again.updated), (0, 0));
+}

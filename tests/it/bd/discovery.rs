@@ -94,6 +94,15 @@ fn worktrees_of_a_bare_repository_share_one_tracker() {
     let id = sandbox.bd(&one, &["create", "shared", "-q"]).ok();
     assert!(sandbox.bd(&two, &["show", &id]).ok().contains("shared"));
     assert_eq!(sandbox.git(&one, &["status", "--porcelain", "--ignored"]).ok(), "");
+    // The repository out of sight, and a folder that points to it.
+    let project = sandbox.folder("project");
+    sandbox.git(&project, &["clone", "-q", "--bare", "../seed", ".bare"]).ok();
+    std::fs::write(project.join(".git"), "gitdir: ./.bare\n").expect("a pointer");
+    sandbox.git(&project, &["worktree", "add", "-q", "-b", "three", "three"]).ok();
+    let three = project.join("three");
+    sandbox.bd(&three, &["init"]).ok();
+    let id = sandbox.bd(&three, &["create", "seen from above", "-q"]).ok();
+    assert!(sandbox.bd(&project, &["show", &id]).ok().contains("seen from above"));
 }
 
 /// A town by hand: a `town.toml`, a tracker, one rig with its prefix.

@@ -12,6 +12,7 @@ mod faults;
 mod flags;
 mod gates;
 mod ledger;
+mod odd;
 mod schema;
 mod uninstall;
 mod verbs;

@@ -323,3 +323,11 @@ fn the_example_is_what_a_user_would_copy() {
         ("Second look at Alter the tables", "To be read by the owner of the data, who did not write it.",)
     );
 }
+
+#[test]
+fn what_lua_values_look_like_as_text_is_the_same_in_each_run() {
+    let title = "tostring(gt.after) .. tostring({}) .. string.format(' %s %5s|%d ', f, 1, 2) .. `{f}` .. tostring(nil)";
+    let body = format!("local function f() end\nreturn gt.after {{ id = step.id .. '-x', title = {title} }}");
+    let proto = woven(&body).unwrap_or_else(|report| panic!("{}", report.render(false)));
+    assert_eq!(proto.steps[1].title, "functiontable function     1|2 functionnil");
+}
