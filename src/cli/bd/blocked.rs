@@ -16,7 +16,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     cx.read(|r| {
         let under = args.parent.as_deref().map(|id| r.resolve(id)).transpose()?;
         let mut blocked = r.blocked(under.as_ref())?;
-        blocked.iter_mut().for_each(|one| render::own_keys(&mut one.bead));
+        for one in &mut blocked {
+            render::own_keys(&mut one.bead);
+        }
         cx.out.print(&blocked, |blocked| {
             let lines = blocked.iter().map(|one| match one.blocked_by.as_slice() {
                 [] => render::line(&one.bead),

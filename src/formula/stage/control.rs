@@ -450,11 +450,10 @@ pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<Stri
     }
     step.condition.iter_mut().for_each(fill);
     if let Some(gate) = &mut step.gate
-        && let Some(id) = &gate.id
-        && let Some(new) = fill_single(id.as_str(), value)
+        && [&gate.id, &gate.timeout].into_iter().flatten().any(|text| text.as_str().contains('{'))
     {
-        let id = id.with(new);
-        Arc::make_mut(gate).id = Some(id);
+        let gate = Arc::make_mut(gate);
+        [&mut gate.id, &mut gate.timeout].into_iter().flatten().for_each(fill);
     }
     if let Some(vars) = &mut step.expand_vars
         && vars.values().any(|v| v.as_str().contains('{'))
