@@ -1,6 +1,7 @@
 //! Values of flags as people type them.
 
 use std::io::Read as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::Time;
 use crate::base::span::Span;
@@ -88,8 +89,22 @@ pub(super) fn text_or_stdin(text: String) -> Result<String, CliError> {
     if text == "-" { stdin() } else { Ok(text) }
 }
 
+/// Whether stdin holds the commands of a batch: then it has nothing for any of them.
+static BATCH: AtomicBool = AtomicBool::new(false);
+
+/// All of stdin, as the commands of a batch; none of them can read it after that.
+pub(super) fn batch() -> Result<String, CliError> {
+    let text = stdin()?;
+    BATCH.store(true, Ordering::Relaxed);
+    Ok(text)
+}
+
 /// All of stdin.
 pub(super) fn stdin() -> Result<String, CliError> {
+    if BATCH.load(Ordering::Relaxed) {
+        return Err(CliError::user("a line of a batch cannot read stdin: the batch itself stands there")
+            .hint("write the text into the line (in \"…\", with \\n for a new line), or name a file instead of `-`"));
+    }
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|e| CliError::user(format!("stdin cannot be read: {e}")))?;
     Ok(text)

@@ -106,3 +106,39 @@ fn other_writers_wait_for_a_batch_and_see_all_of_it() {
     assert!(counts.iter().all(|n| *n == 0 || *n == 150), "{counts:?}");
     assert_eq!(repo.bd(&["count", "--json"]).json()["count"], 150);
 }
+
+#[test]
+fn a_line_that_would_read_stdin_is_refused_and_changes_nothing() {
+    let repo = Repo::new();
+    let kept = repo.add("kept", &["-d", "precious"]);
+    let lines = [
+        format!("update {kept} -d -"),
+        format!("update {kept} --body-file -"),
+        format!("comments add {kept} -"),
+        format!("comments add {kept} -f -"),
+        "create x -d -".to_owned(),
+        "create --body-file - x".to_owned(),
+        "create --stdin".to_owned(),
+        "create --file -".to_owned(),
+        "delete --from-file - --force".to_owned(),
+        "gate create -d -".to_owned(),
+    ];
+    for line in &lines {
+        for flags in [&[][..], &["--each"], &["--json"], &["--each", "--json"]] {
+            let ran = repo.bd_reads(&[&["batch"], flags].concat(), &format!("# x\n{line}\n"));
+            let told = ran.stdout.clone() + &ran.stderr;
+            assert!(ran.code == 1 && told.contains("a line of a batch cannot read stdin"), "{line}: {told}");
+            assert!(told.contains("name a file instead"), "{line}: {told}");
+            let number = if flags.contains(&"--each") { "2" } else { "line 2: " };
+            assert!(told.contains(number), "{line}: {told}");
+        }
+    }
+    let all = repo.bd(&["list", "--all", "--json"]).json();
+    assert_eq!((all.as_array().map(Vec::len), &all[0]["description"]), (Some(1), &json!("precious")));
+    assert_eq!(repo.bd(&["comments", &kept, "--json"]).json(), json!([]));
+    // In double quotes a line has several, and a file is no stdin.
+    std::fs::write(repo.dir.join("text"), "out of a file").expect("write");
+    repo.bd_reads(&["batch"], "create x --body-file text\ncreate y -d \"two\\nlines\"\n").ok();
+    let texts = repo.bd(&["list", "--all", "--json"]).json().to_string();
+    assert!(texts.contains("out of a file") && texts.contains("two\\nlines"), "{texts}");
+}

@@ -13,7 +13,7 @@ use crate::cli::{CliError, Output, output};
 ///
 /// A line is a command without `bd`, with words quoted as in a shell (and `\n` in double quotes); nothing else of a shell is
 /// known. Empty lines and
-/// lines that begin with `#` are left out. `@3` stands for the bead that the command on line 3 filed or changed, also in
+/// lines that begin with `#` are left out. A line cannot read stdin: `-` for a text or a file is refused. `@3` stands for the bead that the command on line 3 filed or changed, also in
 /// `blocks:@3`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,7 +34,7 @@ struct Ran {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: &Args) -> Result<(), CliError> {
-    let stdin = super::arg::stdin()?;
+    let stdin = super::arg::batch()?;
     let lines: Vec<(usize, &str)> = stdin
         .lines()
         .enumerate()
