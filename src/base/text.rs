@@ -41,6 +41,14 @@ pub fn slip_of<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
     candidates.into_iter().filter(|c| *c != given && near(c) <= most).min_by_key(near)
 }
 
+/// A text that was read, without the mark of its encoding (U+FEFF) that some editors write before its first character.
+pub fn unmarked(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    text
+}
+
 /// `a` or `an`, as it stands before `word`.
 pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }

@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::Time;
 use crate::base::span::Span;
+use crate::base::{Time, text};
 use crate::cli::CliError;
 use crate::store::{DepKind, IssueType, Status, interchange};
 
@@ -107,7 +107,7 @@ pub(super) fn stdin() -> Result<String, CliError> {
     }
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|e| CliError::user(format!("stdin cannot be read: {e}")))?;
-    Ok(text)
+    Ok(text::unmarked(text))
 }
 
 /// A file's text, or with `-` what stands on stdin.
@@ -116,6 +116,7 @@ pub(super) fn file_or_stdin(path: &std::path::Path) -> Result<String, CliError> 
         return stdin();
     }
     std::fs::read_to_string(path)
+        .map(text::unmarked)
         .map_err(|e| CliError::path(path, &e, "name a file that is there, or - for the standard input"))
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::base::text::similar;
+use crate::base::text::{similar, unmarked};
 use crate::base::{Address, Prefix};
 use crate::cli::CliError;
 use crate::cli::env::Env;
@@ -164,7 +164,7 @@ fn git_user(env: &Env) -> Option<String> {
     let repository = main_work_tree(&env.cwd).and_then(|root| git_common_dir(&root)).map(|dir| dir.join("config"));
     let home = env.home.as_ref();
     let files = [repository, home.map(|h| h.join(".gitconfig")), home.map(|h| h.join(".config/git/config"))];
-    files.into_iter().flatten().find_map(|path| setting(&std::fs::read_to_string(path).ok()?, "user", "name"))
+    files.into_iter().flatten().find_map(|path| setting(&unmarked(std::fs::read_to_string(path).ok()?), "user", "name"))
 }
 
 /// What a git configuration says last of a key.

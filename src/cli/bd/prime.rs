@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Context, render};
+use crate::base::text;
 use crate::cli::{CliError, output};
 use crate::store::ReadyQuery;
 
@@ -42,7 +43,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         return Ok(());
     }
     let own = std::fs::read_to_string(cx.place().beads_dir.join("PRIME.md")).ok().filter(|_| !args.export);
-    let mut text = own.unwrap_or_else(|| TEXT.to_owned());
+    let mut text = own.map_or_else(|| TEXT.to_owned(), text::unmarked);
     if args.export {
         output::line(text.trim_end());
         return Ok(());

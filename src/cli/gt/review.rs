@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{Context, place};
 use crate::base::Address;
-use crate::base::text::{count, headline, printable};
+use crate::base::text::{count, headline, printable, unmarked};
 use crate::cli::CliError;
 use crate::town::review::{self, Review};
 use crate::town::standing::Standing;
@@ -103,6 +103,7 @@ fn words(comment: String) -> Result<String, CliError> {
     if text == "-" {
         text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|e| CliError::user(format!("stdin cannot be read: {e}")))?;
+        text = unmarked(text);
     }
     if text.trim().is_empty() {
         return Err(TownError::user("the comment is empty").hint("say what is to be done: --comment TEXT").into());

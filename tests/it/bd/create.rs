@@ -164,3 +164,29 @@ fn a_rehearsed_file_shows_its_beads_and_files_none() {
     assert_eq!(made.as_array().map(Vec::len), Some(2));
     assert!(repo.titles(&["list"]).is_empty());
 }
+
+#[test]
+fn the_mark_that_an_editor_writes_before_a_text_is_no_part_of_it() {
+    let repo = Repo::new();
+    let titles = || {
+        let mut titles = repo.titles(&["list"]);
+        titles.sort();
+        titles.join(" ")
+    };
+    let plan = "\u{feff}## First\ntext\n\n## Second\n";
+    std::fs::write(repo.dir.join("p.md"), plan).expect("write");
+    repo.bd(&["create", "--file", "p.md"]).ok();
+    assert_eq!(titles(), "First Second");
+    repo.bd_reads(&["create", "--file", "-"], plan).ok();
+    repo.bd_reads(&["create", "--stdin"], "\u{feff}third\n").ok();
+    repo.bd_reads(&["batch"], "\u{feff}create fourth\n").ok();
+    assert_eq!(titles(), "First First Second Second fourth third");
+    std::fs::write(repo.dir.join("why"), "\u{feff}why\u{feff}").expect("write");
+    let fifth = repo.add("fifth", &["--body-file", "why"]);
+    repo.bd_reads(&["comments", "add", &fifth, "-"], "\u{feff}said").ok();
+    let shown = repo.bd(&["show", &fifth, "--json"]).json();
+    assert_eq!((&shown[0]["description"], &shown[0]["comments"][0]["text"]), (&json!("why\u{feff}"), &json!("said")));
+    std::fs::write(repo.dir.join("ids"), format!("\u{feff}{fifth}\n")).expect("write");
+    repo.bd(&["delete", "--from-file", "ids", "--force"]).ok();
+    assert_eq!(repo.bd(&["list", "--json"]).json().as_array().map(Vec::len), Some(6));
+}
