@@ -258,3 +258,32 @@ fn hundreds_of_beads_are_changed_and_closed_at_once_and_a_wrong_id_changes_none(
     all(&["close"], &["-q"]).ok();
     assert_eq!(repo.bd(&["count", "-s", "closed", "--json"]).json()["count"], 250);
 }
+
+#[test]
+fn only_what_is_closed_is_opened_again() {
+    let repo = Repo::new();
+    let (a, b, c) = (repo.add("a", &[]), repo.add("b", &[]), repo.add("c", &[]));
+    repo.bd(&["close", &a]).ok();
+    for (status, way) in [("blocked", "--status open"), ("in_progress", "--status open"), ("deferred", "bd undefer")] {
+        repo.bd(&["update", &b, "--status", status]).ok();
+        let ran = repo.bd(&["reopen", &a, &b, "-r", "why"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (5, ""), "{status}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("{b} is {status}, and not closed")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(way), "{}", ran.stderr);
+        let told = repo.bd(&["reopen", &b, "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("json");
+        assert_eq!(told["error"]["kind"], "refused");
+        let shown = repo.bd(&["show", &a, &b, "--json"]).json();
+        assert_eq!((&shown[0]["status"], &shown[1]["status"]), (&json!("closed"), &json!(status)));
+    }
+    // Who wants it open has it so.
+    let ran = repo.bd(&["reopen", &a, &c, "-r", "why"]);
+    let told = ran.ok();
+    assert!(told.starts_with('✓') && told.contains(&a) && !told.contains(&c), "{told}");
+    let again = repo.bd(&["reopen", &c, "-r", "why"]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, ""));
+    assert!(again.stderr.contains(&format!("{c} is open already: nothing was changed")), "{}", again.stderr);
+    let both = repo.bd(&["reopen", &a, &c, "--json"]).json();
+    assert_eq!((&both[0]["status"], &both[1]["status"]), (&json!("open"), &json!("open")));
+    assert_eq!(repo.bd(&["comments", &c, "--json"]).json(), json!([]));
+}
