@@ -48,7 +48,7 @@ impl Args {
 /// So many beads are closed in one transaction, so that other writers need not wait for thousands.
 const CHUNK: usize = 100;
 
-/// Runs the verb. Those that can be closed are, whatever is refused for the others.
+/// Runs the verb. Those that can be closed are, whatever is refused for the others; in JSON the error stands beside them.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.go_on {
         return go_on(cx, &args);
@@ -120,28 +120,41 @@ impl Outcome {
     fn report(mut self, cx: &Context, suggest_next: bool) -> Result<(), CliError> {
         let closed: std::collections::HashSet<&BeadId> = self.closed.iter().map(|bead| &bead.id).collect();
         self.unblocked.retain(|bead| !closed.contains(&bead.id));
-        if suggest_next && !self.unblocked.is_empty() {
-            let value = json!({ "closed": self.closed, "unblocked": self.unblocked });
-            let free = render::lines(&self.unblocked, "");
-            cx.out.print(&value, |_| format!("{}\nnow ready:\n{free}", told(&self.closed)));
-        } else if !self.closed.is_empty() || self.refused.is_empty() {
-            cx.out.print(&self.closed, |closed| told(closed));
+        let error = refusal(self.refused);
+        match error {
+            Some(mut error) if cx.out.json && !self.closed.is_empty() => {
+                let mut value = json!({ "closed": self.closed, "error": error.object() });
+                if suggest_next {
+                    value["unblocked"] = json!(self.unblocked);
+                }
+                cx.out.print(&value, |_| String::new());
+                warn(&self.closed);
+                error.said = true;
+                return Err(error);
+            }
+            Some(_) if self.closed.is_empty() => {}
+            _ if suggest_next && !self.unblocked.is_empty() => {
+                let value = json!({ "closed": self.closed, "unblocked": self.unblocked });
+                let free = render::lines(&self.unblocked, "");
+                cx.out.print(&value, |_| format!("{}\nnow ready:\n{free}", told(&self.closed)));
+            }
+            _ => cx.out.print(&self.closed, |closed| told(closed)),
         }
         warn(&self.closed);
-        let mut refused = self.refused.into_iter();
-        let Some(mut first) = refused.next() else { return Ok(()) };
-        let also: Vec<String> = refused.map(|error| error.message).collect();
-        let others = also.len();
-        if others > 0 {
-            first.causes.push(format!("and {} could not be closed: {}", text::count(others, "other"), also.join("; ")));
-        }
-        if !self.closed.is_empty() && cx.out.json {
-            // Standard output holds the one JSON value already.
-            crate::cli::output::message(&first.to_string());
-            first.said = true;
-        }
-        Err(first)
+        error.map_or(Ok(()), Err)
     }
+}
+
+/// Why not all were closed, as one error.
+fn refusal(refused: Vec<CliError>) -> Option<CliError> {
+    let mut refused = refused.into_iter();
+    let mut first = refused.next()?;
+    let also: Vec<String> = refused.map(|error| error.message).collect();
+    if !also.is_empty() {
+        let others = text::count(also.len(), "other");
+        first.causes.push(format!("and {others} could not be closed: {}", also.join("; ")));
+    }
+    Some(first)
 }
 
 /// What is above a bead and has a next step.

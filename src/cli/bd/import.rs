@@ -34,13 +34,34 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         bytes.map_err(|e| CliError::path(&path, &e, "name the file, or - for the standard input: bd import FILE"))?;
     if args.dry_run {
         let would = cx.with_store(|store| Ok(store.import_would(&bytes)?))?;
-        cx.out.print(&would, |would| format!("would import {}", counted(would)));
-        return report(cx, &path.display().to_string(), &would, "the others would come in");
+        return answer(cx, &path, &would, "the others would come in", |would| {
+            format!("would import {}", counted(would))
+        });
     }
     let stamp = cx.stamp();
     let done = cx.change_store(|store| Ok(store.import(&stamp, &bytes)?))?;
-    cx.out.print(&done, told);
-    report(cx, &path.display().to_string(), &done, IN)
+    answer(cx, &path, &done, IN, told)
+}
+
+/// Prints what came in, and what did not; in JSON the error stands beside the rest.
+fn answer(
+    cx: &Context,
+    path: &std::path::Path,
+    done: &Imported,
+    others: &str,
+    told: impl FnOnce(&Imported) -> String,
+) -> Result<(), CliError> {
+    if !cx.out.json {
+        cx.out.print(done, told);
+        return report(cx, &path.display().to_string(), done, others);
+    }
+    let mut value = serde_json::json!(done);
+    let error = lost(done, others);
+    if let Some(error) = &error {
+        value["error"] = error.object();
+    }
+    cx.out.print(&value, |_| String::new());
+    error.map_or(Ok(()), |error| Err(CliError { said: true, ..error }))
 }
 
 /// What is said of the lines beside those that could not be read.
@@ -67,15 +88,19 @@ pub(super) fn report(cx: &Context, path: &str, done: &Imported, others: &str) ->
             output::message(&format!("{path}:{}: {} {what}{text}", finding.line, finding.id));
         }
     }
-    let lost = done.findings.iter().filter(|f| f.lost).count();
-    if lost == 0 {
-        return Ok(());
-    }
-    let error = CliError::new(Kind::User, format!("{} could not be read; {others}", text::count(lost, "line")))
-        .hint("mend the lines named above and import the file again: what is in stays as it is");
+    let Some(error) = lost(done, others) else { return Ok(()) };
     if cx.out.json {
         output::message(&error.to_string());
         return Err(CliError::silent(error.kind));
     }
     Err(error)
+}
+
+/// The error about the lines that could not be read, if there are some.
+fn lost(done: &Imported, others: &str) -> Option<CliError> {
+    let lost = done.findings.iter().filter(|f| f.lost).count();
+    (lost > 0).then(|| {
+        CliError::new(Kind::User, format!("{} could not be read; {others}", text::count(lost, "line")))
+            .hint("mend the lines that are named and import the file again: what is in stays as it is")
+    })
 }

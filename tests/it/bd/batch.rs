@@ -142,3 +142,14 @@ fn a_line_that_would_read_stdin_is_refused_and_changes_nothing() {
     let texts = repo.bd(&["list", "--all", "--json"]).json().to_string();
     assert!(texts.contains("out of a file") && texts.contains("two\\nlines"), "{texts}");
 }
+
+#[test]
+fn a_line_that_does_only_a_part_fails_with_its_reason() {
+    let repo = Repo::new();
+    let a = repo.add("a", &[]);
+    let ran = repo.bd_reads(&["batch", "--json"], &format!("close {a} nope\n"));
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+    assert_eq!(told["error"]["message"], "line 1: there is no bead `nope`; nothing was changed");
+    assert_eq!((ran.code, ran.stderr.as_str()), (4, ""));
+    assert_eq!(repo.bd(&["show", &a, "--json"]).json()[0]["status"], "open");
+}

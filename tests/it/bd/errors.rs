@@ -83,9 +83,29 @@ fn some_of_several_may_be_closed_and_the_code_says_that_not_all_were() {
     let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
     let ran = repo.bd(&["close", &a, "nope", &b, "--json"]);
     assert_eq!(ran.code, 4, "{}", ran.stderr);
-    let closed: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
-    assert_eq!(closed.as_array().map(Vec::len), Some(2));
-    assert!(ran.stderr.contains("nope"));
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+    assert_eq!(told["closed"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&told["error"]["code"], &told["error"]["message"]), (&4.into(), &"there is no bead `nope`".into()));
+    assert_eq!(ran.stderr, "");
+    // As text each has its own place.
+    let c = repo.add("c", &[]);
+    let ran = repo.bd(&["close", &c, "nope"]);
+    assert!(ran.code == 4 && ran.stdout.contains(&c), "{}", ran.stdout);
+    assert!(ran.stderr.starts_with("error: there is no bead `nope`"), "{}", ran.stderr);
+}
+
+#[test]
+fn lines_that_could_not_be_read_are_an_error_beside_what_came_in() {
+    let repo = Repo::new();
+    let text = "{\"id\":\"app-1\",\"title\":\"good\"}\nno bead\n";
+    for (flag, others) in [("--dry-run", "the others would come in"), ("--quiet", "all others are in")] {
+        let ran = repo.bd_reads(&["import", "-", "--json", flag], text);
+        let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+        assert_eq!((ran.code, &told["created"]), (1, &1.into()), "{told}");
+        assert!(told["error"]["message"].as_str().is_some_and(|text| text.ends_with(others)), "{told}");
+        assert_eq!(ran.stderr, "");
+    }
+    assert_eq!(repo.titles(&["list"]), ["good"]);
 }
 
 #[test]

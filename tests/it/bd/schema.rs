@@ -175,6 +175,17 @@ impl Session {
         names.into_iter().flat_map(|name| self.verbs(&[words, &[name]].concat())).collect()
     }
 
+    /// Runs what does a part of what is asked, and says of the rest why not.
+    #[track_caller]
+    fn part(&self, schema: &str, args: &[&str], input: &str) {
+        let ran = self.repo.bd_reads(&[args, &["--json"]].concat(), input);
+        let value: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", ran.stdout));
+        self.checker.holds(schema, &value);
+        assert_ne!(ran.code, 0, "{args:?}");
+        assert_eq!(value["error"]["code"], json!(ran.code), "{args:?}");
+    }
+
     #[track_caller]
     fn fails(&self, args: &[&str]) {
         let ran = self.repo.bd(&[args, &["--json"]].concat());
@@ -275,6 +286,12 @@ fn beads(s: &Session) {
     s.ok("delete", &["delete", &five, "--dry-run"]);
     s.ok("delete", &["delete", &five, "--force"]);
     s.ok("list", &["list", "--status", "tombstone"]);
+    let (six, seven) = (s.repo.add("f", &[]), s.repo.add("g", &[]));
+    s.part("close", &["close", &six, "nope"], "");
+    s.part("close", &["close", &seven, "nope", "nada", "--suggest-next"], "");
+    s.part("import", &["import", "-"], "no bead\n");
+    s.fails(&["close", "nope", "nada"]);
+    s.fails(&["reopen", &two, "nope"]);
     s.fails(&["show", "nope"]);
     s.fails(&["create", ""]);
     s.fails(&["creat"]);

@@ -153,7 +153,8 @@ impl Command {
         env.actor = cli.globals.actor.or(env.actor);
         let out = Output { json: true, quiet: true };
         let (ran, printed) = output::capture(|| cx.with_output(env, out, |cx| super::dispatch(cx, cli.verb)));
-        ran?;
+        // What was told stood in its answer, which is not printed.
+        ran.map_err(|error| CliError { said: false, ..error })?;
         Ok(serde_json::from_str(&printed.join("\n")).unwrap_or_else(|_| Value::String(printed.join("\n"))))
     }
 }
