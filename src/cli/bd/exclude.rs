@@ -98,11 +98,23 @@ fn with_block(old: Option<&str>) -> String {
     format!("{}{gap}{BEGIN}{how}\n{}\n{END}\n", old.unwrap_or_default(), HIDDEN.join("\n"))
 }
 
-/// Where the block begins and ends.
+/// Where the block begins and ends: its first line, lines of ours, its last one, and nothing between them. What follows a
+/// first line that lost the others is somebody's own.
 fn block(text: &str) -> Option<std::ops::Range<usize>> {
-    let start = text.find(BEGIN).filter(|at| *at == 0 || text[..*at].ends_with('\n'))?;
-    let end = start + text[start..].find(END)? + END.len();
-    Some(start..(end + 1).min(text.len()))
+    let (mut start, mut end) = (None, 0);
+    for line in text.split_inclusive('\n') {
+        let at = end;
+        end += line.len();
+        let line = line.trim_end();
+        match start {
+            _ if line.starts_with(BEGIN) => start = Some(at),
+            Some(start) if line == END => return Some(start..end),
+            // Other versions hide other files.
+            Some(_) if line.starts_with(".beads/") => {}
+            _ => start = None,
+        }
+    }
+    None
 }
 
 fn without_block(text: &str) -> Option<(String, Before)> {
@@ -132,5 +144,24 @@ mod tests {
         let later = format!("{}mine\n", with_block(Some("a")));
         assert_eq!(without_block(&later).expect("the block is there").0, "a\nmine\n");
         assert_eq!(without_block("a\n"), None);
+    }
+
+    #[test]
+    fn only_a_whole_block_is_ours() {
+        let whole = with_block(Some(""));
+        let first = whole.lines().next().expect("a first line");
+        for old in [
+            format!("keep\n{first}\nmine/\n"),
+            format!("{first}\n.beads/*.lock\n"),
+            format!("{first}\n.beads/*.lock\nmine/\n{END}\n"),
+            format!("{first}\nmine # bd: end\n"),
+            format!("mine\n{END}\n"),
+        ] {
+            assert_eq!(without_block(&old), None, "{old}");
+            let (without, _) = without_block(&with_block(Some(&old))).expect("the whole one");
+            assert_eq!(without, old);
+        }
+        let of_another_version = format!("a\n{first}\n.beads/other.file\n{END}\r\nb\n");
+        assert_eq!(without_block(&of_another_version).expect("a block").0, "a\nb\n");
     }
 }

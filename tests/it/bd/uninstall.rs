@@ -93,6 +93,21 @@ fn worktrees_of_a_bare_repository_are_as_they_were() {
 }
 
 #[test]
+fn what_follows_a_first_line_of_ours_without_the_last_one_stays() {
+    let sandbox = Sandbox::new();
+    let dir = repository(&sandbox);
+    let exclude = dir.join(".git/info/exclude");
+    let mine = "keep1\n# bd: begin (delete this block with .beads)\nuserpattern/\n";
+    std::fs::create_dir_all(dir.join(".git/info")).expect("folder");
+    std::fs::write(&exclude, mine).expect("write");
+    sandbox.bd(&dir, &["init"]).ok();
+    let with = std::fs::read_to_string(&exclude).expect("read");
+    assert!(with.starts_with(mine) && with.ends_with("# bd: end\n"), "{with}");
+    sandbox.bd(&dir, &["uninstall", "--force"]).ok();
+    assert_eq!(std::fs::read_to_string(&exclude).expect("read"), mine);
+}
+
+#[test]
 fn what_is_tracked_below_the_folder_stays() {
     let sandbox = Sandbox::new();
     let dir = repository(&sandbox);
