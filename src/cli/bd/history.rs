@@ -31,7 +31,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             known.ok_or(error)?
         }
     };
-    cx.with_store(|store| Ok(drain(store, None)?))?;
+    let left = cx.with_store(|store| Ok(drain(store, None)?))?.left;
+    let waiting = if left { waiting_of(cx, &id)? } else { 0 };
     let ledger = Ledger::open(&beads_dir)?;
     let mut entries = match &ledger {
         Some(ledger) => ledger.history(&id)?,
@@ -60,10 +61,24 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         };
         entries.iter().map(line).collect::<Vec<_>>().join("\n")
     });
-    if entries.is_empty() {
-        cx.out.note(&format!("the ledger has nothing of {id}: wisps never go there"));
+    if waiting > 0 {
+        let has = if waiting == 1 { "1 transition has" } else { &format!("{waiting} transitions have") };
+        cx.out.note(&format!("{has} still to be recorded: `bd history {id}` without --readonly records what waits"));
+    } else if entries.is_empty() {
+        cx.out.note(&format!("the ledger has nothing of {id}: {}", why_nothing(cx, &id)?));
     }
     Ok(())
+}
+
+/// How many transitions of a bead wait for the ledger.
+fn waiting_of(cx: &Context, id: &BeadId) -> Result<usize, CliError> {
+    let rows = cx.read(|r| Ok(r.outbox(0, usize::MAX >> 1)?))?;
+    Ok(rows.iter().filter(|row| row.bead == *id).count())
+}
+
+fn why_nothing(cx: &Context, id: &BeadId) -> Result<&'static str, CliError> {
+    let wisp = cx.read(|r| Ok(r.bead(id)?))?.is_some_and(|bead| bead.ephemeral);
+    Ok(if wisp { "wisps never go there" } else { "`bd doctor` compares it with the database" })
 }
 
 fn in_ledger(beads_dir: &std::path::Path, id: &BeadId) -> bool {

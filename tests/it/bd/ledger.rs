@@ -28,6 +28,29 @@ fn the_history_of_a_bead_names_who_did_what_when() {
 }
 
 #[test]
+fn a_history_that_may_record_nothing_says_what_waits() {
+    let repo = Repo::new();
+    let id = repo.add("a", &[]);
+    let look = |id: &str| repo.bd(&["history", id, "--readonly"]);
+    let ran = look(&id);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    assert!(ran.stderr.contains("1 transition has still to be recorded"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("`bd history {id}` without --readonly")), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("wisps"), "{}", ran.stderr);
+    repo.bd(&["history", &id]).ok();
+    repo.add("another", &[]);
+    let ran = look(&id);
+    assert!(ran.stdout.contains("created: a") && ran.stderr.is_empty(), "{} {}", ran.stdout, ran.stderr);
+    repo.bd(&["update", &id, "-p", "0"]).ok();
+    repo.bd(&["close", &id]).ok();
+    let ran = look(&id);
+    assert!(ran.stdout.contains("created: a"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("2 transitions have still to be recorded"), "{}", ran.stderr);
+    let wisp = repo.add("w", &["--ephemeral"]);
+    assert!(look(&wisp).stderr.contains("wisps never go there"));
+}
+
+#[test]
 fn a_lost_database_is_made_anew_from_the_ledger() {
     let repo = Repo::new();
     let a = repo.add("keep me", &["-l", "red"]);
