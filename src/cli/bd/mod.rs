@@ -284,6 +284,7 @@ fn readonly(verb: &Verb) -> Result<(), CliError> {
         Verb::Restore(_) => "restore",
         Verb::Uninstall(_) => "uninstall",
         Verb::Sync(args) if !args.only_looks() => "sync",
+        Verb::Doctor(args) if args.mends() => "doctor --fix",
         _ => return Ok(()),
     };
     Err(CliError::refused(format!("`bd {word}` would write, and --readonly was given"))

@@ -203,7 +203,7 @@ fn with_readonly_whatever_would_write_is_refused() {
     let repo = Repo::new();
     let (a, b) = (repo.add("a", &[]), repo.add("b", &[]));
     let before = (repo.bd(&["export"]).ok(), repo.bd(&["config", "list"]).ok());
-    let writes: [&[&str]; 16] = [
+    let writes: [&[&str]; 17] = [
         &["create", "x"],
         &["q", "x"],
         &["update", &a, "-p", "0"],
@@ -220,6 +220,7 @@ fn with_readonly_whatever_would_write_is_refused() {
         &["restore", "--force"],
         &["uninstall", "--force"],
         &["sync", "--remote", "./x.git"],
+        &["doctor", "--fix"],
     ];
     for args in writes {
         let line = format!("close {a}\n");

@@ -23,6 +23,13 @@ pub struct Args {
     fix: bool,
 }
 
+impl Args {
+    /// Whether it is to change something.
+    pub(super) const fn mends(&self) -> bool {
+        self.fix
+    }
+}
+
 /// How a finding is mended; says what was done.
 type Mend = Box<dyn FnOnce(&Context) -> Result<String, CliError>>;
 
