@@ -51,6 +51,11 @@ pub fn restore(beads_dir: &Path, prefix: Option<Prefix>, force: bool, now: Time)
         return Err(foreign.into());
     }
     allowed()?;
+    let ledger = beads_dir.join(layout::FOLDER);
+    if matches!(old, Err(StoreError::NoStore(_))) && !ledger.exists() {
+        // Before a lock is made where nothing is.
+        return Err(LedgerError::NoLedger(ledger));
+    }
     // What is long is done while others can write still; what fails here fails again below, and is told then.
     if let Ok(mut old) = old {
         let _ = drain(&mut old, None);

@@ -149,4 +149,9 @@ fn outside_of_everything_the_error_says_what_to_do() {
     let ran = sandbox.bd(&dir, &["list"]);
     assert_eq!(ran.code, 4);
     assert!(ran.fails().contains("`bd init` makes one here"));
+    let ran = sandbox.bd(&dir, &["restore"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let said = ran.fails();
+    assert!(said.contains("no ledger") && said.contains("`bd where`") && said.contains("`bd init`"), "{said}");
+    assert_eq!(std::fs::read_dir(&dir).expect("list").count(), 0);
 }
