@@ -76,10 +76,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         });
         return Ok(());
     }
-    for path in &ours {
-        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-        removed.map_err(|e| CliError::new(Kind::Store, format!("{} cannot be removed: {e}", path.display())))?;
-    }
+    remove(&ours)?;
     exclude::unhide(dir)?;
     // The folder goes when nothing of the user's is in it.
     let kept = std::fs::remove_dir(dir).is_err() && dir.exists();
@@ -87,6 +84,22 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         let rest = if kept { "; what you track below it stays" } else { "" };
         format!("✓ the tracker in {} is gone{rest}", dir.display())
     });
+    Ok(())
+}
+
+fn remove(ours: &[PathBuf]) -> Result<(), CliError> {
+    for (before, path) in ours.iter().enumerate() {
+        let folder = path.is_dir();
+        let removed = if folder { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.map_err(|e| {
+            let hint = if before == 0 && !folder {
+                "check the permissions of the folder; nothing was changed"
+            } else {
+                "check the permissions of the folder, then run it again with --force: what is left goes"
+            };
+            CliError::new(Kind::Store, format!("{} cannot be removed: {e}", path.display())).hint(hint)
+        })?;
+    }
     Ok(())
 }
 

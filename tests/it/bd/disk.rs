@@ -82,12 +82,15 @@ fn a_disk_that_cannot_be_written_is_read_and_each_write_says_why_it_is_not_done(
     for name in ["list", "ready", "stats", "export"] {
         script += &tell(name, &format!("\"$BD\" {name}"));
     }
+    script += &tell("uninstall", "\"$BD\" uninstall --force");
     let Some(ran) = mounted(&repo, &script) else { return };
-    for (name, _) in WRITES {
+    for name in WRITES.iter().map(|(name, _)| *name).chain(["uninstall"]) {
         assert_eq!(code(&ran, name), 7, "{name}: {}", ran.stderr);
         let said = said(&ran, name);
         assert!(said.contains("Read-only file system") && said.contains("hint:"), "{name}: {said}");
     }
+    let said = said(&ran, "uninstall");
+    assert!(said.contains("check the permissions of the folder; nothing was changed"), "{said}");
     for name in ["list", "ready", "stats", "export"] {
         assert_eq!(code(&ran, name), 0, "{name}: {}", ran.stderr);
     }
