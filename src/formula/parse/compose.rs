@@ -106,7 +106,7 @@ fn glob(reader: &Reader, text: &Text) {
 
 pub(super) fn pointcuts(fields: &Fields<'_>) -> Vec<Pointcut> {
     each(fields, "pointcuts", "a pointcut", |f| {
-        let pointcut = Pointcut { glob: f.text("glob"), kind: f.text("type"), label: f.text("label") };
+        let pointcut = Pointcut { glob: f.filled("glob"), kind: f.filled("type"), label: f.filled("label") };
         if let Some(pattern) = &pointcut.glob {
             glob(f.reader, pattern);
         }
@@ -120,7 +120,8 @@ pub(super) fn pointcuts(fields: &Fields<'_>) -> Vec<Pointcut> {
 }
 
 pub(super) fn advice(fields: &Fields<'_>, formula: &Arc<str>) -> Vec<Rule> {
-    let selects = |node: &Node| ["glob", "type", "label"].iter().any(|key| node.get(key).is_some());
+    let selects =
+        |node: &Node| ["glob", "type", "label"].iter().any(|key| node.get(key).is_some_and(|n| !n.is_nothing()));
     let has_pointcuts = fields.list("pointcuts").iter().any(selects);
     fields
         .list("advice")
@@ -132,7 +133,7 @@ pub(super) fn advice(fields: &Fields<'_>, formula: &Arc<str>) -> Vec<Rule> {
 
 fn rule(reader: &Reader, node: &Node, index: usize, formula: &Arc<str>, has_pointcuts: bool) -> Option<Rule> {
     let fields = reader.fields("an advice", "advice", node)?;
-    let target = fields.text("target");
+    let target = fields.filled("target");
     if let Some(target) = &target {
         glob(reader, target);
     }
@@ -148,8 +149,8 @@ fn rule(reader: &Reader, node: &Node, index: usize, formula: &Arc<str>, has_poin
         }
     };
     let mut rule = Rule {
-        kind: fields.text("type"),
-        label: fields.text("label"),
+        kind: fields.filled("type"),
+        label: fields.filled("label"),
         gates: fields.bool("gates").unwrap_or(true),
         before: part(&fields, "before", ""),
         after: part(&fields, "after", ""),
@@ -180,7 +181,7 @@ fn advice_step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>) -> 
         StepDef::new(id.clone().unwrap_or_else(|| Text::new("", node.at.clone())), Arc::clone(formula), path.into());
     made.title = fields.text("title").filter(|t| !t.as_str().is_empty());
     made.description = fields.text("description");
-    made.kind = fields.text("type");
+    made.kind = fields.filled("type");
     made.priority = step::priority(&fields);
     made.labels = fields.texts("labels");
     made.run = fields.text("run").map(Box::new);

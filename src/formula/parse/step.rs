@@ -36,7 +36,7 @@ fn step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usi
     step.title = fields.text("title").filter(|t| !t.as_str().is_empty());
     step.description = fields.text("description");
     step.notes = fields.text("notes").map(Box::new);
-    step.kind = fields.text("type");
+    step.kind = fields.filled("type");
     step.priority = priority(&fields);
     step.labels = fields.texts("labels");
     step.assignee = fields.text("assignee").map(Box::new);

@@ -37,6 +37,15 @@ impl Node {
         }
     }
 
+    /// Whether it is as good as no value: null, or an empty text.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match &self.value {
+            Value::Null => true,
+            Value::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+
     /// The plain JSON value.
     pub(crate) fn json(&self) -> serde_json::Value {
         use serde_json::Value as J;

@@ -110,6 +110,11 @@ impl<'r> Fields<'r> {
         self.node(key).and_then(|n| self.reader.text(key, n))
     }
 
+    /// A text; an empty one is as good as none.
+    pub(crate) fn filled(&self, key: &'static str) -> Option<Text> {
+        self.text(key).filter(|text| !text.as_str().trim().is_empty())
+    }
+
     /// A text that must be there and must not be empty.
     pub(crate) fn required(&self, key: &'static str) -> Option<Text> {
         let found = self.node(key);

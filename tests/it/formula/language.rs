@@ -514,3 +514,35 @@ fn a_gate_rule_before_a_loop_holds_all_that_begins_it_and_a_condition_sees_the_r
     let until = |id: &str| proto.step(id).and_then(|s| s.until.as_ref()).map(|u| u.until.as_str());
     assert_eq!(until("o.iter2.l.iter1.x"), Some("o.iter2.prep.output.ok == 'yes'"));
 }
+
+#[test]
+fn an_empty_type_or_label_of_advice_and_pointcuts_is_as_good_as_none() {
+    let toml = r#"formula = "f"
+        [[steps]]
+        id = "implement"
+        type = ""
+        [[steps]]
+        id = "fix"
+        type = "bug"
+        [[advice]]
+        target = "*"
+        type = ""
+        label = ""
+        after = { id = "{step.id}-check", type = "" }
+        [[pointcuts]]
+        glob = "implement"
+        type = ""
+        label = ""
+        [[pointcuts]]
+        glob = ""
+        type = "bug""#;
+    let json = r#"{"formula": "f", "steps": [{"id": "implement", "type": ""}, {"id": "fix", "type": "bug"}],
+        "advice": [{"target": "", "type": "", "label": "", "after": {"id": "{step.id}-check", "type": ""}}],
+        "pointcuts": [{"glob": "implement", "type": "", "label": ""}, {"glob": "", "type": "bug", "label": ""}]}"#;
+    let mut library = Library::empty();
+    library.add(Layer::Town, "f.formula.json", json);
+    for proto in [cooked(toml).expect("cooks"), cook(&library, "f", &Vars::new()).expect("cooks")] {
+        assert_eq!(edges(&proto), "implement\nimplement-check <- implement\nfix\nfix-check <- fix");
+        assert!(proto.steps.iter().all(|step| step.kind == if step.id == "fix" { "bug" } else { "task" }));
+    }
+}
