@@ -31,12 +31,22 @@ pub struct Diagnostic {
     pub also: Vec<(At, String)>,
     /// What to do.
     pub help: Option<String>,
+    /// For how many others it stands, that are not kept.
+    pub(super) more: usize,
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), at: None, also: Vec::new(), help: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            at: None,
+            also: Vec::new(),
+            help: None,
+            more: 0,
+        }
     }
 
     /// A warning.
@@ -84,6 +94,15 @@ impl Diagnostic {
         let (at, _) = self.at.as_ref()?;
         let (line, col) = at.line_col();
         Some(format!("{}:{line}:{col}", at.source.path))
+    }
+
+    /// Whether both point at the same place, or at none.
+    fn is_at(&self, other: &Self) -> bool {
+        match (&self.at, &other.at) {
+            (Some((a, _)), Some((b, _))) => a.is(b),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     fn render(&self, color: bool) -> String {
@@ -226,12 +245,39 @@ pub struct Report {
     pub findings: Vec<Diagnostic>,
 }
 
+/// So many findings are kept: more are not worth anybody's time.
+const MOST: usize = 100;
+
 impl Report {
-    /// Adds a finding. After 100 the rest is not worth anybody's time.
+    /// Adds a finding, unless it is there. Of those after the first 100 only the number is kept.
     pub fn push(&mut self, finding: Diagnostic) {
-        if self.findings.len() < 100 {
-            self.findings.push(finding);
+        let same = |f: &Diagnostic| f.code == finding.code && f.message == finding.message && f.is_at(&finding);
+        if self.findings.iter().any(same) {
+            return;
         }
+        if finding.more > 0 {
+            self.leave_out(&finding);
+        } else if self.findings.len() < MOST {
+            self.findings.push(finding);
+        } else {
+            let warning = |f: &&mut Diagnostic| f.severity == Severity::Warning && f.more == 0;
+            let place = self.findings.iter_mut().rev().find(warning).filter(|_| finding.severity == Severity::Error);
+            let left = place.map_or_else(|| finding.clone(), |warning| std::mem::replace(warning, finding.clone()));
+            self.leave_out(&left);
+        }
+    }
+
+    /// Counts what there is no place for.
+    fn leave_out(&mut self, finding: &Diagnostic) {
+        let found = self.findings.iter().position(|f| f.more > 0);
+        let index = found.unwrap_or_else(|| {
+            self.findings.push(Diagnostic { severity: finding.severity, ..Diagnostic::error("more", "") });
+            self.findings.len() - 1
+        });
+        let last = &mut self.findings[index];
+        last.severity = last.severity.max(finding.severity);
+        last.more += finding.more.max(1);
+        last.message = format!("further findings that are not shown: {}", last.more);
     }
 
     /// Puts the findings in the order of the text, file by file.
@@ -247,7 +293,7 @@ impl Report {
                 (file, at.start())
             })
         };
-        self.findings.sort_by_cached_key(|f| place(f, &mut files));
+        self.findings.sort_by_cached_key(|f| (f.more > 0, place(f, &mut files)));
     }
 
     /// Whether there is an error among them.

@@ -89,6 +89,11 @@ impl At {
         self.end == self.start
     }
 
+    /// Whether it is the same place of the same file.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.start, self.end) == (other.start, other.end) && self.source.path == other.source.path
+    }
+
     /// Line and column from 1.
     pub fn line_col(&self) -> (usize, usize) {
         self.source.line_col(self.start())

@@ -1,6 +1,6 @@
 //! What must hold of the finished graph: unique ids, known edges, no circle; and of the values of variables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, children_of, walk};
@@ -13,9 +13,8 @@ pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
     walk(steps, &mut |s| flat.push(s));
     let index = ids(cx, &flat);
     let edges = needs(cx, &flat, &index);
-    if !circle(cx, &flat, &edges) {
-        deadlock(cx, &flat, &edges);
-    }
+    let closing = circle(cx, &flat, &edges);
+    deadlock(cx, &flat, &edges, &closing);
     for point in &formula.compose.bond_points {
         for id in point.after.iter().chain(&point.before) {
             let id = cx.last(id);
@@ -31,16 +30,19 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
     for (i, step) in flat.iter().enumerate() {
         if let Some(first) = index.insert(step.id.as_str(), i) {
             let other = flat[first];
-            cx.report.push(
-                Diagnostic::error("duplicate-id", format!("two steps are called `{}`", step.id))
-                    .at(&step.id.at, format!("the second: {}@{}", step.formula, step.location))
-                    .also(&other.id.at, format!("the first: {}@{}", other.formula, other.location))
-                    .maybe_help(step.id.as_str().is_empty().then(|| "give each step an id".to_owned())),
-            );
+            if cx.news("duplicate-id", &step.id.at) {
+                cx.report.push(
+                    Diagnostic::error("duplicate-id", format!("two steps are called `{}`", step.id))
+                        .at(&step.id.at, format!("the second: {}@{}", step.formula, step.location))
+                        .also(&other.id.at, format!("the first: {}@{}", other.formula, other.location))
+                        .maybe_help(step.id.as_str().is_empty().then(|| "give each step an id".to_owned())),
+                );
+            }
             index.insert(step.id.as_str(), first);
         }
         let id = step.id.as_str();
-        if id.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 200 {
+        let unfit = id.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 200;
+        if unfit && cx.news("step-id", &step.id.at) {
             let message = "an id has no spaces and at most 200 characters";
             // Elsewhere people live with such ids, and a step poured from one has an id of its own; only
             // `bd cook --persist`, which keeps them, refuses.
@@ -57,7 +59,7 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
 
 fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) -> Option<usize> {
     let found = index.get(id.as_str()).copied();
-    if found.is_none() {
+    if found.is_none() && cx.news("unknown-need", &id.at) {
         cx.report.push(
             Diagnostic::error("unknown-need", format!("{what} `{name}` names `{id}`, which is no step"))
                 .at(&id.at, "no step of that id")
@@ -136,21 +138,21 @@ fn circles<E: Copy>(edges: &[Vec<(usize, E)>], mut found: impl FnMut(&[usize], E
     }
 }
 
-/// Reports each circle of what waits for what; whether there is one.
-fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) -> bool {
-    let mut any = false;
+/// Reports each circle of what waits for what; the edges that close one, from and to.
+fn circle(cx: &mut Cx<'_>, flat: &[&StepDef], edges: &[Vec<(usize, &Text)>]) -> HashSet<(usize, usize)> {
+    let mut closing = HashSet::new();
     circles(edges, |nodes, need| {
-        any = true;
-        let first = nodes.first().copied();
-        let names: Vec<&str> = nodes.iter().copied().chain(first).map(|i| flat[i].id.as_str()).collect();
+        let (Some(first), Some(last)) = (nodes.first().copied(), nodes.last().copied()) else { return };
+        closing.insert((last, first));
+        let names: Vec<&str> = nodes.iter().copied().chain([first]).map(|i| flat[i].id.as_str()).collect();
         report_circle(cx, &names, need);
     });
-    any
+    closing
 }
 
-/// Reports the first circle that groups close: a step of a group begins no sooner than the group may, and a group is
-/// done when all its steps are.
-fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>]) {
+/// Reports circles that groups close, of those that share a step one: a step of a group begins no sooner than the group
+/// may, and a group is done when all its steps are. The edges `without` were told of as they are.
+fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>], without: &HashSet<(usize, usize)>) {
     if flat.iter().all(|s| s.children.is_empty()) {
         return;
     }
@@ -159,16 +161,19 @@ fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>]) {
         flat.iter().enumerate().map(|(i, s)| (std::ptr::from_ref(*s), i)).collect();
     let mut edges: Vec<Vec<(usize, Option<&Text>)>> = vec![Vec::new(); flat.len() * 2];
     for (i, step) in flat.iter().enumerate() {
-        edges[2 * i].extend(needs[i].iter().map(|(to, need)| (2 * to + 1, Some(*need))));
+        let others = needs[i].iter().filter(|(to, _)| !without.contains(&(i, *to)));
+        edges[2 * i].extend(others.map(|(to, need)| (2 * to + 1, Some(*need))));
         edges[2 * i + 1].push((2 * i, None));
         for child in step.children.iter().filter_map(|child| index.get(&std::ptr::from_ref(child)).copied()) {
             edges[2 * child].push((2 * i, None));
             edges[2 * i + 1].push((2 * child + 1, None));
         }
     }
-    let mut told = false;
+    let mut told: HashSet<usize> = HashSet::new();
     circles(&edges, |nodes, _| {
-        if std::mem::replace(&mut told, true) {
+        let known = nodes.iter().any(|node| told.contains(&(node / 2)));
+        told.extend(nodes.iter().map(|node| node / 2));
+        if known {
             return;
         }
         let mut names: Vec<&str> = nodes.iter().map(|node| flat[node / 2].id.as_str()).collect();
@@ -176,6 +181,9 @@ fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>]) {
         let on_the_way = || nodes.iter().zip(nodes.iter().cycle().skip(1));
         let need = on_the_way().find_map(|(from, to)| edges[*from].iter().find(|(node, _)| node == to)?.1);
         let at = need.map_or_else(|| &flat[nodes[0] / 2].id.at, |need| &need.at);
+        if !cx.news("cycle", at) {
+            return;
+        }
         cx.report.push(
             Diagnostic::error("cycle", format!("steps wait for each other through a group: {}", names.join(" -> ")))
                 .at(at, "this edge is part of the circle")
@@ -187,6 +195,9 @@ fn deadlock(cx: &mut Cx<'_>, flat: &[&StepDef], needs: &[Vec<(usize, &Text)>]) {
 }
 
 fn report_circle(cx: &mut Cx<'_>, names: &[&str], need: &Text) {
+    if !cx.news("cycle", &need.at) {
+        return;
+    }
     let shown = if names.len() > 12 {
         format!("{} -> … -> {}", names[..6].join(" -> "), names[names.len() - 5..].join(" -> "))
     } else {

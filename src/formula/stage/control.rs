@@ -252,6 +252,7 @@ fn bounds(cx: &mut Cx<'_>, body: &LoopDef) -> Option<(i64, i64)> {
             let (filled, bounds) = filled_range(cx, text);
             match bounds {
                 Ok(bounds) => Some(bounds),
+                Err(_) if !cx.news("range", &text.at) => None,
                 Err(reason) => {
                     let shown = if filled == text.as_str() { String::new() } else { format!(" (`{filled}`)") };
                     let known: Vec<&str> = cx.vars.keys().map(String::as_str).collect();
@@ -312,7 +313,8 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
         }
     }
     let lost = (begins.gate.is_some() && step.gate.is_some(), begins.waits_for.is_some() && step.waits_for.is_some());
-    for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost) {
+    let news = (lost.0 || lost.1) && cx.news("two-holds", &begins.id.at);
+    for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost && news) {
         let message = format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id);
         cx.report.push(
             by_layer(&step.id, "two-holds", message, ", which is left out")

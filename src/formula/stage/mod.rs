@@ -12,7 +12,7 @@ pub(super) mod patrol;
 pub(super) mod placeholders;
 pub(crate) mod weave;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::def::{Formula, StepDef, walk_mut};
@@ -45,6 +45,8 @@ pub(super) struct Cx<'a> {
     over: bool,
     /// Steps in whose place others came.
     replaced: HashMap<Arc<str>, Instead>,
+    /// What was told of places that stages come by again and again, as those in a loop.
+    told: HashSet<(&'static str, String, usize)>,
 }
 
 /// What came in the place of a step.
@@ -72,6 +74,7 @@ impl<'a> Cx<'a> {
             text: 0,
             over: false,
             replaced: HashMap::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -119,6 +122,11 @@ impl<'a> Cx<'a> {
             }
         }
         id.with(&**at)
+    }
+
+    /// Whether nothing was told yet under `code` of what is written at `at`: one mistake in a loop is one mistake.
+    pub(super) fn news(&mut self, code: &'static str, at: &At) -> bool {
+        self.told.insert((code, at.source.path.clone(), at.start()))
     }
 
     /// The formula called `name`, asked for at `by`.

@@ -33,7 +33,9 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
         cx.report.push(missing("has no steps", "[[steps]] with id and run"));
     }
     walk(steps, &mut |step| {
-        if let Some((what, at)) = unfit(step) {
+        if let Some((what, at)) = unfit(step)
+            && cx.news("patrol", at)
+        {
             cx.report.push(
                 Diagnostic::error("patrol", format!("step `{}` of a patrol has {what}", step.id)).at(at, "here").help(
                     "the daemon runs each step at once: run = \"NAME\" is a function of the role's Lua policy, \

@@ -377,6 +377,52 @@ fn a_variable_without_a_value_is_shown_where_it_is_used_with_what_was_meant() {
     assert!(run(gastown::formula::Mode::Pour, &[("feature", "x")]).is_ok());
 }
 
+#[test]
+fn a_mistake_in_a_loop_is_told_once_beside_all_others() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 200\n\
+        [[steps.loop.body]]\nid = \"q\"\nneeds = [\"zz\"]\n[[steps.loop.body]]\nid = \"r\"\nneeds = [\"r\"]\n\
+        [[steps.loop.body]]\nid = \"r\"\n[[steps]]\nid = \"a\"\nneeds = [\"aa\"]\n\
+        [[steps]]\nid = \"b\"\nneeds = [\"c\"]\n[[steps]]\nid = \"c\"\nneeds = [\"b\"]\n";
+    insta::assert_snapshot!(told(&cooked(text).expect_err("all of it is wrong")), @r"
+    8:10 step `l.iter1.q` names `zz`, which is no step | 
+    11:10 step `l.iter1.r` needs itself | an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
+    13:6 two steps are called `l.iter1.r` | 
+    16:10 step `a` names `aa`, which is no step | did you mean `a`?
+    22:10 steps wait for each other: b -> c -> b | an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
+    ");
+}
+
+#[test]
+fn each_circle_is_told_those_through_a_group_too() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"self\"\nneeds = [\"self\"]\n\
+        [[steps]]\nid = \"a\"\nneeds = [\"b\"]\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n\
+        [[steps]]\nid = \"g\"\n[[steps.children]]\nid = \"g1\"\nneeds = [\"g\"]\n[[steps.children]]\nid = \"g2\"\nneeds = [\"g\"]\n\
+        [[steps]]\nid = \"h\"\nneeds = [\"i\"]\n[[steps.children]]\nid = \"h1\"\n[[steps]]\nid = \"i\"\nneeds = [\"h1\"]\n";
+    insta::assert_snapshot!(told(&cooked(text).expect_err("four circles")), @r"
+    4:10 step `self` needs itself | an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
+    10:10 steps wait for each other: a -> b -> a | an arrow reads `waits for`; drop one of them, or no step of the circle can ever start
+    15:10 steps wait for each other through a group: g -> g1 | a step of a group begins no sooner than the group may, and a group is done when all its steps are
+    21:10 steps wait for each other through a group: h -> i -> h1 | a step of a group begins no sooner than the group may, and a group is done when all its steps are
+    ");
+}
+
+#[test]
+fn of_a_hundred_findings_and_more_the_number_is_told() {
+    let step = |i: usize| format!("[[steps]]\nid = \"s{i}\"\nneeds = [\"x{i}\"]\n");
+    let text: String = std::iter::once("formula = \"f\"\n".to_owned()).chain((0..130).map(step)).collect();
+    let report = cooked(&text).expect_err("130 needs of nothing");
+    assert_eq!(report.findings.len(), 101);
+    assert_eq!(report.findings[100].message, "further findings that are not shown: 30");
+    // Warnings leave no room for what keeps it from cooking.
+    let key = |i: usize| format!("key{i} = 1\n");
+    let text: String = std::iter::once("formula = \"f\"\n".to_owned()).chain((0..130).map(key)).collect();
+    let mut library = Library::empty();
+    library.add(Layer::Repository, "f.formula.toml", &format!("{text}[[steps]]\nid = \"a\"\nneeds = [\"b\"]\n"));
+    let report = cook(&library, "f", &Vars::new()).expect_err("a need of nothing");
+    assert_eq!((report.errors(), report.findings[99].code), (1, "unknown-need"));
+    assert_eq!(report.findings[100].message, "further findings that are not shown: 31");
+}
+
 /// `line:column message | help`, a line each.
 pub(super) fn told(report: &gastown::formula::Report) -> String {
     let line = |f: &gastown::formula::Diagnostic| {
