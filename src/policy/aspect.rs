@@ -157,7 +157,8 @@ fn size(new: &NewStep) -> usize {
 /// A finding of the policy engine as one of the compiler.
 fn finding(aspect: &AspectFile, error: &Diagnostic) -> formula::Diagnostic {
     let source = &aspect.source.text;
-    let line = error.line.saturating_sub(1) as usize;
+    // What is missing at the end of the file is missing after its last line.
+    let line = (error.line.max(1) as usize).min(source.trim_end().lines().count().max(1)) - 1;
     let start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
     let written = source[start..].lines().next().unwrap_or_default();
     let chars = |n: usize| written.char_indices().nth(n).map_or(written.len(), |(i, _)| i);

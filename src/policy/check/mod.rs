@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::diagnostic::Diagnostic;
 use super::layer::LayerSource;
 use super::schema::Class;
+use super::vm::syntax;
 use outline::Outline;
 use tokens::Token;
 
@@ -30,6 +31,12 @@ pub(in crate::policy) fn sources(layers: &[LayerSource]) -> Vec<Diagnostic> {
         for (path, text) in source.modules.values() {
             globals::check(&File::new(path, text), &mut found);
         }
+    }
+    if !found.is_empty() {
+        // What is guessed from a file that Lua cannot read is noise beside the reason.
+        let broken = syntax(layers);
+        found.retain(|f| broken.iter().all(|b| b.file != f.file));
+        found.extend(broken);
     }
     found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     found.dedup();

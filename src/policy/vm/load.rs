@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, Table, Value};
 
-use super::error::{PolicyError, SourceFile};
+use super::error::{PolicyError, SourceFile, diagnose};
 use super::guard::{self, Guard};
 use super::record::{METHODS, READS, fact_of};
 use super::span::span_like;
@@ -76,6 +76,22 @@ pub(in crate::policy) fn load_test(
         Err(Failure::Error(d) | Failure::Tripped(d)) => Err(d),
         Err(Failure::Unreadable(what)) => Err(Diagnostic::bare(format!("unreadable: {what}"))),
     }
+}
+
+/// What Lua cannot read of these files, nothing of them run.
+pub(in crate::policy) fn syntax(layers: &[LayerSource]) -> Vec<Diagnostic> {
+    let files = sources(layers);
+    let lua = Lua::new();
+    let wrong = |file: &SourceFile| {
+        let chunk = lua.load(file.text.as_str()).set_name(format!("@{}", file.path)).set_mode(ChunkMode::Text);
+        let mut found = chunk.into_function().err().map(|error| diagnose(&error, &files))?;
+        let closed = ["got '}'", "got ')'", "got ']'", "got ','"].iter().any(|end| found.message.ends_with(end));
+        if closed && found.help.is_none() {
+            found.help = Some("if nothing is wrong with the line, an `end` is missing above it".into());
+        }
+        Some(found)
+    };
+    files.iter().filter_map(wrong).collect()
 }
 
 pub(super) fn sources(layers: &[LayerSource]) -> Vec<SourceFile> {

@@ -28,7 +28,7 @@ pub(in crate::policy) use aspect::{ADVICE, advice_of, load_aspect};
 pub(in crate::policy) use build::{Built, are_actions, builder_names, builder_types, collect};
 pub(in crate::policy) use error::{PolicyError, SourceFile};
 pub(in crate::policy) use guard::global_help;
-pub(in crate::policy) use load::{gt_names, load, load_test};
+pub(in crate::policy) use load::{gt_names, load, load_test, syntax};
 pub(in crate::policy) use patrol::{DIGEST, PatrolPart, RunPart, run_name};
 pub(in crate::policy) use record::{fact_of, field_help, strings};
 pub(in crate::policy) use role::{Body, Part, Per, QUESTIONS, Question, REFINERY, Reset, RungPart, Says};

@@ -226,6 +226,35 @@ fn a_file_that_is_no_aspect_is_refused() {
 }
 
 #[test]
+fn an_end_that_is_missing_is_told_and_nothing_that_follows_from_it() {
+    insta::assert_snapshot!(error("if step.id == \"a\" then return gt.after { id = \"x\", title = \"X\" }"), @r#"
+    formula::lua-aspect
+
+      × aspect `mine`: Expected identifier when parsing expression, got '}'
+       ╭─[town:mine.lua:4:1]
+     3 │ if step.id == "a" then return gt.after { id = "x", title = "X" }
+     4 │ end }
+       · ──┬──
+       ·   ╰── here
+       ╰────
+      help: if nothing is wrong with the line, an `end` is missing above it
+    "#);
+    let table =
+        "local gt = require \"gt\"\nreturn gt.aspect { api = 1, doc = \"d\",\nadvise = function(step) return nil end\n";
+    insta::assert_snapshot!(compiled(&library(table), "f").expect_err("is refused").render(false), @r#"
+    formula::lua-aspect
+
+      × aspect `mine`: Expected '}' (to close '{' at line 2), got <eof>
+       ╭─[town:mine.lua:3:1]
+     2 │ return gt.aspect { api = 1, doc = "d",
+     3 │ advise = function(step) return nil end
+       · ───────────────────┬──────────────────
+       ·                    ╰── here
+       ╰────
+    "#);
+}
+
+#[test]
 fn an_aspect_that_remembers_is_found_out() {
     let lua = "local gt = require \"gt\"\nlocal seen = {}\nreturn gt.aspect { api = 1, doc = \"d\", advise = function(step)\n\
          if seen[1] then return nil end\n seen[1] = true\n return gt.after { id = \"x\", title = \"once\" }\nend }\n";
