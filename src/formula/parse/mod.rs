@@ -73,7 +73,7 @@ pub(super) fn summary(source: &Arc<Source>, json: bool) -> Listed {
 }
 
 fn root(reader: &Reader, node: &Node, source: &Arc<Source>) -> Option<Formula> {
-    let fields = reader.fields("a formula", "the file", node)?;
+    let fields = reader.fields("a formula", "the file", node)?.under("");
     let name = fields.required("formula");
     let formula: Arc<str> = name.as_ref().map_or_else(|| "".into(), |n| Arc::clone(&n.value));
     let kind = kind(&fields);

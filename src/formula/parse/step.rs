@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::super::def::{GateDef, LoopDef, OnCompleteDef, StepDef, Times, UntilDef, children_of};
-use super::super::syntax::{Fields, Node, Reader};
+use super::super::syntax::{Fields, Node, Reader, Value};
 use super::super::{Diagnostic, Text, condition};
 
 /// The steps under `key`; `path` is where we are, as in `steps[1].loop.`.
@@ -133,7 +133,7 @@ fn gate(reader: &Reader, node: &Node) -> Option<GateDef> {
 }
 
 fn repeat(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usize) -> Option<LoopDef> {
-    let fields = reader.fields("a loop", "loop", node)?;
+    let fields = reader.fields("a loop", "loop", node)?.under(path);
     let (count, range, until, max) =
         (fields.int("count"), fields.text("range"), fields.text("until"), fields.int("max"));
     let (count, range, until) = (count.filter(|(n, _)| *n != 0), not_empty(range), not_empty(until));
@@ -142,7 +142,9 @@ fn repeat(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: u
     let wrong = |message: &str, help: &str| {
         reader.push(Diagnostic::error("loop", message).at(&node.at, "this loop").help(help));
     };
-    if fields.list("body").is_empty() {
+    // A body that is no list was told of as that.
+    let none = |node: &Node| matches!(&node.value, Value::List(items) if items.is_empty());
+    if fields.node("body").is_none_or(none) {
         wrong("a loop without a body does nothing", "give it steps: [[steps.loop.body]]");
     }
     let given = usize::from(count.is_some()) + usize::from(range.is_some()) + usize::from(until.is_some());

@@ -60,7 +60,7 @@ pub(super) fn known(cx: &mut Cx<'_>, steps: &[StepDef], id: &Text) -> bool {
     let mut ids: Vec<&str> = Vec::new();
     walk(steps, &mut |s| ids.push(s.id.as_str()));
     let found = ids.contains(&id.as_str());
-    if !found {
+    if !found && !cx.is_lost(id.as_str()) {
         cx.report.push(
             Diagnostic::error("unknown-step", format!("there is no step `{id}`"))
                 .at(&id.at, "not a step")

@@ -59,7 +59,7 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
 
 fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) -> Option<usize> {
     let found = index.get(id.as_str()).copied();
-    if found.is_none() && cx.news("unknown-need", &id.at) {
+    if found.is_none() && !cx.is_lost(id.as_str()) && cx.news("unknown-need", &id.at) {
         cx.report.push(
             Diagnostic::error("unknown-need", format!("{what} `{name}` names `{id}`, which is no step"))
                 .at(&id.at, "no step of that id")

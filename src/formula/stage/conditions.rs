@@ -66,7 +66,7 @@ impl Of<'_> {
         for name in condition.steps() {
             if let Some(found) = self.find(cx, ids, &text.with(name)) {
                 changed |= found != name;
-            } else {
+            } else if !self.is_lost(cx, name) {
                 self.unknown(cx, ids, &text.with(name));
                 unknown = true;
             }
@@ -98,6 +98,10 @@ impl Of<'_> {
         let around = around.map(|scope| name.with(format!("{scope}.{name}"))).chain(std::iter::once(name.clone()));
         let mut found = around.map(|full| cx.last(&full)).filter(|last| ids.contains(&last.value));
         found.next().map(|last| last.as_str().to_owned())
+    }
+
+    fn is_lost(&self, cx: &Cx<'_>, name: &str) -> bool {
+        cx.is_lost(name) || self.scope.is_some_and(|scope| cx.is_lost(&format!("{scope}.{name}")))
     }
 
     fn unknown(&self, cx: &mut Cx<'_>, ids: &HashSet<Arc<str>>, name: &Text) {

@@ -45,6 +45,8 @@ pub(super) struct Cx<'a> {
     over: bool,
     /// Steps in whose place others came.
     replaced: HashMap<Arc<str>, Instead>,
+    /// Steps of which nothing came because they were wrong, which was told.
+    lost: HashSet<Arc<str>>,
     /// What was told of places that stages come by again and again, as those in a loop.
     told: HashSet<(&'static str, String, usize)>,
 }
@@ -74,6 +76,7 @@ impl<'a> Cx<'a> {
             text: 0,
             over: false,
             replaced: HashMap::new(),
+            lost: HashSet::new(),
             told: HashSet::new(),
         }
     }
@@ -81,13 +84,27 @@ impl<'a> Cx<'a> {
     /// Notes that `made` came in the place of the step `id`, whose dependents wait for the last of them. Only the first
     /// `some` of them can begin it.
     pub(super) fn replace(&mut self, renamed: &mut Renamed, id: &Text, made: &[StepDef], some: usize) {
-        let (Some(first), Some(last)) = (made.first(), made.last()) else { return };
+        let (Some(first), Some(last)) = (made.first(), made.last()) else {
+            self.lost.insert(Arc::clone(&id.value));
+            return;
+        };
         renamed.insert(id, &last.id);
         let some = &made[..some.clamp(1, made.len())];
         let own = control::ids(some);
         let others = some[1..].iter().filter(|step| step.begins(&own));
         let begin = std::iter::once(first).chain(others).map(|step| Arc::clone(&step.id.value)).collect();
         self.replaced.insert(Arc::clone(&id.value), Instead { begin, last: Arc::clone(&last.id.value) });
+    }
+
+    /// Whether `id` is a step of which nothing came, or would be in it: nothing follows from its not being there.
+    pub(super) fn is_lost(&self, id: &str) -> bool {
+        let inside = |lost: &Arc<str>| id.strip_prefix(&**lost).is_some_and(|rest| rest.starts_with('.'));
+        !self.lost.is_empty() && (self.lost.contains(id) || self.lost.iter().any(inside))
+    }
+
+    /// Whether there are steps of which nothing came.
+    pub(super) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
     }
 
     /// The step that begins what came in the place of `id`; without such, `id`.

@@ -52,10 +52,17 @@ impl Reader {
         );
     }
 
-    /// The keys of a table; `what` names it in messages, as in "step `design`".
+    /// The keys of a table at `key`, as in `steps[0].children[1]`; `what` names it in messages, as in "step `design`".
     pub(crate) fn fields<'r>(&'r self, what: impl Into<String>, key: &str, node: &'r Node) -> Option<Fields<'r>> {
         if let Value::Table(entries) = &node.value {
-            return Some(Fields { reader: self, what: what.into(), at: &node.at, entries, asked: RefCell::default() });
+            return Some(Fields {
+                reader: self,
+                what: what.into(),
+                path: key.to_owned(),
+                at: &node.at,
+                entries,
+                asked: RefCell::default(),
+            });
         }
         self.mistyped(key, node, "a table");
         None
@@ -93,12 +100,27 @@ fn meant(node: &Node, wanted: &str) -> Option<String> {
 pub(crate) struct Fields<'r> {
     pub(crate) reader: &'r Reader,
     pub(crate) what: String,
+    /// Where the table stands: the keys on the way, with or without numbers of items.
+    path: String,
     pub(crate) at: &'r At,
     entries: &'r [(Text, Node)],
     asked: RefCell<Vec<&'static str>>,
 }
 
 impl<'r> Fields<'r> {
+    /// As [`Reader::fields`] had it, with another path.
+    #[must_use]
+    pub(crate) fn under(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// The header of each table in the list `key`, without its brackets.
+    fn header(&self, key: &str) -> String {
+        let keys = self.path.split('.').map(|key| key.split_once('[').map_or(key, |(key, _)| key));
+        keys.chain([key]).filter(|key| !key.is_empty()).collect::<Vec<_>>().join(".")
+    }
+
     /// The value of a key; `null` in JSON is as good as none.
     pub(crate) fn node(&self, key: &'static str) -> Option<&'r Node> {
         self.asked.borrow_mut().push(key);
@@ -186,7 +208,7 @@ impl<'r> Fields<'r> {
         self.reader.push(
             Diagnostic::error("type", format!("`{key}` must be an array of tables, not {}", node.kind()))
                 .at(&node.at, "expected an array of tables")
-                .help(format!("write each as `[[{key}]]`")),
+                .help(format!("write each as `[[{}]]`", self.header(key))),
         );
         &[]
     }

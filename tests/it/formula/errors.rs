@@ -423,6 +423,35 @@ fn of_a_hundred_findings_and_more_the_number_is_told() {
     assert_eq!(report.findings[100].message, "further findings that are not shown: 31");
 }
 
+#[test]
+fn nothing_follows_from_a_range_that_is_wrong() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"rounds\"\n[steps.loop]\nrange = \"1..x\"\n[[steps.loop.body]]\nid = \"x\"\n\
+        [[steps]]\nid = \"a\"\nneeds = [\"rounds\", \"rounds.iter1.x\", \"round\"]\nwaits_for = \"children-of(rounds)\"\n\
+        [[advice]]\ntarget = \"*.x\"\nafter = { id = \"{step.id}-check\" }\n\
+        [[compose.branch]]\nfrom = \"rounds\"\nsteps = [\"a\"]\n[[compose.bond_points]]\nid = \"p\"\nafter_step = \"rounds\"\n\
+        [[compose.gate]]\nbefore = \"a\"\ncondition = \"rounds.status == 'complete'\"\n\
+        [[compose.expand]]\ntarget = \"rounds\"\nwith = \"f\"\n";
+    insta::assert_snapshot!(told(&cooked(text).expect_err("the range")), @r"
+    5:9 the range `1..x` is not understood: `x` was not expected in the expression | a range is as in 1..10 or 1..2^{disks}-1
+    10:38 step `a` names `round`, which is no step | 
+    ");
+}
+
+#[test]
+fn a_wrong_list_is_told_once_with_the_header_to_write() {
+    let text = "formula = \"f\"\npointcuts = 1\n[[steps]]\nid = \"a\"\nchildren = { id = \"b\" }\n\
+        [[steps]]\nid = \"l\"\nloop = { count = 2, body = { id = \"x\" } }\n\
+        [[steps]]\nid = \"m\"\n[steps.loop]\ncount = 2\n[[steps.loop.body]]\nid = \"n\"\nchildren = 1\n\
+        [compose]\nexpand = { target = \"a\", with = \"f\" }\n";
+    insta::assert_snapshot!(told(&cooked(text).expect_err("lists")), @r"
+    2:13 `pointcuts` must be an array of tables, not an integer | write each as `[[pointcuts]]`
+    5:12 `children` must be an array of tables, not a table | write each as `[[steps.children]]`
+    8:28 `body` must be an array of tables, not a table | write each as `[[steps.loop.body]]`
+    15:12 `children` must be an array of tables, not an integer | write each as `[[steps.loop.body.children]]`
+    17:10 `expand` must be an array of tables, not a table | write each as `[[compose.expand]]`
+    ");
+}
+
 /// `line:column message | help`, a line each.
 pub(super) fn told(report: &gastown::formula::Report) -> String {
     let line = |f: &gastown::formula::Diagnostic| {
