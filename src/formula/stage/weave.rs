@@ -102,7 +102,92 @@ impl Aspects for NoAspects {
 
 /// Weaves the formula's own advice.
 pub(in super::super) fn own(cx: &mut Cx<'_>, steps: Vec<StepDef>, formula: &Formula) -> Vec<StepDef> {
+    unselected(cx, &steps, formula);
     rules(cx, steps, &formula.advice, &formula.pointcuts)
+}
+
+/// Tells of own advice and pointcuts that select no step. Those of an aspect are for many formulas, and cannot be judged.
+fn unselected(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Formula) {
+    // Nothing follows from what is missing because it was wrong.
+    let none = formula.advice.is_empty() && formula.pointcuts.is_empty();
+    if none || cx.is_over() || cx.has_lost() {
+        return;
+    }
+    let mut flat: Vec<&StepDef> = Vec::new();
+    walk(steps, &mut |step| flat.push(step));
+    let cuts = formula.pointcuts.iter().filter_map(|cut| Selects::of([&cut.glob, &cut.kind, &cut.label]));
+    let cuts: Vec<(Selects<'_>, bool)> = cuts
+        .map(|cut| {
+            let any = cut.any(&flat, |_| true);
+            (cut, any)
+        })
+        .collect();
+    for (cut, _) in cuts.iter().filter(|(_, any)| !any) {
+        no_match(cx, &flat, formula, "pointcut", cut.parts);
+    }
+    let cut = |step: &StepDef| cuts.iter().any(|(cut, any)| *any && cut.selects(step));
+    for rule in &formula.advice {
+        let Some(selects) = Selects::of([&rule.target, &rule.kind, &rule.label]) else { continue };
+        if !selects.any(&flat, |_| true) {
+            no_match(cx, &flat, formula, "advice", selects.parts);
+        } else if cuts.iter().any(|(_, any)| *any)
+            && !selects.any(&flat, cut)
+            && let Some(first) = rule.first()
+        {
+            let message = "no pointcut selects a step that this advice is for";
+            cx.report.push(Diagnostic::warning("no-match", message).at(&first.at, "selects nothing"));
+        }
+    }
+}
+
+/// Which steps a piece of advice or a pointcut is for.
+struct Selects<'a> {
+    /// A pattern of ids, a type, a label.
+    parts: [Option<&'a Text>; 3],
+    glob: Option<Glob>,
+}
+
+impl<'a> Selects<'a> {
+    /// None for what is no pattern, which was told where it was read.
+    fn of(parts: [&'a Option<Text>; 3]) -> Option<Self> {
+        let parts = parts.map(Option::as_ref);
+        let glob = parts[0].map(|pattern| Glob::new(pattern.as_str())).transpose().ok()?;
+        Some(Self { parts, glob })
+    }
+
+    fn selects(&self, step: &StepDef) -> bool {
+        selected(step, self.glob.as_ref(), self.parts[1], self.parts[2])
+    }
+
+    /// Whether one of the steps is selected for which `also` holds.
+    fn any(&self, steps: &[&StepDef], also: impl Fn(&StepDef) -> bool) -> bool {
+        steps.iter().any(|step| self.selects(step) && also(step))
+    }
+}
+
+/// Tells that nothing is as `parts` (a pattern of ids, a type, a label) say.
+fn no_match(cx: &mut Cx<'_>, flat: &[&StepDef], formula: &Formula, what: &str, parts: [Option<&Text>; 3]) {
+    let Some(first) = parts.into_iter().flatten().next() else { return };
+    let ids = || flat.iter().map(|step| step.id.as_str());
+    let glob = parts[0].and_then(|pattern| Glob::new(pattern.as_str()).ok());
+    let pattern = parts[0].filter(|_| glob.is_some_and(|glob| !ids().any(|id| glob.matches(id))));
+    let Some(pattern) = pattern else {
+        let message = format!("no step is as this {what} says");
+        cx.report.push(Diagnostic::warning("no-match", message).at(&first.at, "selects nothing"));
+        return;
+    };
+    // A plain name is meant for one step. A pattern, or what stands in a parent, may be for others.
+    let plain = !pattern.as_str().contains(['*', '?', '[', '{']);
+    let own = pattern.at.source.path == formula.source.path && pattern.at.source.layer.strict();
+    let message = format!("no step matches `{pattern}`");
+    let finding = if plain && own && !flat.is_empty() {
+        Diagnostic::error("no-match", message)
+    } else {
+        Diagnostic::warning("no-match", message)
+    };
+    let inner = format!(".{pattern}");
+    let round = ids().any(|id| id.ends_with(&inner)).then(|| format!("did you mean `*{inner}`?"));
+    cx.report.push(finding.at(&pattern.at, "selects nothing").suggest(pattern.as_str(), ids()).maybe_help(round));
 }
 
 /// Weaves the aspects of `compose.aspects`, in order: a later one sees the steps of an earlier one.

@@ -424,6 +424,47 @@ fn of_a_hundred_findings_and_more_the_number_is_told() {
 }
 
 #[test]
+fn advice_that_selects_no_step_is_told_with_what_was_meant() {
+    let steps = "[[steps]]\nid = \"implement\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 2\n[[steps.loop.body]]\nid = \"move\"\n";
+    let advice = |what: &str| format!("[[advice]]\n{what}\nafter = {{ id = \"{{step.id}}-check\" }}\n");
+    let own = format!(
+        "formula = \"f\"\n{steps}{}{}{}{}{}[[pointcuts]]\nglob = \"imp\"\n[[pointcuts]]\nglob = \"implement\"\n",
+        advice("target = \"implment\""),
+        advice("target = \"move\""),
+        advice("target = \"fix-*\""),
+        advice("label = \"auth\""),
+        advice("target = \"*.move\""),
+    );
+    insta::assert_snapshot!(told(&cooked(&own).expect_err("a slip")), @r"
+    11:10 no step matches `implment` | did you mean `implement`?
+    14:10 no step matches `move` | did you mean `*.move`?
+    17:10 no step matches `fix-*` | 
+    20:9 no step is as this advice says | 
+    23:10 no pointcut selects a step that this advice is for | 
+    26:8 no step matches `imp` | did you mean `implement`?
+    ");
+    // Elsewhere, and from a parent, it is a warning; an aspect is for formulas that it does not know.
+    let slip = format!("formula = \"p\"\n{steps}{}", advice("target = \"implment\""));
+    let mut theirs = Library::empty();
+    theirs.add(Layer::Repository, "p.formula.toml", &slip);
+    let child = library(&[("p", &slip), ("f", "formula = \"f\"\nextends = [\"p\"]\n")]);
+    let aspect = format!("formula = \"watch\"\ntype = \"aspect\"\n{}", advice("target = \"implment\""));
+    let woven = format!("formula = \"f\"\n{steps}[compose]\naspects = [\"watch\"]\n");
+    let woven = library(&[("watch", &aspect), ("f", &woven)]);
+    let warned = |library: &Library, name: &str| {
+        let none = Vars::new();
+        let (mode, aspects) = (gastown::formula::Mode::Compile, &gastown::formula::NoAspects);
+        let options = gastown::formula::Options { vars: &none, mode, aspects };
+        told(&gastown::formula::compile(library, name, options).expect("cooks").warnings)
+    };
+    let warning = "11:10 no step matches `implment` | did you mean `implement`?";
+    assert_eq!(warned(&theirs, "p"), warning);
+    assert_eq!(warned(&child, "f"), warning);
+    assert_eq!(warned(&woven, "f"), "");
+    assert_eq!(warned(&woven, "watch"), "");
+}
+
+#[test]
 fn nothing_follows_from_a_range_that_is_wrong() {
     let text = "formula = \"f\"\n[[steps]]\nid = \"rounds\"\n[steps.loop]\nrange = \"1..x\"\n[[steps.loop.body]]\nid = \"x\"\n\
         [[steps]]\nid = \"a\"\nneeds = [\"rounds\", \"rounds.iter1.x\", \"round\"]\nwaits_for = \"children-of(rounds)\"\n\
