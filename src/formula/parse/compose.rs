@@ -44,7 +44,7 @@ fn each<T>(fields: &Fields<'_>, key: &'static str, what: &str, read: impl Fn(&Fi
 fn bond_point(fields: &Fields<'_>) -> Option<BondPoint> {
     let id = fields.required("id");
     let description = fields.text("description");
-    let (after, before) = (fields.text("after_step"), fields.text("before_step"));
+    let (after, before) = (fields.filled("after_step"), fields.filled("before_step"));
     let parallel = fields.bool("parallel").unwrap_or(false);
     if after.is_some() == before.is_some() {
         fields.reader.push(
@@ -57,7 +57,7 @@ fn bond_point(fields: &Fields<'_>) -> Option<BondPoint> {
 
 fn hook(fields: &Fields<'_>) -> Option<serde_json::Value> {
     let (trigger, attach) = (fields.required("trigger"), fields.required("attach"));
-    let (at, vars) = (fields.text("at"), fields.map("vars"));
+    let (at, vars) = (fields.filled("at"), fields.map("vars"));
     let vars: serde_json::Map<_, _> = vars.into_iter().map(|(k, v)| (k, v.as_str().into())).collect();
     let mut map = serde_json::Map::new();
     map.insert("trigger".into(), trigger?.as_str().into());
@@ -75,7 +75,7 @@ fn expand_rule(fields: &Fields<'_>, key: &'static str) -> Option<ExpandRule> {
 }
 
 fn branch(fields: &Fields<'_>) -> Option<Branch> {
-    let (from, steps, join) = (fields.required("from"), fields.texts("steps"), fields.text("join"));
+    let (from, steps, join) = (fields.required("from"), fields.texts("steps"), fields.filled("join"));
     if steps.is_empty() {
         fields
             .reader
@@ -184,7 +184,7 @@ fn advice_step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>) -> 
     made.kind = fields.filled("type");
     made.priority = step::priority(&fields);
     made.labels = fields.texts("labels");
-    made.run = fields.text("run").map(Box::new);
+    made.run = fields.filled("run").map(Box::new);
     made.acceptance = fields.text("acceptance").map(Box::new);
     made.touches = step::touches(&fields);
     // Kept for files that have them; they never did anything.

@@ -14,7 +14,7 @@ pub(super) fn squash(fields: &Fields<'_>) -> Option<Json> {
     let node = fields.node("squash")?;
     let table = fields.reader.fields("the table `squash`", "squash", node)?;
     for (key, known) in [("trigger", TRIGGERS), ("template_type", TEMPLATE_TYPES)] {
-        if let Some(word) = table.text(key).filter(|word| !known.contains(&word.as_str())) {
+        if let Some(word) = table.filled(key).filter(|word| !known.contains(&word.as_str())) {
             fields.reader.push(
                 Diagnostic::error("squash", format!("`{key}` cannot be `{word}`"))
                     .at(&word.at, "unknown")
@@ -74,7 +74,7 @@ const TYPES: [&str; 5] = ["string", "int", "number", "bool", "list"];
 
 fn input(table: &Fields<'_>, name: &Text) {
     let _ = (table.text("description"), table.bool("required"), table.texts("required_unless"), table.node("default"));
-    let Some(kind) = table.text("type") else { return };
+    let Some(kind) = table.filled("type") else { return };
     let known = TYPES.contains(&kind.as_str()) || kind.as_str().contains("[]");
     if !known && !["integer", "boolean", "array", "files"].contains(&kind.as_str()) {
         let message = format!("`{kind}` is no type of input `{name}`; any text is accepted");

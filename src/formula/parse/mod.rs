@@ -81,7 +81,7 @@ fn root(reader: &Reader, node: &Node, source: &Arc<Source>) -> Option<Formula> {
         description: fields.text("description"),
         version: version(&fields),
         kind,
-        kind_given: fields.node("type").is_some(),
+        kind_given: fields.filled("type").is_some(),
         extends: fields.texts("extends"),
         vars: vars(&fields),
         steps: step::list(&fields, "steps", "", &formula, 0),
@@ -107,7 +107,7 @@ fn own<T>(reader: &Reader, belong: bool, read: impl FnOnce() -> T) -> T {
 }
 
 fn kind(fields: &Fields<'_>) -> Kind {
-    let Some(text) = fields.text("type") else { return Kind::Workflow };
+    let Some(text) = fields.filled("type") else { return Kind::Workflow };
     if let Some((_, kind)) = Kind::ALL.iter().find(|(word, _)| *word == text.as_str()) {
         return *kind;
     }
@@ -213,7 +213,7 @@ fn pattern(fields: &Fields<'_>) -> Option<String> {
 
 fn var_type(fields: &Fields<'_>) -> Option<String> {
     const TYPES: [&str; 4] = ["string", "int", "bool", "number"];
-    let kind = fields.text("type")?;
+    let kind = fields.filled("type")?;
     if !TYPES.contains(&kind.as_str()) {
         let message = format!("`{kind}` is not a type of variable; any text is accepted");
         fields.reader.push(

@@ -39,7 +39,7 @@ fn step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usi
     step.kind = fields.filled("type");
     step.priority = priority(&fields);
     step.labels = fields.texts("labels");
-    step.assignee = fields.text("assignee").map(Box::new);
+    step.assignee = fields.filled("assignee").map(Box::new);
     step.depends_on = fields.texts("depends_on");
     step.needs = fields.texts("needs");
     step.waits_for = waits_for(&fields).map(Box::new);
@@ -106,7 +106,7 @@ fn step_condition(fields: &Fields<'_>) -> Vec<Text> {
 
 fn gate(reader: &Reader, node: &Node) -> Option<GateDef> {
     let fields = reader.fields("a gate", "gate", node)?;
-    let kind = if fields.node("type").is_none() && !reader.strict() {
+    let kind = if fields.node("type").is_none_or(Node::is_nothing) && !reader.strict() {
         reader.push(
             Diagnostic::warning("missing-key", "a gate has no `type`; it is opened by hand")
                 .at(&node.at, "`type` is missing here")
@@ -206,6 +206,12 @@ fn until(reader: &Reader, text: Text, max: Option<(i64, super::super::At)>) -> O
 
 fn on_complete(reader: &Reader, node: &Node) -> Option<OnCompleteDef> {
     let fields = reader.fields("on_complete", "on_complete", node)?;
+    // Two empty texts are what a program writes that has nothing to say here.
+    if ["for_each", "bond"].into_iter().all(|key| fields.node(key).is_some_and(Node::is_nothing)) {
+        let _ = (fields.map("vars"), fields.bool("parallel"), fields.bool("sequential"));
+        fields.finish();
+        return None;
+    }
     let for_each = fields.required("for_each");
     let bond = fields.required("bond");
     let vars = fields.map("vars");

@@ -164,6 +164,32 @@ fn older_and_looser_spellings_cook() {
 }
 
 #[test]
+fn an_empty_text_is_as_good_as_none_in_every_file() {
+    let json = r#"{"formula": "j", "type": "", "vars": {"v": {"type": "", "default": "1"}},
+        "squash": {"trigger": "", "template_type": ""},
+        "steps": [{"id": "a", "assignee": "", "on_complete": {"for_each": "", "bond": "", "vars": {}}}, {"id": "b"}],
+        "compose": {"bond_points": [{"id": "p", "after_step": "a", "before_step": ""}],
+            "branch": [{"from": "a", "steps": ["b"], "join": ""}],
+            "hooks": [{"trigger": "x", "attach": "y", "at": ""}]}}"#;
+    for layer in [Layer::Town, Layer::Repository] {
+        let mut library = Library::empty();
+        library.add(layer, "j.formula.json", json);
+        let options = Options { vars: &Vars::new(), mode: gastown::formula::Mode::Compile, aspects: &NoAspects };
+        let cooked = compile(&library, "j", options).expect("cooks");
+        assert!(cooked.warnings.findings.is_empty(), "{}", cooked.warnings);
+        assert_eq!(edges(&cooked.proto), "a\nb <- a");
+        assert_eq!((cooked.proto.kind.as_str(), &cooked.proto.steps[0].on_complete), ("workflow", &None));
+        assert_eq!(cooked.proto.steps[0].assignee, None);
+        assert_eq!(cooked.proto.bond_points[0]["after_step"], "a");
+    }
+    // Half of a pair is a mistake still.
+    let half = r#"{"formula": "j", "steps": [{"id": "a", "on_complete": {"for_each": "output.x", "bond": ""}}]}"#;
+    assert_eq!(outcome("j.formula.json", half).0, Err(vec!["missing-key"]));
+    let none = r#"{"formula": "j", "steps": [{"id": "a", "gate": {"type": "", "id": "x"}}]}"#;
+    assert_eq!(outcome("j.formula.json", none), (Ok("a".to_owned()), vec!["missing-key"]));
+}
+
+#[test]
 fn what_takes_the_place_of_a_step_takes_it_everywhere() {
     cooks(
         "points",
