@@ -85,7 +85,9 @@ pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts
     let round = round_of(proto, &step.id);
     put("round", round.and_then(|_| round_texts(step, vars, opts)));
     put("round_of", round.map(Value::from));
-    let mut labels = step.labels.iter().map(|l| fill(l, vars)).collect::<Vec<_>>();
+    let mut labels: Vec<String> = step.labels.iter().map(|l| fill(l, vars)).collect();
+    // One that came to nothing says nothing.
+    labels.retain(|label| !label.trim().is_empty());
     if let Some(waits) = &step.waits_for {
         labels.push(format!("gate:{}", waits.mode));
     }

@@ -183,7 +183,7 @@ fn advice_step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>) -> 
     made.description = fields.text("description");
     made.kind = fields.filled("type");
     made.priority = step::priority(&fields);
-    made.labels = fields.texts("labels");
+    made.labels = step::labels(&fields);
     made.run = fields.filled("run").map(Box::new);
     made.acceptance = fields.text("acceptance").map(Box::new);
     made.touches = step::touches(&fields);

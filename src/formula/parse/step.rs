@@ -38,7 +38,7 @@ fn step(reader: &Reader, node: &Node, path: &str, formula: &Arc<str>, depth: usi
     step.notes = fields.text("notes").map(Box::new);
     step.kind = fields.filled("type");
     step.priority = priority(&fields);
-    step.labels = fields.texts("labels");
+    step.labels = labels(&fields);
     step.assignee = fields.filled("assignee").map(Box::new);
     step.depends_on = fields.texts("depends_on");
     step.needs = fields.texts("needs");
@@ -74,6 +74,21 @@ pub(super) fn priority(fields: &Fields<'_>) -> Option<u8> {
             None
         }
     }
+}
+
+/// The labels; one that says nothing is a mistake, and left out.
+pub(super) fn labels(fields: &Fields<'_>) -> Vec<Text> {
+    let mut labels = fields.texts("labels");
+    labels.retain(|label| {
+        let empty = label.as_str().trim().is_empty();
+        if empty {
+            let error =
+                Diagnostic::error("label", format!("a label of {} is empty", fields.what)).at(&label.at, "empty");
+            fields.reader.lenient(|| fields.reader.push(error));
+        }
+        !empty
+    });
+    labels
 }
 
 fn waits_for(fields: &Fields<'_>) -> Option<Text> {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, children_of, walk};
-use super::super::{At, Diagnostic, Text, truthy, vars};
+use super::super::{At, Diagnostic, Text, fill, truthy, vars};
 use super::Cx;
 
 /// Checks the graph.
@@ -12,6 +12,9 @@ pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
     let mut flat: Vec<&StepDef> = Vec::new();
     walk(steps, &mut |s| flat.push(s));
     let index = ids(cx, &flat);
+    for step in &flat {
+        labels(cx, step, false);
+    }
     let edges = needs(cx, &flat, &index);
     let closing = circle(cx, &flat, &edges);
     deadlock(cx, &flat, &edges, &closing);
@@ -55,6 +58,33 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
         }
     }
     index
+}
+
+/// How many bytes a label may have in the store.
+const LABEL: usize = 200;
+
+/// Reports labels that no bead can have: of those with placeholders, as they are when these are `filled`, or of the others.
+fn labels(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
+    for label in step.labels.iter().filter(|label| label.as_str().contains("{{") == filled) {
+        let text = fill(label.as_str(), cx.vars);
+        let wrong = if text.len() > LABEL {
+            format!("has {} bytes; {LABEL} are the most", text.len())
+        } else if text.contains(char::is_control) {
+            "has a control character".to_owned()
+        } else {
+            continue;
+        };
+        if cx.news("label", &label.at) {
+            let message = format!("a label of step `{}` {wrong}", step.id);
+            let shown = crate::base::text::headline(&text, 40);
+            cx.report.push(Diagnostic::error("label", message).at(&label.at, format!("would be `{shown}`")));
+        }
+    }
+}
+
+/// Checks the labels that have placeholders, filled with what is known. One that comes to nothing is left out.
+pub(in super::super) fn filled_labels(cx: &mut Cx<'_>, steps: &[StepDef]) {
+    walk(steps, &mut |step| labels(cx, step, true));
 }
 
 fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) -> Option<usize> {

@@ -440,6 +440,8 @@ pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<Stri
     let boxed = [&mut step.notes, &mut step.assignee, &mut step.acceptance];
     boxed.into_iter().flatten().for_each(|text| fill(text));
     step.labels.iter_mut().for_each(fill);
+    // One that came to nothing says nothing.
+    step.labels.retain(|label| !label.as_str().trim().is_empty());
     if let Some(round) = &mut step.round {
         // The number of the round stays open: it is another one each time.
         let round = Arc::make_mut(round);

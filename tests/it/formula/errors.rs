@@ -493,6 +493,32 @@ fn a_wrong_list_is_told_once_with_the_header_to_write() {
     ");
 }
 
+#[test]
+fn a_label_that_no_bead_can_have_is_told_before_it_is_poured() {
+    let long = "x".repeat(300);
+    let text = format!(
+        "formula = \"f\"\n[vars]\nteam = \"\"\n[[steps]]\nid = \"a\"\nlabels = [\"\", \"{long}\", \"{{{{team}}}}\", \"a\\tb\"]\n\
+         [[steps]]\nid = \"l\"\n[steps.loop]\ncount = 3\n[[steps.loop.body]]\nid = \"b\"\nlabels = [\"{long}\"]\n"
+    );
+    insta::assert_snapshot!(told(&cooked(&text).expect_err("labels")).replace(&long, "xxx"), @r"
+    6:11 a label of step `a` is empty | 
+    6:15 a label of step `a` has 300 bytes; 200 are the most | 
+    6:331 a label of step `a` has a control character | 
+    13:11 a label of step `l.iter1.b` has 300 bytes; 200 are the most | 
+    ");
+    // What a placeholder comes to is known when values are.
+    let text = "formula = \"f\"\n[vars]\nteam = \"\"\n[[steps]]\nid = \"a\"\nlabels = [\"t-{{team}}\"]\n";
+    let library = library(&[("f", text)]);
+    let given = vars(&[("team", &long)]);
+    let run = |mode| {
+        let options = gastown::formula::Options { vars: &given, mode, aspects: &gastown::formula::NoAspects };
+        gastown::formula::compile(&library, "f", options)
+    };
+    assert!(run(gastown::formula::Mode::Compile).is_ok());
+    let report = run(gastown::formula::Mode::Pour).expect_err("too long");
+    assert_eq!(told(&report), "6:11 a label of step `a` has 302 bytes; 200 are the most | ");
+}
+
 /// `line:column message | help`, a line each.
 pub(super) fn told(report: &gastown::formula::Report) -> String {
     let line = |f: &gastown::formula::Diagnostic| {

@@ -302,3 +302,22 @@ fn one_bead_gets_one_molecule_also_while_a_large_one_is_poured_for_it() {
     let roots = Filter { types: vec![gastown::store::IssueType::MOLECULE], ..Filter::default() };
     assert_eq!(store.read::<_, StoreError>(|r| r.count(&roots)).expect("reads"), 1, "nothing is left of the other");
 }
+
+#[test]
+fn a_label_that_comes_to_nothing_is_left_out() {
+    let toml = r#"formula = "f"
+        [vars]
+        team = ""
+        [[steps]]
+        id = "a"
+        labels = ["{{team}}", "x", " {{team}} "]"#;
+    let proto = cooked(toml).expect("cooks");
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = store(dir.path());
+    let made = store
+        .write::<_, MoleculeError>(&stamp(1), |w| molecule::pour(w, &proto, &Vars::new(), &PourOpts::default()))
+        .expect("pours");
+    let under = Filter { under: Some(made.root.clone()), ..Filter::default() };
+    let beads = store.read::<_, MoleculeError>(|r| Ok(r.find(&under)?)).expect("reads");
+    assert_eq!(beads.last().map(|bead| bead.labels.clone()), Some(vec!["x".to_owned()]));
+}
