@@ -153,7 +153,7 @@ fn finished(
     }
     if options.mode != Mode::Compile {
         placeholders::missing(&mut cx, &formula, &steps, options.vars, options.mode);
-        check::filled_labels(&mut cx, &steps);
+        check::filled(&mut cx, &steps);
     }
     if options.mode == Mode::Runtime {
         placeholders::fit(&mut cx, &formula, &steps);

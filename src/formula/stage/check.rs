@@ -14,6 +14,7 @@ pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Form
     let index = ids(cx, &flat);
     for step in &flat {
         labels(cx, step, false);
+        timeout(cx, step, false);
     }
     let edges = needs(cx, &flat, &index);
     let closing = circle(cx, &flat, &edges);
@@ -82,9 +83,38 @@ fn labels(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
     }
 }
 
-/// Checks the labels that have placeholders, filled with what is known. One that comes to nothing is left out.
-pub(in super::super) fn filled_labels(cx: &mut Cx<'_>, steps: &[StepDef]) {
-    walk(steps, &mut |step| labels(cx, step, true));
+/// Reports a time that is no length of one: of those with placeholders, as they are when these are `filled`, or of the
+/// others. A gate that opens with time needs one.
+fn timeout(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
+    let Some(gate) = &step.gate else { return };
+    match &gate.timeout {
+        Some(text) if text.as_str().contains("{{") == filled => {
+            let time = fill(text.as_str(), cx.vars);
+            if !time.is_empty() && vars::duration(&time).is_none() && cx.news("timeout", &text.at) {
+                cx.report.push(
+                    Diagnostic::error("timeout", format!("`{time}` is not a length of time"))
+                        .at(&text.at, "here")
+                        .help("write it as 90s, 30m or 1h30m"),
+                );
+            }
+        }
+        None if gate.kind.as_str() == "timer" && !filled && cx.news("timeout", &gate.kind.at) => {
+            cx.report.push(
+                Diagnostic::warning("timeout", format!("the timer before `{}` has no timeout", step.id))
+                    .at(&gate.kind.at, "it never opens by itself")
+                    .help("say how long, as in timeout = \"30m\""),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Checks the labels and times that have placeholders, filled with what is known. A label that comes to nothing is left out.
+pub(in super::super) fn filled(cx: &mut Cx<'_>, steps: &[StepDef]) {
+    walk(steps, &mut |step| {
+        labels(cx, step, true);
+        timeout(cx, step, true);
+    });
 }
 
 fn known(cx: &mut Cx<'_>, index: &Index<'_>, id: &Text, what: &str, name: &str) -> Option<usize> {

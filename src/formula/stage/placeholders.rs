@@ -18,7 +18,7 @@ fn texts<'s>(step: &'s StepDef, found: &mut dyn FnMut(&'s Text, bool)) {
     [step.title.as_ref(), step.description.as_ref(), step.notes.as_deref(), step.assignee.as_deref(), gate, until]
         .into_iter()
         .flatten()
-        .chain(held.chain(globs).chain(given))
+        .chain(held.chain(globs).chain(given).chain(&step.labels))
         .for_each(|text| found(text, false));
     step.condition.iter().for_each(|text| found(text, true));
 }

@@ -166,3 +166,19 @@ fn what_only_a_bead_can_have_is_not_asked_of_a_loop() {
     }
     cooked(&text("description = \"All of them\"")).expect("said to readers");
 }
+
+#[test]
+fn the_time_of_a_gate_is_filled_and_must_be_one() {
+    let text = |time: &str| {
+        format!(
+            "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 2\nvar = \"i\"\n\
+             body = [{{ id = \"a\", gate = {{ type = \"timer\"{time} }} }}]\n"
+        )
+    };
+    let proto = cooked(&text(", timeout = \"{i}h\"")).expect("cooks");
+    let times: Vec<_> = proto.steps.iter().filter_map(|step| step.gate.as_ref()?.timeout.as_deref()).collect();
+    assert_eq!(times, ["1h", "2h"]);
+    let told = cooked(&text(", timeout = \"{n}h\"")).expect_err("no time").render(false);
+    assert_eq!(told.matches("`{n}h` is not a length of time").count(), 1, "{told}");
+    cooked(&text("")).expect("a warning");
+}
