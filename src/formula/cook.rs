@@ -145,7 +145,11 @@ fn finished(
     let steps = stages(&mut cx, &formula, &mut trace);
     for point in &mut formula.compose.bond_points {
         point.after.iter_mut().for_each(|id| *id = cx.last(id));
-        point.before.iter_mut().for_each(|id| *id = cx.first(id));
+        if let Some(before) = &mut point.before {
+            let mut begin = cx.begin(before).into_iter();
+            *before = begin.next().unwrap_or_else(|| before.clone());
+            point.also_before = begin.collect();
+        }
     }
     check::values(&mut cx, &formula);
     if options.mode != Mode::Runtime {

@@ -291,6 +291,8 @@ pub(crate) struct BondPoint {
     pub(crate) description: Option<Text>,
     pub(crate) after: Option<Text>,
     pub(crate) before: Option<Text>,
+    /// What else begins what came in the place of the step before which it is.
+    pub(crate) also_before: Vec<Text>,
     pub(crate) parallel: bool,
 }
 

@@ -180,6 +180,9 @@ pub(super) fn bond_point(point: &super::def::BondPoint) -> Value {
     out.text("description", point.description.as_ref());
     out.text("after_step", point.after.as_ref());
     out.text("before_step", point.before.as_ref());
+    out.list("also_before", point.also_before.is_empty(), || {
+        point.also_before.iter().map(|id| Value::from(id.as_str())).collect()
+    });
     out.list("parallel", !point.parallel, || Value::Bool(true));
     Value::Object(out.0)
 }

@@ -204,7 +204,11 @@ fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondTyp
         }
         w.add_dep(b, NewDep::new(waits, after))?;
     } else if let Some(before) = named("before_step") {
-        let before = steps.iter().find(|s| super::step_name(s) == Some(before)).ok_or_else(unknown)?.id.clone();
+        let called = |name: &str| steps.iter().find(|s| super::step_name(s) == Some(name)).map(|s| s.id.clone());
+        let before = called(before).ok_or_else(unknown)?;
+        // All that begins a loop, or what came in the place of a step.
+        let also = found.get("also_before").and_then(Value::as_array).into_iter().flatten();
+        let also: Vec<BeadId> = also.filter_map(|name| called(name.as_str()?)).collect();
         let needs = w.deps(&before)?.into_iter().filter(|d| d.kind == DepKind::BLOCKS);
         let needs: Vec<BeadId> = needs.map(|d| d.depends_on_id).filter(own).collect();
         if how == BondType::Conditional && needs.len() != 1 {
@@ -213,8 +217,8 @@ fn at_point(w: &mut Write<'_>, a: &BeadId, b: &BeadId, point: &str, how: BondTyp
         for need in needs {
             w.add_dep(b, NewDep::new(waits.clone(), need))?;
         }
-        if between {
-            w.add_dep(&before, NewDep::new(DepKind::BLOCKS, b.clone()))?;
+        for before in std::iter::once(&before).chain(&also).filter(|_| between) {
+            w.add_dep(before, NewDep::new(DepKind::BLOCKS, b.clone()))?;
         }
     }
     w.update(b, Patch::default().with_meta("bonded_at", point))?;

@@ -52,7 +52,7 @@ fn bond_point(fields: &Fields<'_>) -> Option<BondPoint> {
                 .at(fields.at, "this one"),
         );
     }
-    Some(BondPoint { id: id?, description, after, before, parallel })
+    Some(BondPoint { id: id?, description, after, before, also_before: Vec::new(), parallel })
 }
 
 fn hook(fields: &Fields<'_>) -> Option<serde_json::Value> {

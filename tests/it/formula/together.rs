@@ -477,3 +477,28 @@ fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
     let other = sandbox.bd(&repo, &["mol", "pour", proto, "--var", "env=test"]).fails();
     assert!(other.contains("env") && other.contains("prod"), "{other}");
 }
+
+#[test]
+fn what_is_put_before_a_loop_holds_all_that_begins_it() {
+    let looped = "[[steps]]\nid = \"a\"\n[[steps]]\nid = \"l\"\nneeds = [\"a\"]\n\
+        loop = { count = 2, body = [{ id = \"p\" }, { id = \"q\" }] }\n\
+        [[compose.bond_points]]\nid = \"pre\"\nbefore_step = \"l\"\n";
+    let (sandbox, repo) = repo(&[("f", looped), ("two", TWO)]);
+    let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let bonded = made(&sandbox, &repo, &["mol", "bond", &root, "two", "--at", "pre"], "two");
+    sandbox.bd(&repo, &["close", &format!("{root}.1")]).ok();
+    assert_eq!(free(&sandbox, &repo, &root), Vec::<String>::new(), "no step of the loop");
+    works_through(&sandbox, &repo, &format!("{bonded}.1"));
+    assert_eq!(free(&sandbox, &repo, &root), ["l.iter1.p", "l.iter1.q"]);
+}
+
+#[test]
+fn the_name_of_a_formula_is_not_taken_for_the_end_of_an_id() {
+    let (sandbox, repo) = repo(&[("f", CHAIN), ("two", TWO)]);
+    let root = made(&sandbox, &repo, &["mol", "pour", "f"], "f");
+    let short = root.strip_prefix("tt-").expect("its prefix");
+    std::fs::write(repo.join(format!(".beads/formulas/{short}.formula.toml")), format!("formula = \"{short}\"\n{TWO}"))
+        .expect("a formula");
+    let bonded = sandbox.bd(&repo, &["mol", "bond", &root, short, "--json"]).json();
+    assert_eq!((&bonded["result_id"], &bonded["spawned"]), (&json!(root), &json!(3)), "{bonded}");
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::Context;
-use super::super::formula::library::{proto_for, var};
+use super::super::formula::library::{library, proto_for, var};
 use crate::base::BeadId;
 use crate::base::text::count;
 use crate::cli::CliError;
@@ -102,12 +102,13 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The molecule that lives under this name.
+/// The molecule that lives under this name. The name of a formula is not taken for the end of an id.
 fn live(cx: &Context, name: &str) -> Result<Option<BeadId>, CliError> {
-    cx.read(|r| {
-        let Ok(id) = r.resolve(name) else { return Ok(None) };
+    let found = cx.read(|r| {
+        let Ok(id) = r.resolve(name) else { return Ok::<_, CliError>(None) };
         Ok(r.bead(&id)?.filter(|b| molecule::is_molecule(b) && !b.is_template).map(|b| b.id))
-    })
+    })?;
+    Ok(found.filter(|id| id.as_str() == name || library(cx, &[]).find(name).is_err()))
 }
 
 /// The id of what is poured for the one of two that lives.
