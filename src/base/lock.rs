@@ -39,11 +39,11 @@ pub enum LockError {
 }
 
 impl LockError {
-    /// The same, where it is `file` that all wait for.
+    /// The same, where it is `file` that all wait for, after so long a wait.
     #[must_use]
-    pub fn held_by(self, file: &File) -> Self {
+    pub fn held_by(self, file: &File, waited: Duration) -> Self {
         match self {
-            Self::Held { waited, .. } => Self::Held { waited, holder: platform::lock_holder(file) },
+            Self::Held { .. } => Self::Held { waited, holder: platform::lock_holder(file) },
             other @ Self::Io(_) => other,
         }
     }
@@ -65,7 +65,8 @@ pub fn wait(file: &File, how: How) -> Result<(), LockError> {
     wait_for(file, how, patience())
 }
 
-fn wait_for(file: &File, how: How, patience: Duration) -> Result<(), LockError> {
+/// As [`wait`], for another while than [`patience`] says.
+pub fn wait_for(file: &File, how: How, patience: Duration) -> Result<(), LockError> {
     let tried = match how {
         How::Alone => file.try_lock(),
         How::Shared => file.try_lock_shared(),

@@ -248,7 +248,7 @@ fn settle(formula: &mut Formula, values: &Vars) {
         let at = &formula.name.at;
         let undeclared = || VarDef { var: Var::default(), at: at.clone(), default_at: at.clone() };
         let var = &mut formula.vars.entry(name.clone()).or_insert_with(undeclared).var;
-        (var.default, var.required, var.choices) = (Some(value.clone()), false, vec![value.clone()]);
+        (var.default, var.required, var.fixed) = (Some(value.clone()), false, true);
     }
 }
 

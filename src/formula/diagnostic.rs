@@ -31,8 +31,8 @@ pub struct Diagnostic {
     pub also: Vec<(At, String)>,
     /// What to do.
     pub help: Option<String>,
-    /// For how many others it stands, that are not kept.
-    pub(super) more: usize,
+    /// It stands for others, which are not kept.
+    pub(super) more: bool,
 }
 
 impl Diagnostic {
@@ -45,7 +45,7 @@ impl Diagnostic {
             at: None,
             also: Vec::new(),
             help: None,
-            more: 0,
+            more: false,
         }
     }
 
@@ -249,35 +249,34 @@ pub struct Report {
 const MOST: usize = 100;
 
 impl Report {
-    /// Adds a finding, unless it is there. Of those after the first 100 only the number is kept.
+    /// Adds a finding, unless it is there. After the first 100 it only says that there are more.
     pub fn push(&mut self, finding: Diagnostic) {
         let same = |f: &Diagnostic| f.code == finding.code && f.message == finding.message && f.is_at(&finding);
         if self.findings.iter().any(same) {
             return;
         }
-        if finding.more > 0 {
+        if finding.more {
             self.leave_out(&finding);
         } else if self.findings.len() < MOST {
             self.findings.push(finding);
         } else {
-            let warning = |f: &&mut Diagnostic| f.severity == Severity::Warning && f.more == 0;
+            let warning = |f: &&mut Diagnostic| f.severity == Severity::Warning && !f.more;
             let place = self.findings.iter_mut().rev().find(warning).filter(|_| finding.severity == Severity::Error);
             let left = place.map_or_else(|| finding.clone(), |warning| std::mem::replace(warning, finding.clone()));
             self.leave_out(&left);
         }
     }
 
-    /// Counts what there is no place for.
+    /// Says that there is no place for it.
     fn leave_out(&mut self, finding: &Diagnostic) {
-        let found = self.findings.iter().position(|f| f.more > 0);
+        let found = self.findings.iter().position(|f| f.more);
         let index = found.unwrap_or_else(|| {
-            self.findings.push(Diagnostic { severity: finding.severity, ..Diagnostic::error("more", "") });
+            let more = Diagnostic::error("more", "further findings are not shown");
+            self.findings.push(Diagnostic { severity: finding.severity, more: true, ..more });
             self.findings.len() - 1
         });
         let last = &mut self.findings[index];
         last.severity = last.severity.max(finding.severity);
-        last.more += finding.more.max(1);
-        last.message = format!("further findings that are not shown: {}", last.more);
     }
 
     /// Puts the findings in the order of the text, file by file.
@@ -293,7 +292,7 @@ impl Report {
                 (file, at.start())
             })
         };
-        self.findings.sort_by_cached_key(|f| (f.more > 0, place(f, &mut files)));
+        self.findings.sort_by_cached_key(|f| (f.more, place(f, &mut files)));
     }
 
     /// Whether there is an error among them.

@@ -87,8 +87,11 @@ impl Proto {
     /// Two protomolecules as one, by the name of `title`. Of variables that both have, the first one's count for it.
     #[must_use]
     pub fn compound(title: String, how: &str, first: Self, second: Self) -> Self {
-        let mut vars = second.vars.clone();
-        vars.extend(first.vars.clone());
+        // What is fixed in one part is nothing to the other.
+        let open =
+            |part: &Self| part.vars.clone().into_iter().filter(|(_, var)| !var.fixed).collect::<BTreeMap<_, _>>();
+        let mut vars = open(&second);
+        vars.extend(open(&first));
         let mut proto = Self {
             id: String::new(),
             formula: title,
@@ -111,6 +114,12 @@ impl Proto {
         };
         proto.id = super::stage::freeze::id(&proto);
         proto
+    }
+
+    /// Those of the values that are for it as a part of a compound.
+    pub fn own_values(&self, values: &super::Vars) -> super::Vars {
+        let fixed = |name: &String| self.vars.get(name).is_some_and(|var| var.fixed);
+        values.iter().filter(|(name, _)| !fixed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// The two protomolecules that it was bonded of, if it was.
@@ -171,6 +180,9 @@ pub struct Var {
     /// `string`, `int` or `bool`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// The texts were filled with its default when the formula was cooked: it has no other value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
 }
 
 impl Var {

@@ -325,7 +325,10 @@ fn groups(
         if !part || count.closed < count.total || view::is_open_below(w, &parent)? {
             return Ok(());
         }
-        if !bead.is_over() {
+        if bead.is_over() {
+            // It was closed by hand before its steps were.
+            closed.extend(close_unneeded(w, root, &bead)?);
+        } else {
             let done = if is_molecule(&bead) {
                 close_root(w, &parent)?
             } else {

@@ -78,7 +78,7 @@ pub fn would_pour(r: &Read<'_>, proto: &Proto, vars: &Vars) -> Result<(Vec<Step>
     if proto.compound.is_some() {
         let (mut steps, mut skipped) = (Vec::new(), Vec::new());
         for part in proto.parts() {
-            let (own, left_out) = would_pour(r, part, vars)?;
+            let (own, left_out) = would_pour(r, part, &part.own_values(vars))?;
             let named = |id: &str| format!("{}.{id}", part.formula);
             steps.extend(own.into_iter().map(|step| Step { id: named(&step.id), ..step }));
             skipped.extend(left_out.iter().map(|id| named(id)));
@@ -176,7 +176,7 @@ impl<'p> Pouring<'p> {
             let (assignee, ephemeral) = (self.opts.assignee.clone(), self.opts.ephemeral);
             let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, first, ..PourOpts::default() };
             first += part.size();
-            let poured = pour(w, part, &self.vars, &opts)?;
+            let poured = pour(w, part, &part.own_values(&self.vars), &opts)?;
             work += poured.work;
             let taken = made.iter().any(|(name, _)| *name == part.formula);
             let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };

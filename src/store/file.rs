@@ -13,7 +13,8 @@ use super::{Read, Stamp, StoreError, Write, schema};
 use crate::base::fault::{Point, pass};
 use crate::base::{Prefix, Time, lock};
 
-const FILE: &str = "beads.db";
+/// What a store keeps its beads in.
+pub const FILE: &str = "beads.db";
 /// Each transaction is on disk when it has ended.
 pub(super) const EACH_ON_DISK: &str = "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192";
 

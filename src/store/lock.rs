@@ -5,9 +5,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{KINDS, StoreError};
-use crate::base::lock::{How, wait};
+use crate::base::lock::{How, LockError, patience, wait, wait_for};
 
 const WRITERS: &str = "write.lock";
 /// Whoever waits for the write lock holds this one meanwhile.
@@ -49,9 +50,10 @@ pub(super) struct Locked(Arc<Queue>);
 impl Locked {
     /// Waits for the lock. When that fails, the queue must not be waited on again.
     pub(super) fn take(queue: Arc<Queue>, dir: &Path) -> Result<Self, StoreError> {
-        let refused = |error| StoreError::lock(dir.join(WRITERS), error);
-        wait(&queue.next, How::Alone).map_err(|error| refused(error.held_by(&queue.write)))?;
-        let taken = wait(&queue.write, How::Alone);
+        let (begun, patience) = (Instant::now(), patience());
+        let refused = |error: LockError| StoreError::lock(dir.join(WRITERS), error.held_by(&queue.write, patience));
+        wait_for(&queue.next, How::Alone, patience).map_err(refused)?;
+        let taken = wait_for(&queue.write, How::Alone, patience.saturating_sub(begun.elapsed()));
         let _ = queue.next.unlock();
         taken.map_err(refused)?;
         Ok(Self(queue))

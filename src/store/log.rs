@@ -2,10 +2,11 @@
 //!
 //! A commit appends to the log and flushes it. Whoever finds it long after a write brings it into the database, and has let
 //! go of the write lock by then: others write on meanwhile. Bulk work does it earlier than they, so that none of them does
-//! it in its place.
+//! it in its place. Only where they never pause, so that the log never begins anew, they wait for it once in a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -13,7 +14,7 @@ use rusqlite::hooks::Wal;
 
 use super::lock::open_lock;
 use super::{Store, StoreError};
-use crate::base::lock::{How, wait};
+use crate::base::lock::{How, wait_for};
 
 /// Held by who brings the log into the database: `SQLite` lets one at a time, and tells the others nothing of its end.
 const SETTLING: &str = "log.lock";
@@ -26,6 +27,8 @@ const LONG_IN_BULK: i32 = 500;
 const OVERLONG: i32 = 4_000;
 /// So many pages are brought into the database when the last one leaves: whoever comes first reads all of the log.
 const LONG_TO_READ: i32 = 128;
+/// So long is waited for somebody who is at it: the next write tries again.
+const A_MOMENT: Duration = Duration::from_millis(100);
 /// A log that begins anew keeps its file up to so many bytes, a few more than it usually gets: to write over it takes half
 /// as long as to make it longer.
 const KEPT: usize = 8 * 1024 * 1024;
@@ -90,7 +93,8 @@ impl Store {
             }
         } else {
             let _nobody_writes = self.locked()?;
-            wait(&settling, How::Alone).map_err(|error| StoreError::lock(self.beads_dir().join(SETTLING), error))?;
+            wait_for(&settling, How::Alone, A_MOMENT)
+                .map_err(|error| StoreError::lock(self.beads_dir().join(SETTLING), error))?;
             self.checkpoint()?;
         }
         // Closing is not enough: a child that is just being started has the file, too.

@@ -52,7 +52,7 @@ pub use dep::{Dep, DepKind, NewDep};
 pub use doc::LedgerDoc;
 pub use error::StoreError;
 pub use event::Event;
-pub use file::Store;
+pub use file::{FILE as DATABASE, Store};
 pub use filing::{Filed, Filing};
 pub use hook::Hook;
 pub use lock::Quiet;

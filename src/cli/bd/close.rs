@@ -120,6 +120,8 @@ impl Outcome {
     fn report(mut self, cx: &Context, suggest_next: bool) -> Result<(), CliError> {
         let closed: std::collections::HashSet<&BeadId> = self.closed.iter().map(|bead| &bead.id).collect();
         self.unblocked.retain(|bead| !closed.contains(&bead.id));
+        render::own(&mut self.closed);
+        render::own(&mut self.unblocked);
         let error = refusal(self.refused);
         match error {
             Some(mut error) if cx.out.json && !self.closed.is_empty() => {

@@ -137,6 +137,8 @@ pub(crate) fn main_work_tree(cwd: &Path) -> Option<PathBuf> {
                 // A bare repository that is only pointed to, or else a submodule, or a repository whose folder is elsewhere.
                 let config = std::fs::read_to_string(git_dir.join("config")).unwrap_or_default();
                 let bare = setting(&config, "core", "bare").is_some_and(|bare| bare.eq_ignore_ascii_case("true"));
+                // One that was made beside the pointer is there.
+                let bare = bare && !dir.join(".beads/beads.db").is_file();
                 return if bare { git_dir.canonicalize().ok() } else { Some(dir.to_owned()) };
             };
             let common = git_dir.join(common.trim()).canonicalize().ok()?;

@@ -104,7 +104,8 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
             ephemeral: wisps,
             limit: (args.limit > 0).then_some(args.limit),
         };
-        let beads = r.ready(&query)?;
+        let mut beads = r.ready(&query)?;
+        render::own(&mut beads);
         cx.out.print(&beads, |beads| render::lines(beads, "nothing is ready; `bd blocked` says what is held back"));
         Ok(())
     })

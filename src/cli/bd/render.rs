@@ -50,6 +50,11 @@ pub(super) fn own_keys(bead: &mut Bead) {
     bead.extra.retain(|key, _| !key.starts_with('~') && !FOUND_OUT.contains(&key.as_str()));
 }
 
+/// [`own_keys`] of beads that are an answer.
+pub(super) fn own(beads: &mut [Bead]) {
+    beads.iter_mut().for_each(own_keys);
+}
+
 /// A bead as a JSON object.
 pub(super) fn object(bead: &Bead) -> Map {
     let mut bead = bead.clone();

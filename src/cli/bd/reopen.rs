@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
-    let (beads, were_open) = cx.write(|w| {
+    let (mut beads, were_open) = cx.write(|w| {
         let (mut beads, mut were_open): (Vec<Bead>, Vec<BeadId>) = Default::default();
         for id in resolve_all(w, &args.ids)? {
             let status = w.need(&id)?.status;
@@ -35,6 +35,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         }
         Ok((beads, were_open))
     })?;
+    render::own(&mut beads);
     cx.out.print(&beads, |beads| {
         let opened: Vec<Bead> = beads.iter().filter(|bead| !were_open.contains(&bead.id)).cloned().collect();
         render::done(&opened)

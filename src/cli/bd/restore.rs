@@ -4,6 +4,7 @@ use super::Context;
 use crate::base::{Prefix, text};
 use crate::cli::{CliError, output};
 use crate::ledger;
+use crate::store::DATABASE;
 
 /// Makes the database anew from the ledger alone: every bead with its edges, labels and comments, as far as they
 /// were recorded. What is local (wisps, hooks, settings) is not in the ledger.
@@ -16,9 +17,6 @@ pub struct Args {
     #[arg(short, long)]
     prefix: Option<String>,
 }
-
-/// What a store keeps its beads in.
-const DATABASE: &str = "beads.db";
 
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {

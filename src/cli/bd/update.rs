@@ -128,6 +128,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     } else {
         beads = one_transaction(cx, &args, &patch, |w| last::meant(w, &args.ids, "update"))?;
     }
+    render::own(&mut beads);
     cx.out.print(&beads, |beads| render::done(beads));
     Ok(())
 }

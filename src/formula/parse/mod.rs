@@ -178,6 +178,7 @@ fn var(reader: &Reader, name: &Text, node: &Node) -> Option<(String, VarDef)> {
             Value::Time(time) => Some(time.clone()),
             _ => reader.text("default", n).map(|t| t.as_str().to_owned()),
         }),
+        fixed: false,
         required: fields.bool("required").unwrap_or(false),
         choices: fields.texts("enum").iter().map(|t| t.as_str().to_owned()).collect(),
         pattern: reader.lenient(|| pattern(&fields)),

@@ -83,14 +83,27 @@ fn labels(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
     }
 }
 
+/// Reports a gate that opens with time and has none.
+fn timeless(cx: &mut Cx<'_>, step: &StepDef, kind: &Text) {
+    if kind.as_str() == "timer" && cx.news("timeout", &kind.at) {
+        cx.report.push(
+            Diagnostic::warning("timeout", format!("the timer before `{}` has no timeout", step.id))
+                .at(&kind.at, "it never opens by itself")
+                .help("say how long, as in timeout = \"30m\""),
+        );
+    }
+}
+
 /// Reports a time that is no length of one: of those with placeholders, as they are when these are `filled`, or of the
-/// others. A gate that opens with time needs one.
+/// others.
 fn timeout(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
     let Some(gate) = &step.gate else { return };
     match &gate.timeout {
         Some(text) if text.as_str().contains("{{") == filled => {
             let time = fill(text.as_str(), cx.vars);
-            if !time.is_empty() && vars::duration(&time).is_none() && cx.news("timeout", &text.at) {
+            if time.is_empty() {
+                timeless(cx, step, &gate.kind);
+            } else if vars::duration(&time).is_none() && cx.news("timeout", &text.at) {
                 cx.report.push(
                     Diagnostic::error("timeout", format!("`{time}` is not a length of time"))
                         .at(&text.at, "here")
@@ -98,13 +111,7 @@ fn timeout(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
                 );
             }
         }
-        None if gate.kind.as_str() == "timer" && !filled && cx.news("timeout", &gate.kind.at) => {
-            cx.report.push(
-                Diagnostic::warning("timeout", format!("the timer before `{}` has no timeout", step.id))
-                    .at(&gate.kind.at, "it never opens by itself")
-                    .help("say how long, as in timeout = \"30m\""),
-            );
-        }
+        None if !filled => timeless(cx, step, &gate.kind),
         _ => {}
     }
 }
@@ -306,6 +313,9 @@ pub(super) fn value(cx: &mut Cx<'_>, name: &str, def: &VarDef, value: &str, at: 
 
 /// Why a variable cannot have that value.
 pub(in super::super) fn wrong(var: &super::super::Var, value: &str) -> Option<String> {
+    if let Some(fixed) = var.default.as_ref().filter(|fixed| var.fixed && *fixed != value) {
+        return Some(format!("it was cooked with `{fixed}`"));
+    }
     if !var.choices.is_empty() && !var.choices.iter().any(|c| c == value) {
         return Some(format!("it must be one of {}", var.choices.join(", ")));
     }

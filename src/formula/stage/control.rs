@@ -161,7 +161,7 @@ fn no_bead(cx: &mut Cx<'_>, step: &StepDef) {
         ("on_complete", step.on_complete.is_some()),
         ("only_if", step.touches.is_some()),
         ("metadata", step.metadata.is_some()),
-        ("acceptance", step.acceptance.is_some()),
+        ("acceptance", step.acceptance.as_ref().is_some_and(|text| !text.as_str().is_empty())),
         ("expand", step.expand.is_some()),
     ];
     for (what, _) in asked.into_iter().filter(|(_, asked)| *asked) {
@@ -203,11 +203,16 @@ pub(super) fn may_go(
     ];
     let held = held.into_iter().find(|(_, asked)| *asked).map(|(what, _)| what);
     let mut borne: Vec<(&StepDef, &str)> = Vec::new();
+    // Each that begins bears a copy: it is missed where another one needs it, and would begin in its place.
+    let needed =
+        |one: &StepDef| made.iter().any(|other| other.needs.iter().chain(&other.depends_on).any(|id| *id == one.id));
     if let Some(what) = held {
-        borne.extend(made.iter().filter(|one| one.begins(&own)).map(|one| (one, what)));
+        borne.extend(made.iter().filter(|one| one.begins(&own) && needed(one)).map(|one| (one, what)));
     }
     borne.extend(made.first().zip(first));
     borne.extend(made.last().zip(last));
+    // What comes after needs the last one, and without it what that needed.
+    borne.extend(made.last().filter(|end| made.len() > 1 && end.begins(&own)).map(|end| (end, "end")));
     for (one, what) in borne.into_iter().filter(|(one, _)| alone(one)) {
         let message = format!("`{}` may be left out by its condition, and the {what} of `{}` with it", one.id, step.id);
         cx.report.push(

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::import::{Finding, Incoming};
 use super::line::made_id;
 use crate::base::{BeadId, Time, text};
+use crate::store::row::ODD_DEPENDENCIES;
 use crate::store::{Read, StoreError, renew};
 
 /// A bead that is here, as far as an import looks at it.
@@ -15,6 +16,8 @@ use crate::store::{Read, StoreError, renew};
 pub(super) struct Standing {
     pub(super) deleted: bool,
     pub(super) updated: Time,
+    /// Whether it has edges that lead to no bead.
+    pub(super) odd: bool,
     created: Time,
     title: String,
 }
@@ -104,7 +107,8 @@ pub(super) fn standing<'i>(
     for id in ids {
         if let Some(bead) = r.bead(id)? {
             let (deleted, updated, created) = (bead.status == "tombstone", bead.updated_at, bead.created_at);
-            here.insert(id.to_string(), Standing { deleted, updated, created, title: bead.title });
+            let odd = bead.extra.contains_key(ODD_DEPENDENCIES);
+            here.insert(id.to_string(), Standing { deleted, updated, odd, created, title: bead.title });
         }
     }
     Ok(here)

@@ -83,7 +83,8 @@ impl Read<'_> {
                 let text = String::from_utf8_lossy(source);
                 let parsed = parse_line(text.trim_end_matches('\r'), prefix.as_str());
                 parsed.is_ok_and(|mut parsed| {
-                    rejoin(&mut parsed.bead, &mut parsed.guesses, prefix.as_str(), |id| ids.contains(id));
+                    let there = |id: &BeadId| Ok::<_, StoreError>(ids.contains(id));
+                    let _ = rejoin(&mut parsed.bead, &mut parsed.guesses, prefix.as_str(), there);
                     format_line(&order::listed(&parsed.bead)) == line
                 })
             });

@@ -60,6 +60,10 @@ impl Imported {
     fn counts(&mut self, line: &Incoming, there: Option<&Standing>) -> bool {
         match there {
             Some(there) if !there.deleted && line.bead.updated_at > there.updated => return true,
+            // It says the same, and leads where it led to nothing when it came in first.
+            Some(there) if !there.deleted && line.rejoined && there.odd && line.bead.updated_at == there.updated => {
+                return true;
+            }
             Some(there) if !there.deleted => self.unchanged += 1,
             _ => self.deleted_here += 1,
         }
@@ -81,6 +85,8 @@ pub(in crate::store) struct Incoming {
     pub(super) dated: bool,
     /// The edges that other lines of the file show for the bead: this one does not say that they were removed.
     pub(in crate::store) spared: Vec<String>,
+    /// Whether edges of it lead to a bead that got another id.
+    pub(super) rejoined: bool,
     /// Whether the file has dependencies in its lines, so that one without them says that there are none.
     pub(in crate::store) tells_edges: bool,
 }
@@ -174,10 +180,12 @@ impl Store {
         let prefix = self.prefix()?;
         let mut incoming = read_lines(text, prefix.as_str(), report);
         let here = self.read(|r| {
+            rejoin(&mut incoming, prefix.as_str(), &mut report.findings, |id| Ok(r.bead(id)?.is_some()))?;
             let here = clash::tell_apart(r, &mut incoming, prefix.as_str(), &mut report.findings)?;
             tell_orphans(r, &incoming, &mut report.findings)?;
             Ok::<_, StoreError>(here)
         })?;
+        report.findings.sort_by_key(|finding| finding.line);
         Ok((incoming, here))
     }
 
@@ -323,8 +331,9 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
                         found(bead.id.as_str(), repair, false);
                     }
                     let source = source(&bead, &line, whole);
-                    let (number, spared, tells_edges) = (line.number, Vec::new(), false);
-                    let read = Incoming { bead, guesses, source, number, dated, spared, tells_edges };
+                    let (number, spared) = (line.number, Vec::new());
+                    let (rejoined, tells_edges) = (false, false);
+                    let read = Incoming { bead, guesses, source, number, dated, spared, rejoined, tells_edges };
                     if let Some(note) = add(&mut incoming, read, prefix) {
                         found(&note.0, note.1, false);
                     }
@@ -332,16 +341,21 @@ fn read_lines(file: &[u8], prefix: &str, report: &mut Imported) -> BTreeMap<Bead
             }
         }
     }
-    rejoin(&mut incoming, prefix, &mut report.findings);
-    let tells = incoming.values().any(|line| !line.bead.dependencies.is_empty());
+    let edges = |bead: &Bead| !bead.dependencies.is_empty() || bead.extra.contains_key(ODD_DEPENDENCIES);
+    let tells = incoming.values().any(|line| edges(&line.bead));
     for line in incoming.values_mut() {
         line.tells_edges = tells;
     }
     incoming
 }
 
-/// Lets edges to ids that can be none lead to the beads that got others.
-fn rejoin(incoming: &mut BTreeMap<BeadId, Incoming>, prefix: &str, findings: &mut Vec<Finding>) {
+/// Lets edges to ids that can be none lead to the beads that got others, in the file or, as `here` says, in the store.
+fn rejoin(
+    incoming: &mut BTreeMap<BeadId, Incoming>,
+    prefix: &str,
+    findings: &mut Vec<Finding>,
+    here: impl Fn(&BeadId) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
     let odd: Vec<BeadId> = incoming
         .values()
         .filter(|line| line.bead.extra.contains_key(ODD_DEPENDENCIES))
@@ -349,15 +363,19 @@ fn rejoin(incoming: &mut BTreeMap<BeadId, Incoming>, prefix: &str, findings: &mu
         .collect();
     for id in odd {
         let Some(mut line) = incoming.remove(&id) else { continue };
-        let there = |target: &BeadId| incoming.contains_key(target) || *target == id;
+        let there =
+            |target: &BeadId| Ok::<_, StoreError>(incoming.contains_key(target) || *target == id || here(target)?);
         // Our writer will not reproduce it any more.
         let source = format_line(&order::listed(&line.bead)).into_bytes();
         line.source.get_or_insert(source);
-        for text in members::rejoin(&mut line.bead, &mut line.guesses, prefix, there) {
+        let edges = line.bead.dependencies.len();
+        for text in members::rejoin(&mut line.bead, &mut line.guesses, prefix, there)? {
             findings.push(Finding { line: line.number, id: id.to_string(), text, lost: false });
         }
+        line.rejoined = line.bead.dependencies.len() > edges;
         incoming.insert(id, line);
     }
+    Ok(())
 }
 
 /// The kind of a line that says itself that it is no bead: under `_type`, as newer versions of the format have it.
@@ -439,7 +457,9 @@ fn add(all: &mut BTreeMap<BeadId, Incoming>, mut line: Incoming, prefix: &str) -
 /// The beads of a file as they would be imported, and what would be said of it; nothing is written.
 pub fn read_file(file: &[u8], prefix: &str) -> (Vec<Bead>, Vec<Finding>) {
     let mut report = Imported::default();
-    let incoming = read_lines(file, prefix, &mut report);
+    let mut incoming = read_lines(file, prefix, &mut report);
+    // Nothing is asked of a store, so nothing can fail.
+    let _ = rejoin(&mut incoming, prefix, &mut report.findings, |_| Ok(false));
     (incoming.into_values().map(|line| line.bead).collect(), report.findings)
 }
 

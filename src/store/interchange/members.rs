@@ -12,55 +12,59 @@ use crate::store::{Bead, Comment, Dep, DepKind, Map};
 
 /// Lets the dependencies of a line that lead to no bead id lead to the bead that got another one in its place, if that is
 /// `there`. Says how many do, and how many are kept aside.
-pub(super) fn rejoin(
+pub(super) fn rejoin<E>(
     bead: &mut Bead,
     guesses: &mut Guesses,
     prefix: &str,
-    there: impl Fn(&BeadId) -> bool,
-) -> Vec<String> {
-    // An id that can be none is the seed of the one that its bead got.
-    let renamed = |text: &str| match BeadId::new(text) {
-        Ok(target) => Some(target),
-        Err(_) => made_id(prefix, text).ok().filter(&there),
-    };
-    let Some(Value::Array(odd)) = bead.extra.get_mut(ODD_DEPENDENCIES) else { return Vec::new() };
+    there: impl Fn(&BeadId) -> Result<bool, E>,
+) -> Result<Vec<String>, E> {
+    let Some(Value::Array(odd)) = bead.extra.shift_remove(ODD_DEPENDENCIES) else { return Ok(Vec::new()) };
     let filling = Filling { id: &bead.id.clone(), at: bead.created_at.to_string().into() };
-    let (before, mut said) = (odd.len(), Vec::new());
-    odd.retain(|dep| {
-        let named = |value: &Value| renamed(value.as_str()?.trim());
-        let (key, target) = match dep {
-            Value::Object(map) => {
-                let Some(found) = TARGETS.into_iter().find_map(|key| Some((key, named(map.get(key)?)?))) else {
-                    return true;
-                };
-                found
-            }
-            text => match named(text) {
-                Some(target) => (TARGETS[0], target),
-                None => return true,
-            },
+    let (mut rest, mut joined, mut said) = (Vec::new(), 0, Vec::new());
+    for dep in odd {
+        let whole = match meant_by(&dep, prefix, &there)? {
+            Some(dep) => filling.edge(&dep),
+            None => None,
         };
-        let mut dep = if dep.is_object() { dep.clone() } else { Value::Object(Map::new()) };
-        dep[key] = target.as_str().into();
-        let Some(whole) = filling.edge(&dep) else { return true };
-        let Ok(mut edge) = serde_json::from_value(whole.value) else { return true };
+        let edge = whole.and_then(|whole| Some((serde_json::from_value::<Dep>(whole.value).ok()?, whole.guessed)));
+        let Some((mut edge, guessed)) = edge else {
+            rest.push(dep);
+            continue;
+        };
         kinds(std::slice::from_mut(&mut edge), &mut said);
         guesses.edges.resize(bead.dependencies.len(), Vec::new());
-        guesses.edges.push(whole.guessed);
+        guesses.edges.push(guessed);
         bead.dependencies.push(edge);
-        false
-    });
-    let (rest, joined) = (odd.len(), before - odd.len());
-    if rest == 0 {
-        bead.extra.shift_remove(ODD_DEPENDENCIES);
+        joined += 1;
     }
     if joined > 0 {
         said.push(format!("{} to a bead that has another id now", text::count(joined, "dependency")));
+        once(&mut bead.dependencies, guesses, &mut said);
     }
-    if rest > 0 {
-        said.push(format!("{} kept without effect: no bead id", text::count(rest, "dependency")));
+    if !rest.is_empty() {
+        said.push(format!("{} kept without effect: no bead id", text::count(rest.len(), "dependency")));
+        bead.extra.insert(ODD_DEPENDENCIES.to_owned(), rest.into());
     }
-    said
+    Ok(said)
+}
+
+/// A dependency whose target is no bead id, with the one that it means.
+fn meant_by<E>(dep: &Value, prefix: &str, there: impl Fn(&BeadId) -> Result<bool, E>) -> Result<Option<Value>, E> {
+    let keys = TARGETS.iter().map(|key| (*key, dep.get(key))).chain([(TARGETS[0], Some(dep))]);
+    for (key, text) in keys.filter_map(|(key, value)| Some((key, value?.as_str()?.trim()))) {
+        let target = match BeadId::new(text) {
+            Ok(target) => target,
+            // An id that can be none is the seed of the one that its bead got.
+            Err(_) => match made_id(prefix, text) {
+                Ok(made) if there(&made)? => made,
+                _ => continue,
+            },
+        };
+        let mut meant = if dep.is_object() { dep.clone() } else { Value::Object(Map::new()) };
+        meant[key] = target.as_str().into();
+        return Ok(Some(meant));
+    }
+    Ok(None)
 }
 
 /// Under which keys an edge may name what it leads to, best first.

@@ -386,3 +386,22 @@ fn edges_follow_a_bead_whose_id_could_be_none_and_kinds_in_other_letters_hold() 
     let again = import(&mut t, (file.join("\n") + "\n").as_bytes());
     assert_eq!((again.created, again.updated), (0, 0));
 }
+
+#[test]
+fn edges_follow_a_bead_that_came_in_before_or_comes_in_later() {
+    let waits = line("gt-6", r#","dependencies":[{"issue_id":"gt-6","depends_on_id":"gt 5","type":"blocks"}]"#) + "\n";
+    let other = line("gt 5", "") + "\n";
+    let held = |t: &Temp| t.read(|r| r.blocked(None)).len();
+    let mut t = Temp::new();
+    import(&mut t, other.as_bytes());
+    import(&mut t, waits.as_bytes());
+    assert_eq!(held(&t), 1, "it was here");
+    let mut t = Temp::new();
+    import(&mut t, waits.as_bytes());
+    assert_eq!(held(&t), 0, "there is no such bead");
+    let both = import(&mut t, (other + &waits).as_bytes());
+    assert_eq!((both.created, both.updated, held(&t)), (1, 1, 1), "{:?}", both.findings);
+    let file = t.read(|r| r.export());
+    let again = import(&mut t, &file);
+    assert_eq!((again.created, again.updated, held(&t)), (0, 0, 1), "{:?}", again.findings);
+}

@@ -17,7 +17,8 @@ fn what_a_line_says_of_itself_is_not_taken_for_what_is_found_out() {
     let said = repo.bd(&["show", "z-2", "--json"]).ok()
         + &repo.bd(&["list", "--json"]).ok()
         + &repo.bd(&["list", "--limit", "0", "--json"]).ok()
-        + &repo.bd(&["dep", "tree", "z-2", "--json"]).ok();
+        + &repo.bd(&["dep", "tree", "z-2", "--json"]).ok()
+        + &repo.bd(&["ready", "--json"]).ok();
     assert!(said.contains("\"mine\": 1"), "{said}");
     for ghost in ["z-ghost", "z-gone", "~values", "\"q\""] {
         assert!(!said.contains(ghost), "{ghost}: {said}");
@@ -27,6 +28,12 @@ fn what_a_line_says_of_itself_is_not_taken_for_what_is_found_out() {
     let shown = repo.bd(&["show", "z-1"]).ok();
     assert!(shown.contains("z-2") && !shown.contains("z-ghost"), "{shown}");
     assert_eq!(repo.bd(&["export"]).ok(), std::fs::read_to_string(&file).expect("a file").trim_end());
+    let changed = repo.bd(&["update", "z-1", "-p", "1", "--json"]).ok()
+        + &repo.bd(&["close", "z-1", "--json"]).ok()
+        + &repo.bd(&["reopen", "z-1", "--json"]).ok();
+    for ghost in ["z-ghost", "z-gone", "~values", "\"q\"", "dependency_count"] {
+        assert!(!changed.contains(ghost), "{ghost}: {changed}");
+    }
 }
 
 #[test]

@@ -138,6 +138,16 @@ fn what_a_loop_asks_for_is_not_left_out_with_the_step_that_bears_it() {
         }
     }
     cooked(&text("[steps.loop]\ncount = 2", condition, "")).expect("nothing is asked for");
+    // Each that begins has the gate, and nobody needs the one that may go.
+    let apart = |one: &str, two: &str| {
+        format!(
+            "formula = \"f\"\nvars.x = \"no\"\n[[steps]]\nid = \"l\"\ngate = {{ type = \"human\" }}\n[steps.loop]\n\
+             count = 2\nbody = [{{ id = \"a\"{one} }}, {{ id = \"b\"{two} }}]\n"
+        )
+    };
+    cooked(&apart(condition, "")).expect("nothing is lost");
+    let told = cooked(&apart("", condition)).expect_err("rounds would not wait").render(false);
+    assert!(told.contains("`l.iter1.b` may be left out by its condition, and the end of `l` with it"), "{told}");
     let expansion = "formula = \"e\"\ntype = \"expansion\"\n[[template]]\nid = \"{target}.a\"\n[[template]]\n\
         id = \"{target}.b\"\nneeds = [\"{target}.a\"]\ncondition = \"{{x}}\"\n";
     let step = "formula = \"f\"\nvars.x = \"no\"\n[[steps]]\nid = \"s\"\nexpand = \"e\"\n\

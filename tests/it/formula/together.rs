@@ -475,7 +475,14 @@ fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
     assert_eq!((&step["title"], &step["labels"]), (&json!("Deploy to prod"), &json!(["env:prod"])));
     assert!(poured["id_mapping"].get("f.check").is_some(), "{poured}");
     let other = sandbox.bd(&repo, &["mol", "pour", proto, "--var", "env=test"]).fails();
-    assert!(other.contains("env") && other.contains("prod"), "{other}");
+    assert!(other.contains("env") && other.contains("it was cooked with `prod`"), "{other}");
+    // Two of them are one, each with its own.
+    let second = sandbox.bd(&repo, &["cook", "f", "--var", "env=test", "--json"]).json();
+    let second = second["proto_id"].as_str().expect("an id");
+    let both = sandbox.bd(&repo, &["mol", "bond", proto, second, "--pour", "--json"]).json();
+    let root = both["result_id"].as_str().expect("an id");
+    let labels = |part: &str| shown(&sandbox, &repo, &format!("{root}.{part}.1"))["labels"].clone();
+    assert_eq!((labels("1"), labels("2")), (json!(["env:prod"]), json!(["env:test"])));
 }
 
 #[test]
