@@ -18,7 +18,8 @@ pub(super) fn rejoin<E>(
     prefix: &str,
     there: impl Fn(&BeadId) -> Result<bool, E>,
 ) -> Result<Vec<String>, E> {
-    let Some(Value::Array(odd)) = bead.extra.shift_remove(ODD_DEPENDENCIES) else { return Ok(Vec::new()) };
+    let Some(Value::Array(odd)) = bead.extra.get_mut(ODD_DEPENDENCIES) else { return Ok(Vec::new()) };
+    let odd = std::mem::take(odd);
     let filling = Filling { id: &bead.id.clone(), at: bead.created_at.to_string().into() };
     let (mut rest, mut joined, mut said) = (Vec::new(), 0, Vec::new());
     for dep in odd {
@@ -41,7 +42,9 @@ pub(super) fn rejoin<E>(
         said.push(format!("{} to a bead that has another id now", text::count(joined, "dependency")));
         once(&mut bead.dependencies, guesses, &mut said);
     }
-    if !rest.is_empty() {
+    if rest.is_empty() {
+        bead.extra.shift_remove(ODD_DEPENDENCIES);
+    } else {
         said.push(format!("{} kept without effect: no bead id", text::count(rest.len(), "dependency")));
         bead.extra.insert(ODD_DEPENDENCIES.to_owned(), rest.into());
     }
