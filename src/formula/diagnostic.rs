@@ -96,6 +96,13 @@ impl Diagnostic {
         Some(format!("{}:{line}:{col}", at.source.path))
     }
 
+    /// What stands at `at` is no length of time.
+    pub(super) fn no_time(time: &str, at: &At) -> Self {
+        Self::error("timeout", format!("`{time}` is not a length of time"))
+            .at(at, "here")
+            .help("write it as 90s, 30m or 1h30m")
+    }
+
     /// Whether both point at the same place, or at none.
     fn is_at(&self, other: &Self) -> bool {
         match (&self.at, &other.at) {

@@ -137,11 +137,7 @@ fn gate(reader: &Reader, node: &Node) -> Option<GateDef> {
         && !text.as_str().contains('{')
         && super::super::vars::duration(text.as_str()).is_none()
     {
-        reader.push(
-            Diagnostic::error("timeout", format!("`{text}` is not a length of time"))
-                .at(&text.at, "here")
-                .help("write it as 90s, 30m or 1h30m"),
-        );
+        reader.push(Diagnostic::no_time(text.as_str(), &text.at));
     }
     fields.finish();
     Some(GateDef { kind: kind?, id: new.or(old).filter(|t| !t.as_str().is_empty()), timeout, once: false })

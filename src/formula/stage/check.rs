@@ -6,6 +6,7 @@ use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, children_of, walk};
 use super::super::{At, Diagnostic, Text, fill, truthy, vars};
 use super::Cx;
+use super::control::by_layer;
 
 /// Checks the graph.
 pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Formula) {
@@ -50,11 +51,7 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
             let message = "an id has no spaces and at most 200 characters";
             // Elsewhere people live with such ids, and a step poured from one has an id of its own; only
             // `bd cook --persist`, which keeps them, refuses.
-            let finding = if step.id.at.source.layer.strict() {
-                Diagnostic::error("step-id", message)
-            } else {
-                Diagnostic::warning("step-id", message)
-            };
+            let finding = by_layer(&step.id, "step-id", message.to_owned(), "");
             cx.report.push(finding.at(&step.id.at, "this id").help("a text for people belongs into the title"));
         }
     }
@@ -104,11 +101,7 @@ fn timeout(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
             if time.is_empty() {
                 timeless(cx, step, &gate.kind);
             } else if vars::duration(&time).is_none() && cx.news("timeout", &text.at) {
-                cx.report.push(
-                    Diagnostic::error("timeout", format!("`{time}` is not a length of time"))
-                        .at(&text.at, "here")
-                        .help("write it as 90s, 30m or 1h30m"),
-                );
+                cx.report.push(Diagnostic::no_time(&time, &text.at));
             }
         }
         None if !filled => timeless(cx, step, &gate.kind),

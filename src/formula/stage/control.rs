@@ -176,7 +176,7 @@ fn no_bead(cx: &mut Cx<'_>, step: &StepDef) {
 
 /// An error in a formula of ours; a warning in one that was written for another program, with what becomes of it: it is not
 /// worse there for what that program does not do.
-fn by_layer(written: &Text, code: &'static str, message: String, then: &str) -> Diagnostic {
+pub(super) fn by_layer(written: &Text, code: &'static str, message: String, then: &str) -> Diagnostic {
     if written.at.source.layer.strict() {
         Diagnostic::error(code, message)
     } else {

@@ -9,7 +9,6 @@ use gastown::store::{Close, IssueType, Patch, Stamp, Store};
 use serde_json::{Value, json};
 
 use super::library;
-use crate::support::Sandbox;
 
 /// A store with one molecule in it.
 struct Run {
@@ -334,10 +333,7 @@ fn what_was_done_once_becomes_a_formula() {
 
 #[test]
 fn a_loop_ends_when_a_file_is_there_or_a_variable_is_set_where_the_step_is_closed() {
-    let sandbox = Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     let inside = repo.join("src");
     for folder in [&repo.join(".beads/formulas"), &inside] {
         std::fs::create_dir_all(folder).expect("a folder");
@@ -459,10 +455,7 @@ fn a_gate_rule_on_what_is_outside_is_not_judged_where_nothing_is_known_of_that()
 
 #[test]
 fn a_step_that_is_closed_by_an_update_releases_gates_and_goes_on_with_its_loop() {
-    let sandbox = Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
     let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"x.output.open == 0\"\nmax = 5\n\
         [[steps.loop.body]]\nid = \"x\"\n[[steps]]\nid = \"ship\"\n\
@@ -513,10 +506,7 @@ fn a_gate_rule_is_poured_alike_in_a_large_molecule() {
 
 #[test]
 fn a_gate_rule_on_a_file_is_opened_by_a_look_and_comes_back_from_a_molecule_that_is_distilled() {
-    let sandbox = Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
     let text = "formula = \"f\"\n[[steps]]\nid = \"ship\"\n[[compose.gate]]\nbefore = \"ship\"\n\
         condition = \"file.exists('dist/app')\"\n";
@@ -580,10 +570,7 @@ fn the_gate_of_a_round_waits_for_what_its_number_names_and_that_of_the_loop_come
 
 #[test]
 fn a_group_is_complete_with_what_its_steps_have_fanned_out_to() {
-    let sandbox = Sandbox::new();
-    let repo = sandbox.folder("repo");
-    sandbox.git(&repo, &["init", "-q"]).ok();
-    sandbox.bd(&repo, &["init", "--prefix", "tt"]).ok();
+    let (sandbox, repo) = super::molecules::repo();
     let formulas = repo.join(".beads/formulas");
     std::fs::create_dir_all(&formulas).expect("a folder");
     let text = "formula = \"f\"\n[[steps]]\nid = \"both\"\n[[steps.children]]\nid = \"scan\"\n\
