@@ -216,6 +216,12 @@ fn words_are_found_in_every_text_after_every_change() {
     assert_eq!((found(&t, "COMMAS pars"), found(&t, "comma"), found(&t, "semicolons")), (1, 1, 0));
     t.write(|w| w.update(&a, Patch { description: Some("semicolons".into()), ..Patch::default() })).expect("update");
     assert_eq!((found(&t, "commas"), found(&t, "semicolons")), (0, 1));
+    // Why a wisp was closed is not looked at.
+    let wisp = t.write(|w| w.create(NewBead { ephemeral: true, ..NewBead::titled("patrol") })).expect("create").id;
+    for (id, reason) in [(&a, "eaten"), (&wisp, "nothing seen")] {
+        t.write(|w| w.close(id, Close::because(reason)).map(drop)).expect("close");
+    }
+    assert_eq!((found(&t, "eaten"), found(&t, "patrol"), found(&t, "nothing")), (1, 1, 0));
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Write<'_> {
         values.push(rusqlite::types::Value::Integer(old.num));
         let sql = format!("UPDATE beads SET {} WHERE num = ?", sets.join(", "));
         self.run(&sql, params_from_iter(values))?;
-        if texts(&old.bead) != texts(&new) {
+        if super::create::texts(&old.bead) != super::create::texts(&new) {
             self.index_text(old.num, &new)?;
         }
         self.tell(&old.bead, &new, &changed)?;
@@ -260,10 +260,6 @@ fn changed_registers(old: &Bead, new: &Bead) -> Vec<String> {
         }
     }
     changed
-}
-
-fn texts(bead: &Bead) -> [&str; 6] {
-    [&bead.title, &bead.description, &bead.design, &bead.acceptance_criteria, &bead.notes, &bead.close_reason]
 }
 
 /// A value for an event: long texts are told by their length only.
