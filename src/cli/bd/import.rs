@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::Context;
 use crate::base::text;
 use crate::cli::{CliError, Kind, output};
@@ -53,9 +55,13 @@ fn answer(
 ) -> Result<(), CliError> {
     if !cx.out.json {
         cx.out.print(done, told);
-        return report(cx, &path.display().to_string(), done, others);
+        return report(&path.display().to_string(), done, others);
     }
-    let mut value = serde_json::json!(done);
+    answer_json(cx, serde_json::json!(done), done, others)
+}
+
+/// Prints `value`, with the error beside it when a line could not be read.
+pub(super) fn answer_json(cx: &Context, mut value: Value, done: &Imported, others: &str) -> Result<(), CliError> {
     let error = lost(done, others);
     if let Some(error) = &error {
         value["error"] = error.object();
@@ -79,21 +85,14 @@ fn counted(done: &Imported) -> String {
     )
 }
 
-/// Lists what was found in the file; an error when a line could not be read. `others`: what became of the others.
-pub(super) fn report(cx: &Context, path: &str, done: &Imported, others: &str) -> Result<(), CliError> {
-    if !cx.out.json {
-        for finding in &done.findings {
-            let what = if finding.lost { "left out: " } else { "" };
-            let text = text::headline(&finding.text, 200);
-            output::message(&format!("{path}:{}: {} {what}{text}", finding.line, finding.id));
-        }
+/// Lists what was found in the file, for people; an error when a line could not be read. `others`: what became of the others.
+pub(super) fn report(path: &str, done: &Imported, others: &str) -> Result<(), CliError> {
+    for finding in &done.findings {
+        let what = if finding.lost { "left out: " } else { "" };
+        let text = text::headline(&finding.text, 200);
+        output::message(&format!("{path}:{}: {} {what}{text}", finding.line, finding.id));
     }
-    let Some(error) = lost(done, others) else { return Ok(()) };
-    if cx.out.json {
-        output::message(&error.to_string());
-        return Err(CliError::silent(error.kind));
-    }
-    Err(error)
+    lost(done, others).map_or(Ok(()), Err)
 }
 
 /// The error about the lines that could not be read, if there are some.

@@ -83,6 +83,9 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         "beads_dir": place.beads_dir, "prefix": prefix, "excluded_through": hidden, "importable": left,
         "imported": imported,
     });
+    if let (true, Some(done)) = (cx.out.json, &imported) {
+        return import::answer_json(cx, value, done, import::IN);
+    }
     cx.out.print(&value, |_| {
         let in_it = imported.as_ref().map(|done| format!("\n{}", import::told(done))).unwrap_or_default();
         format!("✓ tracker in {}, ids like {prefix}-a3f{in_it}", place.beads_dir.display())
@@ -93,7 +96,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         cx.out.note("next: bd create \"the first thing to do\"");
     }
     match (imported, adopted) {
-        (Some(done), Some(path)) => import::report(cx, &path.display().to_string(), &done, import::IN),
+        (Some(done), Some(path)) => import::report(&path.display().to_string(), &done, import::IN),
         _ => Ok(()),
     }
 }

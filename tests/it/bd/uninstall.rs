@@ -138,6 +138,16 @@ fn init_offers_to_adopt_what_is_tracked() {
     assert_eq!(partly.code, 1, "what could not be read is said");
     assert!(partly.stderr.contains("issues.jsonl:2:"), "{}", partly.stderr);
     assert_eq!(sandbox.bd(&dir, &["list", "--json"]).json()[0]["id"], "bd-1");
+    sandbox.bd(&dir, &["uninstall", "--force"]).ok();
+    let partly = sandbox.bd(&dir, &["init", "--from-jsonl", "--json"]);
+    assert_eq!((partly.code, partly.stderr.as_str()), (1, ""), "all of it is in the answer");
+    let made: serde_json::Value = serde_json::from_str(&partly.stdout).expect("one value");
+    assert_eq!((&made["prefix"], &made["imported"]["created"]), (&"bd".into(), &1.into()), "{made}");
+    assert_eq!(
+        (&made["imported"]["findings"][0]["line"], &made["error"]["kind"]),
+        (&2.into(), &"user".into()),
+        "{made}"
+    );
 }
 
 #[test]
