@@ -22,6 +22,8 @@ impl From<MoleculeError> for CliError {
                 Self::user(text).hint(format!("give them: {}", flags.join(" ")))
             }
             MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
+            MoleculeError::Fixed { name, .. } => Self::user(text)
+                .hint(format!("leave --var {name} out, or pour the formula in place of what was cooked")),
             MoleculeError::TooMuchText { .. } => {
                 Self::user(text).hint("the limit is `formula.max_bytes`: bd config set formula.max_bytes BYTES")
             }

@@ -9,7 +9,7 @@ pub(crate) mod template;
 use serde_json::{Map, Value, json};
 
 use super::stage::convoy::NAMES;
-use super::{Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Severity, Vars, compile};
+use super::{Diagnostic, Library, Mode, NoAspects, Options, Proto, Report, Severity, Step, Vars, compile};
 use crate::base::text::{article, headline};
 
 /// What is to be made.
@@ -61,10 +61,13 @@ pub struct Filled {
     pub synthesis: Option<Part>,
 }
 
+/// What the part is called that comes after the legs.
+pub const SYNTHESIS: &str = "synthesis";
+
 /// One bead of a convoy.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Part {
-    /// The id of the leg; `synthesis`.
+    /// The id of the leg; [`SYNTHESIS`].
     pub id: String,
     /// Its title.
     pub title: String,
@@ -101,13 +104,8 @@ pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -
     let mut report = Report::default();
     of_texts.for_each(|finding| report.push(Diagnostic { severity: Severity::Error, ..finding }));
     let values = inputs::values(&proto, given, &places, &mut report);
-    let all: Vec<Leg> = proto.convoy.get("legs").and_then(Value::as_array).into_iter().flatten().map(Leg::of).collect();
-    let legs = chosen(&proto, all, preset, &mut report);
-    let synthesis = proto.convoy.get("synthesis").map(|s| Written {
-        title: text(s, "title").unwrap_or("Synthesis").to_owned(),
-        description: text(s, "description").unwrap_or_default().to_owned(),
-        needs: strings(s, "depends_on"),
-    });
+    let legs = chosen(&proto, legs(&proto).collect(), preset, &mut report);
+    let synthesis = proto.convoy.get("synthesis").map(Written::of);
     let output = proto.convoy.get("output").map(|o| {
         let key = |k| text(o, k).unwrap_or_default().to_owned();
         Output { directory: key("directory"), leg_pattern: key("leg_pattern"), synthesis: key("synthesis") }
@@ -124,6 +122,21 @@ pub fn plan(library: &Library, name: &str, given: &Vars, preset: Option<&str>) -
     };
     report.sort();
     if report.failed() { Err(report) } else { Ok(plan) }
+}
+
+fn legs(proto: &Proto) -> impl Iterator<Item = Leg> {
+    proto.convoy.get("legs").and_then(Value::as_array).into_iter().flatten().map(Leg::of)
+}
+
+/// The legs and the synthesis as steps, to be drawn: a convoy has no others.
+pub(super) fn drawn(proto: &Proto) -> Vec<Step> {
+    let step = |id: &str, title: String, needs| Step { id: id.to_owned(), title, needs, ..Step::default() };
+    let mut steps: Vec<Step> = legs(proto).map(|leg| step(&leg.id, leg.title, Vec::new())).collect();
+    if let Some(synthesis) = proto.convoy.get("synthesis").map(Written::of) {
+        let needs = synthesis.waits_for(steps.iter().map(|leg| &leg.id));
+        steps.push(step(SYNTHESIS, synthesis.title, needs));
+    }
+    steps
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
@@ -151,6 +164,22 @@ impl Leg {
             description: key("description"),
             id,
         }
+    }
+}
+
+impl Written {
+    fn of(value: &Value) -> Self {
+        Self {
+            title: text(value, "title").unwrap_or("Synthesis").to_owned(),
+            description: text(value, "description").unwrap_or_default().to_owned(),
+            needs: strings(value, "depends_on"),
+        }
+    }
+
+    /// Which of these legs it waits for. A preset leaves legs out; what is left must be waited for.
+    fn waits_for<'l>(&self, legs: impl Iterator<Item = &'l String> + Clone) -> Vec<String> {
+        let named: Vec<String> = legs.clone().filter(|id| self.needs.contains(id)).cloned().collect();
+        if named.is_empty() { legs.cloned().collect() } else { named }
     }
 }
 
@@ -216,18 +245,19 @@ impl Plan {
                 (true, false) => fill(&leg.description, &facts),
                 _ => fill(&self.prompt, &facts),
             };
-            Part { id: leg.id.clone(), title: fill(&leg.title, &facts), description, needs: Vec::new() }
+            let title = fill(&leg.title, &facts);
+            let mut own = facts.remove("leg").unwrap_or_default();
+            own["title"] = title.as_str().into();
+            own["output_path"] = facts.remove("output_path").unwrap_or_default();
+            (Part { id: leg.id.clone(), title, description, needs: Vec::new() }, own)
         });
-        let legs: Vec<Part> = legs.collect();
+        let (legs, facts_of_legs): (Vec<Part>, Vec<Value>) = legs.unzip();
         let synthesis = self.synthesis.as_ref().map(|s| {
-            // A preset leaves legs out; what is left must be waited for.
-            let needs = legs.iter().map(|l| &l.id).filter(|id| s.needs.is_empty() || s.needs.contains(id)).cloned();
-            let needs: Vec<String> = needs.collect();
-            let needs = if needs.is_empty() { legs.iter().map(|l| l.id.clone()).collect() } else { needs };
+            let needs = s.waits_for(legs.iter().map(|leg| &leg.id));
             let mut facts = facts.clone();
-            facts.insert("legs".into(), legs.iter().map(|l| l.id.as_str()).collect());
+            facts.insert("legs".into(), facts_of_legs.into());
             let (title, description) = (fill(&s.title, &facts), fill(&s.description, &facts));
-            Part { id: "synthesis".into(), title, description, needs }
+            Part { id: SYNTHESIS.into(), title, description, needs }
         });
         Filled { title: headline(&title, 200), legs, synthesis }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::def::{Compose, Formula, Kind, StepDef, VarDef, walk, walk_mut};
 use super::explain::{Change, Trace};
 use super::stage::{
-    Cx, branch, check, conditions, control, convoy, expand, extends, freeze, patrol, placeholders, weave,
+    Cx, again, branch, check, conditions, control, convoy, expand, extends, freeze, patrol, placeholders, weave,
 };
 use super::{Aspects, Diagnostic, Library, NoAspects, Proto, Report, Text, Var, Vars, Woven, fill};
 
@@ -164,7 +164,8 @@ fn finished(
     }
     let path: Vec<&str> = within.iter().copied().chain([formula.name.as_str(), name]).collect();
     let bonded = bonds(&mut cx, library, options, &steps, &path);
-    let more = (std::mem::take(&mut cx.rounds), bonded);
+    let rounds = std::mem::take(&mut cx.rounds).into_iter().map(|scope| scope.id).collect();
+    let more = (rounds, bonded);
     for source in std::mem::take(&mut cx.sources) {
         if !sources.contains(&source) {
             sources.push(source);
@@ -233,6 +234,7 @@ fn stages(cx: &mut Cx<'_>, formula: &Formula, trace: &mut Trace) -> Vec<StepDef>
         steps = weave::aspects(cx, steps, formula);
         trace.note("aspects", &steps);
     }
+    again::number(cx, &mut steps);
     if !cx.is_over() {
         conditions::settle(cx, &mut steps);
         check::graph(cx, &steps, formula);
@@ -299,6 +301,12 @@ impl Cooked {
     pub fn origins(&self) -> Vec<Change> {
         let mut out = Vec::new();
         walk(&self.formula.steps, &mut |s| out.push(Change::of(s)));
+        out.extend(convoy::parts(&self.formula).map(|(id, location)| {
+            let file = id.at.source.path.as_str();
+            let from = self.proto.sources.iter().find(|(_, path, _)| path == file);
+            let formula = from.map_or(self.proto.formula.as_str(), |(name, ..)| name.as_str());
+            Change::at(&id, formula, location)
+        }));
         out
     }
 }

@@ -107,7 +107,7 @@ pub(crate) struct StepDef {
     pub(crate) expand_vars: Option<Arc<TextVars>>,
     pub(crate) repeat: Option<Arc<LoopDef>>,
     pub(crate) until: Option<Arc<UntilDef>>,
-    /// Its texts before the number of the first round was filled in.
+    /// What names the round, before the number of the first one was filled in.
     pub(crate) round: Option<Arc<RoundTexts>>,
     pub(crate) on_complete: Option<Arc<OnCompleteDef>>,
     pub(crate) run: Option<Box<Text>>,
@@ -221,9 +221,14 @@ pub(crate) fn text_bound(steps: &[StepDef], longest: usize) -> u64 {
         let boxed = [&step.notes, &step.assignee, &step.acceptance];
         let texts = plain.into_iter().chain(boxed.map(|t| t.as_deref())).flatten();
         let lists = [&step.labels, &step.needs, &step.depends_on, &step.condition];
+        let given = step.on_complete.iter().flat_map(|on| on.vars.values()).map(|text| text.as_str().to_owned());
+        let free = step.metadata.iter().flat_map(|metadata| metadata.values()).map(Value::to_string);
+        // All copies of the step share these where nothing in them is filled.
+        let shared = given.chain(free).filter(|text| text.contains('{'));
         let own = texts.map(|t| bound(t.as_str())).fold(0, u64::saturating_add);
         let lists = lists.into_iter().map(|l| of(l)).fold(0, u64::saturating_add);
-        own.saturating_add(lists).saturating_add(text_bound(&step.children, longest))
+        let shared = shared.map(|text| bound(&text)).fold(0, u64::saturating_add);
+        own.saturating_add(lists).saturating_add(shared).saturating_add(text_bound(&step.children, longest))
     };
     steps.iter().map(one).fold(0, u64::saturating_add)
 }
@@ -333,10 +338,14 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// What it weaves in, wherever that stands.
+    pub(crate) fn sides(&self) -> [&[StepDef]; 4] {
+        [&self.before, &self.after, &self.around_before, &self.around_after]
+    }
+
     /// The first of its texts, which says where it stands.
     pub(crate) fn first(&self) -> Option<&Text> {
-        let sides = [&self.before, &self.after, &self.around_before, &self.around_after];
-        let step = || sides.into_iter().find_map(|side| side.first()).map(|step| &step.id);
+        let step = || self.sides().into_iter().find_map(|side| side.first()).map(|step| &step.id);
         self.target.as_ref().or(self.kind.as_ref()).or(self.label.as_ref()).or_else(step)
     }
 }

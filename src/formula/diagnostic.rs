@@ -54,6 +54,12 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// About what stands at `at`: an error in a formula of ours; a warning in one that was written for another program, with
+    /// what becomes of it: it is not worse there for what that program does not do. It does not point at `at`.
+    pub(super) fn by_layer(at: &At, code: &'static str, message: impl Into<String>, then: &str) -> Self {
+        if at.source.layer.strict() { Self::error(code, message) } else { Self::warning(code, message.into() + then) }
+    }
+
     /// Points at `at`, saying `label` under the caret.
     #[must_use]
     pub fn at(mut self, at: &At, label: impl Into<String>) -> Self {

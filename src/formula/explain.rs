@@ -126,13 +126,13 @@ pub struct Change {
 
 impl Change {
     pub(super) fn of(step: &StepDef) -> Self {
-        Self {
-            id: step.id.as_str().to_owned(),
-            formula: step.formula.as_ref().to_owned(),
-            location: step.location.as_ref().to_owned(),
-            file: step.id.at.source.path.clone(),
-            line: step.id.at.line_col().0,
-        }
+        Self::at(&step.id, &step.formula, step.location.to_string())
+    }
+
+    /// What is called `id`, where that stands in `formula`.
+    pub(super) fn at(id: &Text, formula: &str, location: String) -> Self {
+        let (file, line) = (id.at.source.path.clone(), id.at.line_col().0);
+        Self { id: id.to_string(), formula: formula.to_owned(), location, file, line }
     }
 }
 

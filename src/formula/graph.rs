@@ -1,17 +1,24 @@
 //! Drawing a protomolecule: as text, level by level, and as a mermaid flowchart.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::{Proto, Step};
+use super::{Proto, Step, convoy};
+
+/// What there is to draw: the steps; of a convoy its legs and its synthesis.
+pub fn steps(proto: &Proto) -> Cow<'_, [Step]> {
+    if proto.kind == "convoy" { convoy::drawn(proto).into() } else { proto.steps.as_slice().into() }
+}
 
 /// One line per step in the order of the formula, indented by what it waits for.
 pub fn tree(proto: &Proto) -> String {
+    let steps = steps(proto);
     let mut level: HashMap<&str, usize> = HashMap::new();
     // Steps may stand before those that they need; each round moves what is still too high.
-    for _ in 0..proto.steps.len().min(64) {
+    for _ in 0..steps.len().min(64) {
         let mut moved = false;
-        for step in &proto.steps {
+        for step in &*steps {
             let of = step.waits_for.as_ref().and_then(|waits| waits.of.as_ref());
             let above = step.needs.iter().chain(&step.parent).chain(of).filter_map(|n| level.get(n.as_str())).max();
             let own = above.map_or(0, |l| l + 1);
@@ -21,8 +28,9 @@ pub fn tree(proto: &Proto) -> String {
             break;
         }
     }
-    let mut out = format!("{} ({} steps)\n", proto.formula, proto.steps.len());
-    for step in &proto.steps {
+    let word = if proto.kind == "convoy" { "parts" } else { "steps" };
+    let mut out = format!("{} ({} {word})\n", proto.formula, steps.len());
+    for step in &*steps {
         let indent = "  ".repeat(level.get(step.id.as_str()).copied().unwrap_or(0).min(20));
         let _ = write!(out, "{indent}● {}", step.id);
         if step.title != step.id {
@@ -47,13 +55,14 @@ pub fn tree(proto: &Proto) -> String {
 
 /// A mermaid flowchart, from the steps that can begin to the last.
 pub fn mermaid(proto: &Proto) -> String {
-    let number: HashMap<&str, usize> = proto.steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+    let steps = steps(proto);
+    let number: HashMap<&str, usize> = steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
     let mut out = String::from("flowchart TD\n");
-    for (i, step) in proto.steps.iter().enumerate() {
+    for (i, step) in steps.iter().enumerate() {
         let label = crate::base::text::headline(&step.title, 60).replace('"', "#quot;");
         let _ = writeln!(out, "    s{i}[\"{label}\"]");
     }
-    for (i, step) in proto.steps.iter().enumerate() {
+    for (i, step) in steps.iter().enumerate() {
         for need in step.needs.iter().filter_map(|n| number.get(n.as_str())) {
             let _ = writeln!(out, "    s{need} --> s{i}");
         }

@@ -193,7 +193,7 @@ impl Var {
 }
 
 /// One step of a protomolecule. What few steps have is boxed: there may be two million of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Unique within the protomolecule.
     pub id: String,
@@ -260,6 +260,24 @@ pub struct Step {
     pub origin: Origin,
 }
 
+impl Step {
+    /// All texts in which pouring fills variables.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let gate = self.gate.iter().flat_map(|gate| [&gate.id, &gate.timeout]).flatten();
+        let single = self.acceptance.iter().chain(&self.assignee).chain(gate);
+        let until = self.until.iter().map(|until| &until.until);
+        let globs = self.only_if.iter().flat_map(|only_if| &only_if.touches);
+        let given = self.on_complete.iter().flat_map(|on| on.vars.values());
+        let lists = self.labels.iter().chain(&self.held).chain(globs).chain(given);
+        [&self.title, &self.description, &self.notes]
+            .into_iter()
+            .chain(single)
+            .chain(until)
+            .chain(lists)
+            .map(String::as_str)
+    }
+}
+
 /// `waits_for`: which children, all or any of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waits {
@@ -303,8 +321,8 @@ pub struct Until {
     pub max: u32,
 }
 
-/// The texts of a step that each round of its loop fills anew: those that have `{var}` in them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What each round of a loop fills anew of a step: what has `{var}` in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoundTexts {
     /// What the number of the round is called.
@@ -314,6 +332,9 @@ pub struct RoundTexts {
     /// All labels, if one of them has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// By the key of the bead's metadata: free keys, and `on_complete` and `only_if` as [`OnComplete`] and [`OnlyIf`].
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
 }
 
 /// Fan-out at the end of a step.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 /// Values of variables by name.
 pub type Vars = BTreeMap<String, String>;
 
@@ -142,6 +144,29 @@ pub(crate) fn fill_single(text: &str, value: impl Fn(&str) -> Option<String>) ->
     changed.then_some(out)
 }
 
+/// As [`fill_single`], in all texts of a JSON value; none when nothing changes.
+pub(crate) fn fill_json(json: &Value, value: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
+    match json {
+        Value::String(text) => fill_single(text, value).map(Value::String),
+        Value::Array(items) => {
+            let new: Vec<Option<Value>> = items.iter().map(|item| fill_json(item, value)).collect();
+            new.iter()
+                .any(Option::is_some)
+                .then(|| new.into_iter().zip(items).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect())
+        }
+        Value::Object(keys) => {
+            let new: Vec<_> =
+                keys.iter().filter_map(|(key, old)| Some((key.clone(), fill_json(old, value)?))).collect();
+            (!new.is_empty()).then(|| {
+                let mut keys = keys.clone();
+                keys.extend(new);
+                Value::Object(keys)
+            })
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,5 +189,14 @@ mod tests {
         let value = |k: &str| (k == "n").then(|| String::from("7"));
         assert_eq!(fill_single("move {n} of {{n}} {m} {", value).as_deref(), Some("move 7 of {{n}} {m} {"));
         assert_eq!(fill_single("nothing", value), None);
+    }
+
+    #[test]
+    fn texts_in_json_are_filled_wherever_they_stand() {
+        let value = |k: &str| (k == "n").then(|| String::from("7"));
+        let json = serde_json::json!({ "a": ["{n}", 1, { "b": "{n}{m}" }], "{n}": "x" });
+        let filled = serde_json::json!({ "a": ["7", 1, { "b": "7{m}" }], "{n}": "x" });
+        assert_eq!(fill_json(&json, &value), Some(filled));
+        assert_eq!(fill_json(&serde_json::json!(["x", null]), &value), None);
     }
 }

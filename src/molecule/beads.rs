@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::pour::{PourOpts, free};
@@ -59,6 +60,7 @@ pub(super) fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -
         assignee: opts.assignee.clone().unwrap_or_default(),
         prefix: opts.prefix.clone(),
         parent: opts.parent.clone(),
+        deps: opts.deps.clone(),
         ephemeral: opts.ephemeral,
         metadata,
         other,
@@ -78,12 +80,11 @@ pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts
         }
     };
     put("run", step.run.as_deref().map(Value::from));
-    let globs = |only_if: &OnlyIf| json!(OnlyIf { touches: only_if.touches.iter().map(|g| fill(g, vars)).collect() });
-    put("only_if", step.only_if.as_deref().map(globs));
+    put("only_if", step.only_if.as_deref().map(|only_if| filled_globs(only_if, vars)));
     put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), max: u.max })));
     put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o, vars)));
     let round = round_of(proto, &step.id);
-    put("round", round.and_then(|_| round_texts(step, vars, opts)));
+    put("round", round.and_then(|_| round_texts(proto, step, vars, opts)));
     put("round_of", round.map(Value::from));
     let mut labels: Vec<String> = step.labels.iter().map(|l| fill(l, vars)).collect();
     // One that came to nothing says nothing.
@@ -116,14 +117,22 @@ fn assignee(step: &Step, vars: &Vars, opts: &PourOpts) -> String {
     own.or_else(|| opts.assignee.clone()).unwrap_or_default()
 }
 
-/// What the next round of the step begins with, whatever becomes of this one: its notes, who it is meant for, and the texts
-/// that name the round.
-fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
+/// What the next round of the step begins with, whatever becomes of this one: its notes, who it is meant for, and what
+/// names the round.
+fn round_texts(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
     let mut round = step.round.as_deref().cloned().unwrap_or_default();
     // The gate is a bead of its own.
     round.texts.remove(GATE_ID);
     for text in round.texts.values_mut().chain(&mut round.labels) {
         *text = fill(text, vars);
+    }
+    for (key, value) in &mut round.metadata {
+        let filled = match key.as_str() {
+            "on_complete" => OnComplete::deserialize(&*value).ok().map(|on| on_complete(proto, &on, vars)),
+            "only_if" => OnlyIf::deserialize(&*value).ok().map(|only_if| filled_globs(&only_if, vars)),
+            _ => None,
+        };
+        *value = filled.unwrap_or_else(|| value.take());
     }
     for (key, text) in [("notes", fill(&step.notes, vars)), ("assignee", assignee(step, vars, opts))] {
         if !text.is_empty() {
@@ -131,6 +140,11 @@ fn round_texts(step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
         }
     }
     (round != RoundTexts::default()).then(|| json!(round))
+}
+
+/// What the step's bead says of the work that it is for.
+fn filled_globs(only_if: &OnlyIf, vars: &Vars) -> Value {
+    json!(OnlyIf { touches: only_if.touches.iter().map(|glob| fill(glob, vars)).collect() })
 }
 
 /// What the step's bead says of its fan-out, with the protomolecule that was frozen for it.
@@ -149,16 +163,40 @@ fn round_of<'p>(proto: &'p Proto, step: &str) -> Option<&'p str> {
     proto.rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str)
 }
 
-/// The steps that are called as gates are.
-pub(super) fn called_as_gates(proto: &Proto) -> HashSet<&str> {
-    proto.steps.iter().map(|step| step.id.as_str()).filter(|id| id.starts_with("gate-")).collect()
+/// Names that are not free for gates.
+pub(super) struct Taken<'p> {
+    /// The steps that are called as gates are.
+    steps: HashSet<&'p str>,
+    /// The steps that have gates: the first one of each is called after it.
+    gated: HashSet<&'p str>,
 }
 
-/// The gates of a step, its own and those of gate rules, with their names, of which none is in `taken`.
+impl<'p> Taken<'p> {
+    pub(super) fn of(proto: &'p Proto) -> Self {
+        let ids = || proto.steps.iter().map(|step| step.id.as_str());
+        let gated = proto.steps.iter().filter(|step| step.gate.is_some() || !step.held.is_empty());
+        Self {
+            steps: ids().filter(|id| id.starts_with(GATE)).collect(),
+            gated: gated.map(|step| step.id.as_str()).collect(),
+        }
+    }
+
+    /// What the gates of a step are called, one after the other.
+    pub(super) fn names(&self, step: &str) -> impl Iterator<Item = String> {
+        let first = std::iter::once(format!("{GATE}{step}"));
+        let more = (2..).map(move |n| format!("{step}-{n}")).filter(|of| !self.gated.contains(of.as_str()));
+        first.chain(more.map(|of| format!("{GATE}{of}"))).filter(|name| !self.steps.contains(name.as_str()))
+    }
+}
+
+/// What the name of a gate begins with.
+const GATE: &str = "gate-";
+
+/// The gates of a step, its own and those of gate rules, with their names.
 pub(super) fn gate_beads(
     proto: &Proto,
     step: &Step,
-    taken: &HashSet<&str>,
+    taken: &Taken<'_>,
     vars: &Vars,
     opts: &PourOpts,
 ) -> Vec<(String, NewBead)> {
@@ -168,9 +206,7 @@ pub(super) fn gate_beads(
         let gate = Gate { kind: held::CONDITION.to_owned(), id: Some(condition.clone()), timeout: None, once: true };
         gate_bead(proto, step, &gate, vars, opts)
     });
-    let name = |i: usize| if i == 0 { format!("gate-{}", step.id) } else { format!("gate-{}-{}", step.id, i + 1) };
-    let names = (0..).map(name).filter(|name| !taken.contains(name.as_str()));
-    names.zip(own.into_iter().chain(rules)).collect()
+    taken.names(&step.id).zip(own.into_iter().chain(rules)).collect()
 }
 
 fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOpts) -> NewBead {
@@ -191,7 +227,7 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
         let texts = step.round.as_deref();
         if let Some((var, text)) = texts.and_then(|round| Some((&round.var, round.texts.get(GATE_ID)?))) {
             let texts = [(GATE_ID.to_owned(), fill(text, vars))].into();
-            metadata.insert("round".into(), json!(RoundTexts { var: var.clone(), texts, labels: Vec::new() }));
+            metadata.insert("round".into(), json!(RoundTexts { var: var.clone(), texts, ..RoundTexts::default() }));
         }
     }
     metadata.insert("formula".into(), proto.formula.as_str().into());

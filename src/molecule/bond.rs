@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use super::advance::close_awaited;
 use super::now::latest;
-use super::{MoleculeError, PourOpts, freeze, is_molecule, pour, view};
+use super::pour_large::{is_large, pour_large, pour_large_with};
+use super::proto::freeze_into;
+use super::{MoleculeError, PourOpts, Poured, freeze, is_molecule, pour, view};
 use crate::base::BeadId;
 use crate::formula::{Proto, Vars};
-use crate::store::{DepKind, IssueType, NewDep, Patch, Write};
+use crate::store::{Dep, DepKind, IssueType, NewDep, Patch, Stamp, Store, StoreError, Write};
 
 /// How two molecules hang together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,7 @@ pub fn bond(
     }
     let Bond { how, point, ephemeral, .. } = bond;
     let mut mapping = serde_json::Map::new();
-    let mut spawned = 0;
+    let mut beads = 0;
     let mut live = |w: &mut Write<'_>, partner: &Partner<'_>, ephemeral: bool| -> Result<BeadId, MoleculeError> {
         match partner {
             Partner::Molecule(id) => {
@@ -114,12 +116,9 @@ pub fn bond(
             }
             Partner::Proto(proto) => {
                 let poured = pour(w, proto, vars, &PourOpts { ephemeral, ..opts.clone() })?;
-                spawned += poured.steps.len() + 1;
-                mapping.insert(proto.formula.clone(), json!(poured.root));
-                for (step, bead) in poured.steps {
-                    mapping.insert(format!("{}.{step}", proto.formula), json!(bead));
-                }
-                Ok(poured.root)
+                let root = poured.root.clone();
+                beads += spawned(&mut mapping, proto, poured);
+                Ok(root)
             }
         }
     };
@@ -144,9 +143,130 @@ pub fn bond(
         result_id: a.to_string(),
         result_type: "compound_molecule",
         bond_type: how.word(),
-        spawned: (spawned > 0).then_some(spawned),
+        spawned: (beads > 0).then_some(beads),
         id_mapping: if mapping.is_empty() { Value::Null } else { Value::Object(mapping) },
     })
+}
+
+/// As [`bond`], of any size: what is large is poured so that nobody waits for it, and seen with the bond.
+pub fn bond_large(
+    store: &mut Store,
+    by: &Stamp,
+    (first, second): (&Partner<'_>, &Partner<'_>),
+    vars: &Vars,
+    opts: &PourOpts,
+    how: Bond<'_>,
+) -> Result<Bonded, MoleculeError> {
+    match (first, second) {
+        (Partner::Proto(one), Partner::Proto(two)) if how.point.is_none() => {
+            let proto = together(one, two, how);
+            freeze_into(store, by, &proto)?;
+            let mut bonded = Bonded::proto(&proto, how);
+            if let Some(ephemeral) = how.ephemeral {
+                let opts = PourOpts { ephemeral, ..opts.clone() };
+                bonded.poured(pour_large(store, by, &proto, vars, &opts)?);
+            }
+            Ok(bonded)
+        }
+        (Partner::Proto(proto), Partner::Molecule(live)) | (Partner::Molecule(live), Partner::Proto(proto))
+            if is_large(proto) =>
+        {
+            // What does not fit is told before much is poured; and steps are held with the root from the beginning.
+            let deps = match store.write::<Vec<NewDep>, Tried>(by, |w| {
+                let root_only = PourOpts { root_only: true, ..opts.clone() };
+                let bonded = bond(w, first, second, vars, &root_only, how)?;
+                let root = bonded.id_mapping.get(&proto.formula).and_then(Value::as_str).unwrap_or_default();
+                let deps = w.deps(&BeadId::new(root)?)?;
+                let new = |d: Dep| NewDep { depends_on_id: d.depends_on_id, kind: d.kind, metadata: d.metadata };
+                Err(Tried::Well(deps.into_iter().map(new).collect()))
+            }) {
+                Err(Tried::Not(error)) => return Err(error),
+                Ok(deps) | Err(Tried::Well(deps)) => deps,
+            };
+            let lasts = || store.read(|r| r.bead(live)).map(|bead| bead.is_some_and(|bead| bead.ephemeral));
+            let ephemeral = how.ephemeral.map_or_else(lasts, Ok)?;
+            let opts = PourOpts { ephemeral, deps, ..opts.clone() };
+            pour_large_with(store, by, proto, vars, &opts, |w, poured| {
+                let now = |side: &Partner<'_>| match side {
+                    Partner::Molecule(id) => Partner::Molecule(id.clone()),
+                    Partner::Proto(_) => Partner::Molecule(poured.root.clone()),
+                };
+                let mut bonded = bond(w, &now(first), &now(second), vars, &opts, how)?;
+                let mut mapping = serde_json::Map::new();
+                bonded.spawned = Some(spawned(&mut mapping, proto, poured));
+                bonded.id_mapping = Value::Object(mapping);
+                Ok(bonded)
+            })
+        }
+        _ => store.write(by, |w| {
+            for side in [first, second] {
+                if let Partner::Proto(proto) = side {
+                    freeze(w, proto)?;
+                }
+            }
+            bond(w, first, second, vars, opts, how)
+        }),
+    }
+}
+
+/// How a bond went that is taken back.
+enum Tried {
+    /// What was poured depends on these then.
+    Well(Vec<NewDep>),
+    Not(MoleculeError),
+}
+
+impl From<crate::base::NameError> for Tried {
+    fn from(error: crate::base::NameError) -> Self {
+        Self::Not(error.into())
+    }
+}
+
+impl From<StoreError> for Tried {
+    fn from(error: StoreError) -> Self {
+        Self::Not(error.into())
+    }
+}
+
+impl From<MoleculeError> for Tried {
+    fn from(error: MoleculeError) -> Self {
+        Self::Not(error)
+    }
+}
+
+/// Notes what was poured of `proto`; gives the number of its beads.
+fn spawned(mapping: &mut serde_json::Map<String, Value>, proto: &Proto, poured: Poured) -> usize {
+    let beads = poured.steps.len() + 1;
+    mapping.insert(proto.formula.clone(), json!(poured.root));
+    mapping.extend(poured.steps.into_iter().map(|(step, bead)| (format!("{}.{step}", proto.formula), json!(bead))));
+    beads
+}
+
+/// The compound of two protomolecules.
+fn together(first: &Proto, second: &Proto, bond: Bond<'_>) -> Proto {
+    let title = bond.title.map_or_else(|| format!("Compound: {} + {}", first.formula, second.formula), str::to_owned);
+    Proto::compound(crate::base::text::headline(&title, 450), bond.how.word(), first.clone(), second.clone())
+}
+
+impl Bonded {
+    /// A compound of which nothing is poured.
+    fn proto(proto: &Proto, bond: Bond<'_>) -> Self {
+        Self {
+            result_id: proto.id.clone(),
+            result_type: "compound_proto",
+            bond_type: bond.how.word(),
+            spawned: None,
+            id_mapping: Value::Null,
+        }
+    }
+
+    /// It was poured.
+    fn poured(&mut self, poured: Poured) {
+        self.result_id = poured.root.to_string();
+        self.result_type = "compound_molecule";
+        self.spawned = Some(poured.steps.len() + 1);
+        self.id_mapping = poured.steps.into_iter().map(|(name, bead)| (name, json!(bead))).collect();
+    }
 }
 
 /// Two protomolecules as one, and a molecule of it where one is wanted.
@@ -158,23 +278,11 @@ fn compound(
     opts: &PourOpts,
     bond: Bond<'_>,
 ) -> Result<Bonded, MoleculeError> {
-    let title = bond.title.map_or_else(|| format!("Compound: {} + {}", first.formula, second.formula), str::to_owned);
-    let title = crate::base::text::headline(&title, 450);
-    let proto = Proto::compound(title, bond.how.word(), first.clone(), second.clone());
+    let proto = together(first, second, bond);
     freeze(w, &proto)?;
-    let mut bonded = Bonded {
-        result_id: proto.id.clone(),
-        result_type: "compound_proto",
-        bond_type: bond.how.word(),
-        spawned: None,
-        id_mapping: Value::Null,
-    };
+    let mut bonded = Bonded::proto(&proto, bond);
     if let Some(ephemeral) = bond.ephemeral {
-        let poured = pour(w, &proto, vars, &PourOpts { ephemeral, ..opts.clone() })?;
-        bonded.result_id = poured.root.to_string();
-        bonded.result_type = "compound_molecule";
-        bonded.spawned = Some(poured.steps.len() + 1);
-        bonded.id_mapping = poured.steps.into_iter().map(|(name, bead)| (name, json!(bead))).collect();
+        bonded.poured(pour(w, &proto, vars, &PourOpts { ephemeral, ..opts.clone() })?);
     }
     Ok(bonded)
 }

@@ -19,6 +19,16 @@ pub enum MoleculeError {
         /// Why not.
         reason: String,
     },
+    /// Another value than the one that the protomolecule was cooked with.
+    #[error("`{value}` is no value of variable `{name}`: it was cooked with `{with}`")]
+    Fixed {
+        /// The variable.
+        name: String,
+        /// What was given.
+        value: String,
+        /// What it has.
+        with: String,
+    },
     /// More text than a molecule may hold.
     #[error("the steps of `{formula}` would hold more than {most} bytes of text with these values")]
     TooMuchText {

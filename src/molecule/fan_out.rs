@@ -51,6 +51,7 @@ pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, Mol
                     Err(
                         error @ (MoleculeError::MissingVars(_)
                         | MoleculeError::Value { .. }
+                        | MoleculeError::Fixed { .. }
                         | MoleculeError::TooMuchText { .. }
                         | MoleculeError::NoSteps { .. }),
                     ) => failures.push(json!({ "index": index, "error": error.to_string() })),

@@ -38,7 +38,7 @@ mod view;
 mod wisp;
 
 pub use advance::{Advance, Advanced, Outside, Touches, Up, Worker, advance, close, close_step, finish, follow};
-pub use bond::{Bond, BondType, Bonded, Partner, bond};
+pub use bond::{Bond, BondType, Bonded, Partner, bond, bond_large};
 pub use burn::{Burnt, burn, burn_all};
 pub use distill::{distill, slug};
 pub use error::MoleculeError;
@@ -46,7 +46,7 @@ pub use fan_out::fan_out_failures;
 pub use find::{formula_of, is_molecule, is_step, only_if_of, root_of, roots_of, run_of, step_name};
 pub use held::{CONDITION, holds};
 pub use pour::{MOLECULE, PourOpts, Poured, check, pour, would_pour};
-pub use pour_large::pour_large;
+pub use pour_large::{pour_large, pour_large_with};
 pub use proto::{Kept, freeze, freeze_into, keep_persistent, protos, thaw};
 pub use squash::{Squashed, digest_of, may_squash, squash, squash_any};
 pub use sweep::{SETTINGS as WISP_SETTINGS, sweep};

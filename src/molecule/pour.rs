@@ -1,10 +1,10 @@
 //! Pouring: a proto and values become beads, in one transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::beads::{called_as_gates, gate_beads, root, step_bead};
+use super::beads::{Taken, gate_beads, root, step_bead};
 use super::bond::BondType;
 use super::conditions::{self, Kept};
 use super::{MoleculeError, held};
@@ -34,6 +34,8 @@ pub struct PourOpts {
     pub first: usize,
     /// The bead that the root becomes a child of.
     pub parent: Option<BeadId>,
+    /// What the root depends on.
+    pub deps: Vec<NewDep>,
     /// The root's id; the steps are called by their names below it. None lets the store choose.
     pub id: Option<BeadId>,
 }
@@ -96,8 +98,8 @@ pub(super) struct Pouring<'p> {
     /// With their places in the formula, so ordered that what a step needs comes before it where that is possible.
     pub(super) steps: Vec<(usize, Kept<'p>)>,
     pub(super) skipped: Vec<String>,
-    /// The steps that are called as gates are.
-    taken: HashSet<&'p str>,
+    /// The names that gates cannot have.
+    taken: Taken<'p>,
 }
 
 impl<'p> Pouring<'p> {
@@ -108,7 +110,7 @@ impl<'p> Pouring<'p> {
         if !opts.root_only && steps.iter().map(|step| text_of(step, &vars)).fold(0, u64::saturating_add) > most {
             return Err(MoleculeError::TooMuchText { formula: proto.formula.clone(), most });
         }
-        Ok(Self { proto, vars, opts, steps: in_order(steps), skipped, taken: called_as_gates(proto) })
+        Ok(Self { proto, vars, opts, steps: in_order(steps), skipped, taken: Taken::of(proto) })
     }
 
     /// The root, not yet filed.
@@ -122,7 +124,12 @@ impl<'p> Pouring<'p> {
         (step_bead(self.proto, step, &self.vars, self.opts, order), gates)
     }
 
-    /// The id of a step or gate of that name, where the molecule was given one.
+    /// What the gates of a step are called.
+    pub(super) fn gate_names(&self, step: &Step) -> impl Iterator<Item = String> {
+        self.taken.names(&step.id)
+    }
+
+    /// The id of a step, gate or part of that name, where the molecule was given one.
     fn called(&self, name: &str) -> Result<Option<BeadId>, MoleculeError> {
         Ok(match &self.opts.id {
             Some(root) => Some(BeadId::new(format!("{root}.{name}"))?),
@@ -130,18 +137,12 @@ impl<'p> Pouring<'p> {
         })
     }
 
-    /// Says that it is poured: to everybody, and to the bead that it is for.
-    pub(super) fn announce(&self, w: &mut Write<'_>, root: &BeadId) -> Result<(), MoleculeError> {
-        if let Some(bead) = &self.opts.for_bead {
-            // A large one took a while: somebody else may have poured one for it since.
-            free(w, bead)?;
-            w.update(bead, Patch::default().with_meta(MOLECULE, root.as_str()))?;
-        }
+    /// What is said when it is poured, as `root`.
+    pub(super) fn announcement(&self, root: BeadId) -> Announcement {
         let steps =
             if self.opts.root_only { 0 } else { self.proto.parts().map(Proto::size).sum::<usize>() + self.steps.len() };
         let payload = json!({ "formula": self.proto.formula, "proto": self.proto.id, "steps": steps });
-        w.emit("poured", root.as_str(), payload)?;
-        held::release(w, root, None)
+        Announcement { root, for_bead: self.opts.for_bead.clone(), payload }
     }
 
     fn pour(self, w: &mut Write<'_>) -> Result<Poured, MoleculeError> {
@@ -152,7 +153,7 @@ impl<'p> Pouring<'p> {
             Some(compound) => self.file_parts(w, &root, compound)?,
             None => (self.file(w, &root)?, self.steps.len()),
         };
-        self.announce(w, &root)?;
+        self.announcement(root.clone()).make(w)?;
         Ok(Poured { root, steps: made, work, skipped: self.skipped })
     }
 
@@ -163,33 +164,34 @@ impl<'p> Pouring<'p> {
         root: &BeadId,
         compound: &Compound,
     ) -> Result<(Vec<(String, BeadId)>, usize), MoleculeError> {
-        let mut made: Vec<(String, BeadId)> = Vec::new();
-        let mut work = 0;
-        let mut roots: Vec<BeadId> = Vec::new();
-        // One part after the other, also for a worker who could begin both.
-        let mut first = self.opts.first;
-        for part in [&compound.first, &compound.second] {
-            let id = match &self.opts.id {
-                Some(root) => Some(BeadId::new(format!("{root}.{}", roots.len() + 1))?),
-                None => None,
-            };
-            let (assignee, ephemeral) = (self.opts.assignee.clone(), self.opts.ephemeral);
-            let opts = PourOpts { assignee, ephemeral, parent: Some(root.clone()), id, first, ..PourOpts::default() };
-            first += part.size();
+        let mut all = Parts::default();
+        for (part, mut opts) in self.parts(compound, root)? {
+            opts.deps.extend(all.edge(compound));
             let poured = pour(w, part, &part.own_values(&self.vars), &opts)?;
-            work += poured.work;
-            let taken = made.iter().any(|(name, _)| *name == part.formula);
-            let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };
-            made.extend(poured.steps.into_iter().map(|(step, bead)| (format!("{name}.{step}"), bead)));
-            made.push((name, poured.root.clone()));
-            roots.push(poured.root);
+            all.add(part, poured);
         }
-        // Side by side they need no edge.
-        let how = BondType::of(&compound.how).filter(|how| *how != BondType::Parallel);
-        if let ([first, second], Some(how)) = (roots.as_slice(), how) {
-            w.add_dep(second, NewDep::new(how.edge(), first.clone()))?;
-        }
-        Ok((made, work))
+        Ok((all.made, all.work))
+    }
+
+    /// What the parts of a compound are poured with, below `root`: one after the other, also for a worker who could begin
+    /// both.
+    pub(super) fn parts<'c>(
+        &self,
+        compound: &'c Compound,
+        root: &BeadId,
+    ) -> Result<[(&'c Proto, PourOpts); 2], MoleculeError> {
+        let opts = |number: usize, first: usize| -> Result<PourOpts, MoleculeError> {
+            Ok(PourOpts {
+                assignee: self.opts.assignee.clone(),
+                ephemeral: self.opts.ephemeral,
+                parent: Some(root.clone()),
+                id: self.called(&number.to_string())?,
+                first,
+                ..PourOpts::default()
+            })
+        };
+        let (first, after) = (self.opts.first, self.opts.first + compound.first.size());
+        Ok([(&compound.first, opts(1, first)?), (&compound.second, opts(2, after)?)])
     }
 
     fn file(&self, w: &mut Write<'_>, root: &BeadId) -> Result<Vec<(String, BeadId)>, MoleculeError> {
@@ -229,6 +231,51 @@ impl<'p> Pouring<'p> {
             }
         }
         Ok(made)
+    }
+}
+
+/// See [`Pouring::announcement`].
+pub(super) struct Announcement {
+    pub(super) root: BeadId,
+    for_bead: Option<BeadId>,
+    payload: Value,
+}
+
+impl Announcement {
+    /// Says it: to everybody, and to the bead that it is for.
+    pub(super) fn make(self, w: &mut Write<'_>) -> Result<(), MoleculeError> {
+        if let Some(bead) = &self.for_bead {
+            // A large one took a while: somebody else may have poured one for it since.
+            free(w, bead)?;
+            w.update(bead, Patch::default().with_meta(MOLECULE, self.root.as_str()))?;
+        }
+        w.emit("poured", self.root.as_str(), self.payload)?;
+        held::release(w, &self.root, None)
+    }
+}
+
+/// What was poured of the parts of a compound.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// As [`Poured::steps`], and after those of each part its root.
+    pub(super) made: Vec<(String, BeadId)>,
+    pub(super) work: usize,
+}
+
+impl Parts {
+    /// How the next part depends on the one before. Side by side they need no edge.
+    pub(super) fn edge(&self, compound: &Compound) -> Option<NewDep> {
+        let (_, before) = self.made.last()?;
+        let how = BondType::of(&compound.how).filter(|how| *how != BondType::Parallel)?;
+        Some(NewDep::new(how.edge(), before.clone()))
+    }
+
+    pub(super) fn add(&mut self, part: &Proto, poured: Poured) {
+        self.work += poured.work;
+        let taken = self.made.iter().any(|(name, _)| *name == part.formula);
+        let name = if taken { format!("{}-2", part.formula) } else { part.formula.clone() };
+        self.made.extend(poured.steps.into_iter().map(|(step, bead)| (format!("{name}.{step}"), bead)));
+        self.made.push((name, poured.root));
     }
 }
 
@@ -305,6 +352,9 @@ fn checked(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
         if let Some(value) = given.get(name)
             && let Some(reason) = var.refuses(value)
         {
+            if let (true, Some(with)) = (var.fixed, &var.default) {
+                return Err(MoleculeError::Fixed { name: name.clone(), value: value.clone(), with: with.clone() });
+            }
             return Err(MoleculeError::Value { name: name.clone(), value: value.clone(), reason });
         }
     }
@@ -316,13 +366,7 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for step in &proto.steps {
-        let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
-        let until = step.until.as_ref().map_or("", |until| until.until.as_str());
-        let assignee = step.assignee.as_deref().unwrap_or_default();
-        for text in [&step.title, &step.description, &step.notes, assignee, gate, until] {
-            used.extend(names_in(text));
-        }
-        used.extend(step.held.iter().chain(inner(step)).flat_map(|text| names_in(text)));
+        used.extend(step.texts().flat_map(names_in));
     }
     used.extend(names_in(&proto.description));
     for (name, var) in &proto.vars {
@@ -333,19 +377,9 @@ fn missing(proto: &Proto, values: &Vars) -> Vec<String> {
     missing
 }
 
-/// The texts of `only_if` and `on_complete` that are filled.
-fn inner(step: &Step) -> impl Iterator<Item = &String> {
-    let globs = step.only_if.iter().flat_map(|only_if| &only_if.touches);
-    globs.chain(step.on_complete.iter().flat_map(|on| on.vars.values()))
-}
-
 /// How many bytes of text a step holds when it is filled.
 fn text_of(step: &Step, vars: &Vars) -> u64 {
-    let gate = step.gate.as_ref().and_then(|g| g.id.as_deref()).unwrap_or_default();
-    let acceptance = step.acceptance.as_deref().unwrap_or_default();
-    let texts = [&step.title, &step.description, &step.notes, acceptance, gate];
-    let all = texts.into_iter().chain(step.labels.iter().chain(inner(step)).map(String::as_str));
-    all.map(|text| filled_len(text, vars)).fold(0, u64::saturating_add)
+    step.texts().map(|text| filled_len(text, vars)).fold(0, u64::saturating_add)
 }
 
 /// The molecule that a bead is gone through with, if that is not over.

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
 
 use super::MoleculeError;
-use super::pour::{PourOpts, Poured, Pouring, edges, limit, pour};
+use super::pour::{Announcement, Parts, PourOpts, Poured, Pouring, edges, limit, pour};
 use super::proto::{freeze, freeze_into};
 use super::turns::{REMOVED, SMALL, TURN};
 use crate::base::BeadId;
 use crate::formula::{Proto, Step, Vars};
-use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store};
+use crate::store::{Batch, DepKind, Filed, Filing, Hold, NewBead, Shape, Stamp, Store, Write};
 
 /// Steps that are prepared together, and how many such parts are prepared ahead.
 const PART: usize = 100;
@@ -29,18 +29,28 @@ pub fn pour_large(
     vars: &Vars,
     opts: &PourOpts,
 ) -> Result<Poured, MoleculeError> {
-    let most = store.read(limit)?;
-    let pouring = Pouring::new(proto, vars, opts, most)?;
-    let shape = shape(&pouring);
+    pour_large_with(store, by, proto, vars, opts, |_, poured| Ok(poured))
+}
+
+/// As [`pour_large`]; `then` is done in the transaction in which everybody sees it first.
+pub fn pour_large_with<T>(
+    store: &mut Store,
+    by: &Stamp,
+    proto: &Proto,
+    vars: &Vars,
+    opts: &PourOpts,
+    then: impl FnOnce(&mut Write<'_>, Poured) -> Result<T, MoleculeError>,
+) -> Result<T, MoleculeError> {
     // Deeper nesting than ids have levels for is for the store to refuse, in its words.
-    if pouring.steps.len() <= SMALL || opts.root_only || shape.depth() > 3 {
+    if !is_large(proto) || opts.root_only || levels(proto, 0) > 3 {
         // The parts of a compound may be large: nobody waits while they are compressed.
-        if proto.compound.is_some() {
+        if is_large(proto) || proto.compound.is_some() {
             freeze_into(store, by, proto)?;
         }
         return store.write(by, |w| {
             freeze(w, proto)?;
-            pour(w, proto, vars, opts)
+            let poured = pour(w, proto, vars, opts)?;
+            then(w, poured)
         });
     }
     // A group holds the store: it waits for nobody who may wait for that, and nobody else sees what it stages.
@@ -51,14 +61,49 @@ pub fn pour_large(
         Some(store.staging(BATCH)?)
     };
     let batch = store.write::<_, MoleculeError>(by, |w| Ok(w.new_batch(BATCH)?))?;
-    match stage(store, by, &pouring, &shape, batch) {
-        Ok((root, steps)) => Ok(Poured { root, steps, work: pouring.steps.len(), skipped: pouring.skipped }),
-        Err(error) => {
-            // What was staged is invisible either way; the first error is the one to tell.
-            let _ = discard(store, by, batch);
-            Err(error)
-        }
+    let staging = Staging { by, most: store.read(limit)?, batch };
+    let done = store.bulk::<_, MoleculeError>(|store| {
+        let mut staged = Vec::new();
+        let poured = staging.stage(store, proto, vars, opts, &mut staged)?;
+        freeze_into(store, by, proto)?;
+        // What is published is on disk, and with it all that came before.
+        store.checkpoint()?;
+        store.end_bulk()?;
+        // A large one stays a batch of its own: moving its rows would cost more than filing them.
+        store.write(by, |w| {
+            w.publish(batch)?;
+            for Staged { root, held } in staged {
+                // What it waits for was closed or opened meanwhile.
+                if w.is_blocked(&root.root)? != held {
+                    w.judge_children(&root.root)?;
+                }
+                root.make(w)?;
+            }
+            then(w, poured)
+        })
+    });
+    if done.is_err() {
+        // What was staged is invisible either way; the first error is the one to tell.
+        let _ = discard(store, by, batch);
     }
+    done
+}
+
+/// Whether others would wait for it if it were poured in one transaction.
+pub(super) fn is_large(proto: &Proto) -> bool {
+    proto.size() > SMALL
+}
+
+/// How many levels of ids it has, below a root that has `above` of them.
+fn levels(proto: &Proto, above: usize) -> usize {
+    let mut depths: HashMap<&str, usize> = HashMap::new();
+    for step in proto.steps.iter().filter(|step| step.parent.is_some()) {
+        let parent = step.parent.as_deref().and_then(|parent| depths.get(parent)).copied().unwrap_or(1);
+        depths.insert(&step.id, parent + 1);
+    }
+    let own = depths.into_values().max().unwrap_or_else(|| proto.steps.len().min(1));
+    let parts = proto.parts().map(|part| levels(part, above + 1)).max();
+    parts.unwrap_or(above + own)
 }
 
 fn discard(store: &mut Store, by: &Stamp, batch: Batch) -> Result<(), MoleculeError> {
@@ -71,8 +116,9 @@ fn gates(step: &Step) -> usize {
     usize::from(step.gate.is_some()) + step.held.len()
 }
 
-/// Who is below whom and what waits for what: for each step its gates, then itself.
-fn shape(pouring: &Pouring<'_>) -> Shape {
+/// Who is below whom and what waits for what: for each step its gates, then itself. Below a root whose id was given they
+/// are `named`; below one that waits for something all are `held`.
+fn shape(pouring: &Pouring<'_>, named: bool, held: bool) -> Shape {
     let mut index: HashMap<&str, usize> = HashMap::with_capacity(pouring.steps.len());
     let mut next = 0;
     for (_, step) in &pouring.steps {
@@ -83,7 +129,8 @@ fn shape(pouring: &Pouring<'_>) -> Shape {
     let mut shape = Shape::new();
     for (_, step) in &pouring.steps {
         let parent = step.parent.as_deref().and_then(|p| index.get(p).copied());
-        let gates: Vec<_> = (0..gates(step)).map(|_| (Hold::Blocks, shape.push(parent, []))).collect();
+        let gates_of = gates(step);
+        let gates: Vec<_> = (0..gates_of).map(|_| (Hold::Blocks, shape.push(parent, []))).collect();
         let others = edges(step).into_iter().filter_map(|(kind, metadata, target)| {
             let hold = if kind == DepKind::BLOCKS {
                 Hold::Blocks
@@ -95,50 +142,75 @@ fn shape(pouring: &Pouring<'_>) -> Shape {
             Some((hold, *index.get(target)?))
         });
         shape.push(parent, gates.into_iter().chain(others));
+        if named {
+            shape.name(pouring.gate_names(step).take(gates_of).chain([step.id.clone()]));
+        }
     }
-    shape.seal();
+    shape.seal(held);
     shape
 }
 
-type Made = (BeadId, Vec<(String, BeadId)>);
 /// Beads that are ready to be written, with their names in the formula.
 type Part = Result<(Vec<String>, Filed), MoleculeError>;
 
-fn stage(
-    store: &mut Store,
-    by: &Stamp,
-    pouring: &Pouring<'_>,
-    shape: &Shape,
+/// The root of what was staged.
+struct Staged {
+    root: Announcement,
+    /// Whether its steps were staged as those of a root that waits for something.
+    held: bool,
+}
+
+/// What all that is staged together has.
+struct Staging<'a> {
+    by: &'a Stamp,
+    /// How many bytes of text the steps of a molecule may hold.
+    most: u64,
     batch: Batch,
-) -> Result<Made, MoleculeError> {
-    let (root, filing) = store.write::<_, MoleculeError>(by, |w| {
-        let new = pouring.root(w)?;
-        let made = w.stage(batch, vec![new])?;
-        let root = made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(pouring.proto.id.clone()))?;
-        let filing = w.begin_filing(batch, &root, shape)?;
-        Ok((root, filing))
-    })?;
-    let mut made: Vec<(String, BeadId)> = Vec::with_capacity(shape.len());
-    store.bulk::<_, MoleculeError>(|store| {
-        std::thread::scope(|scope| {
-            let (send, parts) = sync_channel::<Part>(AHEAD);
-            let (give_back, written) = channel::<Filed>();
-            // What needs no lock is done beside the writing, up to freeing what was written.
-            let filing = &filing;
-            scope.spawn(move || prepare(pouring, filing, &send, &written));
-            write_all(store, by, filing, parts, &give_back, &mut made)
+}
+
+impl Staging<'_> {
+    /// Stages `proto` with its parts, and notes the roots.
+    fn stage(
+        &self,
+        store: &mut Store,
+        proto: &Proto,
+        vars: &Vars,
+        opts: &PourOpts,
+        roots: &mut Vec<Staged>,
+    ) -> Result<Poured, MoleculeError> {
+        let pouring = Pouring::new(proto, vars, opts, self.most)?;
+        let (root, held) = store.write::<_, MoleculeError>(self.by, |w| {
+            let new = pouring.root(w)?;
+            let made = w.stage(self.batch, vec![new])?;
+            let root = made.into_iter().next().ok_or_else(|| MoleculeError::UnknownProto(proto.id.clone()))?;
+            let held = w.is_blocked(&root)?;
+            Ok((root, held))
         })?;
-        freeze_into(store, by, pouring.proto)?;
-        // What is published is on disk, and with it all that came before.
-        store.checkpoint()?;
-        store.end_bulk()?;
-        // A large one stays a batch of its own: moving its rows would cost more than filing them.
-        store.write::<_, MoleculeError>(by, |w| {
-            w.publish(batch)?;
-            pouring.announce(w, &root)
-        })
-    })?;
-    Ok((root, made))
+        let shape = shape(&pouring, opts.id.is_some(), held);
+        let filing = store.write::<_, MoleculeError>(self.by, |w| Ok(w.begin_filing(self.batch, &root, &shape)?))?;
+        let (steps, work) = if let Some(compound) = &proto.compound {
+            let mut all = Parts::default();
+            for (part, mut opts) in pouring.parts(compound, &root)? {
+                opts.deps.extend(all.edge(compound));
+                let poured = self.stage(store, part, &part.own_values(&pouring.vars), &opts, roots)?;
+                all.add(part, poured);
+            }
+            (all.made, all.work)
+        } else {
+            let mut made: Vec<(String, BeadId)> = Vec::with_capacity(shape.len());
+            std::thread::scope(|scope| {
+                let (send, parts) = sync_channel::<Part>(AHEAD);
+                let (give_back, written) = channel::<Filed>();
+                // What needs no lock is done beside the writing, up to freeing what was written.
+                let (filing, pouring) = (&filing, &pouring);
+                scope.spawn(move || prepare(pouring, filing, &send, &written));
+                write_all(store, self.by, filing, parts, &give_back, &mut made)
+            })?;
+            (made, pouring.steps.len())
+        };
+        roots.push(Staged { root: pouring.announcement(root.clone()), held });
+        Ok(Poured { root, steps, work, skipped: pouring.skipped })
+    }
 }
 
 /// Prepares all steps, part by part, until nobody wants any more.

@@ -8,7 +8,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde_json::json;
 
-use super::beads::{called_as_gates, gate_beads};
+use super::beads::{Taken, gate_beads};
 use super::pour::{PourOpts, edges as step_edges};
 use super::{MoleculeError, view};
 use crate::base::BeadId;
@@ -86,7 +86,7 @@ pub fn keep_persistent(w: &mut Write<'_>, proto: &Proto, id: &BeadId, force: boo
     let mut ids: HashMap<&str, BeadId> = HashMap::new();
     let mut wanted = vec![(id.clone(), root(proto))];
     let mut edges: Vec<Edge> = Vec::new();
-    let taken = called_as_gates(proto);
+    let taken = Taken::of(proto);
     for step in &proto.steps {
         let own = BeadId::new(format!("{id}.{}", step.id))?;
         let parent = step.parent.as_deref().and_then(|parent| ids.get(parent)).unwrap_or(id).clone();

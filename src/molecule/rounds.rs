@@ -13,7 +13,7 @@ use super::now::Now;
 use super::{MoleculeError, Outside};
 use crate::base::BeadId;
 use crate::formula::condition::Runtime;
-use crate::formula::{GATE_ID, RoundTexts, Until, fill_single};
+use crate::formula::{GATE_ID, RoundTexts, Until, fill_json, fill_single};
 use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
@@ -69,6 +69,21 @@ pub(super) fn numbered(scope: &str) -> Option<(&str, u32)> {
     Some((name, number.parse().ok()?))
 }
 
+/// `text` with the names of steps in the round `scope`, as in `review.iter1.STEP`, as those in `next`.
+fn with_names(text: &str, scope: &str, next: &str) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(&format!("{scope}.")) {
+        let within = text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_'));
+        if !within && at >= from {
+            out.push_str(&text[from..at]);
+            out.push_str(next);
+            from = at + scope.len();
+        }
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
 /// Makes the beads of `round` again, open, under the names of the next one: `name` and its number.
 fn copy(
     w: &mut Write<'_>,
@@ -76,12 +91,9 @@ fn copy(
     scope: &str,
     (name, number): (&str, u32),
 ) -> Result<Vec<BeadId>, MoleculeError> {
-    let next = format!("{name}.iter{number}");
+    let (first, next) = (format!("{name}.iter1"), format!("{name}.iter{number}"));
     let next = next.as_str();
-    let renamed = |name: &str| match name.strip_prefix(scope) {
-        Some(rest) => format!("{next}{rest}"),
-        None => name.to_owned(),
-    };
+    let renamed = |text: &str| with_names(text, scope, next);
     let mut again: HashMap<BeadId, BeadId> = HashMap::new();
     for bead in round {
         let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
@@ -111,28 +123,33 @@ fn copy(
         let texts =
             bead.metadata.get("round").and_then(|texts| serde_json::from_value::<RoundTexts>(texts.clone()).ok());
         let texts = texts.unwrap_or_default();
-        let numbered = |text: &String, number: u32| {
-            fill_single(text, |var| (var == texts.var).then(|| number.to_string())).unwrap_or_else(|| text.clone())
-        };
-        let anew = |key: &str| texts.texts.get(key).map(|text| numbered(text, number));
+        let called = texts.var.as_str();
+        let var = |number: u32| move |name: &str| (name == called).then(|| number.to_string());
+        let numbered = |text: &String, number: u32| fill_single(text, var(number)).unwrap_or_else(|| text.clone());
+        for (key, value) in &texts.metadata {
+            metadata.insert(key.clone(), fill_json(value, &var(number)).unwrap_or_else(|| value.clone()));
+        }
+        // As the formula has it, so with the names of the first round.
+        let filled = |text: &String, of: u32, scope: &str| with_names(&numbered(text, of), &first, scope);
+        let anew = |key: &str| texts.texts.get(key).map(|text| filled(text, number, next));
         let waits_for = anew(GATE_ID);
         if let Some(id) = &waits_for {
             other.insert("await_id".into(), id.as_str().into());
         }
         // Of this round's labels, those that name it.
         let label = |label: &String| {
-            let named = texts.labels.iter().find(|text| numbered(text, number - 1) == *label);
-            named.map_or_else(|| label.clone(), |text| numbered(text, number))
+            let named = texts.labels.iter().find(|text| filled(text, number - 1, scope) == *label);
+            named.map_or_else(|| renamed(label), |text| filled(text, number, next))
         };
         let new = NewBead {
-            // A step without a title is called by its name.
+            // A step without a title is called by its name, and what is woven around it may be called after that.
             title: match (anew("title"), &waits_for) {
                 (Some(title), _) => fits(&title),
                 (None, Some(id)) => gate_title(&bead.await_type, id),
-                (None, None) => renamed(&bead.title),
+                (None, None) => fits(&renamed(&bead.title)),
             },
-            description: anew("description").unwrap_or_else(|| bead.description.clone()),
-            acceptance_criteria: anew("acceptance").unwrap_or_else(|| bead.acceptance_criteria.clone()),
+            description: anew("description").unwrap_or_else(|| renamed(&bead.description)),
+            acceptance_criteria: anew("acceptance").unwrap_or_else(|| renamed(&bead.acceptance_criteria)),
             // What was noted in this round stays with it, and whoever took it up need not take up the next.
             notes: anew("notes").unwrap_or_default(),
             assignee: anew("assignee").unwrap_or_default(),

@@ -35,6 +35,10 @@ pub struct Shape {
     blockers: Vec<u32>,
     /// Beads directly below the root.
     top: u32,
+    /// The root waits for something, and so do those below it.
+    root_is_held: bool,
+    /// What each is called below the root; none where ids have numbers.
+    names: Vec<String>,
 }
 
 impl Shape {
@@ -58,8 +62,14 @@ impl Shape {
         index
     }
 
-    /// Finds out who is held back. To be called once, when all are added.
-    pub fn seal(&mut self) {
+    /// What the beads are called that were added last, in the place of numbers: all beads of a shape, or none.
+    pub fn name(&mut self, names: impl IntoIterator<Item = String>) {
+        self.names.extend(names);
+    }
+
+    /// Finds out who is held back, where the root is or is not. To be called once, when all are added.
+    pub fn seal(&mut self, root_is_held: bool) {
+        self.root_is_held = root_is_held;
         self.blockers = vec![0; self.parents.len()];
         // Parents come first: whether one is held back decides the edge of its children.
         for i in 0..self.parents.len() {
@@ -80,6 +90,9 @@ impl Shape {
 
     /// The id of a bead below `root`.
     pub fn id(&self, root: &BeadId, index: usize) -> Result<BeadId, crate::base::NameError> {
+        if let Some(name) = self.names.get(index) {
+            return BeadId::new(format!("{root}.{name}"));
+        }
         let mut numbers = [0; 8];
         let (mut depth, mut at) = (0, index as u32);
         while at != ROOT && depth < numbers.len() {
@@ -120,9 +133,9 @@ impl Shape {
         self.blockers[index]
     }
 
-    /// Whether the edge to the parent is active: a root that was just filed holds nobody back.
+    /// Whether the edge to the parent is active.
     pub(super) fn parent_holds(&self, index: usize) -> bool {
-        self.parent(index).is_some_and(|p| self.blockers[p] > 0)
+        self.parent(index).map_or(self.root_is_held, |p| self.blockers[p] > 0)
     }
 
     pub(super) fn holds(&self, index: usize) -> impl Iterator<Item = (Hold, usize)> + '_ {

@@ -252,6 +252,8 @@ fn shown(value: Option<&Value>) -> String {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(items)) => items.iter().map(|i| shown(Some(i))).collect::<Vec<_>>().join(", "),
+        // A leg is called by its id.
+        Some(Value::Object(keys)) if keys.contains_key("id") => shown(keys.get("id")),
         Some(other) => other.to_string(),
     }
 }

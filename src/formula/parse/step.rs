@@ -249,13 +249,24 @@ fn on_complete(reader: &Reader, node: &Node) -> Option<OnCompleteDef> {
     Some(OnCompleteDef { for_each: for_each?, bond: bond?, vars, sequential: sequential == Some(true) })
 }
 
+/// What pouring writes into the metadata of a step's bead, whatever stands there.
+const KEPT: [&str; 6] = ["step", "formula", "order", "loop", "round", "round_of"];
+
 fn metadata(fields: &Fields<'_>) -> Option<Arc<serde_json::Map<String, Json>>> {
     let node = fields.node("metadata")?;
     fields.reader.fields("metadata", "metadata", node)?;
-    match node.json() {
-        Json::Object(map) if !map.is_empty() => Some(Arc::new(map)),
-        _ => None,
+    let Json::Object(map) = node.json() else { return None };
+    if let Value::Table(entries) = &node.value {
+        for (key, _) in entries.iter().filter(|(key, _)| KEPT.contains(&key.as_str())) {
+            let message = format!("the metadata `{key}` of a step is the molecule's own");
+            fields.reader.push(
+                Diagnostic::by_layer(&key.at, "metadata", message, "; it is overwritten")
+                    .at(&key.at, "this key")
+                    .help(format!("call it something else; the molecule writes {}", KEPT.join(", "))),
+            );
+        }
     }
+    (!map.is_empty()).then(|| Arc::new(map))
 }
 
 pub(super) fn touches(fields: &Fields<'_>) -> Option<Arc<[Text]>> {

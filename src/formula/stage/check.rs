@@ -6,7 +6,6 @@ use super::super::condition::Runtime;
 use super::super::def::{Formula, StepDef, VarDef, children_of, walk};
 use super::super::{At, Diagnostic, Text, fill, truthy, vars};
 use super::Cx;
-use super::control::by_layer;
 
 /// Checks the graph.
 pub(in super::super) fn graph(cx: &mut Cx<'_>, steps: &[StepDef], formula: &Formula) {
@@ -51,7 +50,7 @@ fn ids<'a>(cx: &mut Cx<'_>, flat: &[&'a StepDef]) -> Index<'a> {
             let message = "an id has no spaces and at most 200 characters";
             // Elsewhere people live with such ids, and a step poured from one has an id of its own; only
             // `bd cook --persist`, which keeps them, refuses.
-            let finding = by_layer(&step.id, "step-id", message.to_owned(), "");
+            let finding = Diagnostic::by_layer(&step.id.at, "step-id", message, "");
             cx.report.push(finding.at(&step.id.at, "this id").help("a text for people belongs into the title"));
         }
     }

@@ -17,7 +17,6 @@ pub(in super::super) fn settle(cx: &mut Cx<'_>, steps: &mut [StepDef]) {
         return;
     }
     let ids = super::control::ids(steps);
-    let rounds = cx.rounds.clone();
     walk_mut(steps, &mut |step| {
         if let Some(held) = &step.held {
             let of = Of { before: Some(&step.id), scope: None };
@@ -25,9 +24,8 @@ pub(in super::super) fn settle(cx: &mut Cx<'_>, steps: &mut [StepDef]) {
             step.held = (!settled.is_empty()).then(|| settled.into());
         }
         if let Some(until) = &mut step.until {
-            let inside =
-                |scope: &&String| step.id.as_str().strip_prefix(scope.as_str()).is_some_and(|s| s.starts_with('.'));
-            let scope = rounds.iter().filter(inside).max_by_key(|scope| scope.len()).map(String::as_str);
+            let scope = cx.scope(step.id.as_str()).map(|scope| scope.id.clone());
+            let scope = scope.as_deref();
             match (Of { before: None, scope }.settled(cx, &ids, &until.condition)) {
                 Some(condition) if condition != until.condition => Arc::make_mut(until).condition = condition,
                 Some(_) => {}
@@ -52,12 +50,7 @@ impl Of<'_> {
         let Ok(condition) = Runtime::parse(text.as_str()) else { return Some(text.clone()) };
         if let Some(before) = self.before.filter(|_| condition.of_itself()) {
             let message = format!("the gate before `{before}` asks for something of `{before}` itself");
-            // Written for a program that executes none, a formula is not worse for it.
-            let finding = if text.at.source.layer.strict() {
-                Diagnostic::error("condition", message)
-            } else {
-                Diagnostic::warning("condition", format!("{message}; it holds nothing"))
-            };
+            let finding = Diagnostic::by_layer(&text.at, "condition", message, "; it holds nothing");
             let help = "name the step that is meant, as in STEP.status == 'complete'";
             cx.report.push(finding.at(&text.at, "never holds before it has begun").help(help));
             return None;
@@ -116,13 +109,8 @@ impl Of<'_> {
         };
         let message = format!("the condition of {whose} names `{name}`, which is no step");
         // Programs that execute no condition do not look at what it names.
-        let finding = if name.at.source.layer.strict() {
-            Diagnostic::error("unknown-step", message)
-        } else if self.before.is_some() {
-            Diagnostic::warning("unknown-step", format!("{message}; it holds nothing"))
-        } else {
-            Diagnostic::warning("unknown-step", format!("{message}; there is one round"))
-        };
+        let then = if self.before.is_some() { "; it holds nothing" } else { "; there is one round" };
+        let finding = Diagnostic::by_layer(&name.at, "unknown-step", message, then);
         cx.report.push(finding.at(&name.at, "in this condition").help(RUNTIME_FORMS).suggest(name.as_str(), near));
     }
 }

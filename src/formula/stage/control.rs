@@ -3,13 +3,13 @@
 //! A body step becomes `LOOP.iterN.STEP`. The first round has what the loop's step has (its needs, gate and
 //! condition), and whoever needs the loop needs the last step of the last round.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::def::{LoopDef, StepDef, Times, UntilDef, count, text_bound, walk, walk_mut};
-use super::super::vars::fill_single;
-use super::super::{Diagnostic, RoundTexts, Text, fill, range};
-use super::{Cx, Renamed};
+use super::super::vars::{fill_json, fill_single};
+use super::super::{Diagnostic, Text, fill, range};
+use super::{Cx, Renamed, again};
 
 /// Unrolls all loops, also those in children.
 ///
@@ -103,6 +103,7 @@ fn rounds(
     walk(&body.body, &mut |s| {
         inside.insert(Arc::clone(&s.id.value));
     });
+    let again = matches!(body.times, Times::Until(_));
     let known = cx.rounds.len();
     let mut out: Vec<StepDef> = Vec::with_capacity((times as usize).saturating_mul(body.body.len()));
     let mut first = 0;
@@ -111,25 +112,28 @@ fn rounds(
             prefix: format!("{}.iter{}", step.id, i + 1),
             suffix: format!(".iter{}", i + 1),
             inside: &inside,
-            var: body.var.as_ref(),
+            // The number of a round that may come again stays open until all stages are done.
+            var: body.var.as_ref().filter(|_| !again),
             value,
-            again: matches!(body.times, Times::Until(_)),
         };
-        let made: Vec<StepDef> = body.body.iter().map(|s| round.copy(s)).collect();
+        let mut made: Vec<StepDef> = body.body.iter().map(|s| round.copy(s)).collect();
+        if let Some(var) = body.var.as_ref().filter(|_| again) {
+            again::ranges(cx, &mut made, var.as_str());
+        }
         // Edges may name the loops in the body until all of them are unrolled.
         let mut own = ids(&made);
         let mut made = unroll(cx, made, renamed, depth + 1);
         own.extend(ids(&made));
         let before = out.last().map(|last| last.id.clone());
         if before.is_none() {
-            may_go(cx, &made, step, matches!(body.times, Times::Until(_)).then_some("until"), None);
+            may_go(cx, &made, step, again.then_some("until"), None);
         }
         for begins in made.iter_mut().filter(|s| s.begins(&own)) {
             match &before {
                 None => {
                     let own = begins.gate.is_some();
                     hold(cx, begins, step);
-                    if let (true, false, Some(gate)) = (round.again, own, &mut begins.gate) {
+                    if let (true, false, Some(gate)) = (again, own, &mut begins.gate) {
                         Arc::make_mut(gate).once = true;
                     }
                 }
@@ -144,13 +148,14 @@ fn rounds(
             first = out.len();
         }
     }
-    if let Times::Until(_) = &body.times {
+    if again {
         one_until(cx, &mut out, known);
     }
     if let (Times::Until(until), Some(head)) = (&body.times, out.first_mut()) {
         head.labels.push(until.condition.with(until_label(until)));
         head.until = Some(Arc::new(until.clone()));
-        cx.rounds.push(format!("{}.iter1", step.id));
+        let var = body.var.as_ref().map(|var| Arc::clone(&var.value));
+        cx.rounds.push(again::Scope { id: format!("{}.iter1", step.id), var });
     }
     (out, first)
 }
@@ -167,20 +172,10 @@ fn no_bead(cx: &mut Cx<'_>, step: &StepDef) {
     for (what, _) in asked.into_iter().filter(|(_, asked)| *asked) {
         let message = format!("the loop `{}` has `{what}`, and only the steps of its body become beads", step.id);
         cx.report.push(
-            by_layer(&step.id, "loop", message, "; it is left out")
+            Diagnostic::by_layer(&step.id.at, "loop", message, "; it is left out")
                 .at(&step.id.at, "this loop")
                 .help(format!("give `{what}` to the step of the body that it is meant for")),
         );
-    }
-}
-
-/// An error in a formula of ours; a warning in one that was written for another program, with what becomes of it: it is not
-/// worse there for what that program does not do.
-pub(super) fn by_layer(written: &Text, code: &'static str, message: String, then: &str) -> Diagnostic {
-    if written.at.source.layer.strict() {
-        Diagnostic::error(code, message)
-    } else {
-        Diagnostic::warning(code, message + then)
     }
 }
 
@@ -216,7 +211,7 @@ pub(super) fn may_go(
     for (one, what) in borne.into_iter().filter(|(one, _)| alone(one)) {
         let message = format!("`{}` may be left out by its condition, and the {what} of `{}` with it", one.id, step.id);
         cx.report.push(
-            by_layer(&one.id, "may-go", message, "")
+            Diagnostic::by_layer(&one.id.at, "may-go", message, "")
                 .at(&one.id.at, "this step bears it")
                 .help("put a step there that has no condition, or give all of them the same one"),
         );
@@ -235,14 +230,10 @@ pub(super) fn one_until(cx: &mut Cx<'_>, steps: &mut [StepDef], known: usize) {
     });
     cx.rounds.truncate(known);
     for until in inner {
+        let at = &until.condition.at;
         let message = "a loop with `until` stands in a round of another one";
-        let finding = if until.condition.at.source.layer.strict() {
-            Diagnostic::error("loop", message)
-        } else {
-            Diagnostic::warning("loop", format!("{message}; it has one round"))
-        };
         cx.report.push(
-            finding.at(&until.condition.at, "the inner one").help(
+            Diagnostic::by_layer(at, "loop", message, "; it has one round").at(at, "the inner one").help(
                 "give one of them a `count`, or make the inner one a formula that a step bonds with `on_complete`",
             ),
         );
@@ -322,7 +313,7 @@ pub(super) fn hold(cx: &mut Cx<'_>, begins: &mut StepDef, step: &StepDef) {
     for (_, what) in [(lost.0, "gate"), (lost.1, "waits_for")].into_iter().filter(|(lost, _)| *lost && news) {
         let message = format!("`{}` has a {what} of its own beside that of `{}`", begins.id, step.id);
         cx.report.push(
-            by_layer(&step.id, "two-holds", message, ", which is left out")
+            Diagnostic::by_layer(&step.id.at, "two-holds", message, ", which is left out")
                 .at(&begins.id.at, "this step begins what came in its place")
                 .help("a step has one: drop one of them, or put a step before it that has the other"),
         );
@@ -351,8 +342,6 @@ struct Round<'a> {
     inside: &'a HashSet<Arc<str>>,
     var: Option<&'a Text>,
     value: i64,
-    /// Further rounds are made while the molecule runs, of the texts as they are before.
-    again: bool,
 }
 
 impl Round<'_> {
@@ -380,9 +369,6 @@ impl Round<'_> {
         }
         if let Some(var) = self.var {
             let value = self.value.to_string();
-            if self.again {
-                step.round = unfilled(step, var.as_str()).map(Arc::new);
-            }
             fill_texts(step, &|name| (name == var.as_str()).then(|| value.clone()));
         }
         if let Some(inner) = &mut step.repeat {
@@ -411,62 +397,48 @@ impl Round<'_> {
     }
 }
 
-/// What [`RoundTexts`] call the id of the step's gate.
-pub(crate) const GATE_ID: &str = "gate_id";
-
-/// The texts of a step that have `{var}` in them.
-fn unfilled(step: &StepDef, var: &str) -> Option<RoundTexts> {
-    let named = format!("{{{var}}}");
-    let (title, description) = (step.title.as_ref(), step.description.as_ref());
-    let boxed = [("notes", &step.notes), ("acceptance", &step.acceptance), ("assignee", &step.assignee)];
-    let boxed = boxed.into_iter().map(|(key, text)| (key, text.as_deref()));
-    let gate = step.gate.as_ref().and_then(|gate| gate.id.as_ref());
-    let texts: BTreeMap<String, String> = [("title", title), ("description", description), (GATE_ID, gate)]
-        .into_iter()
-        .chain(boxed)
-        .filter_map(|(key, text)| Some((key.to_owned(), text?.as_str().to_owned())))
-        .filter(|(_, text)| text.contains(&named))
-        .collect();
-    let mut labels: Vec<String> = step.labels.iter().map(|label| label.as_str().to_owned()).collect();
-    if !labels.iter().any(|label| label.contains(&named)) {
-        labels.clear();
-    }
-    (!texts.is_empty() || !labels.is_empty()).then(|| RoundTexts { var: var.to_owned(), texts, labels })
-}
-
-/// Fills single-brace placeholders in the texts that people read; ids and edges are left alone.
+/// Fills single-brace placeholders in all that is said of a step; ids and edges are left alone.
 pub(super) fn fill_texts(step: &mut StepDef, value: &dyn Fn(&str) -> Option<String>) {
     let fill = |text: &mut Text| {
         if let Some(new) = fill_single(text.as_str(), value) {
             *text = text.with(new);
         }
     };
+    let open = |text: &Text| text.as_str().contains('{');
     step.title.iter_mut().chain(&mut step.description).for_each(fill);
     let boxed = [&mut step.notes, &mut step.assignee, &mut step.acceptance];
     boxed.into_iter().flatten().for_each(|text| fill(text));
     step.labels.iter_mut().for_each(fill);
     // One that came to nothing says nothing.
     step.labels.retain(|label| !label.as_str().trim().is_empty());
-    if let Some(round) = &mut step.round {
-        // The number of the round stays open: it is another one each time.
-        let round = Arc::make_mut(round);
-        let var = round.var.clone();
-        for text in round.texts.values_mut().chain(&mut round.labels) {
-            if let Some(new) = fill_single(text, |name| (name != var).then(|| value(name)).flatten()) {
-                *text = new;
-            }
-        }
-    }
     step.condition.iter_mut().for_each(fill);
+    // What is shared is copied only where something in it changes.
     if let Some(gate) = &mut step.gate
-        && [&gate.id, &gate.timeout].into_iter().flatten().any(|text| text.as_str().contains('{'))
+        && [&gate.id, &gate.timeout].into_iter().flatten().any(open)
     {
         let gate = Arc::make_mut(gate);
         [&mut gate.id, &mut gate.timeout].into_iter().flatten().for_each(fill);
     }
     if let Some(vars) = &mut step.expand_vars
-        && vars.values().any(|v| v.as_str().contains('{'))
+        && vars.values().any(open)
     {
         Arc::make_mut(vars).values_mut().for_each(fill);
+    }
+    if let Some(on) = &mut step.on_complete
+        && on.vars.values().any(open)
+    {
+        Arc::make_mut(on).vars.values_mut().for_each(fill);
+    }
+    if let Some(globs) = &mut step.touches
+        && globs.iter().any(open)
+    {
+        Arc::make_mut(globs).iter_mut().for_each(fill);
+    }
+    if let Some(metadata) = &mut step.metadata {
+        let changed: Vec<_> =
+            metadata.iter().filter_map(|(key, json)| Some((key.clone(), fill_json(json, value)?))).collect();
+        if !changed.is_empty() {
+            Arc::make_mut(metadata).extend(changed);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::convoy::SYNTHESIS;
 use super::super::convoy::template::{self, Wrong};
 use super::super::def::{Formula, Kind};
 use super::super::syntax::{Node, Value};
@@ -20,7 +21,7 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, formula: &Formula) {
     if formula.kind != Kind::Convoy {
         return;
     }
-    let legs = ids(formula);
+    let legs: Vec<String> = legs(formula).map(|(id, _)| id.to_string()).collect();
     if legs.is_empty() {
         cx.report.push(
             Diagnostic::error("convoy", "a convoy formula without legs has nothing to do")
@@ -52,10 +53,19 @@ pub(in super::super) fn check(cx: &mut Cx<'_>, formula: &Formula) {
     all_texts(cx, formula);
 }
 
-/// The ids of the legs, in order.
-fn ids(formula: &Formula) -> Vec<String> {
-    let Some(Value::List(legs)) = formula.convoy("legs").map(|legs| &legs.value) else { return Vec::new() };
-    legs.iter().filter_map(|leg| Some(text(leg.get("id")?)?.as_str().to_owned())).collect()
+/// The legs by their ids, with where they stand in the formula, in order.
+fn legs(formula: &Formula) -> impl Iterator<Item = (Text, String)> {
+    let legs = match formula.convoy("legs").map(|legs| &legs.value) {
+        Some(Value::List(legs)) => legs.as_slice(),
+        _ => &[],
+    };
+    legs.iter().enumerate().filter_map(|(i, leg)| Some((text(leg.get("id")?)?, format!("legs[{i}]"))))
+}
+
+/// The legs and then the synthesis, with where they stand in the formula.
+pub(in super::super) fn parts(formula: &Formula) -> impl Iterator<Item = (Text, String)> {
+    let synthesis = formula.convoy("synthesis").map(|node| Text::new(SYNTHESIS, node.at.clone()));
+    legs(formula).chain(synthesis.map(|id| (id, "synthesis".to_owned())))
 }
 
 fn entries<'f>(formula: &'f Formula, key: &str) -> &'f [(Text, Node)] {
@@ -142,11 +152,7 @@ fn look_over(cx: &mut Cx<'_>, text: &Text, known: &BTreeSet<&str>) {
         }
         told.push(name.path);
         let message = format!("`{{{{{}}}}}` is no input, and nothing else that this text knows", name.path);
-        let finding = if strict {
-            Diagnostic::error("unknown-name", message)
-        } else {
-            Diagnostic::warning("unknown-name", format!("{message}; it is filled with nothing"))
-        };
+        let finding = Diagnostic::by_layer(&text.at, "unknown-name", message, "; it is filled with nothing");
         let names: Vec<&str> = known.iter().copied().collect();
         cx.report.push(
             finding

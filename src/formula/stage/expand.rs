@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::super::def::{ExpandRule, Formula, Kind, StepDef, TextVars, Times, count, text_bound, walk};
 use super::super::vars::fill_single;
 use super::super::{Diagnostic, Glob, Text};
+use super::again::{self, Scope};
 use super::control::{self, fill_texts};
 use super::{Cx, Renamed, branch};
 
@@ -184,7 +185,7 @@ fn instance(cx: &mut Cx<'_>, target: &StepDef, with: &Text, vars: &TextVars) -> 
     if !cx.allow(count(&expansion.template), &with.at) {
         return None;
     }
-    let values = values(cx, &expansion, with, vars)?;
+    let values = values(cx, &expansion, with, vars, target)?;
     let texts = [Some(&target.id), target.title.as_ref(), target.description.as_ref()].into_iter().flatten();
     let longest = texts.chain(values.values()).map(|t| t.as_str().len()).max().unwrap_or(0);
     if !cx.allow_text(text_bound(&expansion.template, longest), &with.at) {
@@ -194,7 +195,10 @@ fn instance(cx: &mut Cx<'_>, target: &StepDef, with: &Text, vars: &TextVars) -> 
 }
 
 /// The expansion's defaults, under what the rule gives.
-fn values(cx: &mut Cx<'_>, expansion: &Formula, with: &Text, vars: &TextVars) -> Option<TextVars> {
+fn values(cx: &mut Cx<'_>, expansion: &Formula, with: &Text, vars: &TextVars, target: &StepDef) -> Option<TextVars> {
+    // The number of a round is still open.
+    let var = cx.scope(target.id.as_str()).and_then(|scope| scope.var.clone());
+    let first = |name: &str| (Some(name) == var.as_deref()).then(|| "1".to_owned());
     let mut values: TextVars = expansion
         .vars
         .iter()
@@ -215,7 +219,11 @@ fn values(cx: &mut Cx<'_>, expansion: &Formula, with: &Text, vars: &TextVars) ->
                 );
                 whole = false;
             }
-            Some(value) => whole &= super::check::value(cx, name, def, value.as_str(), Some(&value.at)),
+            Some(value) => {
+                let text = fill_single(value.as_str(), first);
+                let text = text.as_deref().unwrap_or(value.as_str());
+                whole &= super::check::value(cx, name, def, text, Some(&value.at));
+            }
             None => {}
         }
     }
@@ -231,11 +239,14 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
             _ => values.get(name).map(|v| v.as_str().to_owned()),
         }
     };
-    let copies: Vec<StepDef> = expansion.template.iter().map(|s| copy(s, &value)).collect();
+    let mut copies: Vec<StepDef> = expansion.template.iter().map(|s| copy(s, &value)).collect();
     let known = cx.rounds.len();
+    let around = cx.scope(target.id.as_str()).cloned();
+    if let Some(around) = &around {
+        into_round(cx, &mut copies, target, around);
+    }
     let mut made = control::apply(cx, copies);
-    let inside = |scope: &String| target.id.as_str().strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'));
-    if cx.rounds.len() > known && cx.rounds[..known].iter().any(inside) {
+    if cx.rounds.len() > known && around.is_some() {
         control::one_until(cx, &mut made, known);
     }
     let own = control::ids(&made);
@@ -267,6 +278,40 @@ fn filled(cx: &mut Cx<'_>, target: &StepDef, expansion: &Formula, values: &TextV
         last.acceptance = last.acceptance.take().or_else(|| target.acceptance.clone());
     }
     made
+}
+
+/// Takes what is put in for a step of a round into that round: it comes again with it.
+fn into_round(cx: &mut Cx<'_>, copies: &mut [StepDef], target: &StepDef, around: &Scope) {
+    if let Some(var) = around.var.as_deref() {
+        again::ranges(cx, copies, var);
+    }
+    let whole = target.id.as_str();
+    let named = |id: &str| cx.made_for(whole, |of| id.replace(whole, of));
+    let mut names = HashMap::new();
+    walk(copies, &mut |step| {
+        names.insert(Arc::clone(&step.id.value), named(step.id.as_str()));
+    });
+    let follow = |text: &Text| names.get(&text.value).map(|name| text.with(name.as_str()));
+    each_copy(copies, &mut |step| {
+        step.id = follow(&step.id).unwrap_or_else(|| step.id.clone());
+        for edge in step.needs.iter_mut().chain(&mut step.depends_on) {
+            *edge = follow(edge).unwrap_or_else(|| edge.clone());
+        }
+        if let Some(of) = step.children_of().and_then(|of| follow(&of)) {
+            step.waits_for = Some(Box::new(of.with(format!("children-of({of})"))));
+        }
+    });
+}
+
+/// Calls `f` on each step, those in the bodies of loops too.
+fn each_copy(steps: &mut [StepDef], f: &mut dyn FnMut(&mut StepDef)) {
+    for step in steps {
+        f(step);
+        each_copy(&mut step.children, f);
+        if let Some(repeat) = &mut step.repeat {
+            each_copy(&mut Arc::make_mut(repeat).body, f);
+        }
+    }
 }
 
 fn copy(step: &StepDef, value: &dyn Fn(&str) -> Option<String>) -> StepDef {

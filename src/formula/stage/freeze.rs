@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::def::{Formula, Kind, StepDef, children_of, count};
+use super::super::def::{Formula, Kind, OnCompleteDef, StepDef, children_of, count};
 use super::super::{Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, Step, Text, Until, Waits, Woven};
 
 /// The final steps, each below its parent, as a flat list.
@@ -123,6 +123,19 @@ fn kind(step: &StepDef) -> &'static str {
     KINDS.into_iter().find(|k| *k == written).unwrap_or("task")
 }
 
+pub(super) fn only_if(globs: &[Text]) -> OnlyIf {
+    OnlyIf { touches: globs.iter().map(|glob| glob.as_str().to_owned()).collect() }
+}
+
+pub(super) fn on_complete(on: &OnCompleteDef) -> OnComplete {
+    OnComplete {
+        for_each: on.for_each.as_str().to_owned(),
+        bond: on.bond.as_str().to_owned(),
+        vars: on.vars.iter().map(|(name, text)| (name.clone(), text.as_str().to_owned())).collect(),
+        sequential: on.sequential,
+    }
+}
+
 fn one(step: &StepDef, parent: Option<&str>) -> Step {
     let string = |t: &Option<Text>| t.as_ref().map(|t| t.as_str().to_owned());
     let boxed = |t: &Option<Box<Text>>| t.as_ref().map(|t| t.as_str().to_owned());
@@ -157,17 +170,10 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         }),
         held: step.held.as_ref().map(|held| strings(held)).unwrap_or_default(),
         condition: strings(&step.condition),
-        only_if: step.touches.as_ref().map(|t| Box::new(OnlyIf { touches: strings(t) })),
+        only_if: step.touches.as_deref().map(|globs| Box::new(only_if(globs))),
         until: step.until.as_ref().map(|u| Box::new(Until { until: u.condition.as_str().to_owned(), max: u.max })),
         round: step.round.as_deref().cloned().map(Box::new),
-        on_complete: step.on_complete.as_ref().map(|o| {
-            Box::new(OnComplete {
-                for_each: o.for_each.as_str().to_owned(),
-                bond: o.bond.as_str().to_owned(),
-                vars: o.vars.iter().map(|(k, v)| (k.clone(), v.as_str().to_owned())).collect(),
-                sequential: o.sequential,
-            })
-        }),
+        on_complete: step.on_complete.as_deref().map(|on| Box::new(on_complete(on))),
         run: boxed(&step.run),
         acceptance: boxed(&step.acceptance),
         metadata: step.metadata.as_deref().cloned().unwrap_or_default(),

@@ -1,9 +1,10 @@
 //! The stages between parsing and freezing, and what they share.
 
+pub(crate) mod again;
 pub(super) mod branch;
 pub(super) mod check;
 pub(super) mod conditions;
-pub(crate) mod control;
+pub(super) mod control;
 pub(crate) mod convoy;
 pub(super) mod expand;
 pub(super) mod extends;
@@ -35,7 +36,7 @@ pub(super) struct Cx<'a> {
     /// Formula, path and layer of each file that took part.
     pub(super) sources: Vec<(String, String, String)>,
     /// First rounds of loops that go on until a condition holds.
-    pub(super) rounds: Vec<String>,
+    pub(super) rounds: Vec<again::Scope>,
     /// The Lua aspects that took part.
     pub(super) woven: Vec<Woven>,
     /// Steps made so far, against `limits.steps`.

@@ -15,8 +15,11 @@ fn texts<'s>(step: &'s StepDef, found: &mut dyn FnMut(&'s Text, bool)) {
     let held = step.held.iter().flat_map(|held| held.iter());
     let globs = step.touches.iter().flat_map(|globs| globs.iter());
     let given = step.on_complete.iter().flat_map(|on| on.vars.values());
-    [step.title.as_ref(), step.description.as_ref(), step.notes.as_deref(), step.assignee.as_deref(), gate, until]
+    let timeout = step.gate.as_ref().and_then(|g| g.timeout.as_ref());
+    let boxed = [&step.notes, &step.acceptance, &step.assignee].map(|text| text.as_deref());
+    [step.title.as_ref(), step.description.as_ref(), gate, timeout, until]
         .into_iter()
+        .chain(boxed)
         .flatten()
         .chain(held.chain(globs).chain(given).chain(&step.labels))
         .for_each(|text| found(text, false));

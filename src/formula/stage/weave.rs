@@ -178,16 +178,27 @@ fn no_match(cx: &mut Cx<'_>, flat: &[&StepDef], formula: &Formula, what: &str, p
     };
     // A plain name is meant for one step. A pattern, or what stands in a parent, may be for others.
     let plain = !pattern.as_str().contains(['*', '?', '[', '{']);
-    let own = pattern.at.source.path == formula.source.path && pattern.at.source.layer.strict();
+    let own = pattern.at.source.path == formula.source.path;
     let message = format!("no step matches `{pattern}`");
     let finding = if plain && own && !flat.is_empty() {
-        Diagnostic::error("no-match", message)
+        Diagnostic::by_layer(&pattern.at, "no-match", message, "")
     } else {
         Diagnostic::warning("no-match", message)
     };
     let inner = format!(".{pattern}");
     let round = ids().any(|id| id.ends_with(&inner)).then(|| format!("did you mean `*{inner}`?"));
-    cx.report.push(finding.at(&pattern.at, "selects nothing").suggest(pattern.as_str(), ids()).maybe_help(round));
+    let woven =
+        || "advice is for steps that are there before any of the same file is woven in; an aspect of its own sees them";
+    let help = round.or_else(|| adds(formula, pattern).then(|| woven().to_owned()));
+    cx.report.push(finding.at(&pattern.at, "selects nothing").suggest(pattern.as_str(), ids()).maybe_help(help));
+}
+
+/// Whether the formula's own advice adds steps of that name.
+fn adds(formula: &Formula, name: &Text) -> bool {
+    formula.advice.iter().flat_map(Rule::sides).flatten().any(|new| {
+        let pattern = new.id.as_str().replace("{step.id}", "*").replace("{id}", "*");
+        Glob::new(&pattern).is_ok_and(|pattern| pattern.matches(name.as_str()))
+    })
 }
 
 /// Weaves the aspects of `compose.aspects`, in order: a later one sees the steps of an earlier one.
@@ -251,9 +262,8 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
             }
             let texts = [Some(&step.id), step.title.as_ref(), step.description.as_ref()].into_iter().flatten();
             let longest = texts.map(|t| t.as_str().len()).max().unwrap_or(0);
-            let sides = [&rule.before, &rule.around_before, &rule.after, &rule.around_after];
-            bytes = sides.into_iter().map(|s| text_bound(s, longest)).fold(bytes, u64::saturating_add);
-            added += sides.into_iter().map(Vec::len).sum::<usize>() as u64;
+            bytes = rule.sides().into_iter().map(|s| text_bound(s, longest)).fold(bytes, u64::saturating_add);
+            added += rule.sides().into_iter().map(<[StepDef]>::len).sum::<usize>() as u64;
             chosen.push((step, rule));
         }
     });
@@ -265,9 +275,9 @@ fn rules(cx: &mut Cx<'_>, steps: Vec<StepDef>, rules: &[Rule], pointcuts: &[Poin
     for (step, rule) in chosen {
         let around = plan.entry(Arc::clone(&step.id.value)).or_default();
         let before = rule.before.iter().chain(&rule.around_before);
-        around.before.extend(before.map(|new| about(new, step)));
+        around.before.extend(before.map(|new| about(cx, new, step)));
         let after = rule.after.iter().chain(&rule.around_after);
-        around.after.extend(after.map(|new| (about(new, step), rule.gates)));
+        around.after.extend(after.map(|new| (about(cx, new, step), rule.gates)));
     }
     carry_out(steps, plan)
 }
@@ -280,18 +290,17 @@ fn selected(step: &StepDef, glob: Option<&Glob>, kind: Option<&Text>, label: Opt
 }
 
 /// The new step with `{step.id}` and its like filled from the step that it is for.
-fn about(new: &StepDef, step: &StepDef) -> StepDef {
-    let value = |name: &str| match name {
-        "step.id" | "id" => Some(step.id.as_str().to_owned()),
+fn about(cx: &Cx<'_>, new: &StepDef, step: &StepDef) -> StepDef {
+    let about = |id: &str, name: &str| match name {
+        "step.id" | "id" => Some(id.to_owned()),
         "step.title" | "title" => Some(step.title().to_owned()),
         "step.description" => Some(step.description.as_ref().map_or("", Text::as_str).to_owned()),
         _ => None,
     };
     let mut new = new.clone();
-    if let Some(id) = fill_single(new.id.as_str(), value) {
-        new.id = new.id.with(id);
-    }
-    super::control::fill_texts(&mut new, &value);
+    let named = |of: &str| fill_single(new.id.as_str(), |name| about(of, name)).unwrap_or_else(|| new.id.to_string());
+    new.id = new.id.with(cx.made_for(step.id.as_str(), named));
+    super::control::fill_texts(&mut new, &|name| about(step.id.as_str(), name));
     new
 }
 
@@ -320,8 +329,11 @@ fn lua(cx: &mut Cx<'_>, steps: Vec<StepDef>, file: &AspectFile, formula: &Formul
     for one in advice {
         let Some(step) = flat.get(one.step) else { continue };
         let text = |t: &str| Text::new(t, here.clone());
-        let whose = |name: &str| (name == "id").then(|| step.id.as_str().to_owned());
-        let id = fill_single(&one.new.id, whose).unwrap_or_else(|| format!("{}-{}", one.new.id, step.id));
+        let named = |of: &str| {
+            let whose = |name: &str| (name == "id").then(|| of.to_owned());
+            fill_single(&one.new.id, whose).unwrap_or_else(|| format!("{}-{of}", one.new.id))
+        };
+        let id = cx.made_for(step.id.as_str(), named);
         let side = if one.after { "after" } else { "before" };
         let mut new = StepDef::new(text(&id), file.name.as_str().into(), format!("advise.{side}").into());
         new.title = (!one.new.title.is_empty()).then(|| text(&one.new.title));

@@ -149,6 +149,12 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Judges whether the children of `id` are held back with it: what was staged below it did not know of the change.
+    pub fn judge_children(&mut self, id: &BeadId) -> Result<(), StoreError> {
+        let edges = self.edges("depends_on_id = ?1 AND kind = 'parent-child'", [id.as_str()])?;
+        self.judge_again(edges)
+    }
+
     fn judge_again(&mut self, edges: Vec<Edge>) -> Result<(), StoreError> {
         for edge in edges {
             let active = self.judge(&edge)?;

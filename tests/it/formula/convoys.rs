@@ -1,7 +1,7 @@
 //! Convoy formulas: inputs, presets, texts, and what is refused.
 
 use gastown::formula::convoy::plan;
-use gastown::formula::{Layer, Library, Vars, cook};
+use gastown::formula::{Layer, Library, Mode, NoAspects, Options, Vars, compile, cook, graph};
 
 use super::errors::told;
 use super::{library, vars};
@@ -66,6 +66,33 @@ fn a_preset_chooses_legs_and_the_synthesis_waits_for_those() {
     assert_eq!(filled.synthesis.expect("a synthesis").needs, ["safe"]);
     let report = plan(&library, "review", &given, Some("ones")).expect_err("no such preset");
     assert_eq!(told(&report), " `review` has no preset `ones` | did you mean `one`?");
+}
+
+#[test]
+fn the_synthesis_knows_the_legs_and_all_parts_are_drawn_and_explained() {
+    let text = REVIEW.replace(
+        "{{output.directory}}/{{output.synthesis}}",
+        "{{legs}}:{{range .legs}} {{.id}}, {{.title}}, {{.focus}} in {{.output_path}};{{end}}",
+    );
+    let library = library(&[("review", &text)]);
+    let given = vars(&[("pr", "7"), ("depth", "2")]);
+    let filled = plan(&library, "review", &given, None).expect("a plan").fill("cv");
+    assert_eq!(
+        filled.synthesis.expect("a synthesis").description,
+        "fast, safe: fast, fast, speed in out/cv/fast.md; safe, Safety, safety in out/cv/safe.md;"
+    );
+    let options = Options { vars: &Vars::new(), mode: Mode::Compile, aspects: &NoAspects };
+    let cooked = compile(&library, "review", options).expect("cooks");
+    insta::assert_snapshot!(graph::tree(&cooked.proto), @r"
+    review (3 parts)
+    ● fast
+    ● safe  Safety
+      ● synthesis  Sum of {{target_description}}  ← fast, safe
+    ");
+    assert!(graph::mermaid(&cooked.proto).contains("s1 --> s2"), "{}", graph::mermaid(&cooked.proto));
+    let origins: Vec<String> =
+        cooked.origins().iter().map(|o| format!("{} {}@{}:{}", o.id, o.formula, o.location, o.line)).collect();
+    assert_eq!(origins, ["fast review@legs[0]:19", "safe review@legs[1]:22", "synthesis review@synthesis:25"]);
 }
 
 #[test]

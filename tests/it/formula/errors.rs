@@ -9,6 +9,21 @@ fn said(text: &str) -> String {
 }
 
 #[test]
+fn metadata_that_the_molecule_writes_itself_is_refused() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nmetadata = { order = 3, team = \"core\" }\n";
+    let report = cooked(text).expect_err("refused");
+    insta::assert_snapshot!(told(&report), @"4:14 the metadata `order` of a step is the molecule's own | call it something else; the molecule writes step, formula, order, loop, round, round_of");
+}
+
+#[test]
+fn advice_for_a_step_that_other_advice_adds_is_told_why_it_selects_nothing() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"build\"\n[[advice]]\ntarget = \"build\"\n\
+        after = { id = \"{step.id}-verify\" }\n[[advice]]\ntarget = \"build-verify\"\nafter = { id = \"x\" }\n";
+    let report = cooked(text).expect_err("refused");
+    insta::assert_snapshot!(told(&report), @"8:10 no step matches `build-verify` | advice is for steps that are there before any of the same file is woven in; an aspect of its own sees them");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let said = said(
         r#"formula = "f"

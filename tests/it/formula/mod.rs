@@ -1,5 +1,6 @@
 //! The formula compiler from outside: real formulas, the shipped ones, bad input, and molecules on a real store.
 
+mod again;
 mod aspects;
 mod bad_input;
 pub(crate) mod burn;

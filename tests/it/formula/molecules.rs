@@ -592,6 +592,20 @@ fn the_gate_of_a_step_gives_way_to_a_step_of_its_name() {
 }
 
 #[test]
+fn a_second_gate_gives_way_to_the_first_gate_of_another_step() {
+    let (sandbox, repo) = repo();
+    let text = "formula = \"tt-f\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\ngate = { type = \"human\" }\n\
+        [[steps]]\nid = \"b-2\"\ngate = { type = \"human\" }\n\
+        [[compose.gate]]\nbefore = \"b\"\ncondition = \"a.status == 'complete'\"\n";
+    std::fs::write(repo.join("f.formula.toml"), text).expect("written");
+    sandbox.bd(&repo, &["cook", "./f.formula.toml", "--persist"]).ok();
+    let holds = |id: &str| sandbox.bd(&repo, &["show", id, "--json"]).json()[0]["metadata"]["gate_of"].clone();
+    for (gate, step) in [("gate-b", "b"), ("gate-b-2", "b-2"), ("gate-b-3", "b")] {
+        assert_eq!(holds(&format!("tt-f.{gate}")), step, "{gate}");
+    }
+}
+
+#[test]
 fn the_help_of_a_bond_shows_a_variable_as_it_is_written() {
     let sandbox = Sandbox::new();
     let said = sandbox.bd(&sandbox.folder("repo"), &["mol", "bond", "--help"]).ok();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gastown::base::{BeadId, Prefix, Time};
 use gastown::formula::{Proto, Vars};
-use gastown::molecule::{self, MoleculeError, PourOpts};
+use gastown::molecule::{self, Bond, BondType, MoleculeError, Partner, PourOpts};
 use gastown::store::{Filter, NewBead, Read, Sort, Stamp, Store, StoreError};
 use serde_json::Value;
 
@@ -22,8 +22,10 @@ pub(super) fn store(dir: &Path) -> Store {
 
 /// Of everything a formula can say: groups, gates, waiting for children, conditions, labels, edges to later steps.
 fn everything() -> Proto {
-    cooked(
-        r#"formula = "f"
+    cooked(EVERYTHING).expect("cooks")
+}
+
+const EVERYTHING: &str = r#"formula = "f"
         [vars]
         docs = "no"
         [[steps]]
@@ -60,9 +62,15 @@ fn everything() -> Proto {
         count = 250
         [[steps.loop.body]]
         id = "x"
-        title = "for {{who}}""#,
-    )
-    .expect("cooks")
+        title = "for {{who}}""#;
+
+/// Two of them as one, without the deepest step: ids have no more levels.
+fn twice() -> Proto {
+    let part = |name: &str| {
+        let text = EVERYTHING.replace("[[steps.children.children]]\n        id = \"deep\"\n", "");
+        cooked(&text.replace("\"f\"", &format!("\"{name}\""))).expect("cooks")
+    };
+    Proto::compound("both".to_owned(), "conditional", part("one"), part("two"))
 }
 
 /// All beads of the molecule with what holds them, the root's id taken out.
@@ -80,7 +88,8 @@ fn picture(r: &Read<'_>, root: &BeadId) -> Result<String, MoleculeError> {
     }
     // The ledger's files too, the last of each bead; the clock's values are not the same in both.
     let mut docs: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
-    for row in r.outbox(0, usize::MAX >> 1)? {
+    let own = |id: &BeadId| id == root || id.as_str().starts_with(&format!("{root}."));
+    for row in r.outbox(0, usize::MAX >> 1)?.into_iter().filter(|row| own(&row.bead)) {
         docs.insert(row.bead.to_string(), serde_json::from_str(&row.doc).expect("JSON"));
     }
     let stamps = regex::Regex::new("[0-9a-f]{16}-[0-9a-z]+").expect("a pattern");
@@ -94,12 +103,20 @@ fn picture(r: &Read<'_>, root: &BeadId) -> Result<String, MoleculeError> {
 fn a_large_molecule_has_the_same_beads_as_one_that_is_poured_step_by_step() {
     let (a, b) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (mut small, mut large) = (store(a.path()), store(b.path()));
-    let (proto, given) = (everything(), vars(&[("who", "ada")]));
-    for ephemeral in [false, true] {
-        let opts = PourOpts { ephemeral, assignee: Some("nux".into()), ..PourOpts::default() };
-        let one = small.write(&stamp(1), |w| molecule::pour(w, &proto, &given, &opts)).expect("pours");
-        let other = molecule::pour_large(&mut large, &stamp(1), &proto, &given, &opts).expect("pours");
-        assert_eq!((one.steps.len(), &one.skipped), (other.steps.len(), &other.skipped));
+    let (whole, both, given) = (everything(), twice(), vars(&[("who", "ada")]));
+    let named = Some(BeadId::new("tt-mine").expect("an id"));
+    for (proto, ephemeral, id) in [
+        (&whole, false, None),
+        (&whole, true, None),
+        (&whole, false, named.clone()),
+        (&both, false, None),
+        (&both, true, None),
+        (&both, false, Some(BeadId::new("tt-our").expect("an id"))),
+    ] {
+        let opts = PourOpts { ephemeral, id, assignee: Some("nux".into()), ..PourOpts::default() };
+        let one = small.write(&stamp(1), |w| molecule::pour(w, proto, &given, &opts)).expect("pours");
+        let other = molecule::pour_large(&mut large, &stamp(1), proto, &given, &opts).expect("pours");
+        assert_eq!((one.steps.len(), one.work, &one.skipped), (other.steps.len(), other.work, &other.skipped));
         let same = |p: &molecule::Poured| {
             p.steps.iter().map(|(s, b)| format!("{s} {b}").replace(p.root.as_str(), "ROOT")).collect::<Vec<_>>()
         };
@@ -114,6 +131,53 @@ fn a_large_molecule_has_the_same_beads_as_one_that_is_poured_step_by_step() {
         assert_eq!(one.lines().count(), other.lines().count());
     }
     assert_eq!(large.check().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_large_is_bonded_as_what_is_poured_step_by_step() {
+    let (a, b) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (mut small, mut large) = (store(a.path()), store(b.path()));
+    let live = cooked(
+        "formula = \"live\"\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\nneeds = [\"a\"]\n\
+         [[compose.bond_points]]\nid = \"between\"\nafter_step = \"a\"\n",
+    );
+    let (live, proto, given) = (live.expect("cooks"), everything(), vars(&[("who", "ada")]));
+    let seen = |w: &mut gastown::store::Write<'_>| molecule::pour(w, &live, &Vars::new(), &PourOpts::default());
+    for (how, point, id) in [
+        (BondType::Sequential, None, None),
+        (BondType::Conditional, None, Some("arm")),
+        (BondType::Sequential, Some("between"), None),
+    ] {
+        let to = [&mut small, &mut large].map(|store| store.write(&stamp(1), seen).expect("pours").root);
+        let opts = |root: &BeadId| {
+            let id = id.map(|name| BeadId::new(format!("{root}.{name}")).expect("an id"));
+            PourOpts { id, ..PourOpts::default() }
+        };
+        let bond = Bond { how, point, ephemeral: None, title: None };
+        let [onto, other] = [0, 1].map(|i| Partner::Molecule(to[i].clone()));
+        let what = Partner::Proto(&proto);
+        let one =
+            small.write(&stamp(2), |w| molecule::bond(w, &onto, &what, &given, &opts(&to[0]), bond)).expect("bonds");
+        let two = molecule::bond_large(&mut large, &stamp(2), (&other, &what), &given, &opts(&to[1]), bond);
+        let two = two.expect("bonds");
+        assert_eq!((one.spawned, one.result_type, one.bond_type), (two.spawned, two.result_type, two.bond_type));
+        let root =
+            |bonded: &molecule::Bonded| BeadId::new(bonded.id_mapping["f"].as_str().expect("an id")).expect("an id");
+        let (one, two) = (root(&one), root(&two));
+        assert_eq!(
+            small.read(|r| picture(r, &one)).expect("reads"),
+            large.read(|r| picture(r, &two)).expect("reads").replace(to[1].as_str(), to[0].as_str())
+        );
+    }
+    assert_eq!(large.check().expect("checks"), Vec::<String>::new());
+    // What does not fit is told, and nothing of it stays.
+    let before = large.read(|r| r.count(&Filter::default())).expect("reads");
+    let root = large.write(&stamp(3), seen).expect("pours").root;
+    let bond = Bond { how: BondType::Sequential, point: Some("nowhere"), ephemeral: None, title: None };
+    let sides = (&Partner::Molecule(root), &Partner::Proto(&proto));
+    let told = molecule::bond_large(&mut large, &stamp(4), sides, &given, &PourOpts::default(), bond);
+    assert!(matches!(told, Err(MoleculeError::UnknownBondPoint { .. })), "{told:?}");
+    assert_eq!(large.read(|r| r.count(&Filter::default())).expect("reads"), before + 3);
 }
 
 #[test]
@@ -133,6 +197,11 @@ fn a_large_molecule_hangs_below_the_bead_that_it_is_to_be_a_child_of() {
     assert_eq!((count.total, count.closed), (1, 0));
 }
 
+/// How much is written in the database and its log, in bytes.
+fn size(beads: &Path) -> u64 {
+    ["beads.db", "beads.db-wal"].iter().filter_map(|f| std::fs::metadata(beads.join(f)).ok()).map(|m| m.len()).sum()
+}
+
 #[test]
 fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
     let (sandbox, repo) = super::molecules::repo();
@@ -144,9 +213,7 @@ fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
     let store = Store::open(&beads).expect("opens");
     let far = Time::from_millis(32_000_000_000_000);
     let staged = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.staged_before(far)?)).expect("reads").len();
-    let size = || -> u64 {
-        ["beads.db", "beads.db-wal"].iter().filter_map(|f| std::fs::metadata(beads.join(f)).ok()).map(|m| m.len()).sum()
-    };
+    let size = || size(&beads);
     let kill_in_the_middle = |grown: u64| {
         let before = size();
         let mut child = sandbox
@@ -185,6 +252,42 @@ fn a_pour_that_is_killed_leaves_nothing_that_anybody_sees() {
     assert_eq!(staged(&store), 0);
     assert_eq!(store.read::<_, MoleculeError>(|r| Ok(r.count(&Filter::default())?)).expect("reads"), 301);
     assert_eq!(store.check().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_bonded_is_free_when_what_it_waits_for_is_closed_while_it_is_poured() {
+    let (sandbox, repo) = super::molecules::repo();
+    let text =
+        "formula = \"big\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 10000\n[[steps.loop.body]]\nid = \"x\"\n";
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    std::fs::write(repo.join(".beads/formulas/big.formula.toml"), text).expect("written");
+    let live = sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=x", "-q"]).ok();
+    let live = BeadId::new(live.trim()).expect("an id");
+    let mut store = Store::open(&repo.join(".beads")).expect("opens");
+    let far = Time::from_millis(32_000_000_000_000);
+    let staged = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.staged_before(far)?)).expect("reads").len();
+    let before = size(&repo.join(".beads"));
+    let mut child = sandbox
+        .command(env!("CARGO_BIN_EXE_bd"), &repo)
+        .args(["mol", "bond", live.as_str(), "big", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    eventually("the bond to be in the middle", || {
+        let some = staged(&store) == 1 && size(&repo.join(".beads")) > before + (1 << 19);
+        (some || child.try_wait().expect("asked").is_some()).then_some(())
+    });
+    let how = gastown::store::Close { force: true, ..gastown::store::Close::because("enough") };
+    store.write::<_, MoleculeError>(&stamp(1), |w| Ok(w.close(&live, how)?)).expect("closes");
+    let out = child.wait_with_output().expect("ended");
+    let bonded: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let root = BeadId::new(bonded["id_mapping"]["big"].as_str().expect("an id")).expect("an id");
+    let held = |id: &BeadId| store.read::<_, MoleculeError>(|r| Ok(r.held_by(id)?)).expect("reads");
+    assert_eq!(held(&root), []);
+    let steps = store.read(|r| molecule::steps(r, &root)).expect("reads");
+    assert_eq!(steps.len(), 10_000);
+    assert_eq!(steps.iter().filter(|step| held(&step.id).contains(&root)).count(), 0);
+    assert_eq!(steps.iter().filter(|step| held(&step.id).is_empty()).count(), 1, "the first one");
 }
 
 #[test]
@@ -281,7 +384,7 @@ fn one_bead_gets_one_molecule_also_while_a_large_one_is_poured_for_it() {
     let mut store = store(dir.path());
     let bead =
         store.write::<_, MoleculeError>(&stamp(1), |w| Ok(w.create(NewBead::titled("work"))?)).expect("filed").id;
-    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 5000\n[[steps.loop.body]]\nid = \"x\"\n";
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 10000\n[[steps.loop.body]]\nid = \"x\"\n";
     let (large, small) = (cooked(text).expect("cooks"), cooked(&text.replace("5000", "2")).expect("cooks"));
     let opts = PourOpts { for_bead: Some(bead.clone()), ..PourOpts::default() };
     let (first, second) = std::thread::scope(|scope| {

@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use super::library;
 
 /// A store with one molecule in it.
-struct Run {
+pub(super) struct Run {
     _dir: tempfile::TempDir,
-    store: Store,
-    root: BeadId,
+    pub(super) store: Store,
+    pub(super) root: BeadId,
     ms: i64,
 }
 
 impl Run {
-    fn new(proto: &Proto) -> Self {
+    pub(super) fn new(proto: &Proto) -> Self {
         Self::with(proto, &Vars::new())
     }
 
-    fn with(proto: &Proto, vars: &Vars) -> Self {
+    pub(super) fn with(proto: &Proto, vars: &Vars) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let beads = dir.path().join(".beads");
         let mut store = Store::create(&beads, &Prefix::new("tt").expect("a prefix"), at(0).now).expect("a store");
@@ -57,7 +57,7 @@ impl Run {
     }
 
     /// Closes the current step, after setting its output.
-    fn close(&mut self, output: Value) -> Advanced {
+    pub(super) fn close(&mut self, output: Value) -> Advanced {
         self.ms += 1;
         let root = self.root.clone();
         self.store
@@ -70,7 +70,7 @@ impl Run {
     }
 
     /// Closes all that is left; the names in the order in which they came up.
-    fn finish(&mut self) -> Vec<String> {
+    pub(super) fn finish(&mut self) -> Vec<String> {
         let mut order = Vec::new();
         while let Some(step) = self.store.read(|r| molecule::current(r, &self.root)).expect("reads") {
             order.push(step.title.clone());

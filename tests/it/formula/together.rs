@@ -476,6 +476,7 @@ fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
     assert!(poured["id_mapping"].get("f.check").is_some(), "{poured}");
     let other = sandbox.bd(&repo, &["mol", "pour", proto, "--var", "env=test"]).fails();
     assert!(other.contains("env") && other.contains("it was cooked with `prod`"), "{other}");
+    assert!(other.contains("leave --var env out"), "{other}");
     // Two of them are one, each with its own.
     let second = sandbox.bd(&repo, &["cook", "f", "--var", "env=test", "--json"]).json();
     let second = second["proto_id"].as_str().expect("an id");

@@ -30,8 +30,7 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
     let library = library(cx, &args.search_path);
     let proto = cooked(cx, &library, &path(cx, &args.formula), &vars, Mode::Compile)?.proto;
-    let nodes: Vec<_> = proto
-        .steps
+    let nodes: Vec<_> = graph::steps(&proto)
         .iter()
         .map(|s| {
             let mut node = json!({ "id": s.id, "title": s.title, "parent": s.parent, "needs": s.needs });

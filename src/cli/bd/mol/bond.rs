@@ -77,15 +77,16 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         None => proto_for(cx, name, &vars, mode).map(Err),
     };
     let (first, second) = (side(first, names.0)?, side(second, names.1)?);
-    let bonded = cx.write_or_rehearse(args.dry_run, |w| {
-        for proto in [&first, &second].into_iter().filter_map(|s| s.as_ref().err()) {
-            molecule::freeze(w, proto)?;
-        }
-        let ephemeral = poured.then_some(args.ephemeral);
-        let how = Bond { how: args.kind, point: args.at.as_deref(), ephemeral, title: args.title.as_deref() };
-        let opts = PourOpts { id, ..PourOpts::default() };
-        molecule::bond(w, &partner(&first), &partner(&second), &vars, &opts, how).map_err(CliError::from)
-    })?;
+    let (first, second) = (partner(&first), partner(&second));
+    let ephemeral = poured.then_some(args.ephemeral);
+    let how = Bond { how: args.kind, point: args.at.as_deref(), ephemeral, title: args.title.as_deref() };
+    let opts = PourOpts { id, ..PourOpts::default() };
+    let bonded = if args.dry_run {
+        cx.write_or_rehearse(true, |w| molecule::bond(w, &first, &second, &vars, &opts, how).map_err(CliError::from))?
+    } else {
+        let by = cx.stamp();
+        cx.change_store(|store| Ok(molecule::bond_large(store, &by, (&first, &second), &vars, &opts, how)?))?
+    };
     let mut value = json!(bonded);
     if args.dry_run {
         value["dry_run"] = true.into();

@@ -10,6 +10,7 @@ use crate::base::text::count;
 use crate::cli::CliError;
 use crate::formula::{Proto, Step, Vars};
 use crate::molecule::{self, Bond, BondType, Partner, PourOpts, Poured};
+use crate::store::Write;
 
 /// Pours a formula or a protomolecule.
 #[derive(Debug, clap::Args)]
@@ -39,9 +40,6 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// More steps than this are poured in several short transactions, so that nobody waits for them.
-const LARGE: usize = 200;
-
 /// Runs the verb.
 pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     let vars: Vars = args.vars.into_iter().collect();
@@ -53,29 +51,23 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.dry_run {
         return dry(cx, std::iter::once(&first).chain(&attached), &vars);
     }
-    let (poured, bonds) = if first.steps.len() > LARGE && attached.is_empty() {
-        let stamp = cx.stamp();
-        let for_bead = cx.read(|r| Ok(args.bead.as_deref().map(|text| r.resolve(text)).transpose()?))?;
-        let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
-        let poured = cx.change_store(|store| Ok(molecule::pour_large(store, &stamp, &first, &vars, &opts)?))?;
-        (poured, Vec::new())
-    } else {
-        cx.write(|w| {
-            let for_bead = args.bead.as_deref().map(|text| w.resolve(text)).transpose()?;
-            let opts = PourOpts { for_bead, assignee: args.assignee, title: args.title, ..PourOpts::default() };
-            molecule::freeze(w, &first)?;
-            let poured = molecule::pour(w, &first, &vars, &opts)?;
-            let mut bonds = Vec::new();
-            for next in &attached {
-                molecule::freeze(w, next)?;
-                let onto = Partner::Molecule(poured.root.clone());
-                let opts = PourOpts { assignee: opts.assignee.clone(), ..PourOpts::default() };
-                let bond = Bond { how: args.attach_type, point: None, ephemeral: None, title: None };
-                bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), &vars, &opts, bond)?);
-            }
-            Ok::<_, CliError>((poured, bonds))
-        })?
+    let by = cx.stamp();
+    let for_bead = cx.read(|r| Ok::<_, CliError>(args.bead.as_deref().map(|text| r.resolve(text)).transpose()?))?;
+    let assignee = args.assignee;
+    let opts = PourOpts { for_bead, assignee: assignee.clone(), title: args.title, ..PourOpts::default() };
+    let attach = |w: &mut Write<'_>, poured: Poured| {
+        let onto = Partner::Molecule(poured.root.clone());
+        let mut bonds = Vec::new();
+        for next in &attached {
+            molecule::freeze(w, next)?;
+            let opts = PourOpts { assignee: assignee.clone(), ..PourOpts::default() };
+            let bond = Bond { how: args.attach_type, point: None, ephemeral: None, title: None };
+            bonds.push(molecule::bond(w, &onto, &Partner::Proto(next), &vars, &opts, bond)?);
+        }
+        Ok((poured, bonds))
     };
+    let (poured, bonds) =
+        cx.change_store(|store| Ok(molecule::pour_large_with(store, &by, &first, &vars, &opts, attach)?))?;
     let more: usize = bonds.iter().filter_map(|b| b.spawned).sum();
     let value = || {
         let mut map = super::mapping(&first.formula, &poured);

@@ -90,12 +90,9 @@ fn create(cx: &Context, args: Create) -> Result<(), CliError> {
     if args.dry_run {
         return super::pour::dry(cx, std::iter::once(&proto), &vars);
     }
-    let poured = cx.write(|w| {
-        molecule::freeze(w, &proto)?;
-        let opts =
-            PourOpts { assignee: args.assignee, ephemeral: true, root_only: args.root_only, ..PourOpts::default() };
-        molecule::pour(w, &proto, &vars, &opts).map_err(CliError::from)
-    })?;
+    let by = cx.stamp();
+    let opts = PourOpts { assignee: args.assignee, ephemeral: true, root_only: args.root_only, ..PourOpts::default() };
+    let poured = cx.change_store(|store| Ok(molecule::pour_large(store, &by, &proto, &vars, &opts)?))?;
     let value = json!({
         "new_epic_id": poured.root, "id_mapping": super::mapping(&proto.formula, &poured),
         "created": poured.steps.len() + 1, "phase": "vapor", "proto_id": proto.id, "skipped": poured.skipped,

@@ -1,0 +1,181 @@
+//! Rounds of a loop with `until` that come again: with all that was put into the first one, and with their own numbers.
+
+use gastown::formula::{Layer, Library, Mode, Options, Proto, Severity, Vars, compile, cook};
+use gastown::molecule;
+use gastown::policy::LuaAspects;
+use serde_json::{Value, json};
+
+use super::errors::told;
+use super::running::Run;
+use super::{cooked, edges, library};
+
+/// A loop with this body and what comes after it.
+fn looped(body: &str, more: &str) -> String {
+    format!(
+        "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"steps.complete >= 9\"\nmax = 3\nvar = \"k\"\n\
+         [[steps.loop.body]]\nid = \"try\"\n{body}{more}"
+    )
+}
+
+/// Lines that name a step or are called after one, round after round; in each as they are.
+fn by_round(mut lines: Vec<String>) -> Vec<String> {
+    let round = |line: &String| line.split_once("l.iter").and_then(|(_, rest)| rest.chars().next());
+    lines.sort_by_key(round);
+    lines
+}
+
+/// The names and titles of all steps, round after round.
+fn run(proto: &Proto) -> String {
+    let mut run = Run::new(proto);
+    run.finish();
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let line = |s: &gastown::store::Bead| format!("{}: {}", molecule::step_name(s).unwrap_or_default(), s.title);
+    by_round(steps.iter().map(line).collect()).join("\n")
+}
+
+const DRAFTS: &str = "formula = \"drafts\"\ntype = \"expansion\"\nvars.of = \"?\"\nvars.turn = { type = \"int\", default = \"0\" }\n\
+    [[template]]\nid = \"draft-{target}\"\ntitle = \"Draft of {of} in turn {turn}\"\n\
+    [[template]]\nid = \"done\"\ntitle = \"{target.title} is done\"\nneeds = [\"draft-{target}\"]\n";
+
+#[test]
+fn what_an_expansion_puts_into_a_round_comes_again_with_the_number_of_each() {
+    let body = "title = \"try {k}\"\nexpand = \"drafts\"\nexpand_vars = { of = \"part {k}\", turn = \"{k}\" }\n";
+    let by_rule = "title = \"try {k}\"\n";
+    let rule = "[[compose.expand]]\ntarget = \"l.iter1.try\"\nwith = \"drafts\"\nvars = { of = \"part {k}\", turn = \"{k}\" }\n";
+    for text in [looped(body, ""), looped(by_rule, rule)] {
+        let proto = cook(&library(&[("f", &text), ("drafts", DRAFTS)]), "f", &Vars::new()).expect("cooks");
+        assert_eq!(
+            run(&proto),
+            (1..=3)
+                .map(|n| format!(
+                    "l.iter{n}.draft-try: Draft of part {n} in turn {n}\nl.iter{n}.done: try {n} is done\n"
+                ))
+                .collect::<String>()
+                .trim(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_advice_weaves_around_a_step_of_a_round_comes_again_with_it() {
+    let advice = "[[advice]]\ntarget = \"*.try\"\nbefore = { id = \"plan-{step.id}\", title = \"Plan {step.title}\" }\n\
+        after = { id = \"{step.id}.check\", title = \"Check {step.title}\" }\n[[steps]]\nid = \"end\"\nneeds = [\"l\"]\n";
+    let proto = cooked(&looped("title = \"turn {k}\"\n", advice)).expect("cooks");
+    insta::assert_snapshot!(edges(&proto), @r"
+    l.iter1.plan-try
+    l.iter1.try <- l.iter1.plan-try
+    l.iter1.try.check <- l.iter1.try
+    end <- l.iter1.try, l.iter1.try.check
+    ");
+    insta::assert_snapshot!(run(&proto), @r"
+    end: end
+    l.iter1.plan-try: Plan turn 1
+    l.iter1.try: turn 1
+    l.iter1.try.check: Check turn 1
+    l.iter2.plan-try: Plan turn 2
+    l.iter2.try: turn 2
+    l.iter2.try.check: Check turn 2
+    l.iter3.plan-try: Plan turn 3
+    l.iter3.try: turn 3
+    l.iter3.try.check: Check turn 3
+    ");
+}
+
+#[test]
+fn what_is_called_after_a_step_of_the_round_is_called_after_that_of_its_own_round() {
+    let advice = "[[advice]]\ntarget = \"*.try\"\n\
+        after = { id = \"{step.id}-check\", title = \"Check {step.title}\", description = \"of {step.id}, not of xl.iter1.try\" }\n";
+    let mut run = Run::new(&cooked(&looped("", advice)).expect("cooks"));
+    run.finish();
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let seen: Vec<String> = steps.iter().map(|s| format!("{}: {}", s.title, s.description)).collect();
+    let of =
+        |n: u32| [format!("l.iter{n}.try: "), format!("Check l.iter{n}.try: of l.iter{n}.try, not of xl.iter1.try")];
+    assert_eq!(by_round(seen), [of(1), of(2), of(3)].concat());
+}
+
+#[test]
+fn what_a_lua_aspect_weaves_around_a_step_of_a_round_comes_again_with_it() {
+    let lua = "local gt = require \"gt\"\nreturn gt.aspect { api = 1, doc = \"d\", advise = function(step)\n\
+        return gt.after { id = \"scan\", title = \"Scan {title}\" }\nend }\n";
+    let mut library = library(&[("f", &looped("title = \"turn {k}\"\n", "[compose]\naspects = [\"scans\"]\n"))]);
+    library.add(Layer::Town, "scans.lua", lua);
+    let options = Options { vars: &Vars::new(), mode: Mode::Compile, aspects: &LuaAspects::default() };
+    let proto = compile(&library, "f", options).expect("cooks").proto;
+    insta::assert_snapshot!(run(&proto), @r"
+    l.iter1.try: turn 1
+    l.iter1.scan-try: Scan turn 1
+    l.iter2.try: turn 2
+    l.iter2.scan-try: Scan turn 2
+    l.iter3.try: turn 3
+    l.iter3.scan-try: Scan turn 3
+    ");
+}
+
+#[test]
+fn the_number_of_a_round_is_in_its_metadata_globs_gates_and_fan_out_too() {
+    let body = "metadata = { turn = \"{k}\", deep = { all = [\"{k} of {{n}}\", 7] }, kept = \"{x}\" }\n\
+        only_if = { touches = [\"{{n}}/{k}/**\"] }\n[steps.loop.body.on_complete]\nfor_each = \"output.of\"\nbond = \"look\"\n\
+        vars = { path = \"{item}-{k}-{{n}}\" }\n";
+    let look = "formula = \"look\"\nvars.path = \"?\"\n[[steps]]\nid = \"read\"\n";
+    let text = looped(body, "[vars.n]\ndefault = \"9\"\n");
+    let proto = cook(&library(&[("f", &text), ("look", look)]), "f", &Vars::new()).expect("cooks");
+    let mut run = Run::new(&proto);
+    let _ = run.close(json!({ "of": [] }));
+    let _ = run.close(json!({ "of": [] }));
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let seen: Vec<Value> = steps
+        .iter()
+        .map(|s| {
+            let of = |key: &str| s.metadata.get(key).cloned().unwrap_or_default();
+            json!([of("turn"), of("deep"), of("kept"), of("only_if")["touches"][0], of("on_complete")["vars"]["path"]])
+        })
+        .collect();
+    let of = |k: &str| json!([k, { "all": [format!("{k} of {{{{n}}}}"), 7] }, "{x}", format!("9/{k}/**"), format!("{{item}}-{k}-9")]);
+    assert_eq!(seen, [of("1"), of("2"), of("3")]);
+    assert!(steps[1].metadata["on_complete"]["proto"].is_string(), "it is frozen");
+}
+
+#[test]
+fn a_counted_loop_fills_its_number_into_metadata_and_what_on_complete_gives() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\ncount = 2\nvar = \"k\"\n[[steps.loop.body]]\nid = \"a\"\n\
+        metadata = { turn = \"{k}\" }\nonly_if = { touches = [\"{k}/**\"] }\n[steps.loop.body.on_complete]\n\
+        for_each = \"output.of\"\nbond = \"look\"\nvars = { path = \"{item}-{k}\" }\n";
+    let look = "formula = \"look\"\nvars.path = \"?\"\n[[steps]]\nid = \"read\"\n";
+    let proto = cook(&library(&[("f", text), ("look", look)]), "f", &Vars::new()).expect("cooks");
+    let seen: Vec<String> = proto
+        .steps
+        .iter()
+        .map(|s| {
+            let (globs, on) = (s.only_if.as_ref().expect("globs"), s.on_complete.as_ref().expect("a fan-out"));
+            format!("{} {} {}", s.metadata["turn"], globs.touches[0], on.vars["path"])
+        })
+        .collect();
+    assert_eq!(seen, ["\"1\" 1/** {item}-1", "\"2\" 2/** {item}-2"]);
+}
+
+#[test]
+fn a_range_in_a_round_that_comes_again_cannot_ask_for_its_number() {
+    let inner = "[steps.loop.body.loop]\nrange = \"1..{k}+1\"\n[[steps.loop.body.loop.body]]\nid = \"x\"\n";
+    let times = "formula = \"times\"\ntype = \"expansion\"\nvars.n = \"1\"\n[[template]]\nid = \"{target}.t\"\n[template.loop]\n\
+        range = \"1..{n}+1\"\n[[template.loop.body]]\nid = \"x\"\n";
+    let expanded = "expand = \"times\"\nexpand_vars = { n = \"{k}\" }\n";
+    for (body, name) in [(inner, "l.iter1.try.iter2.x"), (expanded, "l.iter1.try.t.iter2.x")] {
+        let text = looped(body, "");
+        let report = cook(&library(&[("f", &text), ("times", times)]), "f", &Vars::new()).expect_err("refused");
+        let told = told(&report);
+        assert!(told.contains("asks for the number of a round, and the next has the same steps |"), "{told}");
+        assert_eq!(report.findings.len(), 1, "{told}");
+        let mut elsewhere = Library::empty();
+        elsewhere.add(Layer::Repository, "f.formula.toml", &text);
+        elsewhere.add(Layer::Repository, "times.formula.toml", times);
+        let options = Options { vars: &Vars::new(), mode: Mode::Compile, aspects: &LuaAspects::default() };
+        let cooked = compile(&elsewhere, "f", options).expect("a warning");
+        assert!(
+            cooked.warnings.findings.iter().any(|f| f.severity == Severity::Warning && f.code == "range"),
+            "{body}"
+        );
+        assert_eq!(cooked.proto.steps.last().map(|s| s.id.as_str()), Some(name));
+    }
+}
