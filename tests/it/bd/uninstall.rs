@@ -144,7 +144,7 @@ fn init_offers_to_adopt_what_is_tracked() {
     let made: serde_json::Value = serde_json::from_str(&partly.stdout).expect("one value");
     assert_eq!((&made["prefix"], &made["imported"]["created"]), (&"bd".into(), &1.into()), "{made}");
     assert_eq!(
-        (&made["imported"]["findings"][0]["line"], &made["error"]["kind"]),
+        (&made["imported"]["findings"][2]["line"], &made["error"]["kind"]),
         (&2.into(), &"user".into()),
         "{made}"
     );
