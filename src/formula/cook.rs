@@ -285,13 +285,6 @@ impl Cooked {
         used.into_iter().map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// What each step waits for, as it is written, in the order of the protomolecule's steps.
-    pub fn waits(&self) -> Vec<Option<&str>> {
-        let mut out = Vec::new();
-        walk(&self.formula.steps, &mut |s| out.push(s.waits_for.as_deref().map(Text::as_str)));
-        out
-    }
-
     /// How many steps stand at the top level.
     pub fn top_level(&self) -> usize {
         self.formula.steps.len()

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::formula::library::{cooked, library, path, var};
+use super::formula::library::{cooked, cooked_proto, library, path, var};
 use crate::base::text::count;
 use crate::base::{BeadId, Prefix};
 use crate::cli::CliError;
-use crate::formula::{Cooked, Mode, Step, Vars, resolved_json};
+use crate::formula::{Cooked, Mode, Proto, Step, Vars, resolved_json};
 use crate::molecule;
 
 /// Cooks a formula into a protomolecule, and keeps it under the name of its content.
@@ -50,8 +50,15 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
         None if vars.is_empty() => Mode::Compile,
         None => Mode::Runtime,
     };
-    let library = library(cx, &args.search_path);
-    let cooked = cooked(cx, &library, &path(cx, &args.formula), &vars, mode)?;
+    let (library, name) = (library(cx, &args.search_path), path(cx, &args.formula));
+    if !(cx.out.json || args.dry_run || args.persist) {
+        // What people read of it needs the protomolecule alone.
+        let proto = cooked_proto(cx, &library, &name, &vars, mode)?;
+        let kept = keep(cx, &proto)?;
+        cx.out.print(&(), |()| told(&proto, kept));
+        return Ok(());
+    }
+    let cooked = cooked(cx, &library, &name, &vars, mode)?;
     if args.dry_run {
         cx.out.print_with(|| resolved(&cooked, None), || dry(&cooked, mode));
         return Ok(());
@@ -59,21 +66,21 @@ pub(super) fn run(cx: &Context, args: Args) -> Result<(), CliError> {
     if args.persist {
         return persist(cx, &args, &cooked);
     }
-    let kept = keep(cx, &cooked)?;
-    cx.out.print_with(|| resolved(&cooked, kept), || told(&cooked, kept));
+    let kept = keep(cx, &cooked.proto)?;
+    cx.out.print(&resolved(&cooked, kept), |_| String::new());
     Ok(())
 }
 
 /// Freezes into the tracker, if there is one here. `None` when there is none.
-fn keep(cx: &Context, cooked: &Cooked) -> Result<Option<bool>, CliError> {
+fn keep(cx: &Context, proto: &Proto) -> Result<Option<bool>, CliError> {
     if !cx.place().beads_dir.join("beads.db").is_file() {
         return Ok(None);
     }
-    if cx.read(|r| Ok(r.has_proto(&cooked.proto.id)?))? {
+    if cx.read(|r| Ok(r.has_proto(&proto.id)?))? {
         return Ok(Some(false));
     }
     let stamp = cx.stamp();
-    cx.change_store(|store| Ok(molecule::freeze_into(store, &stamp, &cooked.proto)?)).map(Some)
+    cx.change_store(|store| Ok(molecule::freeze_into(store, &stamp, proto)?)).map(Some)
 }
 
 fn resolved(cooked: &Cooked, kept: Option<bool>) -> Value {
@@ -87,11 +94,10 @@ fn resolved(cooked: &Cooked, kept: Option<bool>) -> Value {
     value
 }
 
-fn told(cooked: &Cooked, kept: Option<bool>) -> String {
-    let proto = &cooked.proto;
+fn told(proto: &Proto, kept: Option<bool>) -> String {
     let mut out = format!("✓ cooked {} into {} ({})\n", proto.formula, proto.id, count(proto.steps.len(), "step"));
-    for (step, waits) in proto.steps.iter().zip(cooked.waits()).take(40) {
-        let _ = writeln!(out, "  {}", line(step, waits));
+    for step in proto.steps.iter().take(40) {
+        let _ = writeln!(out, "  {}", line(step));
     }
     if proto.steps.len() > 40 {
         let _ = writeln!(out, "  … and {} more", proto.steps.len() - 40);
@@ -109,7 +115,7 @@ fn told(cooked: &Cooked, kept: Option<bool>) -> String {
     out
 }
 
-fn line(step: &Step, waits: Option<&str>) -> String {
+fn line(step: &Step) -> String {
     let mut out = step.id.clone();
     if step.title != step.id {
         let _ = write!(out, ": {}", crate::base::text::headline(&step.title, 80));
@@ -121,7 +127,10 @@ fn line(step: &Step, waits: Option<&str>) -> String {
     if !step.needs.is_empty() {
         edges.push(format!("needs: {}", step.needs.join(", ")));
     }
-    edges.extend(waits.map(|waits| format!("waits_for: {waits}")));
+    edges.extend(step.waits_for.as_deref().map(|waits| match &waits.of {
+        Some(of) if step.needs.first() != Some(of) => format!("waits_for: children-of({of})"),
+        _ => format!("waits_for: {}", waits.mode),
+    }));
     if !edges.is_empty() {
         let _ = write!(out, " [{}]", edges.join(", "));
     }
@@ -137,16 +146,11 @@ fn dry(cooked: &Cooked, mode: Mode) -> String {
     let mut out = format!("\nDry run: would cook formula {} as proto {} ({word} mode)\n", proto.formula, proto.id);
     let _ = writeln!(out, "\nSteps ({}) [{shown}]:", cooked.top_level());
     let last = proto.steps.len().saturating_sub(1);
-    for (i, (step, waits)) in proto.steps.iter().zip(cooked.waits()).enumerate() {
+    for (i, step) in proto.steps.iter().enumerate() {
         let branch = if i == last { "└──" } else { "├──" };
         let indent = if step.parent.is_some() { "    " } else { "" };
-        let _ = writeln!(
-            out,
-            "  {indent}{branch} {} [from: {}@{}]",
-            line(step, waits),
-            step.origin.formula,
-            step.origin.location
-        );
+        let _ =
+            writeln!(out, "  {indent}{branch} {} [from: {}@{}]", line(step), step.origin.formula, step.origin.location);
     }
     let used = cooked.used_vars();
     if !used.is_empty() {
