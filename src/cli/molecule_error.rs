@@ -24,6 +24,8 @@ impl From<MoleculeError> for CliError {
             MoleculeError::Value { name, .. } => Self::user(text).hint(format!("give another: --var {name}=…")),
             MoleculeError::Fixed { name, .. } => Self::user(text)
                 .hint(format!("leave --var {name} out, or pour the formula in place of what was cooked")),
+            MoleculeError::BothWays { whole, part } => Self::refused(text)
+                .hint(format!("take the bond that is there away first: bd dep remove {part} {whole}")),
             MoleculeError::TooMuchText { .. } => {
                 Self::user(text).hint("the limit is `formula.max_bytes`: bd config set formula.max_bytes BYTES")
             }

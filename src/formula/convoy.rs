@@ -233,21 +233,28 @@ impl Plan {
             if about.is_empty() { self.proto.formula.clone() } else { format!("{}: {about}", self.proto.formula) };
         let legs = self.legs.iter().map(|leg| {
             let mut facts = facts.clone();
-            let mut own = json!({ "id": leg.id, "title": leg.title, "focus": leg.focus });
-            facts.insert("leg".into(), own.clone());
+            // One text of the leg may ask for another: that has no placeholders by then.
+            let mut own = json!({ "id": leg.id });
+            let also = |facts: &mut Map<String, Value>, own: &mut Value, key: &str, text: &str| {
+                facts.insert("leg".into(), own.clone());
+                own[key] = fill(text, facts).into();
+                facts.insert("leg".into(), own.clone());
+            };
+            also(&mut facts, &mut own, "focus", &leg.focus);
+            also(&mut facts, &mut own, "title", &leg.title);
             let file = fill(&self.output.leg_pattern, &facts);
             let path = if file.is_empty() { String::new() } else { format!("{directory}/{file}") };
             facts.insert("output_path".into(), path.into());
-            own["description"] = fill(&leg.description, &facts).into();
-            facts.insert("leg".into(), own);
+            also(&mut facts, &mut own, "title", &leg.title);
+            also(&mut facts, &mut own, "description", &leg.description);
+            let said = |key: &str| own[key].as_str().unwrap_or_default().to_owned();
+            let (title, own_description) = (said("title"), said("description"));
             let description = match (self.prompt.is_empty(), leg.description.is_empty()) {
-                (true, true) => leg.focus.clone(),
-                (true, false) => fill(&leg.description, &facts),
+                (true, true) => said("focus"),
+                (true, false) => own_description,
                 _ => fill(&self.prompt, &facts),
             };
-            let title = fill(&leg.title, &facts);
             let mut own = facts.remove("leg").unwrap_or_default();
-            own["title"] = title.as_str().into();
             own["output_path"] = facts.remove("output_path").unwrap_or_default();
             (Part { id: leg.id.clone(), title, description, needs: Vec::new() }, own)
         });

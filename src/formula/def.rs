@@ -268,6 +268,10 @@ pub(crate) enum Times {
 pub(crate) struct UntilDef {
     pub(crate) condition: Text,
     pub(crate) max: u32,
+    /// What the number of the round is called.
+    pub(crate) var: Option<Arc<str>>,
+    /// The step of the first round for which those wait that need the loop; known when all stages are done.
+    pub(crate) end: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]

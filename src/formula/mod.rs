@@ -47,7 +47,7 @@ pub use proto::{
 };
 pub use resolved::{as_toml, as_written, resolved_json, without_nulls};
 pub use source::{At, Source, Text};
-pub(crate) use stage::again::GATE_ID;
+pub(crate) use stage::again::{GATE_ID, GATE_TIMEOUT};
 pub use stage::weave::{Advice, Aspects, Functions, NewStep, NoAspects, StepView};
 pub use vars::{Vars, duration, fill, names_in, truthy};
-pub(crate) use vars::{fill_json, fill_single, filled_len};
+pub(crate) use vars::{fill_json, fill_single, filled_len, with_texts};

@@ -122,6 +122,14 @@ impl Proto {
         values.iter().filter(|(name, _)| !fixed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    /// The value that a variable has once and for all, here or in each part that knows it.
+    pub fn fixed(&self, name: &str) -> Option<&str> {
+        match self.vars.get(name) {
+            Some(var) => var.default.as_deref().filter(|_| var.fixed),
+            None => self.parts().find_map(|part| part.fixed(name)),
+        }
+    }
+
     /// The two protomolecules that it was bonded of, if it was.
     pub fn parts(&self) -> impl Iterator<Item = &Self> {
         self.compound.iter().flat_map(|compound| [&compound.first, &compound.second])
@@ -319,6 +327,12 @@ pub struct Until {
     pub until: String,
     /// At most that many times.
     pub max: u32,
+    /// What the number of the round is called in the condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub var: Option<String>,
+    /// The step of the first round for which those wait that need the loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
 }
 
 /// What each round of a loop fills anew of a step: what has `{var}` in it.
@@ -327,7 +341,11 @@ pub struct Until {
 pub struct RoundTexts {
     /// What the number of the round is called.
     pub var: String,
-    /// By the key of the step: `title`, `description`, `notes`, `acceptance`, `assignee`; the id of its gate as `gate_id`.
+    /// Variables of the formula in these texts, with their values: they are filled after the number.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, String>,
+    /// By the key of the step: `title`, `description`, `notes`, `acceptance`, `assignee`; of its gate `gate_id` and
+    /// `gate_timeout`.
     pub texts: BTreeMap<String, String>,
     /// All labels, if one of them has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -146,17 +146,21 @@ pub(crate) fn fill_single(text: &str, value: impl Fn(&str) -> Option<String>) ->
 
 /// As [`fill_single`], in all texts of a JSON value; none when nothing changes.
 pub(crate) fn fill_json(json: &Value, value: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
+    with_texts(json, &|text| fill_single(text, value))
+}
+
+/// A JSON value with what `new` makes of its texts; none when it leaves all as they are.
+pub(crate) fn with_texts(json: &Value, new: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match json {
-        Value::String(text) => fill_single(text, value).map(Value::String),
+        Value::String(text) => new(text).map(Value::String),
         Value::Array(items) => {
-            let new: Vec<Option<Value>> = items.iter().map(|item| fill_json(item, value)).collect();
+            let new: Vec<Option<Value>> = items.iter().map(|item| with_texts(item, new)).collect();
             new.iter()
                 .any(Option::is_some)
                 .then(|| new.into_iter().zip(items).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect())
         }
         Value::Object(keys) => {
-            let new: Vec<_> =
-                keys.iter().filter_map(|(key, old)| Some((key.clone(), fill_json(old, value)?))).collect();
+            let new: Vec<_> = keys.iter().filter_map(|(key, old)| Some((key.clone(), with_texts(old, new)?))).collect();
             (!new.is_empty()).then(|| {
                 let mut keys = keys.clone();
                 keys.extend(new);

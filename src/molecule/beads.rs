@@ -1,15 +1,18 @@
 //! What pouring makes of a formula: the root of a molecule, the beads of its steps and their gates, not yet filed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::pour::{PourOpts, free};
+use super::proto::carried;
 use super::{MoleculeError, held};
 use crate::base::text::headline;
-use crate::formula::{GATE_ID, Gate, OnComplete, OnlyIf, Proto, RoundTexts, Step, Until, Vars, fill};
+use crate::formula::{GATE_ID, GATE_TIMEOUT, Gate, OnComplete, OnlyIf, Proto, RoundTexts, Step, Until, Vars, fill};
 use crate::store::{IssueType, Map, NewBead, Write};
+
+/// Where the root keeps the protomolecules that its steps bond.
+pub(super) const BONDS: &str = "bonds";
 
 /// The root of a molecule, not yet filed.
 pub(super) fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -> Result<NewBead, MoleculeError> {
@@ -38,6 +41,9 @@ pub(super) fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -
     }
     if proto.steps.iter().any(|step| !step.held.is_empty()) {
         metadata.insert(held::HELD.into(), true.into());
+    }
+    if !proto.bonds.is_empty() {
+        metadata.insert(BONDS.into(), carried(proto).into());
     }
     if !proto.bond_points.is_empty() {
         metadata.insert("bond_points".into(), json!(proto.bond_points));
@@ -81,7 +87,7 @@ pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts
     };
     put("run", step.run.as_deref().map(Value::from));
     put("only_if", step.only_if.as_deref().map(|only_if| filled_globs(only_if, vars)));
-    put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), max: u.max })));
+    put("loop", step.until.as_ref().map(|u| json!(Until { until: fill(&u.until, vars), ..Until::clone(u) })));
     put("on_complete", step.on_complete.as_ref().map(|o| on_complete(proto, o, vars)));
     let round = round_of(proto, &step.id);
     put("round", round.and_then(|_| round_texts(proto, step, vars, opts)));
@@ -113,33 +119,42 @@ pub(super) fn step_bead(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts
 
 /// Whom a step is given to.
 fn assignee(step: &Step, vars: &Vars, opts: &PourOpts) -> String {
-    let own = step.assignee.as_deref().map(|a| fill(a, vars)).filter(|a| !a.is_empty() && !a.contains("{{"));
+    let own = step.assignee.as_deref().map(|a| fill(a, vars)).filter(|own| fits_for_assignee(own));
     own.or_else(|| opts.assignee.clone()).unwrap_or_default()
 }
 
+/// Whether somebody can be called so: a variable without a value is nobody.
+fn fits_for_assignee(name: &str) -> bool {
+    !name.is_empty() && !name.contains("{{")
+}
+
 /// What the next round of the step begins with, whatever becomes of this one: its notes, who it is meant for, and what
-/// names the round.
+/// names the round. All as the formula has it: a value that looks like the number's name is none.
 fn round_texts(proto: &Proto, step: &Step, vars: &Vars, opts: &PourOpts) -> Option<Value> {
     let mut round = step.round.as_deref().cloned().unwrap_or_default();
     // The gate is a bead of its own.
     round.texts.remove(GATE_ID);
-    for text in round.texts.values_mut().chain(&mut round.labels) {
-        *text = fill(text, vars);
+    round.texts.remove(GATE_TIMEOUT);
+    if let Some(on) = round.metadata.get_mut("on_complete") {
+        let bonded = on["bond"].as_str().and_then(|bond| bonded(proto, bond)).map(str::to_owned);
+        on["proto"] = json!(bonded);
     }
-    for (key, value) in &mut round.metadata {
-        let filled = match key.as_str() {
-            "on_complete" => OnComplete::deserialize(&*value).ok().map(|on| on_complete(proto, &on, vars)),
-            "only_if" => OnlyIf::deserialize(&*value).ok().map(|only_if| filled_globs(&only_if, vars)),
-            _ => None,
-        };
-        *value = filled.unwrap_or_else(|| value.take());
-    }
-    for (key, text) in [("notes", fill(&step.notes, vars)), ("assignee", assignee(step, vars, opts))] {
-        if !text.is_empty() {
-            round.texts.entry(key.to_owned()).or_insert(text);
+    let own = step.assignee.as_deref().filter(|own| fits_for_assignee(&fill(own, vars)));
+    let assignee = own.or(opts.assignee.as_deref());
+    for (key, text) in [("notes", Some(step.notes.as_str())), ("assignee", assignee)] {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            round.texts.entry(key.to_owned()).or_insert_with(|| text.to_owned());
         }
     }
-    (round != RoundTexts::default()).then(|| json!(round))
+    (round != RoundTexts::default()).then(|| json!(with_vars(round, vars)))
+}
+
+/// With the values of the variables that are in its texts.
+fn with_vars(round: RoundTexts, vars: &Vars) -> RoundTexts {
+    let text = json!(round).to_string();
+    let named = |name: &String| text.contains(&format!("{{{{{name}}}}}"));
+    let vars = vars.iter().filter(|(name, _)| named(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    RoundTexts { vars, ..round }
 }
 
 /// What the step's bead says of the work that it is for.
@@ -151,10 +166,15 @@ fn filled_globs(only_if: &OnlyIf, vars: &Vars) -> Value {
 fn on_complete(proto: &Proto, on: &OnComplete, vars: &Vars) -> Value {
     let filled = on.vars.iter().map(|(name, text)| (name.clone(), fill(text, vars))).collect();
     let mut value = json!(OnComplete { vars: filled, ..on.clone() });
-    if let Some(bonded) = proto.bonds.iter().find(|p| p.formula == on.bond) {
-        value["proto"] = bonded.id.as_str().into();
+    if let Some(bonded) = bonded(proto, &on.bond) {
+        value["proto"] = bonded.into();
     }
     value
+}
+
+/// The protomolecule that the formula `bond` was frozen as.
+fn bonded<'p>(proto: &'p Proto, bond: &str) -> Option<&'p str> {
+    proto.bonds.iter().find(|bonded| bonded.formula == bond).map(|bonded| bonded.id.as_str())
 }
 
 /// The round of a loop that goes on until a condition holds; the innermost, where loops are nested.
@@ -217,17 +237,20 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
     if !id.is_empty() {
         other.insert("await_id".into(), id.as_str().into());
     }
-    if let Some(wait) = crate::formula::duration(&timeout) {
-        other.insert("timeout".into(), Value::from(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX / 2)));
+    if let Some(wait) = nanos(&timeout) {
+        other.insert("timeout".into(), wait.into());
     }
     let mut metadata = Map::new();
     metadata.insert("gate_of".into(), step.id.as_str().into());
     if let Some(round) = round_of(proto, &step.id).filter(|_| !gate.once) {
         metadata.insert("round_of".into(), round.into());
-        let texts = step.round.as_deref();
-        if let Some((var, text)) = texts.and_then(|round| Some((&round.var, round.texts.get(GATE_ID)?))) {
-            let texts = [(GATE_ID.to_owned(), fill(text, vars))].into();
-            metadata.insert("round".into(), json!(RoundTexts { var: var.clone(), texts, ..RoundTexts::default() }));
+        if let Some(round) = &step.round {
+            let own = |key: &str| Some((key.to_owned(), round.texts.get(key)?.clone()));
+            let texts: BTreeMap<_, _> = [GATE_ID, GATE_TIMEOUT].into_iter().filter_map(own).collect();
+            if !texts.is_empty() {
+                let round = RoundTexts { var: round.var.clone(), texts, ..RoundTexts::default() };
+                metadata.insert("round".into(), json!(with_vars(round, vars)));
+            }
         }
     }
     metadata.insert("formula".into(), proto.formula.as_str().into());
@@ -240,6 +263,12 @@ fn gate_bead(proto: &Proto, step: &Step, gate: &Gate, vars: &Vars, opts: &PourOp
         other,
         ..NewBead::default()
     }
+}
+
+/// A length of time as formulas write it, in nanoseconds.
+pub(super) fn nanos(timeout: &str) -> Option<u64> {
+    let wait = crate::formula::duration(timeout)?;
+    Some(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX / 2))
 }
 
 /// What a gate is called.

@@ -136,6 +136,13 @@ pub fn bond(
             w.add_dep(&b, NewDep::new(how.edge(), a.clone()))?;
         }
     }
+    let how_it_hangs =
+        |kind: &DepKind| Ok::<_, StoreError>(w.deps(&b)?.iter().any(|d| d.kind == *kind && d.depends_on_id == a));
+    if how_it_hangs(&DepKind::PARENT_CHILD)?
+        && (how_it_hangs(&DepKind::BLOCKS)? || how_it_hangs(&DepKind::CONDITIONAL_BLOCKS)?)
+    {
+        return Err(MoleculeError::BothWays { whole: a, part: b });
+    }
     // What is bonded to one that is done need not wait for a step that never comes.
     close_awaited(w, &a)?;
     w.emit("bonded", a.as_str(), json!({ "first": a, "second": b, "type": how.word() }))?;

@@ -57,8 +57,7 @@ fn below(r: &Read<'_>, id: &BeadId, all: &mut Vec<Bead>, depth: usize) -> Result
     }
     let mut children = r.children(id)?;
     children.retain(|b| b.status != Status::TOMBSTONE && b.issue_type != IssueType::GATE);
-    let order = |b: &Bead| b.metadata.get("order").and_then(Value::as_u64);
-    children.sort_by_key(|b| (order(b).is_none(), order(b), b.created_at, b.id.clone()));
+    children.sort_by_key(|b| (super::view::order(b), b.created_at, b.id.clone()));
     let mut nodes = Vec::new();
     for bead in children {
         all.push(bead.clone());

@@ -29,6 +29,14 @@ pub enum MoleculeError {
         /// What it has.
         with: String,
     },
+    /// A molecule that would be a part of another and wait for its end.
+    #[error("{part} would be a part of {whole} and wait for it: neither would end")]
+    BothWays {
+        /// The other.
+        whole: BeadId,
+        /// The molecule.
+        part: BeadId,
+    },
     /// More text than a molecule may hold.
     #[error("the steps of `{formula}` would hold more than {most} bytes of text with these values")]
     TooMuchText {

@@ -7,13 +7,17 @@ use std::cell::Cell;
 
 use serde_json::{Value, json};
 
-use super::{MoleculeError, PourOpts, pour, thaw};
+use super::beads::BONDS;
+use super::proto::carried_as;
+use super::{MoleculeError, PourOpts, freeze, pour, thaw};
 use crate::base::{BeadId, Prefix};
 use crate::formula::{OnComplete, Proto, Vars, fill_single};
 use crate::store::{Bead, DepKind, NewDep, Patch, Write};
 
 /// Items of one step; more are a mistake.
 const MOST: usize = 1_000;
+/// A step is at most so far below the root of its molecule.
+const DEEPEST: usize = 64;
 
 /// Pours what the closing of `step` asks for, below it. Gives the new roots.
 pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, MoleculeError> {
@@ -72,7 +76,7 @@ pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, Mol
 type Planned = (OnComplete, Proto, Vec<Value>);
 
 /// What is to be poured, or why nothing can be.
-fn plan(w: &Write<'_>, step: &Bead, spec: &Value) -> Result<Result<Planned, String>, MoleculeError> {
+fn plan(w: &mut Write<'_>, step: &Bead, spec: &Value) -> Result<Result<Planned, String>, MoleculeError> {
     let how: OnComplete = match serde_json::from_value(spec.clone()) {
         Ok(how) => how,
         Err(e) => return Ok(Err(format!("on_complete is not understood: {e}"))),
@@ -83,14 +87,36 @@ fn plan(w: &Write<'_>, step: &Bead, spec: &Value) -> Result<Result<Planned, Stri
     if items.len() > MOST {
         return Ok(Err(format!("`{}` has {} items, more than {MOST}", how.for_each, items.len())));
     }
-    let proto = match spec.get("proto").and_then(Value::as_str) {
-        Some(id) => thaw(w, id)?,
-        None => None,
+    let Some(id) = spec.get("proto").and_then(Value::as_str) else {
+        return Ok(Err(format!("formula `{}` could not be cooked when the molecule was", how.bond)));
     };
-    Ok(match proto {
+    Ok(match bonded(w, step, id)? {
         Some(proto) => Ok((how, proto, items.clone())),
-        None => Err(format!("formula `{}` could not be cooked when the molecule was", how.bond)),
+        None => Err(format!(
+            "formula `{0}` was cooked as {id}, which is not in this copy of the tracker; `bd cook {0}` makes it again, \
+             then reopen {1} and close it",
+            how.bond, step.id
+        )),
     })
+}
+
+/// The protomolecule `id`: as it is kept here, else as the molecule of the step carries it.
+fn bonded(w: &mut Write<'_>, step: &Bead, id: &str) -> Result<Option<Proto>, MoleculeError> {
+    if let Some(proto) = thaw(w, id)? {
+        return Ok(Some(proto));
+    }
+    let mut above = step.id.clone();
+    for _ in 0..DEEPEST {
+        let parent = w.deps(&above)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
+        let Some(bead) = parent.map(|parent| w.bead(&parent)).transpose()?.flatten() else { break };
+        if let Some(text) = bead.metadata.get(BONDS).and_then(|bonds| bonds.get(id)?.as_str()) {
+            let proto = carried_as(text, id);
+            proto.iter().try_for_each(|proto| freeze(w, proto).map(drop))?;
+            return Ok(proto);
+        }
+        above = bead.id;
+    }
+    Ok(None)
 }
 
 /// The list at `output.a.b`, in the step's metadata.

@@ -348,13 +348,15 @@ fn checked(proto: &Proto, given: &Vars) -> Result<Vars, MoleculeError> {
     if !missing.is_empty() {
         return Err(MoleculeError::MissingVars(missing));
     }
+    for (name, value) in given {
+        if let Some(with) = proto.fixed(name).filter(|with| with != value) {
+            return Err(MoleculeError::Fixed { name: name.clone(), value: value.clone(), with: with.to_owned() });
+        }
+    }
     for (name, var) in &proto.vars {
         if let Some(value) = given.get(name)
             && let Some(reason) = var.refuses(value)
         {
-            if let (true, Some(with)) = (var.fixed, &var.default) {
-                return Err(MoleculeError::Fixed { name: name.clone(), value: value.clone(), with: with.clone() });
-            }
             return Err(MoleculeError::Value { name: name.clone(), value: value.clone(), reason });
         }
     }

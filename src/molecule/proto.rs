@@ -44,14 +44,17 @@ pub fn freeze_into(store: &mut Store, by: &Stamp, proto: &Proto) -> Result<bool,
 
 /// The proto of that id.
 pub fn thaw(r: &Read<'_>, id: &str) -> Result<Option<Proto>, MoleculeError> {
+    r.proto(id)?.map(|packed| unpack(&packed, id)).transpose()
+}
+
+fn unpack(packed: &[u8], id: &str) -> Result<Proto, MoleculeError> {
     let damaged = |why: &str| MoleculeError::Damaged(id.to_owned(), why.to_owned());
-    match r.proto(id)?.as_deref() {
-        None => Ok(None),
-        Some([ZLIB_JSON, packed @ ..]) => {
+    match packed {
+        [ZLIB_JSON, packed @ ..] => {
             let reader = BufReader::new(ZlibDecoder::new(packed));
-            serde_json::from_reader(reader).map(Some).map_err(|e| damaged(&e.to_string()))
+            serde_json::from_reader(reader).map_err(|e| damaged(&e.to_string()))
         }
-        Some(_) => Err(damaged("it is written in a way that this program does not know")),
+        _ => Err(damaged("it is written in a way that this program does not know")),
     }
 }
 
@@ -61,6 +64,24 @@ fn pack(proto: &Proto) -> std::io::Result<Vec<u8>> {
     let mut writer = BufWriter::with_capacity(1 << 16, writer);
     serde_json::to_writer(&mut writer, proto)?;
     writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
+}
+
+/// A proto up to this size, packed, goes with the beads that need it: other copies of the ledger have no protos.
+const CARRIED: usize = 1 << 16;
+
+/// The protos that the steps of `proto` bond, by id, as text for the metadata of its root.
+pub(super) fn carried(proto: &Proto) -> Map {
+    let text = |bonded: &Proto| {
+        let packed = pack(bonded).ok().filter(|packed| packed.len() <= CARRIED)?;
+        Some((bonded.id.clone(), data_encoding::BASE64.encode(&packed).into()))
+    };
+    proto.bonds.iter().filter_map(text).collect()
+}
+
+/// The proto `id` that one of [`carried`] is.
+pub(super) fn carried_as(text: &str, id: &str) -> Option<Proto> {
+    let packed = data_encoding::BASE64.decode(text.as_bytes()).ok()?;
+    unpack(&packed, id).ok().filter(|proto| proto.id == id)
 }
 
 /// All protos that are kept: id and formula, by id.

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::beads::{fits, gate_title};
+use super::beads::{fits, gate_title, nanos};
 use super::now::Now;
-use super::{MoleculeError, Outside};
+use super::{MoleculeError, Outside, view};
 use crate::base::BeadId;
 use crate::formula::condition::Runtime;
-use crate::formula::{GATE_ID, RoundTexts, Until, fill_json, fill_single};
-use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, Write};
+use crate::formula::{GATE_ID, GATE_TIMEOUT, RoundTexts, Until, fill, fill_json, fill_single, with_texts};
+use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, StoreError, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
 pub(super) fn next(
@@ -31,11 +31,7 @@ pub(super) fn next(
         ..Filter::default()
     };
     let mut round = w.find(&filter)?;
-    let over = |b: &Bead| b.is_over();
-    if !round.iter().all(over) {
-        return Ok(Vec::new());
-    }
-    round.sort_by_key(|b| b.metadata.get("order").and_then(Value::as_u64).unwrap_or(u64::MAX));
+    round.sort_by_key(view::order);
     let Some((head, until)) = round.iter().find_map(|b| {
         let until: Until = serde_json::from_value(b.metadata.get("loop")?.clone()).ok()?;
         Some((b.id.clone(), until))
@@ -43,6 +39,20 @@ pub(super) fn next(
         return Ok(Vec::new());
     };
     let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
+    let next = Filter { meta: vec![("round_of".to_owned(), format!("{name}.iter{}", number + 1))], ..filter };
+    // A step of it was opened and closed again.
+    if w.count(&next)? > 0 {
+        return Ok(Vec::new());
+    }
+    let end = until.end.as_ref().map(|end| with_names(end, &format!("{name}.iter1"), &scope));
+    let end = end.and_then(|end| round.iter().find(|b| super::step_name(b) == Some(&end)));
+    if !round.iter().all(Bead::is_over) {
+        if let Some(end) = end.filter(|end| end.is_over()) {
+            hold_on(w, &round, end)?;
+        }
+        return Ok(Vec::new());
+    }
+    let until = Until { until: in_round(&until.until, until.var.as_deref().unwrap_or_default(), number), ..until };
     let condition = Runtime::parse(&until.until).ok();
     // A molecule may be large: all of it is read only for a condition on a step outside of the round.
     let inside = |name: &&str| {
@@ -60,7 +70,42 @@ pub(super) fn next(
         w.update(&head, Patch::default().with_meta("loop_ended", format!("round {number}: {} {how}", until.until)))?;
         return Ok(Vec::new());
     }
-    copy(w, &round, &scope, (name, number + 1))
+    copy(w, &round, &scope, Next { name, number: number + 1, max: until.max, end })
+}
+
+/// Lets those who wait for the end of the round wait for what is still open of it: only then is it known whether there is
+/// another one.
+fn hold_on(w: &mut Write<'_>, round: &[Bead], end: &Bead) -> Result<(), MoleculeError> {
+    for dependent in w.dependents(&end.id)? {
+        let waits = [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(&dependent.kind);
+        if !waits || round.iter().any(|b| b.id == dependent.issue_id) {
+            continue;
+        }
+        for open in round.iter().filter(|b| super::is_step(b) && !b.is_over()) {
+            match w.add_dep(&dependent.issue_id, NewDep::new(DepKind::BLOCKS, open.id.clone())) {
+                // It waits for the one that waits for the end.
+                Ok(_) | Err(StoreError::Cycle { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `text` with the number of the round.
+fn in_round(text: &str, var: &str, number: u32) -> String {
+    fill_single(text, |name| (name == var).then(|| number.to_string())).unwrap_or_else(|| text.to_owned())
+}
+
+/// The round that is to come.
+struct Next<'r> {
+    /// The loop, and the number of the round.
+    name: &'r str,
+    number: u32,
+    /// How many there may be.
+    max: u32,
+    /// The end of the round before.
+    end: Option<&'r Bead>,
 }
 
 /// `L.iter3` as `L` and 3.
@@ -84,18 +129,24 @@ fn with_names(text: &str, scope: &str, next: &str) -> String {
     out
 }
 
-/// Makes the beads of `round` again, open, under the names of the next one: `name` and its number.
+/// Makes the beads of `round` again, open, under the names of the next one.
 fn copy(
     w: &mut Write<'_>,
     round: &[Bead],
     scope: &str,
-    (name, number): (&str, u32),
+    Next { name, number, max, end }: Next<'_>,
 ) -> Result<Vec<BeadId>, MoleculeError> {
     let (first, next) = (format!("{name}.iter1"), format!("{name}.iter{number}"));
     let next = next.as_str();
+    // All rounds stand behind the first one and before what comes after that, one behind the other.
+    let last = round.iter().filter_map(|b| b.metadata.get("order")?.as_f64()).fold(0.0, f64::max).floor();
+    let order = |at: usize| {
+        let (at, size) = (at as f64, round.len() as f64);
+        last + (f64::from(number - 2) * size + at + 1.0) / (f64::from(max) * size + 1.0)
+    };
     let renamed = |text: &str| with_names(text, scope, next);
     let mut again: HashMap<BeadId, BeadId> = HashMap::new();
-    for bead in round {
+    for (at, bead) in round.iter().enumerate() {
         let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
         let parent = parent.map(|p| again.get(&p).cloned().unwrap_or(p));
         let mut metadata = bead.metadata.clone();
@@ -108,6 +159,9 @@ fn copy(
             }
         }
         metadata.insert("round_of".into(), next.into());
+        if metadata.contains_key("order") {
+            metadata.insert("order".into(), order(at).into());
+        }
         let mut other = crate::store::Map::new();
         for (key, value) in [
             ("source_formula", json!(bead.source_formula)),
@@ -123,18 +177,27 @@ fn copy(
         let texts =
             bead.metadata.get("round").and_then(|texts| serde_json::from_value::<RoundTexts>(texts.clone()).ok());
         let texts = texts.unwrap_or_default();
-        let called = texts.var.as_str();
-        let var = |number: u32| move |name: &str| (name == called).then(|| number.to_string());
-        let numbered = |text: &String, number: u32| fill_single(text, var(number)).unwrap_or_else(|| text.clone());
+        let var = |name: &str| (name == texts.var).then(|| number.to_string());
+        let with_vars = |text: &str| fill(text, &texts.vars);
         for (key, value) in &texts.metadata {
-            metadata.insert(key.clone(), fill_json(value, &var(number)).unwrap_or_else(|| value.clone()));
+            let mut value = fill_json(value, &var).unwrap_or_else(|| value.clone());
+            // Free metadata is poured as it is.
+            if ["on_complete", "only_if"].contains(&key.as_str()) {
+                value = with_texts(&value, &|text| Some(with_vars(text))).unwrap_or(value);
+            }
+            metadata.insert(key.clone(), value);
         }
-        // As the formula has it, so with the names of the first round.
-        let filled = |text: &String, of: u32, scope: &str| with_names(&numbered(text, of), &first, scope);
+        // The formula has the names of the first round.
+        let filled = |text: &String, of: u32, scope: &str| {
+            with_vars(&with_names(&in_round(text, &texts.var, of), &first, scope))
+        };
         let anew = |key: &str| texts.texts.get(key).map(|text| filled(text, number, next));
         let waits_for = anew(GATE_ID);
         if let Some(id) = &waits_for {
             other.insert("await_id".into(), id.as_str().into());
+        }
+        if let Some(wait) = anew(GATE_TIMEOUT).and_then(|timeout| nanos(&timeout)) {
+            other.insert("timeout".into(), wait.into());
         }
         // Of this round's labels, those that name it.
         let label = |label: &String| {
@@ -179,6 +242,17 @@ fn copy(
                 let edge = NewDep { depends_on_id: made.clone(), kind: dependent.kind, metadata: dependent.metadata };
                 w.add_dep(&dependent.issue_id, edge)?;
             }
+        }
+    }
+    // What begins it comes after the end of the one before, as in a loop that is counted.
+    for bead in round.iter().filter(|b| super::is_step(b)) {
+        let (Some(end), Some(made)) = (end, again.get(&bead.id)) else { continue };
+        let begins = w.deps(&bead.id)?.iter().all(|dep| {
+            let of_round = round.iter().any(|b| b.id == dep.depends_on_id && super::is_step(b));
+            !of_round
+        });
+        if begins {
+            w.add_dep(made, NewDep::new(DepKind::BLOCKS, end.id.clone()))?;
         }
     }
     w.emit("round_begun", next, json!({ "steps": again.len() }))?;

@@ -69,9 +69,12 @@ fn children(r: &Read<'_>, id: &BeadId) -> Result<Vec<Bead>, StoreError> {
     Ok(children)
 }
 
-/// Steps that were poured come in the order of the formula, what was added later behind them.
-fn order(bead: &Bead) -> u64 {
-    bead.metadata.get("order").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
+/// A key to sort by: steps that were poured come in the order of the formula, later rounds of a loop between its first one
+/// and what comes after it, what was added later behind all.
+pub(super) fn order(bead: &Bead) -> u64 {
+    let order = bead.metadata.get("order").and_then(serde_json::Value::as_f64).unwrap_or(f64::MAX);
+    // The bits of positive numbers stand in the order of the numbers.
+    order.max(0.0).to_bits()
 }
 
 /// Where a step stands.

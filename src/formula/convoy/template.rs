@@ -35,8 +35,8 @@ pub(crate) struct Name<'t> {
     pub(crate) path: &'t str,
     /// The tag that it is in.
     pub(crate) tag: &'t str,
-    /// It may be the field of an item of the range around.
-    pub(crate) of_item: bool,
+    /// It may be the field of an item of the range around, which is over this.
+    pub(crate) of_item: Option<&'t str>,
 }
 
 /// Fills a text. A name that nothing has gives nothing. The error says what is not understood.
@@ -88,8 +88,10 @@ struct Filling<'t> {
 
 /// What holds for a block: the item of the range around, whether it is printed, how deep it is.
 #[derive(Clone, Copy)]
-struct Scope<'s> {
+struct Scope<'s, 't> {
     item: Option<&'s Value>,
+    /// What the range around is over.
+    over: Option<&'t str>,
     on: bool,
     depth: usize,
 }
@@ -100,7 +102,7 @@ impl<'t> Filling<'t> {
         let mut this = Self { pieces: Vec::new(), at: 0, facts, out, names: Vec::new(), wrong: Vec::new() };
         let whole = pieces(text).and_then(|pieces| {
             this.pieces = pieces;
-            match this.block("", Scope { item: None, on: true, depth: 0 })? {
+            match this.block("", Scope { item: None, over: None, on: true, depth: 0 })? {
                 Some(tag) => Err(Wrong::broken(tag, format!("`{{{{{tag}}}}}` stands outside of an if or range"))),
                 None => Ok(()),
             }
@@ -110,7 +112,7 @@ impl<'t> Filling<'t> {
     }
 
     /// Prints until an `else` or `end` of the block that `opened` began, which it gives back.
-    fn block(&mut self, opened: &str, scope: Scope<'_>) -> Result<Option<&'t str>, Wrong> {
+    fn block(&mut self, opened: &str, scope: Scope<'_, 't>) -> Result<Option<&'t str>, Wrong> {
         if scope.depth > DEEPEST {
             return Err(Wrong::broken(opened, format!("it is nested deeper than {DEEPEST} levels")));
         }
@@ -145,7 +147,7 @@ impl<'t> Filling<'t> {
         Err(Wrong::broken(opened, format!("`{{{{{opened}}}}}` has no `{{{{end}}}}`")))
     }
 
-    fn conditional(&mut self, opened: &'t str, condition: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+    fn conditional(&mut self, opened: &'t str, condition: &'t str, scope: Scope<'_, 't>) -> Result<(), Wrong> {
         let mut condition = Some((opened, condition));
         let mut open = scope.on;
         loop {
@@ -169,7 +171,7 @@ impl<'t> Filling<'t> {
         }
     }
 
-    fn repeated(&mut self, opened: &'t str, name: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+    fn repeated(&mut self, opened: &'t str, name: &'t str, scope: Scope<'_, 't>) -> Result<(), Wrong> {
         let items: Vec<Value> = match self.look(opened, name, scope) {
             Some(Value::Array(items)) => items.clone(),
             Some(Value::String(text)) if !text.is_empty() => vec![Value::String(text.clone())],
@@ -183,10 +185,11 @@ impl<'t> Filling<'t> {
         } else {
             items.iter().map(|item| (item, scope.on)).collect()
         };
+        let over = Some(name.trim().trim_start_matches('.'));
         let mut stopped = None;
         for (item, on) in rounds {
             self.at = start;
-            let inside = Scope { item: Some(item), on, depth: scope.depth + 1 };
+            let inside = Scope { item: Some(item), over, on, depth: scope.depth + 1 };
             stopped = self.block(opened, inside)?;
         }
         if stopped == Some("else") {
@@ -200,10 +203,10 @@ impl<'t> Filling<'t> {
     }
 
     /// A block of Go's templates that is not understood: nothing of it is printed, but it has an end.
-    fn foreign(&mut self, opened: &'t str, scope: Scope<'_>) -> Result<(), Wrong> {
+    fn foreign(&mut self, opened: &'t str, scope: Scope<'_, 't>) -> Result<(), Wrong> {
         self.not_understood(opened, opened);
         // Names in it may be fields of what it is about.
-        let inside = Scope { item: Some(&Value::Null), on: false, depth: scope.depth + 1 };
+        let inside = Scope { item: Some(&Value::Null), over: Some(""), on: false, depth: scope.depth + 1 };
         while self.block(opened, inside)? != Some("end") {}
         Ok(())
     }
@@ -214,7 +217,7 @@ impl<'t> Filling<'t> {
     }
 
     /// The value of a path in `tag`; `.` is the item of the range around.
-    fn look<'v>(&mut self, tag: &'t str, path: &'t str, scope: Scope<'v>) -> Option<&'v Value>
+    fn look<'v>(&mut self, tag: &'t str, path: &'t str, scope: Scope<'v, 't>) -> Option<&'v Value>
     where
         't: 'v,
     {
@@ -231,7 +234,7 @@ impl<'t> Filling<'t> {
             self.not_understood(tag, path);
             return None;
         }
-        self.names.push(Name { path: names, tag, of_item: scope.item.is_some() && path.starts_with('.') });
+        self.names.push(Name { path: names, tag, of_item: scope.over.filter(|_| path.starts_with('.')) });
         let walk = |from: &'v Value| names.split('.').try_fold(from, |value, name| value.get(name));
         scope.item.and_then(walk).or_else(|| walk(self.facts))
     }
@@ -287,7 +290,7 @@ mod tests {
         let (names, wrong) = look_over(text);
         let wrong: Vec<(&str, bool)> = wrong.iter().map(|w| (w.tag.as_str(), w.broken)).collect();
         assert_eq!(wrong, [("with .pr", false), ("define \"x\"", false), ("block \"y\" .", false)]);
-        let names: Vec<(&str, bool)> = names.iter().map(|n| (n.path, n.of_item)).collect();
+        let names: Vec<(&str, bool)> = names.iter().map(|n| (n.path, n.of_item.is_some())).collect();
         assert_eq!(names, [("number", true), ("a", false), ("c", false)]);
         assert_eq!(
             fill("{{with}} {{block}}", &json!({ "with": "1", "block": "2" })).expect("fills"),
@@ -318,7 +321,7 @@ mod tests {
     #[test]
     fn the_names_of_a_text_and_all_that_it_is_wrong_about_are_told() {
         let (names, wrong) = look_over("{{if .a}}{{leg.id}}{{x | up}}{{range b}}{{.path}}{{c}}{{end}}{{len d}}{{end}}");
-        let names: Vec<(&str, &str, bool)> = names.iter().map(|n| (n.path, n.tag, n.of_item)).collect();
+        let names: Vec<(&str, &str, bool)> = names.iter().map(|n| (n.path, n.tag, n.of_item.is_some())).collect();
         let plain = |path: &'static str, tag| (path, tag, false);
         let all = [plain("a", "if .a"), plain("leg.id", "leg.id"), plain("b", "range b"), ("path", ".path", true)];
         assert_eq!(names, [&all[..], &[plain("c", "c")]].concat());

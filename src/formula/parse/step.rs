@@ -199,7 +199,7 @@ fn until(reader: &Reader, text: Text, max: Option<(i64, super::super::At)>) -> O
         return None;
     }
     match max.map(|(n, at)| (u32::try_from(n).unwrap_or(0), at)) {
-        Some((max, _)) if max > 0 => Some(UntilDef { condition: text, max }),
+        Some((max, _)) if max > 0 => Some(UntilDef { condition: text, max, var: None, end: None }),
         Some((_, at)) => {
             reader.push(Diagnostic::error("loop", "max must be 1 or more").at(&at, "here"));
             None

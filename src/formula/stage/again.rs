@@ -14,8 +14,9 @@ use super::super::{Diagnostic, RoundTexts};
 use super::control::fill_texts;
 use super::{Cx, freeze};
 
-/// What [`RoundTexts`] call the id of the step's gate.
+/// What [`RoundTexts`] call the id of the step's gate, and how long it waits.
 pub(crate) const GATE_ID: &str = "gate_id";
+pub(crate) const GATE_TIMEOUT: &str = "gate_timeout";
 
 /// The first round of a loop that goes on until a condition holds.
 #[derive(Debug, Clone)]
@@ -84,11 +85,15 @@ pub(super) fn ranges(cx: &mut Cx<'_>, steps: &mut [StepDef], var: &str) {
 
 /// Fills the number of the first round into the texts of its steps, and keeps for the next ones what has it.
 pub(in super::super) fn number(cx: &Cx<'_>, steps: &mut [StepDef]) {
-    if cx.rounds.iter().all(|scope| scope.var.is_none()) {
+    if cx.rounds.is_empty() {
         return;
     }
     walk_mut(steps, &mut |step| {
-        let Some(var) = cx.scope(step.id.as_str()).and_then(|scope| scope.var.as_deref()) else { return };
+        let Some(scope) = cx.scope(step.id.as_str()) else { return };
+        if let (Some(until), Some((name, _))) = (&mut step.until, scope.id.rsplit_once(".iter")) {
+            Arc::make_mut(until).end = Some(cx.last(&step.id.with(name)).value);
+        }
+        let Some(var) = scope.var.as_deref() else { return };
         step.round = unfilled(step, var).map(Arc::new);
         fill_texts(step, &|name| (name == var).then(|| "1".to_owned()));
     });
@@ -101,8 +106,10 @@ fn unfilled(step: &StepDef, var: &str) -> Option<RoundTexts> {
     let (title, description) = (step.title.as_ref(), step.description.as_ref());
     let boxed = [("notes", &step.notes), ("acceptance", &step.acceptance), ("assignee", &step.assignee)];
     let boxed = boxed.into_iter().map(|(key, text)| (key, text.as_deref()));
-    let gate = step.gate.as_ref().and_then(|gate| gate.id.as_ref());
-    let texts: BTreeMap<String, String> = [("title", title), ("description", description), (GATE_ID, gate)]
+    let gate = step.gate.as_deref();
+    let (gate, timeout) = (gate.and_then(|gate| gate.id.as_ref()), gate.and_then(|gate| gate.timeout.as_ref()));
+    let plain = [("title", title), ("description", description), (GATE_ID, gate), (GATE_TIMEOUT, timeout)];
+    let texts: BTreeMap<String, String> = plain
         .into_iter()
         .chain(boxed)
         .filter_map(|(key, text)| Some((key.to_owned(), text?.as_str().to_owned())))
@@ -118,5 +125,5 @@ fn unfilled(step: &StepDef, var: &str) -> Option<RoundTexts> {
     let metadata: Map<_, _> =
         free.chain(on_complete).chain(only_if).filter(|(_, json)| fill_json(json, &one).is_some()).collect();
     let any = !texts.is_empty() || !labels.is_empty() || !metadata.is_empty();
-    any.then(|| RoundTexts { var: var.to_owned(), texts, labels, metadata })
+    any.then(|| RoundTexts { var: var.to_owned(), texts, labels, metadata, ..RoundTexts::default() })
 }

@@ -97,7 +97,14 @@ fn timeout(cx: &mut Cx<'_>, step: &StepDef, filled: bool) {
     match &gate.timeout {
         Some(text) if text.as_str().contains("{{") == filled => {
             let time = fill(text.as_str(), cx.vars);
-            if time.is_empty() {
+            if let Some(name) = vars::names_in(&time).next() {
+                // Of a variable that is declared it was told that it has no value.
+                if cx.report.findings.iter().all(|finding| finding.code != "missing-var") {
+                    let message = format!("variable `{name}` has no value, and a gate waits for so long");
+                    let error = Diagnostic::error("missing-var", message).at(&text.at, "used here");
+                    cx.report.push(error.help(format!("give it: --var {name}=…")));
+                }
+            } else if time.is_empty() {
                 timeless(cx, step, &gate.kind);
             } else if vars::duration(&time).is_none() && cx.news("timeout", &text.at) {
                 cx.report.push(Diagnostic::no_time(&time, &text.at));

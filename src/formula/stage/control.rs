@@ -153,7 +153,8 @@ fn rounds(
     }
     if let (Times::Until(until), Some(head)) = (&body.times, out.first_mut()) {
         head.labels.push(until.condition.with(until_label(until)));
-        head.until = Some(Arc::new(until.clone()));
+        head.until =
+            Some(Arc::new(UntilDef { var: body.var.as_ref().map(|var| Arc::clone(&var.value)), ..until.clone() }));
         let var = body.var.as_ref().map(|var| Arc::clone(&var.value));
         cx.rounds.push(again::Scope { id: format!("{}.iter1", step.id), var });
     }

@@ -13,6 +13,8 @@ use super::Cx;
 /// about.
 pub(crate) const NAMES: [&str; 6] =
     ["formula_name", "convoy", "convoy_id", "review_id", "design_id", "target_description"];
+/// What the synthesis knows of each of the `legs`.
+const LEG: [&str; 5] = ["id", "title", "focus", "description", "output_path"];
 /// What is said about a text when it is wrong.
 const FORMS: &str = "{{name}}, {{leg.focus}}, {{if x}} … {{else}} … {{end}}, {{range x}} … {{else}} … {{end}}";
 
@@ -107,6 +109,7 @@ fn all_texts(cx: &mut Cx<'_>, formula: &Formula) {
     let with = |more: &[&'static str]| common.iter().copied().chain(more.iter().copied()).collect::<BTreeSet<&str>>();
     let output = ["output.directory", "output.synthesis", "output"];
     let names = ["leg.id", "leg.title", "leg.focus", "leg"];
+    let of_focus = with(&[&output[..], &["leg.id"]].concat());
     let of_leg = with(&[&output[..], &names].concat());
     let of_text = with(&[&output[..], &names, &["output_path"]].concat());
     let of_prompt = with(&[&output[..], &names, &["output_path", "leg.description"]].concat());
@@ -123,6 +126,7 @@ fn all_texts(cx: &mut Cx<'_>, formula: &Formula) {
     if let Some(Value::List(legs)) = formula.convoy("legs").map(|legs| &legs.value) {
         for leg in legs {
             all.push((leg.get("title").and_then(text), &of_text));
+            all.push((leg.get("focus").and_then(text), &of_focus));
             all.push((leg.get("description").and_then(text), &of_text));
         }
     }
@@ -147,7 +151,13 @@ fn look_over(cx: &mut Cx<'_>, text: &Text, known: &BTreeSet<&str>) {
     }
     let mut told: Vec<&str> = Vec::new();
     for name in asked {
-        if name.of_item || known.contains(name.path) || told.contains(&name.path) {
+        // What is known of the items of other lists, the program may know that the file was written for.
+        let field = match name.of_item {
+            Some("legs") => LEG.contains(&name.path),
+            Some(_) => true,
+            None => false,
+        };
+        if field || known.contains(name.path) || told.contains(&name.path) {
             continue;
         }
         told.push(name.path);

@@ -171,7 +171,10 @@ fn one(step: &StepDef, parent: Option<&str>) -> Step {
         held: step.held.as_ref().map(|held| strings(held)).unwrap_or_default(),
         condition: strings(&step.condition),
         only_if: step.touches.as_deref().map(|globs| Box::new(only_if(globs))),
-        until: step.until.as_ref().map(|u| Box::new(Until { until: u.condition.as_str().to_owned(), max: u.max })),
+        until: step.until.as_ref().map(|until| {
+            let (var, end) = (until.var.as_deref().map(str::to_owned), until.end.as_deref().map(str::to_owned));
+            Box::new(Until { until: until.condition.as_str().to_owned(), max: until.max, var, end })
+        }),
         round: step.round.as_deref().cloned().map(Box::new),
         on_complete: step.on_complete.as_deref().map(|on| Box::new(on_complete(on))),
         run: boxed(&step.run),

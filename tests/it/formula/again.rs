@@ -1,12 +1,13 @@
 //! Rounds of a loop with `until` that come again: with all that was put into the first one, and with their own numbers.
 
 use gastown::formula::{Layer, Library, Mode, Options, Proto, Severity, Vars, compile, cook};
-use gastown::molecule;
+use gastown::molecule::{self, MoleculeError};
 use gastown::policy::LuaAspects;
+use gastown::store::{Close, DepKind};
 use serde_json::{Value, json};
 
 use super::errors::told;
-use super::running::Run;
+use super::running::{Run, at};
 use super::{cooked, edges, library};
 
 /// A loop with this body and what comes after it.
@@ -178,4 +179,89 @@ fn a_range_in_a_round_that_comes_again_cannot_ask_for_its_number() {
         );
         assert_eq!(cooked.proto.steps.last().map(|s| s.id.as_str()), Some(name));
     }
+}
+
+/// Two steps side by side, of which the second one ends the round.
+const BESIDE: &str = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"verify.output.n >= 2\"\nmax = 3\n\
+    [[steps.loop.body]]\nid = \"slow\"\n[[steps.loop.body]]\nid = \"verify\"\n[[steps]]\nid = \"after\"\nneeds = [\"l\"]\n";
+
+#[test]
+fn who_needs_a_loop_waits_until_it_is_known_whether_there_is_another_round() {
+    let mut run = Run::new(&cooked(BESIDE).expect("cooks"));
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    assert_eq!(run.ready(), ["l.iter1.slow: l.iter1.slow"], "the round is not over");
+    run.close_step("l.iter1.slow", json!({}));
+    assert_eq!(run.ready(), ["l.iter2.slow: l.iter2.slow", "l.iter2.verify: l.iter2.verify"]);
+    run.close_step("l.iter2.verify", json!({ "n": 2 }));
+    assert_eq!(run.ready(), ["l.iter2.slow: l.iter2.slow"]);
+    run.close_step("l.iter2.slow", json!({}));
+    assert_eq!(run.ready(), ["after: after"]);
+}
+
+#[test]
+fn a_round_that_is_there_is_not_made_again_and_comes_after_the_one_before() {
+    let mut run = Run::new(&cooked(BESIDE).expect("cooks"));
+    run.close_step("l.iter1.slow", json!({}));
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    let steps = |run: &Run| run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let before = steps(&run);
+    let step = |name: &str| before.iter().find(|s| molecule::step_name(s) == Some(name)).expect("a step").id.clone();
+    let (end, next) = (step("l.iter1.verify"), [step("l.iter2.slow"), step("l.iter2.verify")]);
+    for begins in &next {
+        let deps = run.store.read::<_, MoleculeError>(|r| Ok(r.deps(begins)?)).expect("reads");
+        assert!(deps.iter().any(|dep| dep.depends_on_id == end && dep.kind == DepKind::BLOCKS), "{deps:?}");
+    }
+    run.store.write::<_, MoleculeError>(&at(50), |w| Ok(w.reopen(&end, "again")?)).expect("opens");
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    assert_eq!(steps(&run).len(), before.len());
+    assert_eq!(run.ready(), ["l.iter2.slow: l.iter2.slow", "l.iter2.verify: l.iter2.verify"]);
+}
+
+#[test]
+fn later_rounds_stand_between_the_first_one_and_what_comes_after_it() {
+    let text = BESIDE.replace("max = 3", "max = 12").replace(">= 2", ">= 99");
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    run.finish();
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let names: Vec<&str> = steps.iter().filter_map(molecule::step_name).collect();
+    let of = |n: u32| [format!("l.iter{n}.slow"), format!("l.iter{n}.verify")];
+    assert_eq!(names, (1..=12).flat_map(of).chain(["after".to_owned()]).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_gate_of_a_later_round_waits_as_long_as_the_formula_says_for_that_round() {
+    let gate = "gate = { type = \"human\", id = \"t{k}\", timeout = \"{k}{{unit}}\" }\n";
+    let text = looped(gate, "[vars.unit]\ndefault = \"h\"\n");
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    for n in 1..=3_u64 {
+        let gate = run.gate();
+        assert_eq!(
+            (gate.await_id.as_str(), u64::try_from(gate.timeout)),
+            (format!("t{n}").as_str(), Ok(n * 3_600_000_000_000))
+        );
+        run.store
+            .write::<_, MoleculeError>(&at(90), |w| Ok(w.close(&gate.id, Close::because("seen"))?))
+            .expect("closes");
+        run.close_step(&format!("l.iter{n}.try"), json!({}));
+    }
+}
+
+#[test]
+fn a_value_that_looks_like_the_number_of_a_round_is_none() {
+    let text = looped("title = \"{k} for {{who}}\"\nlabels = [\"{k}-{{who}}\"]\n", "[vars.who]\n");
+    let mut run = Run::with(&cooked(&text).expect("cooks"), &super::vars(&[("who", "{k} l.iter1.x")]));
+    run.finish();
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let seen: Vec<&str> = steps.iter().map(|s| s.title.as_str()).collect();
+    assert_eq!(seen, ["1 for {k} l.iter1.x", "2 for {k} l.iter1.x", "3 for {k} l.iter1.x"]);
+    assert!(steps[2].has_label("3-{k} l.iter1.x"), "{:?}", steps[2].labels);
+}
+
+#[test]
+fn the_number_of_a_round_is_in_its_condition_too() {
+    let text = looped("", "").replace("steps.complete >= 9", "try.output.who == 'w{k}'");
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    run.close_step("l.iter1.try", json!({ "who": "w2" }));
+    run.close_step("l.iter2.try", json!({ "who": "w2" }));
+    assert_eq!(run.ready(), Vec::<String>::new(), "it held in the second round");
 }

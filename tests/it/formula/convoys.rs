@@ -96,6 +96,32 @@ fn the_synthesis_knows_the_legs_and_all_parts_are_drawn_and_explained() {
 }
 
 #[test]
+fn texts_of_a_leg_are_filled_wherever_they_are_asked_for_and_a_leg_has_no_other_fields() {
+    let text = REVIEW.replace(
+        "focus = \"safety\"",
+        "focus = \"{{files}} of {{leg.id}}\"\ndescription = \"D {{leg.focus}} {{leg.title}}\"",
+    );
+    let text = text.replace("title = \"Safety\"", "title = \"Safe {{files}} in {{output_path}}\"");
+    let (before, rest) = text.split_once("[prompts]").expect("prompts");
+    let (_, after) = rest.split_once("[output]").expect("an output");
+    let text = format!("{before}[output]{after}");
+    let text = text.replace(
+        "{{output.directory}}/{{output.synthesis}}",
+        "{{range legs}}{{.title}}, {{.focus}}, {{.description}};{{end}}",
+    );
+    let library = library(&[("review", &text)]);
+    let given = vars(&[("pr", "7"), ("depth", "2"), ("files", "p,q")]);
+    let filled = plan(&library, "review", &given, Some("one")).expect("a plan").fill("cv");
+    let (title, said) = ("Safe p, q in out/cv/safe.md", "D p, q of safe Safe p, q in out/cv/safe.md");
+    assert_eq!((filled.legs[0].title.as_str(), filled.legs[0].description.as_str()), (title, said));
+    let last = filled.synthesis.expect("a synthesis").description;
+    assert_eq!(last, format!("{title}, p, q of safe, {said};"));
+    let wrong = text.replace("{{.title}}, ", "{{.bogus}}");
+    let report = cook(&super::library(&[("review", &wrong)]), "review", &Vars::new()).expect_err("refused");
+    assert!(told(&report).contains("`{{bogus}}` is no input, and nothing else that this text knows"), "{report}");
+}
+
+#[test]
 fn what_is_missing_wrong_or_unknown_is_told_at_once_with_its_place_and_what_to_give() {
     let library = library(&[("review", REVIEW)]);
     let report = plan(&library, "review", &vars(&[("brunch", "x")]), None).expect_err("refused");

@@ -1,6 +1,6 @@
 //! What the compiler says: all mistakes at once, each with its place, an excerpt, the reason and what to do.
 
-use gastown::formula::{Layer, Library, Vars, cook};
+use gastown::formula::{Layer, Library, Mode, NoAspects, Options, Vars, compile, cook};
 
 use super::{cooked, library, vars};
 
@@ -13,6 +13,17 @@ fn metadata_that_the_molecule_writes_itself_is_refused() {
     let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nmetadata = { order = 3, team = \"core\" }\n";
     let report = cooked(text).expect_err("refused");
     insta::assert_snapshot!(told(&report), @"4:14 the metadata `order` of a step is the molecule's own | call it something else; the molecule writes step, formula, order, loop, round, round_of");
+}
+
+#[test]
+fn a_timeout_without_its_value_is_told_once_and_by_the_name_of_the_variable() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"a\"\nacceptance = \"{{done}}\"\ngate = { type = \"human\", timeout = \"{{to}}\" }\n";
+    for (mode, lines) in [(Mode::Pour, 1), (Mode::Runtime, 2)] {
+        let options = Options { vars: &Vars::new(), mode, aspects: &NoAspects };
+        let told = told(&compile(&library(&[("f", text)]), "f", options).expect_err("refused"));
+        assert!(told.contains("variable `to` has no value") && told.contains("--var to=…"), "{told}");
+        assert_eq!(told.lines().count(), lines, "{told}");
+    }
 }
 
 #[test]

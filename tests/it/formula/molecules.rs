@@ -606,6 +606,45 @@ fn a_second_gate_gives_way_to_the_first_gate_of_another_step() {
 }
 
 #[test]
+fn what_would_be_a_part_of_a_molecule_and_wait_for_it_is_refused() {
+    let (sandbox, repo) = repo();
+    let pour = || sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=x", "-q"]).ok().trim().to_owned();
+    let (a, b) = (pour(), pour());
+    sandbox.bd(&repo, &["mol", "bond", &a, &b]).ok();
+    let told = sandbox.bd(&repo, &["mol", "bond", &a, &b, "--type", "parallel"]).fails();
+    assert!(told.contains("neither would end") && told.contains(&format!("bd dep remove {b} {a}")), "{told}");
+    sandbox.bd(&repo, &["dep", "remove", &b, &a]).ok();
+    sandbox.bd(&repo, &["mol", "bond", &a, &b, "--type", "parallel"]).ok();
+}
+
+#[test]
+fn what_a_step_bonds_goes_with_its_molecule_to_where_nothing_was_cooked() {
+    let (sandbox, repo) = repo();
+    let files = [
+        (
+            "many",
+            "formula = \"many\"\n[[steps]]\nid = \"s\"\n[steps.on_complete]\nfor_each = \"output.l\"\nbond = \"one\"\nvars = { p = \"{item}\" }\n",
+        ),
+        ("one", "formula = \"one\"\nvars.p = { required = true }\n[[steps]]\nid = \"t\"\ntitle = \"for {{p}}\"\n"),
+    ];
+    std::fs::create_dir_all(repo.join(".beads/formulas")).expect("a folder");
+    for (name, text) in files {
+        std::fs::write(repo.join(format!(".beads/formulas/{name}.formula.toml")), text).expect("written");
+    }
+    let root = sandbox.bd(&repo, &["mol", "pour", "many", "-q"]).ok().trim().to_owned();
+    let proto = sandbox.bd(&repo, &["show", &root, "--json"]).json()[0]["metadata"]["proto"].clone();
+    sandbox.bd(&repo, &["restore", "--force"]).ok();
+    let told = sandbox.bd(&repo, &["mol", "pour", proto.as_str().expect("an id")]).fails();
+    assert!(told.contains("is kept here") && told.contains("`bd cook`"), "{told}");
+    let step = format!("{root}.1");
+    sandbox.bd(&repo, &["update", &step, "--meta", "output={\"l\":[\"x\",\"y\"]}"]).ok();
+    let closed = sandbox.bd(&repo, &["close", &step]);
+    assert!(!closed.stderr.contains("not all"), "{}", closed.stderr);
+    let titles = |words: &str| sandbox.bd(&repo, &["search", words, "--json"]).json()[0]["title"].clone();
+    assert_eq!((titles("for x"), titles("for y")), (Value::from("for x"), Value::from("for y")));
+}
+
+#[test]
 fn the_help_of_a_bond_shows_a_variable_as_it_is_written() {
     let sandbox = Sandbox::new();
     let said = sandbox.bd(&sandbox.folder("repo"), &["mol", "bond", "--help"]).ok();

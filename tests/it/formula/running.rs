@@ -38,7 +38,7 @@ impl Run {
     }
 
     /// The names of the steps that can be begun, in order.
-    fn ready(&self) -> Vec<String> {
+    pub(super) fn ready(&self) -> Vec<String> {
         let lines = self.store.read(|r| molecule::lines(r, &self.root)).expect("reads");
         let ready = lines.into_iter().filter(|l| {
             let open = !l.issue.is_over();
@@ -49,7 +49,7 @@ impl Run {
     }
 
     /// The one gate that is open.
-    fn gate(&self) -> gastown::store::Bead {
+    pub(super) fn gate(&self) -> gastown::store::Bead {
         let filter = gastown::store::Filter { types: vec![IssueType::GATE], ..gastown::store::Filter::default() };
         let mut gates = self.store.read(|r| r.find(&filter)).expect("reads");
         gates.retain(|gate| !gate.is_over());
@@ -69,6 +69,20 @@ impl Run {
             .expect("closes")
     }
 
+    /// Closes the step of that name, after setting its output.
+    pub(super) fn close_step(&mut self, name: &str, output: Value) {
+        self.ms += 1;
+        let root = self.root.clone();
+        let steps = self.store.read(|r| molecule::steps(r, &root)).expect("reads");
+        let step = steps.iter().find(|s| molecule::step_name(s) == Some(name)).expect("a step").id.clone();
+        self.store
+            .write::<_, MoleculeError>(&at(self.ms), |w| {
+                w.update(&step, Patch::default().with_meta("output", output))?;
+                molecule::close_step(w, &root, &step, Close::because("done"), Advance::default())
+            })
+            .expect("closes");
+    }
+
     /// Closes all that is left; the names in the order in which they came up.
     pub(super) fn finish(&mut self) -> Vec<String> {
         let mut order = Vec::new();
@@ -81,7 +95,7 @@ impl Run {
     }
 }
 
-fn at(ms: i64) -> Stamp {
+pub(super) fn at(ms: i64) -> Stamp {
     Stamp::new("tester", Time::from_millis(1_700_000_000_000 + ms))
 }
 

@@ -477,6 +477,11 @@ fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
     let other = sandbox.bd(&repo, &["mol", "pour", proto, "--var", "env=test"]).fails();
     assert!(other.contains("env") && other.contains("it was cooked with `prod`"), "{other}");
     assert!(other.contains("leave --var env out"), "{other}");
+    // What both have for ever is no other in a compound of the two.
+    let compound = sandbox.bd(&repo, &["mol", "bond", proto, proto, "--as", "same", "--json"]).json();
+    let compound = compound["result_id"].as_str().expect("an id");
+    let other = sandbox.bd(&repo, &["mol", "pour", compound, "--var", "env=test"]).fails();
+    assert!(other.contains("it was cooked with `prod`"), "{other}");
     // Two of them are one, each with its own.
     let second = sandbox.bd(&repo, &["cook", "f", "--var", "env=test", "--json"]).json();
     let second = second["proto_id"].as_str().expect("an id");

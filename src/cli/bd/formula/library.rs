@@ -163,7 +163,13 @@ pub(in super::super) fn proto_for(cx: &Context, name: &str, vars: &Vars, mode: M
     {
         return Ok(proto);
     }
-    let (proto, warnings) = cooked.map_err(|report| wrong(cx, name, &report))?;
+    let (proto, warnings) = cooked.map_err(|report| match formula_error::placeless(&report) {
+        Some(_) if name.starts_with("proto-") => CliError::not_found(format!("no protomolecule `{name}` is kept here"))
+            .hint(
+                "cook its formula again with `bd cook`: protomolecules are in no ledger, and a restored one has none",
+            ),
+        _ => wrong(cx, name, &report),
+    })?;
     warn(cx, &warnings);
     Ok(proto)
 }

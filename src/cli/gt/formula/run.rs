@@ -92,7 +92,7 @@ fn told(made: &Started, rig: &str, slung: bool) -> String {
         let _ = writeln!(out, "  {}  {}", part.bead, part.title);
     }
     if let Some(last) = &made.synthesis {
-        let _ = writeln!(out, "  {}  {}, when all of them are done", last.bead, last.title);
+        let _ = writeln!(out, "  {}  {}, when what it waits for is done", last.bead, last.title);
     }
     let first = made.legs.first().map_or(made.convoy.as_str(), |leg| leg.bead.as_str());
     let next = if slung {
