@@ -5,6 +5,6 @@ use std::time::Duration;
 /// Up to so many beads are poured, or go, in one transaction.
 pub(super) const SMALL: usize = 200;
 /// Others wait at most about that long for the store.
-pub(super) const TURN: Duration = Duration::from_millis(20);
+pub(super) const TURN: Duration = Duration::from_millis(12);
 /// So many beads that nobody sees are removed in one turn.
 pub(super) const REMOVED: usize = 50;
