@@ -118,8 +118,11 @@ impl Proto {
 
     /// Those of the values that are for it as a part of a compound.
     pub fn own_values(&self, values: &super::Vars) -> super::Vars {
-        let fixed = |name: &String| self.vars.get(name).is_some_and(|var| var.fixed);
-        values.iter().filter(|(name, _)| !fixed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        values
+            .iter()
+            .filter(|(name, _)| self.fixed(name).is_none())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// The value that a variable has once and for all, here or in each part that knows it.
@@ -128,6 +131,11 @@ impl Proto {
             Some(var) => var.default.as_deref().filter(|_| var.fixed),
             None => self.parts().find_map(|part| part.fixed(name)),
         }
+    }
+
+    /// Whether its id is the one that its content gives it.
+    pub fn is_named_by_content(&self) -> bool {
+        super::stage::freeze::id(self) == self.id
     }
 
     /// The two protomolecules that it was bonded of, if it was.

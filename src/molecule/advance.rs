@@ -156,7 +156,7 @@ fn settle(
     outside: Option<Outside<'_>>,
     closed: &mut Vec<Bead>,
 ) -> Result<(), MoleculeError> {
-    super::rounds::next(w, top, step, outside)?;
+    super::rounds::next(w, step, outside)?;
     closed.extend(close_unneeded(w, top, step)?);
     groups(w, top, &step.id, outside, closed)?;
     super::held::release(w, &step.id, outside)?;
@@ -336,7 +336,7 @@ fn groups(
             };
             closed.extend(close_unneeded(w, root, &done)?);
             closed.push(done);
-            super::rounds::next(w, root, &w.need(&parent)?, outside)?;
+            super::rounds::next(w, &w.need(&parent)?, outside)?;
         }
         at = parent;
     }

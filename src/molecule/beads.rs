@@ -42,8 +42,11 @@ pub(super) fn root(w: &Write<'_>, proto: &Proto, vars: &Vars, opts: &PourOpts) -
     if proto.steps.iter().any(|step| !step.held.is_empty()) {
         metadata.insert(held::HELD.into(), true.into());
     }
-    if !proto.bonds.is_empty() {
-        metadata.insert(BONDS.into(), carried(proto).into());
+    // What hangs in a molecule was bonded by it, or is a part of it: that has them.
+    let hangs = opts.parent.as_ref().map(|parent| super::root_of(w, parent)).transpose()?.flatten().is_some();
+    let bonds = if hangs { Map::new() } else { carried(w, proto)? };
+    if !bonds.is_empty() {
+        metadata.insert(BONDS.into(), bonds.into());
     }
     if !proto.bond_points.is_empty() {
         metadata.insert("bond_points".into(), json!(proto.bond_points));

@@ -64,8 +64,9 @@ pub fn pour_large_with<T>(
     let staging = Staging { by, most: store.read(limit)?, batch };
     let done = store.bulk::<_, MoleculeError>(|store| {
         let mut staged = Vec::new();
-        let poured = staging.stage(store, proto, vars, opts, &mut staged)?;
+        // The root carries what its steps bond, as that is kept.
         freeze_into(store, by, proto)?;
+        let poured = staging.stage(store, proto, vars, opts, &mut staged)?;
         // What is published is on disk, and with it all that came before.
         store.checkpoint()?;
         store.end_bulk()?;

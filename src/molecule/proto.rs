@@ -69,19 +69,33 @@ fn pack(proto: &Proto) -> std::io::Result<Vec<u8>> {
 /// A proto up to this size, packed, goes with the beads that need it: other copies of the ledger have no protos.
 const CARRIED: usize = 1 << 16;
 
-/// The protos that the steps of `proto` bond, by id, as text for the metadata of its root.
-pub(super) fn carried(proto: &Proto) -> Map {
-    let text = |bonded: &Proto| {
-        let packed = pack(bonded).ok().filter(|packed| packed.len() <= CARRIED)?;
-        Some((bonded.id.clone(), data_encoding::BASE64.encode(&packed).into()))
-    };
-    proto.bonds.iter().filter_map(text).collect()
+/// The protos that the steps of `proto` bond, those of its parts and of what they bond too, by id, as text for the metadata
+/// of its root. They are taken as they are kept, for to compress them takes long.
+pub(super) fn carried(r: &Read<'_>, proto: &Proto) -> Result<Map, StoreError> {
+    fn bonded<'p>(proto: &'p Proto, all: &mut Vec<&'p Proto>) {
+        proto.parts().for_each(|part| bonded(part, all));
+        for bond in &proto.bonds {
+            all.push(bond);
+            bonded(bond, all);
+        }
+    }
+    let (mut all, mut carried) = (Vec::new(), Map::new());
+    bonded(proto, &mut all);
+    for proto in all {
+        if !carried.contains_key(&proto.id)
+            && let Some(packed) = r.small_proto(&proto.id, CARRIED)?
+        {
+            carried.insert(proto.id.clone(), data_encoding::BASE64.encode(&packed).into());
+        }
+    }
+    Ok(carried)
 }
 
 /// The proto `id` that one of [`carried`] is.
 pub(super) fn carried_as(text: &str, id: &str) -> Option<Proto> {
     let packed = data_encoding::BASE64.decode(text.as_bytes()).ok()?;
-    unpack(&packed, id).ok().filter(|proto| proto.id == id)
+    // It may come from elsewhere.
+    unpack(&packed, id).ok().filter(|proto| proto.id == id && proto.is_named_by_content())
 }
 
 /// All protos that are kept: id and formula, by id.

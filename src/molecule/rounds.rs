@@ -4,7 +4,7 @@
 //! is made in the transaction that closes the last one, and whoever waited for the old round waits for the new one too:
 //! nobody sees a moment in which the loop seems over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -17,20 +17,10 @@ use crate::formula::{GATE_ID, GATE_TIMEOUT, RoundTexts, Until, fill, fill_json, 
 use crate::store::{Bead, DepKind, Filter, NewBead, NewDep, Patch, Sort, StoreError, Write};
 
 /// Begins the next round if `step` was the last of one and the condition does not hold. Gives the new beads.
-pub(super) fn next(
-    w: &mut Write<'_>,
-    root: &BeadId,
-    step: &Bead,
-    outside: Option<Outside<'_>>,
-) -> Result<Vec<BeadId>, MoleculeError> {
+pub(super) fn next(w: &mut Write<'_>, step: &Bead, outside: Option<Outside<'_>>) -> Result<Vec<BeadId>, MoleculeError> {
     let Some(scope) = step.meta_str("round_of").map(str::to_owned) else { return Ok(Vec::new()) };
-    let filter = Filter {
-        under: Some(root.clone()),
-        meta: vec![("round_of".to_owned(), scope.clone())],
-        sort: Sort::Id,
-        ..Filter::default()
-    };
-    let mut round = w.find(&filter)?;
+    let Some(root) = super::root_of(w, &step.id)?.map(|root| root.id) else { return Ok(Vec::new()) };
+    let mut round = of_round(w, &root, &scope)?;
     round.sort_by_key(view::order);
     let Some((head, until)) = round.iter().find_map(|b| {
         let until: Until = serde_json::from_value(b.metadata.get("loop")?.clone()).ok()?;
@@ -39,16 +29,23 @@ pub(super) fn next(
         return Ok(Vec::new());
     };
     let Some((name, number)) = numbered(&scope) else { return Ok(Vec::new()) };
-    let next = Filter { meta: vec![("round_of".to_owned(), format!("{name}.iter{}", number + 1))], ..filter };
-    // A step of it was opened and closed again.
-    if w.count(&next)? > 0 {
-        return Ok(Vec::new());
-    }
     let end = until.end.as_ref().map(|end| with_names(end, &format!("{name}.iter1"), &scope));
     let end = end.and_then(|end| round.iter().find(|b| super::step_name(b) == Some(&end)));
-    if !round.iter().all(Bead::is_over) {
-        if let Some(end) = end.filter(|end| end.is_over()) {
-            hold_on(w, &round, end)?;
+    // A gate that is still open holds nobody any more.
+    let is_open = |b: &Bead| super::is_step(b) && !b.is_over();
+    let is_open = round.iter().any(is_open);
+    if !is_open && !of_round(w, &root, &format!("{name}.iter{}", number + 1))?.is_empty() {
+        // A step of it was opened and closed again.
+        return Ok(Vec::new());
+    }
+    if is_open {
+        match end {
+            Some(end) if end.is_over() => hold_on(w, &round, end)?,
+            Some(_) => {}
+            // Its condition left it out: who would need it needs what it needed.
+            None => {
+                round.iter().filter(|b| super::is_step(b) && b.is_over()).try_for_each(|b| hold_on(w, &round, b))?;
+            }
         }
         return Ok(Vec::new());
     }
@@ -60,7 +57,7 @@ pub(super) fn next(
         round.iter().any(|b| super::step_name(b).is_some_and(is))
     };
     let steps = match condition.as_ref().map(|condition| condition.steps().iter().all(inside)) {
-        Some(false) => super::view::own_steps(w, root)?,
+        Some(false) => view::own_steps(w, &root)?,
         _ => round.iter().filter(|b| super::is_step(b)).cloned().collect(),
     };
     let state = Now { r: w, steps: &steps, step: Some(step), scope: Some(&scope), outside };
@@ -71,6 +68,25 @@ pub(super) fn next(
         return Ok(Vec::new());
     }
     copy(w, &round, &scope, Next { name, number: number + 1, max: until.max, end })
+}
+
+/// The beads of one round in the molecule `root`; not those of molecules that hang in it, which may have the same formula.
+fn of_round(w: &Write<'_>, root: &BeadId, scope: &str) -> Result<Vec<Bead>, MoleculeError> {
+    let meta = vec![("round_of".to_owned(), scope.to_owned())];
+    let found = w.find(&Filter { under: Some(root.clone()), meta, sort: Sort::Id, ..Filter::default() })?;
+    let mut own: HashMap<BeadId, bool> = HashMap::new();
+    let mut round = Vec::with_capacity(found.len());
+    for bead in found {
+        let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
+        let Some(parent) = parent else { continue };
+        let is_own = match own.get(&parent) {
+            Some(is_own) => *is_own,
+            None => super::root_of(w, &parent)?.is_some_and(|nearest| nearest.id == *root),
+        };
+        own.insert(parent, is_own);
+        round.extend(is_own.then_some(bead));
+    }
+    Ok(round)
 }
 
 /// Lets those who wait for the end of the round wait for what is still open of it: only then is it known whether there is
@@ -94,7 +110,8 @@ fn hold_on(w: &mut Write<'_>, round: &[Bead], end: &Bead) -> Result<(), Molecule
 
 /// `text` with the number of the round.
 fn in_round(text: &str, var: &str, number: u32) -> String {
-    fill_single(text, |name| (name == var).then(|| number.to_string())).unwrap_or_else(|| text.to_owned())
+    fill_single(text, |name| (name == var && !var.is_empty()).then(|| number.to_string()))
+        .unwrap_or_else(|| text.to_owned())
 }
 
 /// The round that is to come.
@@ -111,14 +128,17 @@ struct Next<'r> {
 /// `L.iter3` as `L` and 3.
 pub(super) fn numbered(scope: &str) -> Option<(&str, u32)> {
     let (name, number) = scope.rsplit_once(".iter")?;
-    Some((name, number.parse().ok()?))
+    let number = number.parse().ok().filter(|number| (1..u32::MAX).contains(number))?;
+    Some((name, number))
 }
 
 /// `text` with the names of steps in the round `scope`, as in `review.iter1.STEP`, as those in `next`.
 fn with_names(text: &str, scope: &str, next: &str) -> String {
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
     for (at, _) in text.match_indices(&format!("{scope}.")) {
-        let within = text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_'));
+        let before = text[..at].strip_suffix("gate-").unwrap_or(&text[..at]);
+        // The end of another name.
+        let within = before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
         if !within && at >= from {
             out.push_str(&text[from..at]);
             out.push_str(next);
@@ -177,7 +197,7 @@ fn copy(
         let texts =
             bead.metadata.get("round").and_then(|texts| serde_json::from_value::<RoundTexts>(texts.clone()).ok());
         let texts = texts.unwrap_or_default();
-        let var = |name: &str| (name == texts.var).then(|| number.to_string());
+        let var = |name: &str| (name == texts.var && !name.is_empty()).then(|| number.to_string());
         let with_vars = |text: &str| fill(text, &texts.vars);
         for (key, value) in &texts.metadata {
             let mut value = fill_json(value, &var).unwrap_or_else(|| value.clone());
@@ -245,13 +265,10 @@ fn copy(
         }
     }
     // What begins it comes after the end of the one before, as in a loop that is counted.
+    let steps: HashSet<&BeadId> = round.iter().filter(|b| super::is_step(b)).map(|b| &b.id).collect();
     for bead in round.iter().filter(|b| super::is_step(b)) {
         let (Some(end), Some(made)) = (end, again.get(&bead.id)) else { continue };
-        let begins = w.deps(&bead.id)?.iter().all(|dep| {
-            let of_round = round.iter().any(|b| b.id == dep.depends_on_id && super::is_step(b));
-            !of_round
-        });
-        if begins {
+        if w.deps(&bead.id)?.iter().all(|dep| !steps.contains(&dep.depends_on_id)) {
             w.add_dep(made, NewDep::new(DepKind::BLOCKS, end.id.clone()))?;
         }
     }

@@ -67,6 +67,11 @@ impl Shape {
         self.names.extend(names);
     }
 
+    /// Whether ids are names, which somebody else may have.
+    pub(super) fn is_named(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// Finds out who is held back, where the root is or is not. To be called once, when all are added.
     pub fn seal(&mut self, root_is_held: bool) {
         self.root_is_held = root_is_held;

@@ -260,7 +260,7 @@ fn metadata(fields: &Fields<'_>) -> Option<Arc<serde_json::Map<String, Json>>> {
         for (key, _) in entries.iter().filter(|(key, _)| KEPT.contains(&key.as_str())) {
             let message = format!("the metadata `{key}` of a step is the molecule's own");
             fields.reader.push(
-                Diagnostic::by_layer(&key.at, "metadata", message, "; it is overwritten")
+                Diagnostic::by_layer(&key.at, "metadata", message, "; what it writes there takes its place")
                     .at(&key.at, "this key")
                     .help(format!("call it something else; the molecule writes {}", KEPT.join(", "))),
             );

@@ -3,7 +3,7 @@
 //! The number of the round stays open in the texts, as `{var}`, through all stages, so that it is also where an
 //! expansion or advice took it to. [`number`] fills in the first one at the end and keeps for the others what it filled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, json};
@@ -88,8 +88,11 @@ pub(in super::super) fn number(cx: &Cx<'_>, steps: &mut [StepDef]) {
     if cx.rounds.is_empty() {
         return;
     }
+    let scopes: HashMap<&str, &Scope> = cx.rounds.iter().map(|scope| (scope.id.as_str(), scope)).collect();
     walk_mut(steps, &mut |step| {
-        let Some(scope) = cx.scope(step.id.as_str()) else { return };
+        let id = Arc::clone(&step.id.value);
+        // The innermost is the longest of the names that it begins with.
+        let Some(scope) = id.rmatch_indices('.').find_map(|(dot, _)| scopes.get(&id[..dot])) else { return };
         if let (Some(until), Some((name, _))) = (&mut step.until, scope.id.rsplit_once(".iter")) {
             Arc::make_mut(until).end = Some(cx.last(&step.id.with(name)).value);
         }

@@ -37,6 +37,13 @@ impl Read<'_> {
         Ok(statement.query_row([id], |row| row.get(0)).optional()?)
     }
 
+    /// A kept protomolecule, if it has at most `most` bytes.
+    pub fn small_proto(&self, id: &str, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT proto FROM protos WHERE id = ?1 AND length(proto) <= ?2")?;
+        Ok(statement.query_row((id, most as i64), |row| row.get(0)).optional()?)
+    }
+
     /// Whether a protomolecule of that id is kept.
     pub fn has_proto(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.conn.prepare_cached("SELECT 1 FROM protos WHERE id = ?1")?.exists([id])?)

@@ -36,7 +36,14 @@ impl Write<'_> {
         let mut unblocked = self.unblocked.split_off(before);
         unblocked.retain(|freed| freed != id);
         unblocked.dedup();
-        Ok(Closed { bead, unblocked })
+        // What is being staged is nobody's to know of yet.
+        let mut seen = Vec::with_capacity(unblocked.len());
+        for freed in unblocked {
+            if self.bead(&freed)?.is_some() {
+                seen.push(freed);
+            }
+        }
+        Ok(Closed { bead, unblocked: seen })
     }
 
     /// Opens a closed bead again; an open one stays as it is.

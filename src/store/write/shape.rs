@@ -11,7 +11,7 @@ use crate::store::shape::Shape;
 use crate::store::stage::Batch;
 
 impl Write<'_> {
-    /// Begins to stage the beads of `shape` below `root`, which this transaction has staged.
+    /// Begins to stage the beads of `shape` below `root`, which was staged in this batch.
     ///
     /// What it gives prepares them without the store, for [`Self::file`].
     pub fn begin_filing<'s>(
@@ -46,6 +46,9 @@ impl Write<'_> {
         )?;
         let (batch, actor) = (filing.batch.0, &filing.by.actor);
         for ready in &filed.rows {
+            if filing.shape.is_named() && self.is_taken(&ready.bead.id)? {
+                return Err(StoreError::Exists(ready.bead.id.clone()));
+            }
             row.execute(params_from_iter(ready.columns.iter().map(|(_, value)| value)))?;
             let num = self.conn.last_insert_rowid();
             for name in &ready.bead.labels {

@@ -265,3 +265,72 @@ fn the_number_of_a_round_is_in_its_condition_too() {
     run.close_step("l.iter2.try", json!({ "who": "w2" }));
     assert_eq!(run.ready(), Vec::<String>::new(), "it held in the second round");
 }
+
+#[test]
+fn two_molecules_of_one_formula_in_another_have_their_own_rounds() {
+    let part = |name: &str| cooked(&BESIDE.replace("\"f\"", &format!("\"{name}\""))).expect("cooks");
+    for how in ["sequential", "parallel"] {
+        let both = Proto::compound("both".to_owned(), how, part("f"), part("f"));
+        let mut run = Run::new(&both);
+        let mut order = Vec::new();
+        while let Some(step) = run.store.read(|r| molecule::current(r, &run.root)).expect("reads") {
+            order.push(step.title.clone());
+            let _ = run.close(json!({ "n": if step.title.contains("iter2") { 2 } else { 1 } }));
+            assert!(order.len() <= 10, "it ends: {order:?}");
+        }
+        let one = ["l.iter1.slow", "l.iter1.verify", "l.iter2.slow", "l.iter2.verify", "after"];
+        assert_eq!(order, [one, one].concat(), "{how}");
+    }
+}
+
+#[test]
+fn braces_without_a_number_in_them_stay_as_they_are() {
+    let text = BESIDE.replace("id = \"slow\"\n", "id = \"slow\"\nnotes = \"gives {} and more\"\n");
+    let mut run = Run::new(&cooked(&text.replace(">= 2", "== '{}'")).expect("cooks"));
+    run.close_step("l.iter1.slow", json!({}));
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    assert_eq!(steps[2].notes, "gives {} and more");
+    run.close_step("l.iter2.slow", json!({}));
+    run.close_step("l.iter2.verify", json!({ "n": "{}" }));
+    assert_eq!(run.ready(), ["after: after"], "the condition held");
+}
+
+#[test]
+fn where_the_end_of_a_round_is_left_out_its_dependents_wait_all_the_same() {
+    let text = BESIDE.replace(
+        "id = \"verify\"\n",
+        "id = \"verify\"\n[[steps.loop.body]]\nid = \"last\"\nneeds = [\"verify\"]\ncondition = \"{{full}}\"\n",
+    );
+    let mut elsewhere = Library::empty();
+    elsewhere.add(Layer::Repository, "f.formula.toml", &text);
+    let mut run = Run::new(&cook(&elsewhere, "f", &Vars::new()).expect("cooks"));
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    assert_eq!(run.ready(), ["l.iter1.slow: l.iter1.slow"]);
+    run.close_step("l.iter1.slow", json!({}));
+    assert_eq!(run.ready(), ["l.iter2.slow: l.iter2.slow", "l.iter2.verify: l.iter2.verify"]);
+}
+
+#[test]
+fn a_step_that_is_closed_before_its_gate_opens_ends_the_round_with_the_others() {
+    let text = BESIDE.replace("id = \"slow\"\n", "id = \"slow\"\ngate = { type = \"human\" }\n");
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let forced = Close { force: true, ..Close::because("no need") };
+    run.store.write::<_, MoleculeError>(&at(40), |w| Ok(w.close(&steps[0].id, forced)?)).expect("closes");
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    assert_eq!(run.ready(), ["l.iter2.verify: l.iter2.verify"]);
+}
+
+#[test]
+fn names_of_another_loop_stay_in_the_texts_of_a_round() {
+    let text = BESIDE.replace(
+        "id = \"slow\"\n",
+        "id = \"slow\"\ntitle = \"l.iter1.slow after pre-l.iter1.slow and gate-l.iter1.x\"\n",
+    );
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    run.close_step("l.iter1.slow", json!({}));
+    run.close_step("l.iter1.verify", json!({ "n": 1 }));
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    assert_eq!(steps[2].title, "l.iter2.slow after pre-l.iter1.slow and gate-l.iter2.x");
+}

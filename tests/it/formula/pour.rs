@@ -170,6 +170,22 @@ fn what_is_large_is_bonded_as_what_is_poured_step_by_step() {
         );
     }
     assert_eq!(large.check().expect("checks"), Vec::<String>::new());
+    // An id that somebody has is theirs.
+    let root = large.write(&stamp(3), seen).expect("pours").root;
+    let taken = BeadId::new(format!("{root}.arm.l.iter5.x")).expect("an id");
+    let new = NewBead { id: Some(taken.clone()), ..NewBead::titled("mine") };
+    large.write::<_, MoleculeError>(&stamp(3), |w| Ok(w.create(new)?)).expect("filed");
+    let opts = PourOpts { id: Some(BeadId::new(format!("{root}.arm")).expect("an id")), ..PourOpts::default() };
+    let bond = Bond { how: BondType::Sequential, point: None, ephemeral: None, title: None };
+    let told = molecule::bond_large(
+        &mut large,
+        &stamp(4),
+        (&Partner::Molecule(root), &Partner::Proto(&proto)),
+        &given,
+        &opts,
+        bond,
+    );
+    assert!(matches!(&told, Err(MoleculeError::Store(StoreError::Exists(id))) if *id == taken), "{told:?}");
     // What does not fit is told, and nothing of it stays.
     let before = large.read(|r| r.count(&Filter::default())).expect("reads");
     let root = large.write(&stamp(3), seen).expect("pours").root;
@@ -263,7 +279,7 @@ fn what_is_bonded_is_free_when_what_it_waits_for_is_closed_while_it_is_poured() 
     std::fs::write(repo.join(".beads/formulas/big.formula.toml"), text).expect("written");
     let live = sandbox.bd(&repo, &["mol", "pour", "shiny", "--var", "feature=x", "-q"]).ok();
     let live = BeadId::new(live.trim()).expect("an id");
-    let mut store = Store::open(&repo.join(".beads")).expect("opens");
+    let store = Store::open(&repo.join(".beads")).expect("opens");
     let far = Time::from_millis(32_000_000_000_000);
     let staged = |store: &Store| store.read::<_, MoleculeError>(|r| Ok(r.staged_before(far)?)).expect("reads").len();
     let before = size(&repo.join(".beads"));
@@ -277,8 +293,8 @@ fn what_is_bonded_is_free_when_what_it_waits_for_is_closed_while_it_is_poured() 
         let some = staged(&store) == 1 && size(&repo.join(".beads")) > before + (1 << 19);
         (some || child.try_wait().expect("asked").is_some()).then_some(())
     });
-    let how = gastown::store::Close { force: true, ..gastown::store::Close::because("enough") };
-    store.write::<_, MoleculeError>(&stamp(1), |w| Ok(w.close(&live, how)?)).expect("closes");
+    let closed = sandbox.bd(&repo, &["close", live.as_str(), "--force", "--json"]).json();
+    assert_eq!(closed[0]["id"], live.as_str(), "what nobody sees yet is not told: {closed}");
     let out = child.wait_with_output().expect("ended");
     let bonded: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let root = BeadId::new(bonded["id_mapping"]["big"].as_str().expect("an id")).expect("an id");

@@ -482,6 +482,12 @@ fn a_protomolecule_with_values_is_poured_with_these_and_no_others() {
     let compound = compound["result_id"].as_str().expect("an id");
     let other = sandbox.bd(&repo, &["mol", "pour", compound, "--var", "env=test"]).fails();
     assert!(other.contains("it was cooked with `prod`"), "{other}");
+    // What one of them has for ever is nothing to another that is bonded to both later.
+    let open = "formula = \"g\"\nvars.env = \"dev\"\n[[steps]]\nid = \"x\"\ntitle = \"In {{env}}\"\n";
+    std::fs::write(repo.join(".beads/formulas/g.formula.toml"), open).expect("written");
+    let whole = sandbox.bd(&repo, &["mol", "bond", compound, "g", "--pour", "--json"]).json();
+    let last = format!("{}.2.1", whole["result_id"].as_str().expect("an id"));
+    assert_eq!(shown(&sandbox, &repo, &last)["title"], "In dev");
     // Two of them are one, each with its own.
     let second = sandbox.bd(&repo, &["cook", "f", "--var", "env=test", "--json"]).json();
     let second = second["proto_id"].as_str().expect("an id");

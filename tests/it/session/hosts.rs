@@ -42,7 +42,8 @@ on_each_host! {
         assert_eq!(ground.host.send("a", "some words", &Signs::default()).expect("sent"), Delivery::Typed);
         assert_eq!(ground.end("a"), 7);
         assert!(!proc.alive());
-        // The last picture stays until the session is stopped.
+        // The last picture stays until the session is stopped. The end may be known before the last words are shown.
+        ground.see("a", "got some words");
         let screen = ground.host.screen("a", 50).expect("screen");
         assert!(screen.contains("hello") && screen.contains("got some words"), "{screen}");
         assert_eq!(ground.host.screen("a", 1).expect("screen"), "got some words");
