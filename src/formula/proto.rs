@@ -133,9 +133,10 @@ impl Proto {
         }
     }
 
-    /// Whether its id is the one that its content gives it.
+    /// Whether its id is the one that its content gives it, and those of all that is in it are.
     pub fn is_named_by_content(&self) -> bool {
-        super::stage::freeze::id(self) == self.id
+        let inside = self.bonds.iter().chain(self.parts());
+        super::stage::freeze::id(self) == self.id && inside.into_iter().all(Self::is_named_by_content)
     }
 
     /// The two protomolecules that it was bonded of, if it was.

@@ -39,13 +39,9 @@ pub(super) fn next(w: &mut Write<'_>, step: &Bead, outside: Option<Outside<'_>>)
         return Ok(Vec::new());
     }
     if is_open {
-        match end {
-            Some(end) if end.is_over() => hold_on(w, &round, end)?,
-            Some(_) => {}
-            // Its condition left it out: who would need it needs what it needed.
-            None => {
-                round.iter().filter(|b| super::is_step(b) && b.is_over()).try_for_each(|b| hold_on(w, &round, b))?;
-            }
+        // Where its condition left the end out, who would need that needs what it needed.
+        if end.is_none_or(|end| end.id == step.id) {
+            hold_on(w, &round, step)?;
         }
         return Ok(Vec::new());
     }
@@ -92,20 +88,29 @@ fn of_round(w: &Write<'_>, root: &BeadId, scope: &str) -> Result<Vec<Bead>, Mole
 /// Lets those who wait for the end of the round wait for what is still open of it: only then is it known whether there is
 /// another one.
 fn hold_on(w: &mut Write<'_>, round: &[Bead], end: &Bead) -> Result<(), MoleculeError> {
+    let open: Vec<&Bead> = round.iter().filter(|b| super::is_step(b) && !b.is_over()).collect();
+    // The last of them close after the others.
+    let mut needed: HashSet<BeadId> = HashSet::new();
+    for bead in &open {
+        needed.extend(w.deps(&bead.id)?.into_iter().map(|dep| dep.depends_on_id));
+    }
     for dependent in w.dependents(&end.id)? {
         let waits = [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(&dependent.kind);
-        if !waits || round.iter().any(|b| b.id == dependent.issue_id) {
-            continue;
-        }
-        for open in round.iter().filter(|b| super::is_step(b) && !b.is_over()) {
-            match w.add_dep(&dependent.issue_id, NewDep::new(DepKind::BLOCKS, open.id.clone())) {
-                // It waits for the one that waits for the end.
-                Ok(_) | Err(StoreError::Cycle { .. }) => {}
-                Err(error) => return Err(error.into()),
+        if waits && round.iter().all(|b| b.id != dependent.issue_id) {
+            for last in open.iter().filter(|b| !needed.contains(&b.id)) {
+                wait(w, &dependent.issue_id, NewDep::new(DepKind::BLOCKS, last.id.clone()))?;
             }
         }
     }
     Ok(())
+}
+
+/// Draws an edge, unless what it leads to waits for `bead`.
+fn wait(w: &mut Write<'_>, bead: &BeadId, edge: NewDep) -> Result<(), MoleculeError> {
+    match w.add_dep(bead, edge) {
+        Ok(_) | Err(StoreError::Cycle { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `text` with the number of the round.
@@ -257,11 +262,17 @@ fn copy(
             }
         }
         for dependent in w.dependents(&bead.id)? {
-            let waits = [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(&dependent.kind);
-            if waits && !again.contains_key(&dependent.issue_id) {
-                let edge = NewDep { depends_on_id: made.clone(), kind: dependent.kind, metadata: dependent.metadata };
-                w.add_dep(&dependent.issue_id, edge)?;
+            let case = dependent.kind == DepKind::CONDITIONAL_BLOCKS;
+            let waits = case || [DepKind::BLOCKS, DepKind::WAITS_FOR].contains(&dependent.kind);
+            if !waits || again.contains_key(&dependent.issue_id) {
+                continue;
             }
+            // How the last round ends decides.
+            if case {
+                w.remove_dep(&dependent.issue_id, &bead.id, Some(&dependent.kind))?;
+            }
+            let edge = NewDep { depends_on_id: made.clone(), kind: dependent.kind, metadata: dependent.metadata };
+            wait(w, &dependent.issue_id, edge)?;
         }
     }
     // What begins it comes after the end of the one before, as in a loop that is counted.
@@ -269,7 +280,7 @@ fn copy(
     for bead in round.iter().filter(|b| super::is_step(b)) {
         let (Some(end), Some(made)) = (end, again.get(&bead.id)) else { continue };
         if w.deps(&bead.id)?.iter().all(|dep| !steps.contains(&dep.depends_on_id)) {
-            w.add_dep(made, NewDep::new(DepKind::BLOCKS, end.id.clone()))?;
+            wait(w, made, NewDep::new(DepKind::BLOCKS, end.id.clone()))?;
         }
     }
     w.emit("round_begun", next, json!({ "steps": again.len() }))?;

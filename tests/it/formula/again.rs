@@ -1,7 +1,7 @@
 //! Rounds of a loop with `until` that come again: with all that was put into the first one, and with their own numbers.
 
 use gastown::formula::{Layer, Library, Mode, Options, Proto, Severity, Vars, compile, cook};
-use gastown::molecule::{self, MoleculeError};
+use gastown::molecule::{self, Bond, BondType, MoleculeError, Partner};
 use gastown::policy::LuaAspects;
 use gastown::store::{Close, DepKind};
 use serde_json::{Value, json};
@@ -333,4 +333,51 @@ fn names_of_another_loop_stay_in_the_texts_of_a_round() {
     run.close_step("l.iter1.verify", json!({ "n": 1 }));
     let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
     assert_eq!(steps[2].title, "l.iter2.slow after pre-l.iter1.slow and gate-l.iter2.x");
+}
+
+#[test]
+fn a_step_outside_that_stands_between_two_of_the_round_does_not_keep_the_next_one_from_coming() {
+    let text = "formula = \"f\"\n[[steps]]\nid = \"l\"\n[steps.loop]\nuntil = \"b.output.n >= 3\"\nmax = 3\n\
+        [[steps.loop.body]]\nid = \"a\"\n[[steps.loop.body]]\nid = \"b\"\nneeds = [\"d\"]\n\
+        [[steps]]\nid = \"d\"\nneeds = [\"l.iter1.a\"]\n[[steps]]\nid = \"end\"\nneeds = [\"l\"]\n";
+    let mut run = Run::new(&cooked(text).expect("cooks"));
+    for name in ["l.iter1.a", "d", "l.iter1.b"] {
+        run.close_step(name, json!({ "n": 1 }));
+    }
+    assert_eq!(run.ready(), ["l.iter2.a: l.iter2.a", "l.iter2.b: l.iter2.b"]);
+}
+
+#[test]
+fn who_waits_for_the_rest_of_a_round_waits_for_the_last_of_it() {
+    let many = "[[steps.loop.body]]\nid = \"slow\"\n[steps.loop.body.loop]\ncount = 9\n[[steps.loop.body.loop.body]]\nid = \"x\"\n";
+    let text = BESIDE.replace("[[steps.loop.body]]\nid = \"slow\"\n", many);
+    let mut run = Run::new(&cooked(&text).expect("cooks"));
+    run.close_step("l.iter1.verify", json!({ "n": 2 }));
+    let steps = run.store.read(|r| molecule::steps(r, &run.root)).expect("reads");
+    let after = steps.last().expect("the step after the loop").id.clone();
+    let deps = run.store.read::<_, MoleculeError>(|r| Ok(r.deps(&after)?)).expect("reads");
+    assert_eq!(deps.iter().filter(|dep| dep.kind == DepKind::BLOCKS).count(), 2, "{deps:?}");
+    let order = run.finish();
+    assert_eq!((order.len(), order[9].as_str()), (10, "after"), "{order:?}");
+}
+
+#[test]
+fn what_is_to_come_when_a_loop_fails_comes_when_its_last_round_does() {
+    for (last, comes) in [("failed: no", true), ("well", false)] {
+        let point = "[[compose.bond_points]]\nid = \"p\"\nafter_step = \"l\"\n";
+        let mut run = Run::new(&cooked(&looped("", point)).expect("cooks"));
+        let rescue = cooked("formula = \"rescue\"\n[[steps]]\nid = \"r\"\n").expect("cooks");
+        let how = Bond { how: BondType::Conditional, point: Some("p"), ephemeral: None, title: None };
+        let (live, other) = (Partner::Molecule(run.root.clone()), Partner::Proto(&rescue));
+        let opts = molecule::PourOpts::default();
+        let bonded = run.store.write(&at(30), |w| molecule::bond(w, &live, &other, &Vars::new(), &opts, how));
+        let root = bonded.expect("bonds").id_mapping["rescue"].as_str().expect("an id").to_owned();
+        let root = gastown::base::BeadId::new(root).expect("an id");
+        for (n, reason) in [(1, "failed: again"), (2, "well"), (3, last)] {
+            run.close_step_because(&format!("l.iter{n}.try"), reason);
+        }
+        let bead = run.store.read::<_, MoleculeError>(|r| Ok((r.need(&root)?.is_over(), r.is_blocked(&root)?)));
+        let (over, blocked) = bead.expect("reads");
+        assert_eq!(!over && !blocked, comes, "{last}: over {over}, blocked {blocked}");
+    }
 }

@@ -71,6 +71,15 @@ impl Run {
 
     /// Closes the step of that name, after setting its output.
     pub(super) fn close_step(&mut self, name: &str, output: Value) {
+        self.close_named(name, output, "done");
+    }
+
+    /// Closes the step of that name for a reason.
+    pub(super) fn close_step_because(&mut self, name: &str, reason: &str) {
+        self.close_named(name, json!({}), reason);
+    }
+
+    fn close_named(&mut self, name: &str, output: Value, reason: &str) {
         self.ms += 1;
         let root = self.root.clone();
         let steps = self.store.read(|r| molecule::steps(r, &root)).expect("reads");
@@ -78,7 +87,7 @@ impl Run {
         self.store
             .write::<_, MoleculeError>(&at(self.ms), |w| {
                 w.update(&step, Patch::default().with_meta("output", output))?;
-                molecule::close_step(w, &root, &step, Close::because("done"), Advance::default())
+                molecule::close_step(w, &root, &step, Close::because(reason), Advance::default())
             })
             .expect("closes");
     }
