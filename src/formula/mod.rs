@@ -41,6 +41,7 @@ pub use glob::Glob;
 pub use library::{AspectFile, Found, Layer, Library, Listed, is_path};
 pub use limits::Limits;
 pub use parse::EVENTS;
+pub(crate) use parse::KEPT;
 pub use places::Places;
 pub use proto::{
     Compound, Gate, OnComplete, OnlyIf, Origin, Patrol, Proto, RoundTexts, Step, Until, Var, Waits, Woven,

@@ -136,11 +136,9 @@ pub fn bond(
             w.add_dep(&b, NewDep::new(how.edge(), a.clone()))?;
         }
     }
-    let how_it_hangs =
-        |kind: &DepKind| Ok::<_, StoreError>(w.deps(&b)?.iter().any(|d| d.kind == *kind && d.depends_on_id == a));
-    if how_it_hangs(&DepKind::PARENT_CHILD)?
-        && (how_it_hangs(&DepKind::BLOCKS)? || how_it_hangs(&DepKind::CONDITIONAL_BLOCKS)?)
-    {
+    let deps = w.deps(&b)?;
+    let hangs = |how: BondType| deps.iter().any(|d| d.kind == how.edge() && d.depends_on_id == a);
+    if hangs(BondType::Parallel) && (hangs(BondType::Sequential) || hangs(BondType::Conditional)) {
         return Err(MoleculeError::BothWays { whole: a, part: b });
     }
     // What is bonded to one that is done need not wait for a step that never comes.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CONDITION, MoleculeError, is_molecule, step_name};
 use crate::base::BeadId;
+use crate::formula::KEPT;
 use crate::store::{Bead, DepKind, IssueType, Read, Status};
 
 /// A formula out of the beads below `epic`: one step each, groups with their children, edges among them.
@@ -224,7 +225,7 @@ fn metadata(Node { bead, children }: &Node) -> Map<String, Value> {
         // The root of a molecule that came up below a step says only what it was poured from.
         // What a fan-out made is among the steps.
         let done = key == "on_complete" && children.iter().any(|child| is_molecule(&child.bead));
-        if is_molecule(bead) || done || TRACES.contains(&key.as_str()) {
+        if is_molecule(bead) || done || KEPT.contains(&key.as_str()) || TRACES.contains(&key.as_str()) {
             continue;
         }
         let Some(mut value) = said(value) else { continue };
@@ -250,20 +251,8 @@ fn said(value: &Value) -> Option<Value> {
     })
 }
 
-/// What pouring and working write into the metadata of a step.
-const TRACES: [&str; 11] = [
-    "step",
-    "formula",
-    "order",
-    "loop",
-    "round",
-    "round_of",
-    "loop_ended",
-    "output",
-    "outcome",
-    "on_complete_failures",
-    "bonded_at",
-];
+/// What working on a step, and bonding it, write into its metadata beside what pouring does ([`KEPT`]).
+const TRACES: [&str; 5] = ["loop_ended", "output", "outcome", "on_complete_failures", "bonded_at"];
 
 /// Whom a bead was given to, which is not whoever took it up.
 fn given_to(r: &Read<'_>, bead: &Bead) -> Result<String, MoleculeError> {

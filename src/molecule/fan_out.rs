@@ -16,8 +16,6 @@ use crate::store::{Bead, DepKind, NewDep, Patch, Write};
 
 /// Items of one step; more are a mistake.
 const MOST: usize = 1_000;
-/// A step is at most so far below the root of its molecule.
-const DEEPEST: usize = 64;
 
 /// Pours what the closing of `step` asks for, below it. Gives the new roots.
 pub(super) fn fan_out(w: &mut Write<'_>, step: &Bead) -> Result<Vec<BeadId>, MoleculeError> {
@@ -105,16 +103,13 @@ fn bonded(w: &mut Write<'_>, step: &Bead, id: &str) -> Result<Option<Proto>, Mol
     if let Some(proto) = thaw(w, id)? {
         return Ok(Some(proto));
     }
-    let mut above = step.id.clone();
-    for _ in 0..DEEPEST {
-        let parent = w.deps(&above)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
-        let Some(bead) = parent.map(|parent| w.bead(&parent)).transpose()?.flatten() else { break };
-        if let Some(text) = bead.metadata.get(BONDS).and_then(|bonds| bonds.get(id)?.as_str()) {
+    for root in super::roots_of(w, &step.id)? {
+        let root = w.need(&root)?;
+        if let Some(text) = root.metadata.get(BONDS).and_then(|bonds| bonds.get(id)?.as_str()) {
             let proto = carried_as(text, id);
             proto.iter().try_for_each(|proto| freeze(w, proto).map(drop))?;
             return Ok(proto);
         }
-        above = bead.id;
     }
     Ok(None)
 }

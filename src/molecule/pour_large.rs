@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Instant;
 
 use super::MoleculeError;
-use super::pour::{Announcement, Parts, PourOpts, Poured, Pouring, edges, limit, pour};
+use super::pour::{Announcement, Parts, PourOpts, Poured, Pouring, check, edges, limit, pour};
 use super::proto::{freeze, freeze_into};
 use super::turns::{REMOVED, SMALL, TURN};
 use crate::base::BeadId;
@@ -43,8 +43,8 @@ pub fn pour_large_with<T>(
 ) -> Result<T, MoleculeError> {
     // Deeper nesting than ids have levels for is for the store to refuse, in its words.
     if !is_large(proto) || opts.root_only || levels(proto, 0) > 3 {
-        // The parts of a compound may be large: nobody waits while they are compressed.
-        if is_large(proto) || proto.compound.is_some() {
+        // Nobody waits while what is large is compressed.
+        if proto.bonds.iter().chain([proto]).any(is_large) {
             freeze_into(store, by, proto)?;
         }
         return store.write(by, |w| {
@@ -53,6 +53,7 @@ pub fn pour_large_with<T>(
             then(w, poured)
         });
     }
+    check(proto, vars)?;
     // A group holds the store: it waits for nobody who may wait for that, and nobody else sees what it stages.
     let _staging = if store.in_group() {
         None

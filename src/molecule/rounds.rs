@@ -32,17 +32,15 @@ pub(super) fn next(w: &mut Write<'_>, step: &Bead, outside: Option<Outside<'_>>)
     let end = until.end.as_ref().map(|end| with_names(end, &format!("{name}.iter1"), &scope));
     let end = end.and_then(|end| round.iter().find(|b| super::step_name(b) == Some(&end)));
     // A gate that is still open holds nobody any more.
-    let is_open = |b: &Bead| super::is_step(b) && !b.is_over();
-    let is_open = round.iter().any(is_open);
-    if !is_open && !of_round(w, &root, &format!("{name}.iter{}", number + 1))?.is_empty() {
-        // A step of it was opened and closed again.
-        return Ok(Vec::new());
-    }
-    if is_open {
+    if round.iter().any(|b| super::is_step(b) && !b.is_over()) {
         // Where its condition left the end out, who would need that needs what it needed.
         if end.is_none_or(|end| end.id == step.id) {
             hold_on(w, &round, step)?;
         }
+        return Ok(Vec::new());
+    }
+    if !of_round(w, &root, &format!("{name}.iter{}", number + 1))?.is_empty() {
+        // A step of it was opened and closed again.
         return Ok(Vec::new());
     }
     let until = Until { until: in_round(&until.until, until.var.as_deref().unwrap_or_default(), number), ..until };
@@ -73,8 +71,7 @@ fn of_round(w: &Write<'_>, root: &BeadId, scope: &str) -> Result<Vec<Bead>, Mole
     let mut own: HashMap<BeadId, bool> = HashMap::new();
     let mut round = Vec::with_capacity(found.len());
     for bead in found {
-        let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
-        let Some(parent) = parent else { continue };
+        let Some(parent) = w.parents(&bead.id)?.into_iter().next() else { continue };
         let is_own = match own.get(&parent) {
             Some(is_own) => *is_own,
             None => super::root_of(w, &parent)?.is_some_and(|nearest| nearest.id == *root),
@@ -172,8 +169,7 @@ fn copy(
     let renamed = |text: &str| with_names(text, scope, next);
     let mut again: HashMap<BeadId, BeadId> = HashMap::new();
     for (at, bead) in round.iter().enumerate() {
-        let parent = w.deps(&bead.id)?.into_iter().find(|d| d.kind == DepKind::PARENT_CHILD).map(|d| d.depends_on_id);
-        let parent = parent.map(|p| again.get(&p).cloned().unwrap_or(p));
+        let parent = w.parents(&bead.id)?.into_iter().next().map(|p| again.get(&p).cloned().unwrap_or(p));
         let mut metadata = bead.metadata.clone();
         for key in ["output", "outcome", "on_complete_failures", "loop_ended"] {
             metadata.remove(key);

@@ -112,16 +112,6 @@ impl Shape {
         BeadId::new(text)
     }
 
-    /// How many levels below the root the deepest bead is.
-    pub fn depth(&self) -> usize {
-        let mut depths: Vec<u8> = Vec::with_capacity(self.len());
-        for parent in &self.parents {
-            let above = if *parent == ROOT { 0 } else { depths[*parent as usize] };
-            depths.push(above.saturating_add(1));
-        }
-        depths.into_iter().max().unwrap_or(0).into()
-    }
-
     pub(super) fn top(&self) -> u32 {
         self.top
     }

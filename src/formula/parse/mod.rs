@@ -6,6 +6,7 @@ mod patrol;
 mod step;
 
 pub use patrol::EVENTS;
+pub(crate) use step::KEPT;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -250,7 +250,7 @@ fn on_complete(reader: &Reader, node: &Node) -> Option<OnCompleteDef> {
 }
 
 /// What pouring writes into the metadata of a step's bead, whatever stands there.
-const KEPT: [&str; 6] = ["step", "formula", "order", "loop", "round", "round_of"];
+pub(crate) const KEPT: [&str; 6] = ["step", "formula", "order", "loop", "round", "round_of"];
 
 fn metadata(fields: &Fields<'_>) -> Option<Arc<serde_json::Map<String, Json>>> {
     let node = fields.node("metadata")?;

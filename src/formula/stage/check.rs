@@ -312,9 +312,6 @@ pub(super) fn value(cx: &mut Cx<'_>, name: &str, def: &VarDef, value: &str, at: 
 
 /// Why a variable cannot have that value.
 pub(in super::super) fn wrong(var: &super::super::Var, value: &str) -> Option<String> {
-    if let Some(fixed) = var.default.as_ref().filter(|fixed| var.fixed && *fixed != value) {
-        return Some(format!("it was cooked with `{fixed}`"));
-    }
     if !var.choices.is_empty() && !var.choices.iter().any(|c| c == value) {
         return Some(format!("it must be one of {}", var.choices.join(", ")));
     }
